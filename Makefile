@@ -1,0 +1,42 @@
+# Two commands, each of which first makes .venv where it is missing:
+#   make demo   trains a network on handwritten digits and writes a report
+#   make test   runs the tests
+# A different Python:  make demo PYTHON=/path/to/python3.12
+
+VENV := .venv
+PYTHON :=
+CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
+
+.PHONY: help demo test clean
+
+help:
+	@echo "make demo   train a network on handwritten digits and write a report (about a minute)"
+	@echo "make test   run the tests"
+	@echo "make clean  remove the environment that both use"
+
+demo: $(VENV)/.has-recipes
+	$(VENV)/bin/koubai train digits
+
+test: $(VENV)/.has-test
+	$(VENV)/bin/python -m pytest
+
+clean:
+	rm -rf $(VENV)
+
+# The stamp lives inside the environment and is older than a changed pyproject.toml: then it is installed again.
+$(VENV)/.has-%: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Koubai and what it needs into $(VENV) ..."
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	@touch $@
+
+$(VENV)/bin/python:
+	@for python in $(CANDIDATES); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "Making $(VENV) with $$($$python --version) ..."; \
+	    $$python -m venv --clear $(VENV) && exit 0; \
+	    rm -rf $(VENV); exit 1; \
+	  fi; \
+	done; \
+	echo "Koubai needs Python 3.11 or newer, and none of these is one: $(strip $(CANDIDATES))." >&2; \
+	echo "Install it (https://www.python.org/downloads/), or name it: make demo PYTHON=/path/to/python3" >&2; \
+	exit 1

@@ -1,0 +1,130 @@
+"""A Matplotlib figure on which the user's language can be written, drawn without a screen.
+
+Matplotlib is an extra (`pip install koubai[recipes]`) and is imported only when something is drawn. Japanese needs
+a font that has it: one is looked for among the installed ones, and without any the picture speaks English.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from koubai.i18n import _, language, speaking
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Families with Japanese glyphs on Linux, macOS and Windows, the plain sans-serif ones first.
+_JAPANESE_FAMILIES = (
+    "Noto Sans CJK JP",
+    "Noto Sans JP",
+    "Source Han Sans JP",
+    "Hiragino Sans",
+    "Hiragino Kaku Gothic ProN",
+    "Yu Gothic",
+    "Meiryo",
+    "BIZ UDGothic",
+    "IPAexGothic",
+    "IPAGothic",
+    "TakaoPGothic",
+    "VL PGothic",
+    "MS Gothic",
+    "Noto Serif CJK JP",
+    "Droid Sans Fallback",
+)
+
+
+class MatplotlibMissing(ImportError):
+    """Pictures were asked for and Matplotlib is not installed."""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a picture; they are those of report.css."""
+
+    ink: str
+    soft: str
+    line: str
+    card: str
+    training: str
+    validation: str
+
+
+LIGHT = Theme("#1d2429", "#66737b", "#e4e1da", "#ffffff", "#2667a8", "#d0672a")
+DARK = Theme("#e8ebec", "#98a5ad", "#313a40", "#1b2126", "#71b4f0", "#f0a067")
+
+
+def picture(draw: Callable[[Axes, Theme], None], theme: Theme = LIGHT, size: tuple[float, float] = (6.4, 3.8)) -> bytes:
+    """Let `draw` draw on empty axes and return the figure as PNG.
+
+    Args:
+        draw: called with the axes and the theme.
+        theme: the colours.
+        size: width and height in inches, at 144 dots per inch.
+
+    Raises:
+        MatplotlibMissing: with what to install.
+    """
+    _require_matplotlib()
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    family = japanese_family() if language() == "ja" else "DejaVu Sans"
+    spoken = language() if family else "en"
+    with speaking(spoken), matplotlib.rc_context({"font.family": [family or "DejaVu Sans", "DejaVu Sans"]}):
+        figure = Figure(figsize=size, layout="constrained", facecolor=theme.card)  # no window, no pyplot
+        axes = figure.subplots()
+        draw(axes, theme)
+        _plain(axes, theme)
+        buffer = BytesIO()
+        figure.savefig(buffer, format="png", dpi=144, facecolor=theme.card, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _plain(axes: Axes, theme: Theme) -> None:
+    """No box, quiet grid lines, ticks in the soft colour."""
+    axes.set_facecolor(theme.card)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(theme.line)
+    axes.grid(axis="y", color=theme.line, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=theme.soft, length=0, labelsize=9)
+    for text in (axes.xaxis.label, axes.yaxis.label):
+        text.set_color(theme.soft)
+
+
+@functools.cache
+def japanese_family() -> str | None:
+    """An installed font family that has Japanese, or None."""
+    from matplotlib import font_manager
+
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    return next((family for family in _JAPANESE_FAMILIES if family in known), None) or _newly_installed()
+
+
+def _newly_installed() -> str | None:
+    """Look on the disk itself: Matplotlib's list of fonts is from when it first ran."""
+    from matplotlib import font_manager
+
+    wanted = {family.replace(" ", "").lower(): family for family in _JAPANESE_FAMILIES}
+    for path in font_manager.findSystemFonts():
+        try:
+            name = font_manager.get_font(path).family_name
+        except (RuntimeError, OSError):  # a broken or unusual font file is no reason to draw nothing
+            continue
+        if name.replace(" ", "").lower() in wanted:
+            font_manager.fontManager.addfont(path)
+            return name
+    return None
+
+
+def _require_matplotlib() -> None:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise MatplotlibMissing(
+            _("Pictures of curves need Matplotlib, which is not installed: pip install 'koubai[recipes]'")
+        ) from error

@@ -1,0 +1,123 @@
+"""Reads learning curves and says in one plain sentence what they show.
+
+It knows only the two losses per epoch: whether they fell, whether they are still falling, and whether validation
+turned up while training went on falling.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Literal
+
+from koubai.i18n import _
+
+Kind = Literal["too_short", "diverged", "not_learning", "overfitting", "still_falling", "levelled_off"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the curves show.
+
+    Attributes:
+        kind: the finding's short name.
+        sentence: the finding and what to try, in the user's language.
+        best: the epoch (from 1) with the lowest validation loss, or training loss where nothing was validated.
+        turned_up: the epoch after which validation rose for good, or None.
+    """
+
+    kind: Kind
+    sentence: str
+    best: int
+    turned_up: int | None = None
+
+
+def read_curves(training: Sequence[float], validation: Sequence[float] = ()) -> Verdict:
+    """Judge a training by its losses.
+
+    Args:
+        training: training loss of each epoch.
+        validation: validation loss of each epoch; empty when nothing was validated.
+
+    Returns:
+        the first finding that applies, the gravest first.
+    """
+    judged = validation or training
+    best = _lowest(judged) + 1
+    broken = _first_not_finite(training, validation)
+    if broken is not None:
+        return Verdict("diverged", _diverged(broken + 1), best)
+    if len(training) < 3:
+        return Verdict("too_short", _("Too few epochs to read a curve from."), best)
+    if min(training) > 0.95 * training[0]:
+        return Verdict("not_learning", _not_learning(), best)
+    if _turned_up(validation):
+        return Verdict("overfitting", _overfitting(best, len(validation)), best, turned_up=best)
+    if _still_falling(judged):
+        return Verdict("still_falling", _still_falling_text(bool(validation)), best)
+    return Verdict("levelled_off", _levelled_off(training, validation), best)
+
+
+def _lowest(losses: Sequence[float]) -> int:
+    finite = [i for i, loss in enumerate(losses) if math.isfinite(loss)]
+    return min(finite, key=losses.__getitem__, default=0)
+
+
+def _first_not_finite(*curves: Sequence[float]) -> int | None:
+    return min((i for curve in curves for i, loss in enumerate(curve) if not math.isfinite(loss)), default=None)
+
+
+def _turned_up(losses: Sequence[float]) -> bool:
+    """Risen by over 5 %, by more than the curve's usual step, and for long enough not to be chance."""
+    if len(losses) < 5:
+        return False
+    best = _lowest(losses)
+    tail = median(losses[-3:])
+    rise = tail - losses[best]
+    usual_step = median(abs(b - a) for a, b in pairwise(losses))
+    return len(losses) - 1 - best >= 3 and rise > 0.05 * losses[best] and rise > usual_step
+
+
+def _still_falling(losses: Sequence[float]) -> bool:
+    """The last quarter brought more than 3 % and ended near its lowest point."""
+    quarter = max(2, len(losses) // 4)
+    before, after = min(losses[:-quarter]), min(losses[-quarter:])
+    return after < 0.97 * before and losses[-1] < 0.5 * (before + after)
+
+
+def _diverged(epoch: int) -> str:
+    return _(
+        "The loss stopped being a number in epoch {epoch}. Try a learning rate ten times smaller, or clip the gradients."
+    ).format(epoch=epoch)
+
+
+def _not_learning() -> str:
+    return _(
+        "The training loss hardly fell. Try the learning rate ten times larger and ten times smaller, and look at "
+        "whether the inputs are normalised and the labels are right."
+    )
+
+
+def _overfitting(best: int, epochs: int) -> str:
+    return _(
+        "Overfitting: validation was best in epoch {best} of {epochs} and turned up after it, while training went on "
+        "falling. Stop there (early stopping), or regularise: more data, augmentation, dropout, weight decay."
+    ).format(best=best, epochs=epochs)
+
+
+def _still_falling_text(validated: bool) -> str:
+    if validated:
+        return _("Validation is still improving at the end: more epochs would probably help.")
+    return _("The training loss is still falling at the end: more epochs would probably help.")
+
+
+def _levelled_off(training: Sequence[float], validation: Sequence[float]) -> str:
+    if not validation:
+        return _("The training loss has levelled off. Nothing was validated, so overfitting would not show here.")
+    if min(validation) > 2 * training[_lowest(validation)]:
+        return _(
+            "Validation has levelled off and does not turn up, but training lies well below it: the model knows its "
+            "training data better than new data. More data or regularisation could close the gap."
+        )
+    return _("Both curves have levelled off close to each other: a healthy training.")
