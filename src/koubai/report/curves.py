@@ -85,6 +85,8 @@ def _mark(axes: Axes, best: int, value: float, turned_up: bool, theme: Theme) ->
         return
     name = _("best: epoch {best}, then it turned up") if turned_up else _("best: epoch {best}")
     axes.axvline(best, color=theme.soft, linewidth=1, linestyle=(0, (4, 4)))
+    if turned_up:
+        axes.axvspan(best, axes.dataLim.x1, color=theme.validation, alpha=0.07, linewidth=0)
     axes.plot([best], [value], "o", color=theme.ink, markersize=5, label=name.format(best=best))
 
 
@@ -93,4 +95,4 @@ def _titles(axes: Axes, metric: str, epochs: int, theme: Theme) -> None:
     axes.set_xlabel(_("epoch"))
     axes.set_xlim(1, max(epochs, 2))
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(frameon=False, labelcolor=theme.ink, fontsize=9)
+    axes.figure.legend(loc="outside lower center", ncols=4, frameon=False, labelcolor=theme.ink, fontsize=9)

@@ -1,0 +1,125 @@
+"""Writes a run's report as one HTML page that needs no other file and fetches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from koubai.i18n import _, language
+from koubai.recipes.evaluation import Evaluation
+from koubai.report.canvas import DARK, LIGHT, MatplotlibMissing, Theme
+from koubai.report.content import Content
+from koubai.report.curves import draw_agreement, draw_curve
+from koubai.report.html import Html, table, tag
+from koubai.report.labels import duration
+from koubai.report.mistakes import confusion_matrix, worst_samples
+from koubai.report.pictures import data_uri
+from koubai.report.result import metrics_table, result
+from koubai.report.verdict import Verdict, read_curves
+
+_STYLE = Path(__file__).with_name("report.css")
+
+
+def page(content: Content) -> str:
+    """The report as HTML, in the user's language."""
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", f"{content.name} · Koubai"),
+        tag("style", Html(_STYLE.read_text(encoding="utf-8"))),
+    )
+    body = tag("body", tag("main", _sections(content)))
+    return f"<!doctype html>\n{tag('html', head, body, lang=language())}\n"
+
+
+def _sections(content: Content) -> Iterator[Html]:
+    yield _heading(content)
+    evaluation = content.evaluation
+    if evaluation:
+        yield result(evaluation)
+    if content.history:
+        yield _section(_("Learning curves"), _curves(content))
+    if evaluation:
+        yield tag("div", _metrics(evaluation), _answers(evaluation), class_="beside")
+        if len(evaluation.worst):
+            yield _section(_("Samples it got most wrong"), worst_samples(evaluation))
+    if content.layers:
+        header, *rows = content.layers
+        yield _section(_("The model"), _card(table(header, rows, class_="numbers wide")))
+    configuration = _section(_("Configuration"), _pairs(content.configuration))
+    versions = _section(_("Versions"), _pairs(content.versions))
+    yield tag("div", configuration, versions, class_="beside")
+    yield tag("footer", _("Made by Koubai from the run {run}.").format(run=content.run))
+
+
+def _metrics(evaluation: Evaluation) -> Html:
+    return _section(_("Metrics on the test part"), _card(metrics_table(evaluation)))
+
+
+def _answers(evaluation: Evaluation) -> Html:
+    """What was answered for what: a matrix of classes, or a picture of numbers."""
+    if evaluation.task == "classification":
+        return _section(_("Confusion matrix"), confusion_matrix(evaluation))
+    return _section(_("Predicted and true values"), _agreement(evaluation))
+
+
+def _heading(content: Content) -> Html:
+    line = " · ".join([content.started, duration(content.seconds), content.run])
+    return tag("header", tag("h1", content.name), tag("p", line, class_="soft"))
+
+
+def _section(title: str, *children: object) -> Html:
+    return tag("section", tag("h2", title), *children)
+
+
+def _curves(content: Content) -> list[Html]:
+    """The verdict, then a picture of the loss and one of the headline metric."""
+    verdict = read_curves(*content.curve("loss"))
+    healthy = verdict.kind in ("levelled_off", "still_falling")
+    sentence = tag("p", verdict.sentence, class_="verdict" if healthy else "verdict warn")
+    try:
+        pictures = [_curve(content, metric, verdict) for metric in shown_metrics(content)]
+    except MatplotlibMissing as missing:
+        return [sentence, tag("p", missing, class_="soft")]
+    return [sentence, tag("div", pictures, class_="curves")]
+
+
+def shown_metrics(content: Content) -> list[str]:
+    """The metrics that get a picture: the loss and the headline metric."""
+    wanted = ["loss", content.evaluation.headline] if content.evaluation else ["loss"]
+    return [metric for metric in dict.fromkeys(wanted) if any(content.curve(metric))]
+
+
+def _curve(content: Content, metric: str, verdict: Verdict) -> Html:
+    training, validation = content.curve(metric)
+    turned_up = metric == "loss" and verdict.turned_up is not None
+
+    def draw(theme: Theme) -> bytes:
+        return draw_curve(metric, training, validation, best=verdict.best, turned_up=turned_up, theme=theme)
+
+    return _picture(draw, metric)
+
+
+def _agreement(evaluation: Evaluation) -> Html:
+    truth, predicted = evaluation.truth.tolist(), evaluation.predicted.tolist()
+    try:
+        return _picture(lambda theme: draw_agreement(truth, predicted, theme), _("Predicted and true values"))
+    except MatplotlibMissing as missing:
+        return tag("p", missing, class_="soft")
+
+
+def _picture(draw: Callable[[Theme], bytes], name: str) -> Html:
+    """A picture in two themes, of which the reader's screen takes one."""
+    dark = tag("source", srcset=data_uri(draw(DARK)), media="(prefers-color-scheme: dark)")
+    return _card(tag("picture", dark, tag("img", src=data_uri(draw(LIGHT)), alt=name)))
+
+
+def _pairs(values: Mapping[str, object]) -> Html:
+    rows = ((name, tag("code", value)) for name, value in values.items())
+    body = tag("tbody", (tag("tr", tag("th", name, scope="row"), tag("td", value)) for name, value in rows))
+    return _card(tag("div", tag("table", body), class_="scroll"))
+
+
+def _card(child: Html) -> Html:
+    return tag("div", child, class_="card")

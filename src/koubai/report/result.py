@@ -1,0 +1,80 @@
+"""The report's first view: the result in large figures, beside the trivial baseline and the target."""
+
+from __future__ import annotations
+
+from koubai.i18n import N_, _
+from koubai.recipes.evaluation import Evaluation
+from koubai.report.html import Html, table, tag
+from koubai.report.labels import label, written
+
+_BASELINES = {
+    "classification": N_("always answering the most frequent class"),
+    "regression": N_("always answering the mean"),
+}
+
+
+def result(evaluation: Evaluation) -> Html:
+    """The headline metric as a large number, with a ruler where it lies between 0 and 1."""
+    metric = evaluation.headline
+    number = tag("div", written(metric, evaluation.result), class_="number")
+    words = tag("p", _("{metric} on {count:,} test samples").format(metric=label(metric), count=len(evaluation.truth)))
+    return tag(
+        "div",
+        tag("div", number, words, _target_chip(evaluation)),
+        tag("div", _ruler(evaluation), tag("p", baseline_sentence(evaluation), class_="soft")),
+        class_="hero card",
+    )
+
+
+def metrics_table(evaluation: Evaluation) -> Html:
+    """Every metric on the test part, beside the baseline's."""
+    rows = (
+        (label(name), written(name, value), written(name, evaluation.baseline.get(name)))
+        for name, value in evaluation.metrics.items()
+    )
+    return table(["", _("this model"), _("baseline")], rows, class_="numbers")
+
+
+def baseline_sentence(evaluation: Evaluation) -> str:
+    """Says what the trivial answer would have reached."""
+    value = written(evaluation.headline, evaluation.baseline.get(evaluation.headline))
+    return _("Baseline ({what}): {value}").format(what=_(_BASELINES[evaluation.task]), value=value)
+
+
+def target_sentence(evaluation: Evaluation) -> str:
+    """Says whether the target is met; that there is none, where the user set none."""
+    target = written(evaluation.headline, evaluation.target)
+    match evaluation.target_met:
+        case None:
+            return _("No target was set (--target).")
+        case True:
+            return _("Target {target} met").format(target=target)
+        case _:
+            return _("Target {target} not met").format(target=target)
+
+
+def _target_chip(evaluation: Evaluation) -> Html:
+    met = evaluation.target_met
+    if met is None:
+        return tag("p", target_sentence(evaluation), class_="soft")
+    mark, kind = ("✓", "good") if met else ("✗", "bad")
+    return tag("p", tag("span", f"{mark} {target_sentence(evaluation)}", class_=f"chip {kind}"))
+
+
+def _ruler(evaluation: Evaluation) -> Html | None:
+    """A bar from 0 to 1 with the result filled in and ticks at the baseline and the target."""
+    if not 0 <= evaluation.result <= 1:
+        return None
+    ticks = (
+        _tick("baseline", _("baseline"), evaluation.baseline.get(evaluation.headline)),
+        _tick("target", _("target"), evaluation.target),
+    )
+    fill = tag("div", class_="fill", style=f"width: {100 * evaluation.result:.2f}%")
+    return tag("div", fill, ticks, class_="ruler", aria_hidden="true")
+
+
+def _tick(kind: str, name: str, value: float | None) -> Html | None:
+    if value is None or not 0 <= value <= 1:
+        return None
+    edge = " near-start" if value < 0.08 else " near-end" if value > 0.92 else ""
+    return tag("div", tag("span", name), class_=f"tick {kind}{edge}", style=f"left: {100 * value:.2f}%")
