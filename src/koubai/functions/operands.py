@@ -1,0 +1,138 @@
+"""What every function does with its arguments first: numbers become tensors, types are promoted, dimensions checked.
+
+`method` makes a function a method of `Tensor` too, and with `in_place=True` gives it its form that ends in `_`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
+
+import numpy as np
+
+from koubai import dtypes
+from koubai.ops.elementwise import cast
+from koubai.tensor import Tensor
+
+Number = bool | int | float
+Operand = Tensor | Number
+Dims = int | Sequence[int] | None
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+
+def method(
+    function: AnyFunction | None = None, *, names: Iterable[str] = (), in_place: bool = False
+) -> AnyFunction | Callable[[AnyFunction], AnyFunction]:
+    """Attach a function to `Tensor` under its own name, or under `names` instead.
+
+    Args:
+        function: takes the tensor first.
+        names: the method names, when they differ from the function's.
+        in_place: add the in-place method `name_` as well.
+    """
+
+    def attach(function: AnyFunction) -> AnyFunction:
+        for name in names or (function.__name__,):
+            setattr(Tensor, name, function)
+            if in_place:
+                setattr(Tensor, f"{name}_", _in_place(function, f"{name}_"))
+        return function
+
+    return attach if function is None else attach(function)
+
+
+def _in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Return the method that stores what `function` returns in its first argument."""
+
+    @wraps(function)
+    def store(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return self._become(function(self._snapshot(), *args, **kwargs), name)
+
+    store.__name__ = name
+    store.__doc__ = f"In-place form of `{function.__name__}`: changes this tensor and returns it."
+    return store
+
+
+def scalar(value: Number, dtype: dtypes.DType) -> Tensor:
+    """Return a number as a zero-dimensional tensor."""
+    return Tensor(np.asarray(value, dtype))
+
+
+def to_tensor(value: Any) -> Tensor:
+    """Return a tensor as it is; a number, array or nested list as a new tensor."""
+    if isinstance(value, Tensor):
+        return value
+    array = np.asarray(value)
+    if not isinstance(value, np.ndarray | np.generic) and dtypes.is_floating(array.dtype):
+        array = array.astype(dtypes.get_default_dtype())
+    return Tensor(array.astype(dtypes.as_dtype(array.dtype), copy=False))
+
+
+def promote(*operands: Any, to_float: bool = False) -> tuple[Tensor, ...]:
+    """Return the operands as tensors of their common type; with `to_float`, integers become the default float."""
+    if all([isinstance(o, Tensor) for o in operands]) and len({o.dtype for o in operands}) == 1:
+        common = operands[0].dtype
+    else:
+        operands = tuple([o if isinstance(o, Tensor) or _is_number(o) else to_tensor(o) for o in operands])
+        common = dtypes.result_type(_type_and_rank(operand) for operand in operands)
+    if to_float and not dtypes.is_floating(common):
+        common = dtypes.get_default_dtype()
+    return tuple([as_type(operand, common) for operand in operands])
+
+
+def as_type(operand: Operand, dtype: dtypes.DType) -> Tensor:
+    """Return the operand as a tensor of `dtype`."""
+    if not isinstance(operand, Tensor):
+        return scalar(operand, dtype)
+    return operand if operand.dtype == dtype else cast(operand, dtype=dtype)
+
+
+def as_float(operand: Operand) -> Tensor:
+    """Return the operand as a floating tensor: integers become the default float."""
+    (result,) = promote(operand, to_float=True)
+    return result
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, bool | int | float)
+
+
+def _type_and_rank(operand: Operand) -> tuple[dtypes.DType, int | None]:
+    if isinstance(operand, Tensor):
+        return operand.dtype, operand.ndim
+    return dtypes.scalar_dtype(operand), None
+
+
+def normalize_dim(dim: int, ndim: int) -> int:
+    """Return `dim` counted from the front.
+
+    Raises:
+        IndexError: if there is no such dimension.
+    """
+    ndim = max(ndim, 1)
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"dimension {dim} is out of range: a tensor with {ndim} dimensions has {-ndim} to {ndim - 1}")
+    return dim % ndim
+
+
+def normalize_dims(dim: Dims, ndim: int) -> tuple[int, ...]:
+    """Return dimensions counted from the front, in order; None and () mean all of them.
+
+    Raises:
+        IndexError: if there is no such dimension.
+        RuntimeError: if one is named twice.
+    """
+    if dim is None or (not isinstance(dim, int) and len(dim) == 0):
+        return tuple(range(ndim))
+    dims = tuple(normalize_dim(d, ndim) for d in ((dim,) if isinstance(dim, int) else dim))
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(f"a dimension is named twice in {dim}")
+    return tuple(d for d in sorted(dims) if d < ndim)
+
+
+def one_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    """Read a shape given as separate numbers or as one sequence."""
+    if len(shape) == 1 and isinstance(shape[0], Sequence):
+        shape = tuple(shape[0])
+    return tuple(int(length) for length in shape)

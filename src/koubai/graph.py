@@ -1,0 +1,92 @@
+"""A program as data: a list of ops on symbols, which is what tracing yields, and its interpreter.
+
+The interpreter runs a graph op by op on arrays. It is the reference that every compiled program is compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from koubai.arrays import Array
+from koubai.ops.op import Op, Symbol
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One op in a graph: `outputs = op(*inputs, **attributes)`."""
+
+    op: Op
+    inputs: tuple[Symbol, ...]
+    attributes: dict[str, Any]
+    outputs: tuple[Symbol, ...]
+
+
+@dataclass(eq=False)
+class Graph:
+    """A straight-line program: nodes in an order in which they can run.
+
+    Attributes:
+        inputs: the symbols that get values from outside, in order.
+        constants: symbols whose arrays are part of the program.
+        nodes: the ops.
+        outputs: the symbols that the program returns, in order.
+    """
+
+    inputs: list[Symbol] = field(default_factory=list)
+    constants: dict[Symbol, Array] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    outputs: list[Symbol] = field(default_factory=list)
+
+    def add(self, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
+        """Append an op and return the symbols of its results."""
+        inferred = op.infer(*inputs, **attributes)
+        outputs = inferred if isinstance(inferred, tuple) else (inferred,)
+        self.nodes.append(Node(op, tuple(inputs), attributes, outputs))
+        return outputs
+
+    def __str__(self) -> str:
+        names: dict[Symbol, str] = {}
+
+        def name(symbol: Symbol) -> str:
+            return names.setdefault(symbol, f"%{len(names)}")
+
+        lines = [f"inputs {', '.join(f'{name(s)}: {s}' for s in self.inputs)}"]
+        lines += [f"{name(s)}: {s} = constant" for s in self.constants]
+        for node in self.nodes:
+            arguments = [name(s) for s in node.inputs]
+            arguments += [f"{key}={_brief(value)}" for key, value in node.attributes.items()]
+            results = ", ".join(f"{name(s)}: {s}" for s in node.outputs)
+            lines.append(f"{results} = {node.op.name}({', '.join(arguments)})")
+        return "\n".join([*lines, f"return {', '.join(map(name, self.outputs))}"])
+
+
+def _brief(value: Any) -> str:
+    """Write an attribute on one line; a nested graph only by its size."""
+    return f"<graph of {len(value.nodes)} ops>" if isinstance(value, Graph) else repr(value)
+
+
+def prune(graph: Graph) -> Graph:
+    """Return `graph` without the nodes and constants that no output needs."""
+    needed = set(graph.outputs)
+    kept = []
+    for node in reversed(graph.nodes):
+        if needed.intersection(node.outputs):
+            kept.append(node)
+            needed.update(node.inputs)
+    constants = {symbol: array for symbol, array in graph.constants.items() if symbol in needed}
+    return Graph(graph.inputs, constants, kept[::-1], graph.outputs)
+
+
+def interpret(graph: Graph, arrays: Iterable[Array]) -> list[Array]:
+    """Run `graph` on `arrays`, one for each input, and return the arrays of its outputs."""
+    values: dict[Symbol, Array] = dict(graph.constants)
+    values.update(zip(graph.inputs, arrays, strict=True))
+    with np.errstate(all="ignore"):
+        for node in graph.nodes:
+            operands = tuple(values[symbol] for symbol in node.inputs)
+            values.update(zip(node.outputs, node.op.run(operands, node.attributes), strict=True))
+    return [values[symbol] for symbol in graph.outputs]

@@ -1,0 +1,117 @@
+"""What holds for a stretch of code in one thread: whether ops are recorded for backward, traced, or watched for NaN."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+if TYPE_CHECKING:
+    from koubai.trace import Tracer
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_PACKAGE = str(Path(__file__).parent)
+
+
+class Modes(threading.local):
+    """The modes of one thread."""
+
+    grad_enabled: bool = True
+    tracer: Tracer | None = None
+    anomaly: bool = False
+
+
+modes = Modes()
+
+
+class _Mode:
+    """A context manager, also usable as a decorator, that sets one mode and restores it."""
+
+    name: str
+    value: Any
+
+    def __enter__(self) -> Self:
+        self._before = getattr(modes, self.name)
+        setattr(modes, self.name, self.value)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        setattr(modes, self.name, self._before)
+
+    def _fresh(self) -> _Mode:
+        """Return a mode like this one, so that a decorated function may call itself."""
+        return type(self)()
+
+    def __call__(self, function: Function) -> Function:
+        @wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self._fresh():
+                return function(*args, **kwargs)
+
+        return wrapped  # type: ignore[return-value]
+
+
+class no_grad(_Mode):  # noqa: N801 - PyTorch's name
+    """Within it, ops leave no recipe: results do not require gradients.
+
+    Example:
+        >>> with koubai.no_grad():
+        ...     weight -= 0.1 * weight.grad
+    """
+
+    name, value = "grad_enabled", False
+
+
+class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
+    """Within it, ops are recorded again, inside a `no_grad`."""
+
+    name, value = "grad_enabled", True
+
+
+class inference_mode(no_grad):  # noqa: N801 - PyTorch's name
+    """The same as `no_grad`."""
+
+
+class set_grad_enabled(_Mode):  # noqa: N801 - PyTorch's name
+    """Turn recording on or off, at once, or for a stretch when used as a context manager."""
+
+    name = "grad_enabled"
+
+    def __init__(self, mode: bool) -> None:
+        self.value = mode
+        self._at_once = modes.grad_enabled
+        modes.grad_enabled = mode
+
+    def __enter__(self) -> Self:
+        self._before = self._at_once
+        modes.grad_enabled = self.value
+        return self
+
+    def _fresh(self) -> _Mode:
+        return set_grad_enabled(self.value)
+
+
+class detect_anomaly(_Mode):  # noqa: N801 - PyTorch's name
+    """Within it, the first op whose result is NaN or inf although its inputs are finite raises FloatingPointError,
+    in the forward and in the backward pass, with the op's name and the user's line that called it."""
+
+    name, value = "anomaly", True
+
+
+def is_grad_enabled() -> bool:
+    """Tell whether ops are recorded for backward now."""
+    return modes.grad_enabled
+
+
+def users_line() -> str:
+    """Return the innermost line of code outside Koubai that led here, as `file:line: code`."""
+    for frame in reversed(traceback.extract_stack()):
+        if not frame.filename.startswith(_PACKAGE):
+            return f"{frame.filename}:{frame.lineno}: {frame.line}"
+    return "unknown line"

@@ -1,0 +1,171 @@
+"""Movements: ops that only say which element of the input stands where in the result. Most of them are views."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from koubai.ops.elementwise import cast
+from koubai.ops.op import Array, Kind, Op, Shape, ShapeError, Symbol, broadcast_shapes, describe, same_rule
+
+Span = tuple[int, int, int]  # start, stop, step of one dimension; 0 <= start, stop <= length, step >= 1
+
+
+def movement(name: str, forward: Any, infer: Any, **more: Any) -> Op:
+    """Declare a movement."""
+    return Op(name, Kind.MOVEMENT, forward, infer, **more)
+
+
+def _indices(spans: Sequence[Span]) -> tuple[slice, ...]:
+    return tuple(slice(*span) for span in spans)
+
+
+# --- rules
+
+
+def _reshape_rule(x: Symbol, *, shape: Shape) -> Symbol:
+    if math.prod(shape) != x.size:
+        raise ShapeError(f"{describe([x])} has {x.size} elements and cannot take the shape {list(shape)}")
+    return Symbol(tuple(shape), x.dtype)
+
+
+def _permute_rule(x: Symbol, *, dims: Shape) -> Symbol:
+    if sorted(dims) != list(range(x.ndim)):
+        raise ShapeError(f"dims {list(dims)} do not name each dimension of {describe([x])} once")
+    return Symbol(tuple(x.shape[dim] for dim in dims), x.dtype)
+
+
+def _expand_rule(x: Symbol, *, shape: Shape) -> Symbol:
+    if len(shape) < x.ndim or broadcast_shapes(x.shape, shape) != tuple(shape):
+        raise ShapeError(f"{describe([x])} cannot be expanded to {list(shape)}: only dimensions of size 1 stretch")
+    return Symbol(tuple(shape), x.dtype)
+
+
+def _slice_rule(x: Symbol, *, spans: Sequence[Span]) -> Symbol:
+    return Symbol(tuple(len(range(*span)) for span in spans), x.dtype)
+
+
+def _place_rule(x: Symbol, *, shape: Shape, spans: Sequence[Span], fill: float) -> Symbol:
+    return Symbol(tuple(shape), x.dtype)
+
+
+def _assign_slice_rule(x: Symbol, value: Symbol, *, spans: Sequence[Span]) -> Symbol:
+    _expand_rule(value, shape=_slice_rule(x, spans=spans).shape)
+    return Symbol(x.shape, x.dtype)
+
+
+def _cat_rule(*xs: Symbol, dim: int) -> Symbol:
+    first = xs[0]
+    for x in xs:
+        if x.ndim != first.ndim or any(
+            a != b for axis, (a, b) in enumerate(zip(x.shape, first.shape)) if axis != dim
+        ):
+            raise ShapeError(f"{describe(xs)} differ in another dimension than {dim}, along which they are joined")
+    length = sum(x.shape[dim] for x in xs)
+    return Symbol((*first.shape[:dim], length, *first.shape[dim + 1 :]), first.dtype)
+
+
+# --- forwards that are more than one call
+
+
+def _place(xp: Any, x: Array, *, shape: Shape, spans: Sequence[Span], fill: float) -> Array:
+    out = xp.full(shape, fill, dtype=x.dtype)
+    out[_indices(spans)] = x
+    return out
+
+
+def _assign_slice(xp: Any, x: Array, value: Array, *, spans: Sequence[Span]) -> Array:
+    out = x.copy()
+    out[_indices(spans)] = value
+    return out
+
+
+def _cat_gradient(g: Any, xs_like: Sequence[Symbol], dim: int) -> tuple[Any, ...]:
+    pieces, start = [], 0
+    whole = [(0, length, 1) for length in g.shape]
+    for x in xs_like:
+        stop = start + x.shape[dim]
+        pieces.append(slice_(g, spans=(*whole[:dim], (start, stop, 1), *whole[dim + 1 :])))
+        start = stop
+    return tuple(pieces)
+
+
+def inverse(dims: Sequence[int]) -> Shape:
+    """Return the permutation that undoes `dims`."""
+    return tuple(sorted(range(len(dims)), key=dims.__getitem__))
+
+
+alias = movement("alias", lambda xp, x: x, same_rule, assign=lambda x, value: value, x=lambda g: g)
+reshape = movement(
+    "reshape",
+    lambda xp, x, *, shape: x.reshape(shape),
+    _reshape_rule,
+    assign=lambda x, value, *, shape: reshape(value, shape=x.shape),
+    x=lambda g, x_like: reshape(g, shape=x_like.shape),
+)
+permute = movement(
+    "permute",
+    lambda xp, x, *, dims: x.transpose(dims),
+    _permute_rule,
+    assign=lambda x, value, *, dims: permute(value, dims=inverse(dims)),
+    x=lambda g, dims: permute(g, dims=inverse(dims)),
+)
+
+
+def _refuse_expanded_write(x: Any, value: Any, *, shape: Shape) -> Any:
+    raise RuntimeError(
+        f"cannot write into a view expanded from {list(x.shape)} to {list(shape)}: several of its elements are the "
+        "same element of the base; clone() it first"
+    )
+
+
+def _expand_gradient(g: Any, x_like: Symbol) -> Any:
+    from koubai.ops.reduce import sum_to
+
+    return sum_to(g, x_like.shape)
+
+
+expand = movement(
+    "expand",
+    lambda xp, x, *, shape: xp.broadcast_to(x, shape),
+    _expand_rule,
+    assign=_refuse_expanded_write,
+    x=_expand_gradient,
+)
+slice_ = movement(
+    "slice",
+    lambda xp, x, *, spans: x[_indices(spans)],
+    _slice_rule,
+    assign=lambda x, value, *, spans: assign_slice(x, value, spans=spans),
+    x=lambda g, x_like, spans: place(g, shape=x_like.shape, spans=spans, fill=0),
+)
+# An array of `shape` filled with `fill`, with x at `spans`.
+place = movement("place", _place, _place_rule, x=lambda g, spans: slice_(g, spans=spans))
+# x with the part at `spans` replaced by value.
+assign_slice = movement(
+    "assign_slice",
+    _assign_slice,
+    _assign_slice_rule,
+    x=lambda g, value_like, spans: assign_slice(g, g.new_zeros(()), spans=spans),
+    value=lambda g, value_like, spans: _expand_gradient(slice_(g, spans=spans), value_like),
+)
+flip = movement(
+    "flip", lambda xp, x, *, dims: xp.flip(x, dims), same_rule, x=lambda g, dims: flip(g, dims=dims)
+)
+cat = movement("cat", lambda xp, *xs, dim: xp.concatenate(xs, axis=dim), _cat_rule, xs=_cat_gradient)
+
+__all__ = [
+    "Span",
+    "alias",
+    "assign_slice",
+    "cast",
+    "cat",
+    "expand",
+    "flip",
+    "inverse",
+    "permute",
+    "place",
+    "reshape",
+    "slice_",
+]

@@ -1,0 +1,597 @@
+"""`Tensor`: a cell that holds an array (or, while tracing, a symbol), the recipe that made it, and its gradient.
+
+Arrays are never changed in place. An in-place method computes a new array and rebinds the cell, which raises the
+cell's version; a write through a view becomes a new value of the view's base.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+
+from koubai import dtypes
+from koubai.arrays import Array
+from koubai.modes import modes, no_grad, set_grad_enabled, users_line
+from koubai.ops.op import DataDependentError, Op, Shape, ShapeError, Symbol, describe
+
+Hook = Callable[["Tensor"], "Tensor | None"]
+
+
+class Version:
+    """Counts the in-place changes of a cell; a base and its views share one."""
+
+    __slots__ = ("count", "last")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last = ""
+
+
+class Edge(NamedTuple):
+    """Where a gradient goes: output `index` of a recipe, or a leaf tensor (index 0)."""
+
+    source: Recipe | Tensor
+    index: int
+
+
+class Saved(NamedTuple):
+    """A value that a gradient formula needs, and the version it had when it was recorded."""
+
+    value: Any  # the input Tensor itself, or the payload of an output (which would be a cycle as a Tensor)
+    version: Version
+    count: int
+
+
+class Recipe:
+    """How a tensor was made: the op, where its inputs came from, and the values its gradient needs."""
+
+    __slots__ = ("attributes", "edges", "freed", "hooks", "inputs", "outputs", "rule", "saved", "where")
+
+    def __init__(self, rule: Any, attributes: dict[str, Any], edges: tuple[Edge | None, ...]) -> None:
+        self.rule = rule
+        self.attributes = attributes
+        self.edges = edges
+        self.inputs: tuple[Symbol, ...] = ()
+        self.outputs: tuple[Symbol, ...] = ()
+        self.saved: dict[str | int, Saved] = {}
+        self.hooks: dict[int, list[Hook]] | None = None
+        self.freed = False
+        self.where = users_line() if modes.anomaly else ""
+
+    @property
+    def name(self) -> str:
+        """The name of the op."""
+        return str(self.rule.name)
+
+    @property
+    def next_functions(self) -> tuple[tuple[Recipe | Tensor | None, int], ...]:
+        """The (recipe or leaf, output index) pairs that this recipe's gradients go to, as in PyTorch."""
+        return tuple((edge.source, edge.index) if edge else (None, 0) for edge in self.edges)
+
+    def save_input(self, position: int, tensor: Tensor) -> None:
+        """Keep the value of an input for backward."""
+        self.saved[position] = Saved(tensor, tensor._version, tensor._version.count)
+
+    def save_output(self, tensor: Tensor) -> None:
+        """Keep the value of an output for backward."""
+        self.saved[f"out{tensor._index}"] = Saved(tensor._payload, tensor._version, tensor._version.count)
+
+    def input(self, position: int) -> Tensor:
+        """Return the saved input at `position`.
+
+        Raises:
+            RuntimeError: if it was changed in place since, or the graph was freed.
+        """
+        value: Tensor = self._unpack(position, f"input {position}")
+        return value
+
+    def output(self, index: int) -> Tensor:
+        """Return the saved output `index`, connected to this recipe again."""
+        tensor = Tensor(self._unpack(f"out{index}", "result"))
+        tensor._recipe, tensor._index = self, index
+        return tensor
+
+    def check_not_freed(self) -> None:
+        """Raise RuntimeError if the saved values are gone."""
+        if self.freed:
+            raise RuntimeError(
+                f"backward through {self.name} a second time: the values it needs were freed by the first backward; "
+                "call the first one with retain_graph=True"
+            )
+
+    def _unpack(self, key: str | int, what: str) -> Any:
+        saved = self.saved[key]
+        if saved.version.count != saved.count:
+            shape = self.inputs[key] if isinstance(key, int) else self.outputs[0]
+            raise RuntimeError(
+                f"the gradient of {self.name} needs its {what} ({shape}), but {saved.version.last} has changed it in "
+                f"place since (version {saved.version.count}, expected {saved.count}); use the out-of-place form, or "
+                "clone() the tensor before changing it"
+            )
+        return saved.value
+
+    def free(self) -> None:
+        """Drop the saved values."""
+        self.saved = {}
+        self.freed = True
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+@dataclass(slots=True)
+class View:
+    """What a view is a view of: `op(base, **attributes)`, as of the base's version `seen`."""
+
+    base: Tensor
+    op: Op
+    attributes: dict[str, Any]
+    tracked: bool  # whether gradients flow between view and base
+    seen: int
+
+
+class Tensor:
+    """An n-dimensional array that knows how it was made.
+
+    Make one with `koubai.tensor`, `koubai.zeros`, `koubai.randn` and so on. Names, arguments and results of its
+    methods are `torch.Tensor`'s.
+
+    Attributes:
+        grad: the gradient that `backward()` added up here, or None.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_hooks",
+        "_index",
+        "_payload",
+        "_recipe",
+        "_requires_grad",
+        "_retains_grad",
+        "_version",
+        "_view",
+        "grad",
+        "home",
+    )
+    __array_priority__ = 1000  # array + tensor asks the tensor
+
+    def __init__(self, payload: Array | Symbol, requires_grad: bool = False) -> None:
+        self._payload = payload
+        self._requires_grad = False
+        self._recipe: Recipe | None = None
+        self._index = 0
+        self._version = Version()
+        self._view: View | None = None
+        self._hooks: list[Hook] | None = None
+        self._retains_grad = False
+        self.grad: Tensor | None = None
+        self.home = modes.tracer  # the tracer under which it was made
+        if requires_grad:
+            self.requires_grad = True
+
+    # --- what it is -------------------------------------------------------------------------------------------
+
+    @property
+    def payload(self) -> Array | Symbol:
+        """The array, or while tracing the symbol. Arrays must not be written to."""
+        if self._view is not None and self._view.seen != self._version.count:
+            self._refresh(self._view)
+        return self._payload
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How the tensor was made, or None for a leaf."""
+        if self._view is not None and self._view.seen != self._version.count:
+            self._refresh(self._view)
+        return self._recipe
+
+    @property
+    def grad_fn(self) -> Recipe | None:
+        """The recipe, under PyTorch's name."""
+        return self.recipe
+
+    @property
+    def shape(self) -> Shape:
+        """The lengths of the dimensions."""
+        return self._payload.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> dtypes.DType:
+        """The element type."""
+        return self._payload.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self._payload.shape)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recipe made it: parameters, data, results under `no_grad`."""
+        return self.recipe is None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are computed for it; may be set on leaves of floating type."""
+        return self._requires_grad or self.recipe is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and not dtypes.is_floating(self.dtype):
+            raise RuntimeError(f"only floating-point tensors can require gradients, this one is {self.dtype}")
+        if not value and self.recipe is not None:
+            raise RuntimeError("only a leaf can stop requiring gradients; use detach() on a computed tensor")
+        self._requires_grad = value
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set `requires_grad` and return the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def _is_symbolic(self) -> bool:
+        return isinstance(self._payload, Symbol)
+
+    @property
+    def edge(self) -> Edge | None:
+        """Where this tensor's gradient goes, or None if it needs none."""
+        if self.recipe is not None:
+            return Edge(self.recipe, self._index)
+        return Edge(self, 0) if self._requires_grad else None
+
+    # --- running ops ------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def apply(op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> Any:
+        """Run `op` (or record it, while tracing) and note the recipe on its results."""
+        if modes.tracer is not None:
+            payloads = modes.tracer.record(op, inputs, attributes)
+        else:
+            payloads = _compute(op, inputs, attributes)
+        outputs = tuple([Tensor(payload) for payload in payloads])
+        if modes.anomaly and modes.tracer is None:
+            _refuse_nonfinite(op.name, inputs, outputs, users_line())
+        if op.gradients and modes.grad_enabled:
+            _leave_recipe(op, inputs, attributes, outputs)
+        if op.assign is not None:
+            _make_view(outputs[0], inputs[0], op, attributes, modes.grad_enabled)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    # --- cells: views and in-place changes --------------------------------------------------------------------
+
+    def _refresh(self, view: View) -> None:
+        """Take the value again from the base, which has changed."""
+        if modes.tracer is not None:
+            modes.tracer.remember(self)
+        with set_grad_enabled(view.tracked and modes.grad_enabled):
+            fresh = Tensor.apply(view.op, (view.base,), view.attributes)
+        self._payload, self._recipe, self._index = fresh._payload, fresh._recipe, fresh._index
+        view.seen = self._version.count
+
+    def _snapshot(self) -> Tensor:
+        """Return the present value as a cell of its own, which later in-place changes do not touch."""
+        if not modes.grad_enabled or self.recipe is None:
+            return self
+        copy = Tensor(self.payload if modes.tracer is None else modes.tracer.lift(self))
+        copy._recipe, copy._index = self._recipe, self._index
+        return copy
+
+    def _become(self, value: Tensor, by: str) -> Self:
+        """Rebind this cell to `value`, as the in-place op named `by`.
+
+        Raises:
+            RuntimeError: if the shape or kind of type differs, or a leaf that requires gradients would be changed
+                while ops are recorded.
+        """
+        value = _fit(value, self, by)
+        if self._view is not None:
+            self._write_through(self._view, value, by)
+            return self
+        if self._requires_grad and self._recipe is None and modes.grad_enabled:
+            raise RuntimeError(
+                f"{by} would change a leaf tensor ({self.dtype}{list(self.shape)}) that requires gradients; wrap the "
+                "change in `with koubai.no_grad():`, or use the out-of-place form"
+            )
+        if modes.tracer is not None:
+            modes.tracer.remember(self)
+        if modes.grad_enabled:
+            self._recipe, self._index = value.recipe, value._index
+        self._payload = value.payload
+        self._version.count += 1
+        self._version.last = by
+        return self
+
+    def _write_through(self, view: View, value: Tensor, by: str) -> None:
+        if view.op.assign is None:
+            raise RuntimeError(f"{by} cannot write through {view.op.name}; clone() the view first")
+        with set_grad_enabled(view.tracked and modes.grad_enabled):
+            view.base._become(view.op.assign(view.base, value, **view.attributes), by)
+
+    # --- backward ---------------------------------------------------------------------------------------------
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Sequence[Tensor] | None = None,
+    ) -> None:
+        """Compute the gradients of this tensor and add them to the `.grad` of every leaf it depends on.
+
+        Args:
+            gradient: the gradient that arrives here, of this tensor's shape; may be left out for a single element.
+            retain_graph: keep the graph for another backward; by default as `create_graph`.
+            create_graph: record the backward pass too, for gradients of gradients.
+            inputs: if given, accumulate only into these tensors.
+
+        Raises:
+            RuntimeError: if nothing here requires gradients, or a value that is needed was freed or overwritten.
+        """
+        from koubai.backprop import backward
+
+        backward([self], [gradient], retain_graph, create_graph, inputs)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this computed tensor in `.grad` too, as leaves do."""
+        recipe = self.recipe
+        if recipe is None or self._retains_grad:
+            return
+        self._retains_grad = True
+        target = weakref.ref(self)
+
+        def keep(gradient: Tensor) -> None:
+            tensor = target()
+            if tensor is not None:
+                tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
+
+        self.register_hook(keep)  # type: ignore[arg-type]
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on this computed tensor."""
+        return self._retains_grad
+
+    def register_hook(self, hook: Hook) -> HookHandle:
+        """Call `hook(gradient)` whenever the gradient of this tensor is computed; it may return another one.
+
+        Returns:
+            a handle whose `remove()` takes the hook away.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("cannot hang a hook on a tensor that does not require gradients")
+        recipe = self.recipe
+        if recipe is None:
+            self._hooks = hooks = self._hooks if self._hooks is not None else []
+        else:
+            recipe.hooks = recipe.hooks if recipe.hooks is not None else {}
+            hooks = recipe.hooks.setdefault(self._index, [])
+        hooks.append(hook)
+        return HookHandle(hooks, hook)
+
+    # --- values -----------------------------------------------------------------------------------------------
+
+    def _values(self, what: str) -> Array:
+        """Return the array, for `what`, which needs the values.
+
+        Raises:
+            DataDependentError: while tracing.
+        """
+        payload = self.payload
+        if isinstance(payload, Symbol):
+            raise DataDependentError(
+                f"{what} needs the values of a tensor ({payload}) that has none yet: the function is being traced "
+                f"(at {users_line()}); keep the decision in ops, such as koubai.where"
+            )
+        return payload
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """Return the values as a NumPy array that cannot be written to (the engine shares it).
+
+        Raises:
+            RuntimeError: if the tensor requires gradients, unless `force` is given.
+        """
+        if self.requires_grad and not force:
+            raise RuntimeError("numpy() of a tensor that requires gradients: use detach().numpy()")
+        array = self._values("numpy()").view()
+        array.flags.writeable = False
+        return array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype)
+
+    def item(self) -> Any:
+        """Return the only element as a Python number.
+
+        Raises:
+            RuntimeError: if there is not exactly one element.
+        """
+        array = self._values("item()")
+        if array.size != 1:
+            raise RuntimeError(f"item() needs a tensor with one element, this one has shape {list(self.shape)}")
+        return array.item()
+
+    def tolist(self) -> Any:
+        """Return the values as nested lists."""
+        return self._values("tolist()").tolist()
+
+    def __bool__(self) -> bool:
+        array = self._values("a condition")
+        if array.size != 1:
+            raise RuntimeError(
+                f"the truth of a tensor with shape {list(self.shape)} is ambiguous; use any() or all()"
+            )
+        return bool(array)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if dtypes.is_floating(self.dtype):
+            raise TypeError(f"only integer tensors of one element can be an index, this one is {self.dtype}")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter([self[i] for i in range(self.shape[0])])
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        from koubai.formatting import format_tensor
+
+        return format_tensor(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    if TYPE_CHECKING:
+        # The methods and operators are koubai's functions, attached in koubai.functions.
+        def __getattr__(self, name: str) -> Any: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __floordiv__(self, other: Any) -> Tensor: ...
+        def __rfloordiv__(self, other: Any) -> Tensor: ...
+        def __mod__(self, other: Any) -> Tensor: ...
+        def __rmod__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __rand__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __ror__(self, other: Any) -> Tensor: ...
+        def __xor__(self, other: Any) -> Tensor: ...
+        def __rxor__(self, other: Any) -> Tensor: ...
+        def __lshift__(self, other: Any) -> Tensor: ...
+        def __rshift__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __pos__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]
+        def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
+
+
+class HookHandle:
+    """Takes a hook away again."""
+
+    def __init__(self, hooks: list[Any], hook: Any) -> None:
+        self._hooks = hooks
+        self._hook = hook
+
+    def remove(self) -> None:
+        """Take the hook away; harmless when it is gone already."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+def _compute(op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> tuple[Array, ...]:
+    """Run the op on the inputs' arrays; when that fails, let the op's shape rule say why."""
+    arrays = tuple([tensor.payload for tensor in inputs])
+    try:
+        with np.errstate(all="ignore"):
+            return op.run(arrays, attributes)
+    except (ValueError, TypeError, IndexError) as error:
+        symbols = [Symbol(array.shape, array.dtype) for array in arrays]
+        try:
+            op.infer(*symbols, **attributes)
+        except (RuntimeError, ValueError, TypeError, IndexError) as reason:
+            raise type(reason)(f"{op.name}: {reason}") from None
+        raise ShapeError(f"{op.name} does not accept {describe(symbols)}: {error}") from error
+
+
+def _leave_recipe(rule: Any, inputs: tuple[Tensor, ...], attributes: dict[str, Any], outputs: Any) -> None:
+    """Note on `outputs` how they were made, with what the gradients of the inputs that want one will need."""
+    wanted = [
+        rule.gradients.get(rule.input_name(position)) if tensor.requires_grad else None
+        for position, tensor in enumerate(inputs)
+    ]
+    if not any(wanted):
+        return
+    needs = {name for gradient in wanted if gradient is not None for name in gradient.needs}
+    edges = tuple([tensor.edge if gradient else None for tensor, gradient in zip(inputs, wanted)])
+    recipe = Recipe(rule, attributes, edges)
+    recipe.inputs = tuple([Symbol(tensor.shape, tensor.dtype) for tensor in inputs])
+    recipe.outputs = tuple([Symbol(tensor.shape, tensor.dtype) for tensor in outputs])
+    for index, tensor in enumerate(outputs):
+        if dtypes.is_floating(tensor.dtype):
+            tensor._recipe, tensor._index = recipe, index
+        if "out" in needs:
+            tensor._index = index
+            recipe.save_output(tensor)
+    for position, tensor in enumerate(inputs):
+        if rule.input_name(position) in needs:
+            recipe.save_input(position, tensor)
+
+
+def _make_view(view: Tensor, base: Tensor, op: Op, attributes: dict[str, Any], tracked: bool) -> None:
+    """Tie `view` to the cell of `base`."""
+    view._version = base._version
+    view._view = View(base, op, attributes, tracked, base._version.count)
+
+
+def _fit(value: Tensor, cell: Tensor, by: str) -> Tensor:
+    """Return `value` in the shape and dtype of `cell`, which it is about to replace."""
+    from koubai.ops.movement import cast, expand
+
+    if dtypes.category(value.dtype) > dtypes.category(cell.dtype):
+        raise RuntimeError(f"{by}: a result of type {value.dtype} cannot be stored in a tensor of type {cell.dtype}")
+    if value.dtype != cell.dtype:
+        value = cast(value, dtype=cell.dtype)
+    if value.shape != cell.shape:
+        try:
+            value = expand(value, shape=cell.shape)
+        except ShapeError:
+            raise RuntimeError(
+                f"{by}: a result of shape {list(value.shape)} cannot be stored in a tensor of shape {list(cell.shape)}"
+            ) from None
+    return value
+
+
+def _refuse_nonfinite(name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor | None], where: str) -> None:
+    """Raise FloatingPointError if an output is NaN or inf although every input is finite."""
+
+    def finite(tensor: Tensor | None) -> bool:
+        return tensor is None or not dtypes.is_floating(tensor.dtype) or bool(np.isfinite(tensor._payload).all())
+
+    if all(map(finite, outputs)) or not all(map(finite, inputs)):
+        return
+    raise FloatingPointError(
+        f"{name} produced the first NaN or inf, from finite inputs {describe(inputs)}, at {where}"
+    )
+
+
+__all__ = ["Edge", "HookHandle", "Recipe", "Tensor", "View", "no_grad"]

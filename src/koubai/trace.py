@@ -1,0 +1,255 @@
+"""Tracing: run a function once on symbols instead of arrays, and get its program as a graph.
+
+While tracing, ops append themselves to the graph. A tensor from outside that the function reads becomes an input of
+the program ("captured"); what the function rebinds (parameters, buffers, optimizer state, gradients) is put back as it
+was, and the program commits the new values each time it is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from koubai.arrays import Array
+from koubai.graph import Graph, interpret, prune
+from koubai.modes import modes
+from koubai.ops.op import Op, Symbol
+from koubai.tensor import Recipe, Tensor, View
+
+HostFunction = Callable[[], float]
+
+
+@dataclass(slots=True)
+class _CellState:
+    """A cell as it was before the traced function changed it."""
+
+    payload: Any
+    recipe: Recipe | None
+    index: int
+    count: int
+    last: str
+    seen: int | None
+
+    @classmethod
+    def of(cls, cell: Tensor) -> _CellState:
+        view: View | None = cell._view
+        version = cell._version
+        seen = view.seen if view else None
+        return cls(cell._payload, cell._recipe, cell._index, version.count, version.last, seen)
+
+    def restore(self, cell: Tensor) -> None:
+        cell._payload, cell._recipe, cell._index = self.payload, self.recipe, self.index
+        cell._version.count, cell._version.last = self.count, self.last
+        if cell._view is not None and self.seen is not None:
+            cell._view.seen = self.seen
+
+
+class Tracer:
+    """Writes down the ops of one traced function, and what it changed."""
+
+    def __init__(self) -> None:
+        self.graph = Graph()
+        self.captured: dict[Tensor, Symbol] = {}
+        self.hosts: dict[HostFunction, Symbol] = {}
+        self._own: set[Symbol] = set()
+        self._cells: dict[Tensor, _CellState] = {}
+        self._grads: dict[Tensor, Tensor | None] = {}
+
+    def record(self, op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
+        """Append an op to the graph and return the symbols of its results."""
+        symbols = [self.lift(tensor) for tensor in inputs]
+        try:
+            outputs = self.graph.add(op, symbols, attributes)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise type(error)(f"{op.name}: {error}") from None
+        self._own.update(outputs)
+        return outputs
+
+    def lift(self, tensor: Tensor) -> Symbol:
+        """Return the symbol that stands for `tensor` in this graph."""
+        payload = tensor.payload
+        if isinstance(payload, Symbol) and payload in self._own:
+            return payload
+        if tensor not in self.captured:
+            symbol = self.symbol(payload)
+            if tensor.home is self:
+                self.graph.constants[symbol] = payload
+            else:
+                self.graph.inputs.append(symbol)
+            self.captured[tensor] = symbol
+        return self.captured[tensor]
+
+    def symbol(self, like: Any) -> Symbol:
+        """Return a new symbol of this graph with the shape and dtype of `like`."""
+        symbol = Symbol(tuple(like.shape), like.dtype)
+        self._own.add(symbol)
+        return symbol
+
+    def host_input(self, function: HostFunction) -> Symbol:
+        """Return the symbol of a number that `function` gives anew before each run."""
+        if function not in self.hosts:
+            self.hosts[function] = self.symbol(np.empty((), np.float64))
+            self.graph.inputs.append(self.hosts[function])
+        return self.hosts[function]
+
+    def remember(self, cell: Tensor) -> None:
+        """Note a cell as it is now, before its first change."""
+        if cell not in self._cells:
+            if cell._view is None and not isinstance(cell._payload, Symbol):
+                self.lift(cell)
+            self._cells[cell] = _CellState.of(cell)
+
+    def remember_grad(self, leaf: Tensor) -> None:
+        """Note the `.grad` of a leaf as it is now, before its first change."""
+        self._grads.setdefault(leaf, leaf.grad)
+
+    def changes(self) -> tuple[list[tuple[Tensor, Symbol]], list[tuple[Tensor, Symbol]]]:
+        """Return the new values of changed cells, and of changed gradients."""
+        cells = [(c, self.lift(c)) for c in self._cells if c._view is None and self._is_outside(c)]
+        grads = [(leaf, self.lift(leaf.grad)) for leaf in self._grads if leaf.grad is not None]
+        return cells, grads
+
+    def _is_outside(self, cell: Tensor) -> bool:
+        return cell.home is not self and not isinstance(self._cells[cell].payload, Symbol)
+
+    def restore(self) -> None:
+        """Put every changed cell and gradient back as it was."""
+        for leaf, grad in self._grads.items():
+            leaf.grad = grad
+        for cell, state in self._cells.items():
+            state.restore(cell)
+
+
+@dataclass(eq=False)
+class Program:
+    """A traced function: called like it, it runs the graph and commits what the function changes.
+
+    Attributes:
+        graph: inputs are the arguments, then captured cells and host numbers; outputs the results, then new values.
+        arguments: the symbols of the function's tensor arguments.
+        captured: the outside cells that it reads, with their symbols.
+        hosts: the numbers that are asked for anew at each run, with their symbols.
+        writes: the cells that it changes; their new values are graph outputs after the results.
+        grads: the leaves whose `.grad` it changes; likewise after the writes.
+    """
+
+    graph: Graph
+    arguments: list[Symbol]
+    captured: dict[Tensor, Symbol]
+    hosts: dict[HostFunction, Symbol]
+    writes: list[Tensor]
+    grads: list[Tensor]
+    structure: Any
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the program on tensors of the traced shapes and dtypes."""
+        tensors: list[Tensor] = []
+        flatten(arguments, tensors)
+        self._check(tensors)
+        arrays = interpret(self.graph, self._inputs(tensors))
+        return self._commit(arrays)
+
+    def _check(self, tensors: Sequence[Tensor]) -> None:
+        given = [(tensor.shape, tensor.dtype) for tensor in tensors]
+        traced = [(symbol.shape, symbol.dtype) for symbol in self.arguments]
+        if given != traced:
+            raise RuntimeError(f"the program was traced for arguments {traced}, not {given}; trace it again")
+
+    def _inputs(self, tensors: Sequence[Tensor]) -> list[Array]:
+        values: dict[Symbol, Array] = {s: t.payload for s, t in zip(self.arguments, tensors)}
+        values.update((symbol, tensor.payload) for tensor, symbol in self.captured.items())
+        values.update((symbol, np.asarray(host(), np.float64)) for host, symbol in self.hosts.items())
+        return [values[symbol] for symbol in self.graph.inputs]
+
+    def _commit(self, arrays: list[Array]) -> Any:
+        """Store the new values of all changed cells, and return the results."""
+        results = len(arrays) - len(self.writes) - len(self.grads)
+        for cell, array in zip(self.writes, arrays[results:]):
+            cell._payload = array
+            cell._version.count += 1
+            cell._version.last = "a traced program"
+        for leaf, array in zip(self.grads, arrays[results + len(self.writes) :]):
+            leaf.grad = Tensor(array)
+        return unflatten(self.structure, iter([Tensor(array) for array in arrays[:results]]))
+
+
+def trace(function: Callable[..., Any], *examples: Any) -> Program:
+    """Run `function` on symbols like `examples` and return its program.
+
+    Args:
+        function: a function of tensors (or nested tuples, lists and dicts of them) that returns the same.
+        examples: tensors with the shapes and dtypes of the arguments; their values are not looked at.
+
+    Raises:
+        DataDependentError: if the function asks for a value, as in `if x > 0`.
+
+    Example:
+        >>> program = koubai.trace(lambda x: (x * 2).sum(), koubai.ones(3))
+        >>> program(koubai.tensor([1.0, 2.0, 3.0]))
+        tensor(12.)
+    """
+    tracer = Tracer()
+    tensors: list[Tensor] = []
+    structure = flatten(examples, tensors)
+    arguments = [tracer.symbol(tensor) for tensor in tensors]
+    tracer.graph.inputs.extend(arguments)
+    before, modes.tracer = modes.tracer, tracer
+    try:
+        stand_ins = iter([_stand_in(s, t.requires_grad) for s, t in zip(arguments, tensors)])
+        results: list[Tensor] = []
+        result_structure = flatten(function(*unflatten(structure, stand_ins)), results)
+        outputs = [tracer.lift(tensor) for tensor in results]
+        writes, grads = tracer.changes()
+    finally:
+        tracer.restore()
+        modes.tracer = before
+    tracer.graph.outputs = [*outputs, *(symbol for _, symbol in writes), *(symbol for _, symbol in grads)]
+    outside = {t: s for t, s in tracer.captured.items() if s not in tracer.graph.constants}
+    changed, leaves = [cell for cell, _ in writes], [leaf for leaf, _ in grads]
+    return Program(
+        prune(tracer.graph), arguments, outside, tracer.hosts, changed, leaves, result_structure
+    )
+
+
+def _stand_in(symbol: Symbol, requires_grad: bool) -> Tensor:
+    return Tensor(symbol, requires_grad)
+
+
+def host_scalar(function: HostFunction) -> Tensor:
+    """Return a float64 number that `function()` gives: now, and again at every run of a traced program.
+
+    Learning rates and step counts come this way, so that changing them never traces or compiles again.
+    """
+    if modes.tracer is not None:
+        return Tensor(modes.tracer.host_input(function))
+    return Tensor(np.asarray(function(), np.float64))
+
+
+def flatten(value: Any, into: list[Tensor]) -> Any:
+    """Append the tensors in nested tuples, lists and dicts to `into`, and return the structure without them."""
+    if isinstance(value, Tensor):
+        into.append(value)
+        return Tensor
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(flatten(item, into) for item in value))
+    if isinstance(value, tuple | list):
+        return type(value)(flatten(item, into) for item in value)
+    if isinstance(value, dict):
+        return {key: flatten(item, into) for key, item in value.items()}
+    return value
+
+
+def unflatten(structure: Any, tensors: Any) -> Any:
+    """Put tensors back where `flatten` took them."""
+    if structure is Tensor:
+        return next(tensors)
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        return type(structure)(*(unflatten(item, tensors) for item in structure))
+    if isinstance(structure, tuple | list):
+        return type(structure)(unflatten(item, tensors) for item in structure)
+    if isinstance(structure, dict):
+        return {key: unflatten(item, tensors) for key, item in structure.items()}
+    return structure
