@@ -41,7 +41,12 @@ def duration(seconds: float) -> str:
     """A length of time to show: "8.4 s", "2:05 min" or "1:02:05 h"."""
     if seconds < 60:
         return _("{seconds:.1f} s").format(seconds=seconds)
+    form = _("{clock} min") if seconds < 3600 else _("{clock} h")
+    return form.format(clock=clock(seconds))
+
+
+def clock(seconds: float) -> str:
+    """Seconds as on a clock: "2:05" or "1:02:05"."""
     minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return _("{minutes}:{rest:02d} min").format(minutes=minutes, rest=rest)
-    return _("{hours}:{minutes:02d}:{rest:02d} h").format(hours=minutes // 60, minutes=minutes % 60, rest=rest)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,40 @@
+"""The command `koubai`: what a user types, in the language they speak.
+
+Typer and Rich are imported only when the command runs.
+"""
+
+import sys
+from collections.abc import Sequence
+
+
+def main() -> None:
+    """Run the command that was typed, and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command.
+
+    Args:
+        arguments: what was typed after `koubai`.
+
+    Returns:
+        the exit code: 0 done, 1 the user's mistake or a failure, 2 wrong usage, 130 stopped with Ctrl-C.
+    """
+    from koubai import i18n
+    from koubai.cli.errors import show
+    from koubai.cli.everywhere import take_everywhere
+
+    debug = "--debug" in arguments
+    try:
+        rest, chosen = take_everywhere(arguments)
+        i18n.set_language(chosen)
+        i18n.speak_in_libraries()
+        from koubai.cli.app import build_app  # only now: Typer asks for its words at import
+
+        code = build_app()(args=rest, prog_name="koubai", standalone_mode=False)
+    except Exception as error:
+        if debug:
+            raise
+        return show(error)
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,90 @@
+"""What a user's mistake looks like: one message, one hint, an exit code, and no traceback."""
+
+from __future__ import annotations
+
+import sys
+
+from koubai.i18n import _
+
+DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: done; the user's mistake or a failure; wrong usage of the command; stopped with Ctrl-C."""
+
+
+class Mistake(Exception):
+    """Something the user can put right.
+
+    Args:
+        message: what is wrong.
+        hint: what to do about it.
+        code: the exit code.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.code = code
+
+
+class Stopped(Mistake):
+    """The user pressed Ctrl-C; `hint` says how to go on."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint, INTERRUPTED)
+
+
+def show(error: Exception) -> int:
+    """Print an error for people on stderr, and return the exit code."""
+    mistake = as_mistake(error)
+    mark = "■" if isinstance(mistake, Stopped) else "✗"
+    _print(f"{mark} {mistake}")
+    if mistake.hint:
+        _print(f"  {mistake.hint}")
+    return mistake.code
+
+
+def as_mistake(error: Exception) -> Mistake:
+    """Any error as a mistake: Typer's usage errors, and what the rooms below raise."""
+    if isinstance(error, Mistake):
+        return error
+    if hasattr(error, "format_message"):  # a usage error; the class has moved between versions of Typer
+        return Mistake(_usage_message(error), _usage_hint(error), MISUSED)
+    if isinstance(error, ImportError | ValueError | TypeError | RuntimeError | IndexError | OSError):
+        return Mistake(_first_line_up(error))
+    kind = type(error).__name__
+    return Mistake(f"{kind}: {error}", _("This looks like a fault of Koubai. --debug shows where it happened."))
+
+
+def _first_line_up(error: Exception) -> str:
+    """The error's own words; an operating system's error without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
+
+
+def _usage_message(error: Exception) -> str:
+    """Typer's message, in the user's language for the mistakes people make."""
+    name = getattr(error, "option_name", None) or getattr(getattr(error, "param", None), "human_readable_name", None)
+    match type(error).__name__:
+        case "NoSuchOption":
+            return _("There is no option {name}.").format(name=name)
+        case "BadOptionUsage":
+            return _("The option {name} needs a value.").format(name=name)
+        case "MissingParameter":
+            return _("{name} is missing.").format(name=name)
+    return str(error.format_message())  # type: ignore[attr-defined]
+
+
+def _usage_hint(error: Exception) -> str | None:
+    """Names that are near, and where the help is."""
+    near = getattr(error, "possibilities", None)
+    context = getattr(error, "ctx", None)
+    hints = [_("Did you mean {names}?").format(names=", ".join(near))] if near else []
+    if context:
+        hints.append(_("Help: {command}").format(command=f"{context.command_path} --help"))
+    return " ".join(hints) or None
+
+
+def _print(text: str) -> None:
+    """On a screen that cannot show a character, show a question mark rather than fail."""
+    encoding = sys.stderr.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), file=sys.stderr)

@@ -1,0 +1,55 @@
+"""The optimizers and schedules a command offers by name, each with the learning rate it starts at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from koubai import optim
+from koubai.nn import Module
+from koubai.optim import lr_scheduler
+from koubai.recipes.settings import OptimizerName, ScheduleName, Settings
+
+_MOMENTUM = 0.9
+
+OPTIMIZERS: dict[OptimizerName, tuple[Callable[..., optim.Optimizer], float]] = {
+    "sgd": (optim.SGD, 0.01),
+    "momentum": (partial(optim.SGD, momentum=_MOMENTUM), 0.01),
+    "nesterov": (partial(optim.SGD, momentum=_MOMENTUM, nesterov=True), 0.01),
+    "adagrad": (optim.Adagrad, 0.01),
+    "rmsprop": (optim.RMSprop, 0.001),
+    "adam": (optim.Adam, 0.001),
+    "adamw": (optim.AdamW, 0.001),
+    "nadam": (optim.NAdam, 0.001),
+    "radam": (optim.RAdam, 0.001),
+    "lion": (optim.Lion, 0.0001),
+    "lamb": (optim.LAMB, 0.001),
+}
+
+
+def learning_rate(settings: Settings) -> float:
+    """The learning rate that was asked for, or the one the optimizer starts at."""
+    return OPTIMIZERS[settings.optimizer][1] if settings.lr is None else settings.lr
+
+
+def make_optimizer(settings: Settings, model: Module) -> optim.Optimizer:
+    """The optimizer that was asked for, over all parameters of the model."""
+    make, _ = OPTIMIZERS[settings.optimizer]
+    return make(model.parameters(), lr=learning_rate(settings), weight_decay=settings.weight_decay)
+
+
+def make_schedule(settings: Settings, optimizer: optim.Optimizer, steps: int) -> Any:
+    """The schedule that was asked for, over `settings.epochs` epochs of `steps` steps; None for a constant rate."""
+    make = _SCHEDULES[settings.schedule]
+    return make and make(optimizer, settings, steps)
+
+
+_SCHEDULES: dict[ScheduleName, Callable[[Any, Settings, int], Any] | None] = {
+    "constant": None,
+    "step": lambda o, s, n: lr_scheduler.StepLR(o, step_size=max(1, s.epochs // 3)),
+    "exponential": lambda o, s, n: lr_scheduler.ExponentialLR(o, gamma=0.01 ** (1 / s.epochs)),
+    "cosine": lambda o, s, n: lr_scheduler.CosineAnnealingLR(o, T_max=s.epochs),
+    "one-cycle": lambda o, s, n: lr_scheduler.OneCycleLR(o, max_lr=learning_rate(s), total_steps=s.epochs * n),
+    "plateau": lambda o, s, n: lr_scheduler.ReduceLROnPlateau(o, patience=3),
+}
