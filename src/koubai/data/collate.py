@@ -62,7 +62,9 @@ def _join_tensors(batch: Sequence[Tensor]) -> Tensor:
 
 def _join_arrays(batch: Sequence[Any]) -> Tensor:
     if batch[0].dtype.kind not in "biufc":
-        raise TypeError(f"cannot make a tensor of arrays with dtype {batch[0].dtype}; give the DataLoader a collate_fn")
+        raise TypeError(
+            f"cannot make a tensor of arrays with dtype {batch[0].dtype}; give the DataLoader a collate_fn"
+        )
     return _join_tensors([koubai.as_tensor(array) for array in batch])
 
 

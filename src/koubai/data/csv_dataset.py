@@ -1,134 +1,17 @@
-"""Turns a CSV file into inputs and targets: numbers stay numbers, words become codes, missing cells are handled openly."""
+"""CSV files as data sets of inputs and targets."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal
 
 from koubai.data.dataset import TensorDataset
-from koubai.data.table import Table, is_number, read_csv
+from koubai.data.labelled import LabelledData, part_indices
+from koubai.data.schema import Schema, Task, infer_schema, is_missing
+from koubai.data.table import Table, read_csv
 
-Task = Literal["classification", "regression"]
 Missing = Literal["refuse", "drop", "fill"]
-
-#: Cells that mean "not known", whatever their case.
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
-
-
-@dataclass(frozen=True)
-class Column:
-    """How the cells of a column become numbers.
-
-    Attributes:
-        name: the column's name in the file.
-        categories: the words it holds, whose positions are their codes; None for a column of numbers.
-        fill: what stands in for a missing cell: the mean of numbers, the most frequent word's code; None: nothing.
-    """
-
-    name: str
-    categories: tuple[str, ...] | None = None
-    fill: float | None = None
-
-
-@dataclass(frozen=True)
-class Schema:
-    """How a table becomes inputs and targets; the same for the training file and all later ones.
-
-    Attributes:
-        features: the columns that make the inputs.
-        target: the column that is to be predicted.
-        task: "classification" or "regression".
-        one_hot: whether each word is an input of its own (0 or 1) instead of a code.
-    """
-
-    features: tuple[Column, ...]
-    target: Column
-    task: Task
-    one_hot: bool = False
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """The names of the inputs, "column" or with one_hot "column=word"."""
-        names: list[str] = []
-        for column in self.features:
-            words = column.categories if self.one_hot else None
-            names += [column.name] if words is None else [f"{column.name}={word}" for word in words]
-        return tuple(names)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of their codes; none for a regression."""
-        return self.target.categories or ()
-
-    def with_fills(self, table: Table) -> Schema:
-        """The same schema, with missing cells filled by what this table holds: give it the training rows alone."""
-        return replace(self, features=tuple(_with_fill(column, table) for column in self.features))
-
-    def encode(self, table: Table) -> tuple[NDArray[np.float32], NDArray[np.generic]]:
-        """Inputs (N, features), float32, and targets: codes (N,), int64, or numbers (N, 1), float32.
-
-        Raises:
-            ValueError: when a cell is no number, an unknown word or missing; it names file, line, column and cell.
-        """
-        blocks = [self._block(table, column) for column in self.features]
-        targets = _encode(table, self.target)
-        if self.task == "classification":
-            return np.concatenate(blocks, axis=1), targets.astype(np.int64)
-        return np.concatenate(blocks, axis=1), targets.astype(np.float32)[:, None]
-
-    def _block(self, table: Table, column: Column) -> NDArray[np.float32]:
-        values = _encode(table, column)
-        if self.one_hot and column.categories is not None:
-            return np.eye(len(column.categories), dtype=np.float32)[values.astype(np.int64)]
-        return values.astype(np.float32)[:, None]
-
-
-def infer_schema(
-    table: Table,
-    target: str,
-    *,
-    drop: Sequence[str] = (),
-    categorical: Sequence[str] = (),
-    task: Task | None = None,
-    one_hot: bool = False,
-) -> Schema:
-    """Find out which columns hold numbers and which hold words.
-
-    A column of which at least half the cells are numbers is a column of numbers, so that a wrong cell in it is an error;
-    any other holds words. Words are coded in alphabetical order.
-
-    Args:
-        table: the rows to look at.
-        target: the column that is to be predicted.
-        drop: columns that are no inputs, such as an identifier.
-        categorical: columns of words, even where they look like numbers, such as a postcode.
-        task: "classification" or "regression"; by default a target of words is a classification, one of numbers a
-            regression.
-        one_hot: whether each word becomes an input of its own.
-
-    Raises:
-        ValueError: when a column does not exist, or nothing is left to learn from.
-    """
-    for name in (target, *drop, *categorical):
-        table.position(name)
-    words = {*categorical, *([target] if task == "classification" else [])}
-    columns = {name: _infer_column(table, name, name in words) for name in table.columns if name not in drop or name == target}
-    answer = columns.pop(target)
-    if not columns:
-        raise ValueError(f"{table.path}: no column is left as an input beside the target {target!r}")
-    found: Task = "regression" if answer.categories is None else "classification"
-    if task == "regression" and found == "classification":
-        raise ValueError(f"{table.path}: the target {target!r} holds words, so it cannot be a regression")
-    if answer.categories is not None and len(answer.categories) < 2:
-        raise ValueError(f"{table.path}: the target {target!r} holds a single class, {answer.categories}")
-    return Schema(tuple(columns.values()), answer, found, one_hot)
 
 
 class CSVDataset(TensorDataset):
@@ -190,55 +73,49 @@ def drop_missing(table: Table, schema: Schema) -> Table:
         ValueError: when no row is left.
     """
     needed = [table.position(column.name) for column in (*schema.features, schema.target)]
-    whole = [row for row, cells in enumerate(table.rows) if not any(is_missing(cells[place]) for place in needed)]
+    whole = [
+        row for row, cells in enumerate(table.rows) if not any(is_missing(cells[place]) for place in needed)
+    ]
     if not whole:
         raise ValueError(f"{table.path}: every row has a missing cell")
     return table.take(whole)
 
 
-def is_missing(cell: str) -> bool:
-    """Whether a cell means "not known"."""
-    return cell.lower() in MISSING
+def from_csv(
+    path: str | Path,
+    target: str,
+    *,
+    test: float = 0.2,
+    seed: int = 0,
+    missing: Missing = "refuse",
+    **options: Any,
+) -> LabelledData:
+    """Read a CSV file and cut it into training and test part; missing cells are filled by the training part alone.
 
+    Args:
+        path: the file.
+        target: the column that is to be predicted.
+        test: the share of the rows for the test part; classes keep their shares.
+        seed: decides which rows; the same seed takes the same ones.
+        missing: as for `CSVDataset`.
+        **options: as for `CSVDataset`.
 
-def _infer_column(table: Table, name: str, words: bool) -> Column:
-    known = [cell for cell in table.cells(name) if not is_missing(cell)]
-    if not known:
-        raise ValueError(f"{table.path}: the column {name!r} is empty; leave it out with drop")
-    if not words and sum(map(is_number, known)) * 2 >= len(known):
-        return Column(name)
-    distinct = set(known)
-    order = sorted(distinct, key=float) if all(map(is_number, distinct)) else sorted(distinct)
-    return Column(name, tuple(order))
+    Raises:
+        ValueError: when the file or a cell is wrong; it names file, line, column and cell.
 
-
-def _with_fill(column: Column, table: Table) -> Column:
-    known = table.take(row for row, cell in enumerate(table.cells(column.name)) if not is_missing(cell))
-    if not len(known):
-        raise ValueError(f"{table.path}: the column {column.name!r} is empty, so nothing can fill its missing cells")
-    values = _encode(known, column)
-    common = Counter(values.tolist()).most_common(1)[0][0]
-    return replace(column, fill=float(values.mean()) if column.categories is None else common)
-
-
-def _encode(table: Table, column: Column) -> NDArray[np.float64]:
-    codes = {word: code for code, word in enumerate(column.categories)} if column.categories is not None else None
-    values = np.empty(len(table))
-    for row, cell in enumerate(table.cells(column.name)):
-        value = column.fill if is_missing(cell) else _number(cell) if codes is None else codes.get(cell)
-        if value is None:
-            raise table.error(row, column.name, _problem(cell, column))
-        values[row] = value
-    return values
-
-
-def _number(cell: str) -> float | None:
-    return float(cell) if is_number(cell) and math.isfinite(float(cell)) else None
-
-
-def _problem(cell: str, column: Column) -> str:
-    if is_missing(cell):
-        return 'is a missing value; pass missing="drop" or missing="fill", or complete the file'
-    if column.categories is None:
-        return "is not a number"
-    return f"is not one of the known values {', '.join(map(repr, column.categories[:10]))}"
+    Example:
+        >>> data = from_csv("penguins.csv", target="species", missing="fill", one_hot=True)
+    """
+    reading = {name: options.pop(name) for name in ("delimiter", "header", "encoding") if name in options}
+    table = read_csv(path, **reading)
+    schema = infer_schema(table, target, **options)
+    if missing == "drop":
+        table = drop_missing(table, schema)
+    targets = schema.encode_target(table)
+    train_rows, test_rows = part_indices(targets, test, seed)
+    train_table, test_table = table.take(train_rows), table.take(test_rows)
+    if missing == "fill":
+        schema = schema.with_fills(train_table)
+    train, held_out = (TensorDataset(*schema.encode(part)) for part in (train_table, test_table))
+    names = {"class_names": schema.class_names, "feature_names": schema.feature_names}
+    return LabelledData(Path(path).stem, schema.task, train, held_out, **names)

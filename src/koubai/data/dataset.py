@@ -47,7 +47,9 @@ class IterableDataset(Dataset[Sample]):
         raise NotImplementedError(f"{type(self).__name__} has to define __iter__()")
 
     def __add__(self, other: Dataset[Any]) -> ConcatDataset[Any]:
-        raise TypeError("an IterableDataset has no indices, so it cannot be joined to another; use itertools.chain")
+        raise TypeError(
+            "an IterableDataset has no indices, so it cannot be joined to another; use itertools.chain"
+        )
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):

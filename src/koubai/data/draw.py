@@ -30,7 +30,7 @@ def derived_generator(seed: int, *path: object) -> Generator:
 
 def draw_seed(generator: Generator | None) -> int:
     """Draw a new seed from the generator (the default one if None)."""
-    return int(koubai.randint(0, 2**63 - 1, (), generator=generator).item())
+    return int(koubai.randint(0, 2**53, (), generator=generator).item())
 
 
 def permutation(count: int, generator: Generator | None) -> NDArray[np.int64]:

@@ -116,7 +116,8 @@ class RandomCrop(ImageTransform):
             ValueError: when the window is larger than the padded image.
         """
         places = [
-            length + 2 * pad - size + 1 for length, pad, size in zip(images.shape[2:], self.padding, self.size)
+            length + 2 * pad - size + 1
+            for length, pad, size in zip(images.shape[2:], self.padding, self.size)
         ]
         if min(places) < 1:
             raise ValueError(
@@ -239,7 +240,9 @@ def _interpolate(images: Images, rows: NDArray[Any], columns: NDArray[Any], fill
     top, left = np.floor(rows).astype(np.int64), np.floor(columns).astype(np.int64)
     down, right = (rows - top)[:, None], (columns - left)[:, None]
     upper = _pixels(images, top, left, fill) * (1 - right) + _pixels(images, top, left + 1, fill) * right
-    lower = _pixels(images, top + 1, left, fill) * (1 - right) + _pixels(images, top + 1, left + 1, fill) * right
+    lower = (
+        _pixels(images, top + 1, left, fill) * (1 - right) + _pixels(images, top + 1, left + 1, fill) * right
+    )
     mean = upper * (1 - down) + lower * down
     return (mean if images.dtype.kind == "f" else np.rint(mean)).astype(images.dtype)
 

@@ -70,13 +70,23 @@ class DataLoader:
     ) -> None:
         _check_workers(num_workers)
         if isinstance(dataset, IterableDataset):
-            _refuse("an IterableDataset decides its order", shuffle=shuffle, sampler=sampler, batch_sampler=batch_sampler)
+            _refuse(
+                "an IterableDataset decides its order",
+                shuffle=shuffle,
+                sampler=sampler,
+                batch_sampler=batch_sampler,
+            )
         elif len(dataset) == 0:
             raise ValueError("DataLoader: the data set is empty (0 samples)")
         if sampler is not None:
             _refuse("a sampler decides the order", shuffle=shuffle, batch_sampler=batch_sampler)
         if batch_sampler is not None:
-            _refuse("a batch_sampler decides", shuffle=shuffle, drop_last=drop_last, batch_size=batch_size not in (1, None))
+            _refuse(
+                "a batch_sampler decides",
+                shuffle=shuffle,
+                drop_last=drop_last,
+                batch_size=batch_size not in (1, None),
+            )
             batch_size = None
         elif batch_size is None:
             _refuse("batch_size=None makes no batches", drop_last=drop_last)
@@ -126,7 +136,9 @@ class DataLoader:
             ValueError: when it is not the state of a loader.
         """
         if set(state) != {"seed", "epoch", "position"}:
-            raise ValueError(f"not a DataLoader's state: it holds {sorted(state)}, not seed, epoch and position")
+            raise ValueError(
+                f"not a DataLoader's state: it holds {sorted(state)}, not seed, epoch and position"
+            )
         self.seed, self.epoch, self._position = state["seed"], state["epoch"], state["position"]
         self._under_way = False
         self._begun += 1

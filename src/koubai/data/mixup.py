@@ -78,5 +78,7 @@ def _one_hot(classes: NDArray[Any], num_classes: int | None, dtype: Any) -> NDAr
     if num_classes is None or classes.ndim != 1:
         raise ValueError(f"mixup: class indices of shape {classes.shape} need shape (N,) and num_classes")
     if classes.min() < 0 or classes.max() >= num_classes:
-        raise ValueError(f"mixup: labels from {classes.min()} to {classes.max()} do not fit {num_classes} classes")
+        raise ValueError(
+            f"mixup: labels from {classes.min()} to {classes.max()} do not fit {num_classes} classes"
+        )
     return cast(NDArray[Any], np.eye(num_classes, dtype=dtype)[classes])

@@ -104,7 +104,9 @@ class Scaler:
 
     def _reduced_axes(self, array: NDArray[Any]) -> tuple[int, ...]:
         if array.size == 0 or array.ndim == 0:
-            raise ValueError(f"{type(self).__name__}: there is nothing to fit in an array of shape {array.shape}")
+            raise ValueError(
+                f"{type(self).__name__}: there is nothing to fit in an array of shape {array.shape}"
+            )
         kept = () if self.axis is None or array.ndim == 1 else np.atleast_1d(np.asarray(self.axis))
         own = {int(axis) % array.ndim for axis in kept}
         return tuple(axis for axis in range(array.ndim) if axis not in own)
@@ -115,7 +117,9 @@ class Scaler:
 
     def _fitted(self, like: NDArray[Any] | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.offset is None or self.scale is None:
-            raise RuntimeError(f"{type(self).__name__} has no numbers yet: call fit(x) with the training inputs first")
+            raise RuntimeError(
+                f"{type(self).__name__} has no numbers yet: call fit(x) with the training inputs first"
+            )
         if like is not None and not _fits(self.offset.shape, like.shape):
             raise ValueError(
                 f"{type(self).__name__} was fitted for shape {self.offset.shape} (1: any length), "
@@ -179,7 +183,9 @@ def scaler_from_state(state: dict[str, Any]) -> Scaler:
     """
     kind = Scaler.kinds.get(str(state.get("kind")))
     if kind is None:
-        raise ValueError(f"not the state of a scaler: its kind is {state.get('kind')!r}, not one of {list(Scaler.kinds)}")
+        raise ValueError(
+            f"not the state of a scaler: its kind is {state.get('kind')!r}, not one of {list(Scaler.kinds)}"
+        )
     scaler = kind()
     scaler.load_state_dict(state)
     return scaler
@@ -194,4 +200,6 @@ def _check_finite(name: str, array: NDArray[Any], over: tuple[int, ...]) -> None
     if bad.any():
         counts = bad.sum(axis=over)
         where = f" at {np.argwhere(counts > 0)[:5].squeeze().tolist()} along its axis" if counts.ndim else ""
-        raise ValueError(f"{name}: {int(bad.sum())} of {array.size} values are NaN or infinite{where}; remove or fill them")
+        raise ValueError(
+            f"{name}: {int(bad.sum())} of {array.size} values are NaN or infinite{where}; remove or fill them"
+        )

@@ -163,7 +163,9 @@ class WeightedRandomSampler(SeededSampler):
         self.num_samples = _positive("num_samples", num_samples)
         self.replacement = replacement
         if self.weights.ndim != 1 or not np.isfinite(self.weights).all() or (self.weights < 0).any():
-            raise ValueError("WeightedRandomSampler: weights have to be one finite, non-negative number per sample")
+            raise ValueError(
+                "WeightedRandomSampler: weights have to be one finite, non-negative number per sample"
+            )
         possible = np.count_nonzero(self.weights)
         if possible == 0 or (not replacement and num_samples > possible):
             raise ValueError(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Sequence, Sized
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,10 +36,7 @@ def random_split(
     Example:
         >>> train, validation = random_split(data, [0.9, 0.1], koubai.Generator().manual_seed(0))
     """
-    sizes = part_sizes(len(dataset), lengths)
-    order = permutation(len(dataset), generator).tolist()
-    ends = accumulate(sizes)
-    return [Subset(dataset, order[end - size : end]) for end, size in zip(ends, sizes)]
+    return [Subset(dataset, part.tolist()) for part in random_indices(dataset, lengths, generator)]
 
 
 def stratified_split(
@@ -75,6 +71,15 @@ def stratified_split(
     return [Subset(dataset, part.tolist()) for part in stratified_indices(classes, lengths, generator)]
 
 
+def random_indices(
+    samples: Sized, lengths: Sequence[float], generator: Generator | None = None
+) -> list[NDArray[np.int64]]:
+    """The indices of the parts that `random_split` makes, from the number of samples alone."""
+    sizes = part_sizes(len(samples), lengths)
+    order = permutation(len(samples), generator)
+    return np.split(order, np.cumsum(sizes)[:-1])
+
+
 def stratified_indices(
     labels: Values, lengths: Sequence[float], generator: Generator | None = None
 ) -> list[NDArray[np.int64]]:
@@ -103,7 +108,9 @@ def part_sizes(count: int, lengths: Sequence[float]) -> list[int]:
         for part in range(count - sum(sizes)):
             sizes[part % len(sizes)] += 1
         if 0 in sizes:
-            raise ValueError(f"fractions {list(lengths)} of {count} samples leave a part empty (sizes {sizes})")
+            raise ValueError(
+                f"fractions {list(lengths)} of {count} samples leave a part empty (sizes {sizes})"
+            )
     elif sum(sizes) != count or sizes != list(lengths) or min(sizes) < 0:
         raise ValueError(
             f"lengths {list(lengths)} add up to {total:g}: they have to be sizes that add up to the {count} samples "

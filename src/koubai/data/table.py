@@ -42,7 +42,9 @@ class Table:
             ValueError: when there is no such column.
         """
         if column not in self.columns:
-            raise ValueError(f"{self.path} has no column {column!r}; its columns are {', '.join(self.columns)}")
+            raise ValueError(
+                f"{self.path} has no column {column!r}; its columns are {', '.join(self.columns)}"
+            )
         return self.columns.index(column)
 
     def take(self, rows: Iterable[int]) -> Table:
@@ -107,7 +109,9 @@ def _decode(path: str, content: bytes, encoding: str) -> str:
 
 def _parse(path: str, text: str, delimiter: str) -> tuple[list[int], list[tuple[str, ...]]]:
     """The rows that are not blank, and the lines on which they begin."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
     lines, rows, begin = [], [], 1
     try:
         for row in reader:
@@ -124,7 +128,9 @@ def _parse(path: str, text: str, delimiter: str) -> tuple[list[int], list[tuple[
 def _header(path: str, cells: Sequence[str], delimiter: str) -> tuple[str, ...]:
     names = tuple(cell or number for cell, number in zip(cells, _numbered(len(cells))))
     if all(is_number(name) for name in names):
-        raise ValueError(f"{path}: the first line {delimiter.join(cells)!r} looks like data; is it header=False?")
+        raise ValueError(
+            f"{path}: the first line {delimiter.join(cells)!r} looks like data; is it header=False?"
+        )
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f"{path}: the header has the column {twice[0]!r} more than once")

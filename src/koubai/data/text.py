@@ -75,7 +75,9 @@ class TextTransform(Transform):
             return self.change_text(inputs, generator)
         wrong = next((text for text in inputs if not isinstance(text, str)), None)
         if wrong is not None:
-            raise TypeError(f"{type(self).__name__}: expected texts, but one is of type {type(wrong).__name__}")
+            raise TypeError(
+                f"{type(self).__name__}: expected texts, but one is of type {type(wrong).__name__}"
+            )
         return [self.change_text(text, generator) for text in inputs]
 
     def change_text(self, text: str, generator: Generator | None) -> str:
@@ -115,7 +117,9 @@ class SynonymReplacement(TextTransform):
         chosen = chance(len(tokens), self.p, generator)
         options = [self.synonyms.get(token, [token]) for token in tokens]
         picks = positions(np.array([len(option) for option in options]), generator)
-        return [option[pick] if yes else token for token, option, pick, yes in zip(tokens, options, picks, chosen)]
+        return [
+            option[pick] if yes else token for token, option, pick, yes in zip(tokens, options, picks, chosen)
+        ]
 
 
 class RandomDeletion(TextTransform):
@@ -181,5 +185,7 @@ class Paraphrase(TextTransform):
             return text
         other = self.function(text)
         if not isinstance(other, str):
-            raise TypeError(f"Paraphrase: the function gave a {type(other).__name__} for {text!r}, not a text")
+            raise TypeError(
+                f"Paraphrase: the function gave a {type(other).__name__} for {text!r}, not a text"
+            )
         return other
