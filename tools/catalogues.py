@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "koubai"
 PO_FILE = SOURCE / "locale" / "ja" / "LC_MESSAGES" / "koubai.po"
 MO_FILE = PO_FILE.with_suffix(".mo")
+_IDLE_HEADERS = (b"#", b'"POT-', b'"PO-', b'"Report-', b'"Last-', b'"Language-Team', b'"Generated-')
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 
 
@@ -61,10 +62,12 @@ def compiled(catalog: Catalog) -> bytes:
 
 
 def as_text(catalog: Catalog) -> bytes:
-    """The catalogue as a .po file, without the dates that would change it at every run."""
+    """The catalogue as a .po file, without the header lines that say only when and with what it was written."""
     buffer = BytesIO()
-    write_po(buffer, catalog, width=100, sort_output=False, include_lineno=False, ignore_obsolete=True)
-    return b"".join(line for line in buffer.getvalue().splitlines(True) if b"-Date: " not in line)
+    write_po(buffer, catalog, width=100, include_lineno=False, ignore_obsolete=True)
+    head, blank, messages = buffer.getvalue().lstrip().partition(b"\n\n")
+    kept = [line for line in head.splitlines(keepends=True) if not line.startswith(_IDLE_HEADERS)]
+    return b"".join(kept) + blank + messages.rstrip() + b"\n"
 
 
 def main() -> int:

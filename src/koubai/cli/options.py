@@ -50,7 +50,7 @@ def option_name(name: str) -> str:
 
 def _parameter(name: str, field: FieldInfo) -> Any:
     if _extra(field).get("argument"):
-        return typer.Argument(help=_(field.description or ""), metavar=name.upper(), show_default=False)
+        return typer.Argument(help=_description(field), metavar=name.upper(), show_default=False)
     declaration = option_name(name)
     if bool in _kinds(field):
         declaration += f"/--no-{name.replace('_', '-')}"
@@ -64,7 +64,12 @@ def _help(field: FieldInfo) -> str:
     default = _(unset) if unset else field.default
     if isinstance(default, bool):
         default = _("yes") if default else _("no")
-    return _("{description} (default: {default})").format(description=_(field.description or ""), default=default)
+    return _("{description} (default: {default})").format(description=_description(field), default=default)
+
+
+def _description(field: FieldInfo) -> str:
+    """In the user's language; a script's own settings may have none."""
+    return _(field.description) if field.description else ""
 
 
 def _metavar(field: FieldInfo) -> str:

@@ -115,7 +115,7 @@ def _still_falling_text(validated: bool) -> str:
 def _levelled_off(training: Sequence[float], validation: Sequence[float]) -> str:
     if not validation:
         return _("The training loss has levelled off. Nothing was validated, so overfitting would not show here.")
-    if min(validation) > 2 * training[_lowest(validation)]:
+    if min(validation) > 2 * min(training):
         return _(
             "Validation has levelled off and does not turn up, but training lies well below it: the model knows its "
             "training data better than new data. More data or regularisation could close the gap."

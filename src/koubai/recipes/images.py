@@ -1,0 +1,46 @@
+"""Recipes for pictures: handwritten digits and clothes, by a multilayer perceptron or a small convolutional network."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from koubai import data
+from koubai.i18n import N_
+from koubai.nn import Module
+from koubai.recipes.models import cnn, mlp
+from koubai.recipes.recipe import Recipe, Shape
+from koubai.recipes.settings import Settings
+
+
+class ImageSettings(Settings):
+    """Settings of a network for pictures."""
+
+    model: Literal["mlp", "cnn"] = Field("mlp", description=N_("a multilayer perceptron or a convolutional network"))
+    hidden: int = Field(128, ge=1, description=N_("neurons of the hidden layer"))
+    dropout: float = Field(0.0, ge=0, lt=1, description=N_("share of hidden neurons left out at random while training"))
+    shift: int = Field(0, ge=0, description=N_("move training pictures at random by up to this many pixels"))
+
+
+def picture_model(settings: ImageSettings, shape: Shape, outputs: int) -> Module:
+    """The network that the settings ask for."""
+    if settings.model == "mlp":
+        return mlp(shape, outputs, (settings.hidden,), settings.dropout)
+    return cnn(shape, outputs, settings.hidden, settings.dropout)
+
+
+def shifted(settings: ImageSettings) -> Any:
+    """Random shifts of the training pictures, or None."""
+    return data.RandomShift(settings.shift) if settings.shift else None
+
+
+def _recipe(name: str, summary: str, load: Any, **defaults: Any) -> Recipe:
+    return Recipe(name, summary, lambda _: load(), picture_model, ImageSettings, defaults, augment=shifted)
+
+
+IMAGES = (
+    _recipe("digits", N_("handwritten digits, 8×8 pixels, 1,797 pictures; needs no download"), data.digits, epochs=30),
+    _recipe("mnist", N_("handwritten digits, 28×28 pixels, 70,000 pictures"), data.mnist, epochs=10),
+    _recipe("fashion-mnist", N_("pictures of clothes, 28×28 pixels, 70,000 pictures"), data.fashion_mnist, epochs=10),
+)

@@ -1,0 +1,53 @@
+"""Recipes for tables: flowers, wines, tumours, the course of diabetes, and any CSV file of the user's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from koubai import data
+from koubai.i18n import N_
+from koubai.nn import Module
+from koubai.recipes.models import mlp
+from koubai.recipes.recipe import Recipe, Shape
+from koubai.recipes.settings import Settings
+
+
+class TableSettings(Settings):
+    """Settings of a network for tables."""
+
+    hidden: int = Field(32, ge=1, description=N_("neurons of each hidden layer"))
+    layers: int = Field(1, ge=0, description=N_("hidden layers; with 0 the model is linear"))
+    dropout: float = Field(0.0, ge=0, lt=1, description=N_("share of hidden neurons left out at random while training"))
+
+
+class CSVSettings(TableSettings):
+    """Settings for a CSV file."""
+
+    file: Path = Field(description=N_("the CSV file"), json_schema_extra={"argument": True})
+    target_column: str = Field(description=N_("the column to predict"))
+    task: Literal["classification", "regression"] | None = Field(
+        None,
+        description=N_("what is predicted"),
+        json_schema_extra={"unset": N_("words are classes, numbers a regression")},
+    )
+    missing: Literal["refuse", "drop", "fill"] = Field("refuse", description=N_("what to do about missing cells"))
+
+
+def table_model(settings: TableSettings, shape: Shape, outputs: int) -> Module:
+    """A multilayer perceptron as deep and wide as the settings ask."""
+    return mlp(shape, outputs, (settings.hidden,) * settings.layers, settings.dropout)
+
+
+def _recipe(name: str, summary: str, load: Any, **defaults: Any) -> Recipe:
+    return Recipe(name, summary, lambda _: load(), table_model, TableSettings, {"epochs": 100, **defaults})
+
+
+TABLES = (
+    _recipe("iris", N_("three kinds of iris from 4 measures; 150 flowers"), data.iris, batch_size=16),
+    _recipe("wine", N_("three growers of wine from 13 measures; 178 wines"), data.wine, batch_size=16),
+    _recipe("breast-cancer", N_("benign or malignant tumour from 30 measures; 569 patients"), data.breast_cancer),
+    _recipe("diabetes", N_("the course of diabetes from 10 measures (a regression); 442 patients"), data.diabetes),
+)
