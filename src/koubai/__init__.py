@@ -3,7 +3,7 @@
 The names are PyTorch's: `torch.X` is `koubai.X`.
 """
 
-from koubai import functions
+from koubai import autograd, functions
 from koubai.backprop import backward, grad
 from koubai.dtypes import (
     bool_ as bool,
@@ -24,7 +24,9 @@ from koubai.dtypes import (
     short,
     uint8,
 )
+from koubai.function import checkpoint, composite
 from koubai.functions import *
+from koubai.gradcheck import GradientError, check_gradients, numerical_gradient
 from koubai.modes import (
     detect_anomaly,
     enable_grad,
@@ -33,6 +35,27 @@ from koubai.modes import (
     no_grad,
     set_grad_enabled,
 )
+from koubai.random import (
+    Generator,
+    bernoulli,
+    default_generator,
+    fork_rng,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+    set_rng_state,
+)
+from koubai.scan import scan
 from koubai.tensor import Tensor
 from koubai.trace import host_scalar, trace
 

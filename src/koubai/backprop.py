@@ -94,6 +94,22 @@ def grad(
     return tuple(result)
 
 
+def local_gradients(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None], create_graph: bool
+) -> list[Tensor | None]:
+    """Return the gradients at `inputs`, going no further back: what a recipe made of other recipes hands on.
+
+    Outputs and inputs that are not connected, or have no gradient, are passed over.
+    """
+    pairs = [(out, g) for out, g in zip(outputs, gradients) if g is not None and out.requires_grad]
+    if not pairs:
+        return [None] * len(inputs)
+    wanted = {tensor.edge: tensor for tensor in inputs if tensor.edge is not None}
+    starts = _starts([out for out, _ in pairs], [g for _, g in pairs])
+    found = _sweep(starts, create_graph, create_graph, wanted, stop=True)
+    return [None if tensor.edge is None else found.get(tensor.edge) for tensor in inputs]
+
+
 def _edge_of(tensor: Tensor) -> Edge:
     edge = tensor.edge
     if edge is None:
@@ -141,9 +157,17 @@ def _seed(tensor: Tensor, gradient: Tensor | None) -> Tensor:
 
 
 def _sweep(
-    starts: Sequence[tuple[Edge, Tensor]], keep: bool, create_graph: bool, wanted: dict[Edge, Tensor] | None
+    starts: Sequence[tuple[Edge, Tensor]],
+    keep: bool,
+    create_graph: bool,
+    wanted: dict[Edge, Tensor] | None,
+    stop: bool = False,
 ) -> dict[Edge, Tensor]:
-    """Walk back from `starts` and return the gradient at each wanted edge, or at every leaf if `wanted` is None."""
+    """Walk back from `starts` and return the gradient at each wanted edge, or at every leaf if `wanted` is None.
+
+    With `stop`, the walk does not go on beyond the wanted edges.
+    """
+    ends = {edge.source for edge in wanted} if stop and wanted is not None else set()
     order = _consumers_first({edge.source for edge, _ in starts})
     needed = set(order) if wanted is None else _leading_to(order, {edge.source for edge in wanted})
     arrived: Gradients = {}
@@ -157,7 +181,7 @@ def _sweep(
                 continue
             _run_hooks(source, gradients)
             _collect(source, gradients, wanted, found)
-            if isinstance(source, Recipe):
+            if isinstance(source, Recipe) and source not in ends:
                 for target, gradient in zip(source.edges, pull_back(source, gradients, needed, create_graph)):
                     if target is not None and gradient is not None:
                         _add(arrived, target, gradient)

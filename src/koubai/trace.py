@@ -50,7 +50,8 @@ class _CellState:
 class Tracer:
     """Writes down the ops of one traced function, and what it changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, derives_gradients: bool = False) -> None:
+        self.derives_gradients = derives_gradients  # from the graph, where a user's own gradient would be lost
         self.graph = Graph()
         self.captured: dict[Tensor, Symbol] = {}
         self.hosts: dict[HostFunction, Symbol] = {}
@@ -176,12 +177,13 @@ class Program:
         return unflatten(self.structure, iter([Tensor(array) for array in arrays[:results]]))
 
 
-def trace(function: Callable[..., Any], *examples: Any) -> Program:
+def trace(function: Callable[..., Any], *examples: Any, derives_gradients: bool = False) -> Program:
     """Run `function` on symbols like `examples` and return its program.
 
     Args:
         function: a function of tensors (or nested tuples, lists and dicts of them) that returns the same.
         examples: tensors with the shapes and dtypes of the arguments; their values are not looked at.
+        derives_gradients: gradients will be derived from the graph; refuse what has a gradient of its own.
 
     Raises:
         DataDependentError: if the function asks for a value, as in `if x > 0`.
@@ -191,7 +193,7 @@ def trace(function: Callable[..., Any], *examples: Any) -> Program:
         >>> program(koubai.tensor([1.0, 2.0, 3.0]))
         tensor(12.)
     """
-    tracer = Tracer()
+    tracer = Tracer(derives_gradients)
     tensors: list[Tensor] = []
     structure = flatten(examples, tensors)
     arguments = [tracer.symbol(tensor) for tensor in tensors]
@@ -226,6 +228,16 @@ def host_scalar(function: HostFunction) -> Tensor:
     if modes.tracer is not None:
         return Tensor(modes.tracer.host_input(function))
     return Tensor(np.asarray(function(), np.float64))
+
+
+def run_graph(graph: Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Run a graph on tensors, so that its ops are recorded for backward or traced again."""
+    values = {symbol: Tensor(array) for symbol, array in graph.constants.items()}
+    values.update(zip(graph.inputs, inputs, strict=True))
+    for node in graph.nodes:
+        result = node.op(*[values[symbol] for symbol in node.inputs], **node.attributes)
+        values.update(zip(node.outputs, result if isinstance(result, tuple) else (result,), strict=True))
+    return [values[symbol] for symbol in graph.outputs]
 
 
 def flatten(value: Any, into: list[Tensor]) -> Any:

@@ -108,10 +108,12 @@ class Op:
         self.assign = assign
         self.inputs, self.variadic, self.attributes = _signature(forward)
         self.gradients: Mapping[str, Gradient] = {name: Gradient(formula) for name, formula in gradients.items()}
-        self.broadcasts = kind is Kind.MAP
+        self.call: Callable[..., Any] | None = None  # how tensors call it, where that is more than applying it
 
     def __call__(self, *inputs: Any, **attributes: Any) -> Any:
         """Apply the op to tensors."""
+        if self.call is not None:
+            return self.call(*inputs, **attributes)
         return type(inputs[0]).apply(self, inputs, attributes)
 
     def run(self, operands: tuple[Array, ...], attributes: Mapping[str, Any]) -> tuple[Array, ...]:

@@ -1,0 +1,19 @@
+"""The names that PyTorch keeps in `torch.autograd`."""
+
+from koubai.backprop import backward, grad
+from koubai.function import Function
+from koubai.gradcheck import check_gradients, numerical_gradient
+from koubai.modes import detect_anomaly, enable_grad, inference_mode, no_grad, set_grad_enabled
+
+__all__ = [
+    "Function",
+    "backward",
+    "check_gradients",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "inference_mode",
+    "no_grad",
+    "numerical_gradient",
+    "set_grad_enabled",
+]
