@@ -1,6 +1,7 @@
 """Data sets, batches, scaling, splits and augmentation.
 
-Names follow `torch.utils.data`, and torchvision's transforms for images. All chance comes from a `koubai.Generator`.
+Names follow `torch.utils.data`, and torchvision's transforms for images. All chance comes from a
+`koubai.Generator`.
 """
 
 from koubai.data.bundled import breast_cancer, diabetes, digits, iris, wine
@@ -9,6 +10,7 @@ from koubai.data.collate import default_collate, default_convert
 from koubai.data.csv_dataset import CSVDataset, from_csv
 from koubai.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 from koubai.data.download import DownloadError, RemoteFile, data_folder, fetch
+from koubai.data.downloaded import fashion_mnist, mnist
 from koubai.data.idx import read_idx
 from koubai.data.image import (
     Cutout,
@@ -21,8 +23,7 @@ from koubai.data.image import (
 )
 from koubai.data.labelled import LabelledData
 from koubai.data.loader import DataLoader
-from koubai.data.mixup import Mixup, mixup
-from koubai.data.mnist import fashion_mnist, mnist
+from koubai.data.mixing import Mixup, mixup
 from koubai.data.normalize import MinMaxScale, Scaler, Standardize, scaler_from_state
 from koubai.data.sampler import (
     BatchSampler,

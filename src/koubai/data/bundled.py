@@ -38,15 +38,15 @@ def wine(test: float = 0.2, seed: int = 0) -> LabelledData:
 
 
 def breast_cancer(test: float = 0.2, seed: int = 0) -> LabelledData:
-    """Breast tumours: 569 rows of 30 measures of cell nuclei, malignant or benign. Arguments are those of `digits`."""
+    """Breast tumours: 569 rows of 30 measures, malignant or benign. Arguments are those of `digits`."""
     return _table("breast_cancer", test, seed)
 
 
 def diabetes(test: float = 0.2, seed: int = 0) -> LabelledData:
     """Diabetes: 442 rows of 10 measures, and the progress of the disease a year later (25 to 346).
 
-    A regression. The inputs are the raw measures, not the ones scikit-learn scaled with the test part included.
-    Arguments are those of `digits`.
+    A regression. The inputs are the raw measures, not the ones scikit-learn scaled with the test part
+    included. Arguments are those of `digits`.
     """
     bunch = _bunch("diabetes", scaled=False)
     targets = bunch.target[:, None].astype(np.float32)  # (N, 1)
@@ -66,7 +66,7 @@ def _bunch(name: str, **options: Any) -> Any:
         from sklearn import datasets  # imported here because the core does without it
     except ImportError as error:
         raise ImportError(
-            f"the data set {name!r} comes with scikit-learn, which is not installed: pip install 'koubai[recipes]'"
+            f"the data set {name!r} needs scikit-learn, which is not installed: pip install 'koubai[recipes]'"
         ) from error
     return getattr(datasets, f"load_{name}")(**options)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from koubai.data import bundled, mnist
+from koubai.data import bundled, downloaded
 from koubai.data.csv_dataset import from_csv
 from koubai.data.labelled import LabelledData, Task
 
@@ -77,7 +77,7 @@ DATASETS: dict[str, Card] = {
         "none stated",
     ),
     "mnist": Card(
-        mnist.mnist,
+        downloaded.mnist,
         "handwritten digits",
         "classification",
         70000,
@@ -88,7 +88,7 @@ DATASETS: dict[str, Card] = {
         11.6,
     ),
     "fashion-mnist": Card(
-        mnist.fashion_mnist,
+        downloaded.fashion_mnist,
         "pictures of clothes",
         "classification",
         70000,

@@ -1,4 +1,4 @@
-"""Makes one batch of a list of samples: numbers and arrays become tensors with one more dimension in front."""
+"""Makes one batch of a list of samples: numbers and arrays become tensors with one more dimension."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from koubai.tensor import Tensor
 def default_collate(batch: Sequence[Any]) -> Any:
     """Join samples of the same structure into one batch, as `torch.utils.data.default_collate` does.
 
-    Tensors and arrays of shape S become one tensor (len(batch), *S); Python floats become float64, ints int64;
-    strings and bytes stay a list; dicts, tuples, named tuples and lists are joined item by item, and tuples come back
-    as lists.
+    Tensors and arrays of shape S become one tensor (len(batch), *S); Python floats become float64, ints
+    int64; strings and bytes stay a list; dicts, tuples, named tuples and lists are joined item by item, and
+    tuples come back as lists.
 
     Args:
         batch: at least one sample.
@@ -34,8 +34,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
         if isinstance(first, kind):
             return join(batch)
     raise TypeError(
-        f"cannot make a batch of {type(first).__name__}: samples may hold tensors, arrays, numbers, strings, dicts, "
-        "tuples and lists; for anything else give the DataLoader a collate_fn"
+        f"cannot make a batch of {type(first).__name__}: samples may hold tensors, arrays, numbers, strings, "
+        "dicts, tuples and lists; for anything else give the DataLoader a collate_fn"
     )
 
 
@@ -54,10 +54,11 @@ def _join_tensors(batch: Sequence[Tensor]) -> Tensor:
     shapes = {tuple(tensor.shape) for tensor in batch}
     if len(shapes) > 1:
         raise RuntimeError(
-            f"the samples of a batch have different shapes: {', '.join(map(str, sorted(shapes)))}; make them equal "
-            "(pad or crop), or give the DataLoader a collate_fn"
+            f"the samples of a batch have different shapes: {', '.join(map(str, sorted(shapes)))}; make them "
+            "equal (pad or crop), or give the DataLoader a collate_fn"
         )
-    return koubai.stack(list(batch))
+    stacked: Tensor = koubai.stack(list(batch))
+    return stacked
 
 
 def _join_arrays(batch: Sequence[Any]) -> Tensor:
@@ -85,7 +86,7 @@ _JOINS: list[tuple[Any, Callable[[Any], Any]]] = [
     (Tensor, _join_tensors),
     ((np.ndarray, np.number, np.bool_), _join_arrays),
     (bool, lambda batch: koubai.tensor(batch)),
-    (float, lambda batch: koubai.tensor(batch, dtype=koubai.float64)),
+    (float, lambda batch: koubai.tensor(batch, dtype=np.float64)),
     (int, lambda batch: koubai.tensor(batch)),
     ((str, bytes), lambda batch: batch),
     (Mapping, _join_mappings),

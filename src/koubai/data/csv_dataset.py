@@ -20,9 +20,10 @@ class CSVDataset(TensorDataset):
     Args:
         path: the file.
         target: the column that is to be predicted.
-        missing: what to do with missing cells: "refuse" them with an error, "drop" their rows, or "fill" in the mean of
-            numbers and the most frequent word. A missing target is never filled in.
-        schema: how cells become numbers, from the training file's data set; by default found out from this file.
+        missing: what to do with missing cells: "refuse" them with an error, "drop" their rows, or "fill" in
+            the mean of numbers and the most frequent word. A missing target is never filled in.
+        schema: how cells become numbers, from the training file's data set; by default found out from this
+            file.
         drop, categorical, task, one_hot: see `infer_schema`.
         delimiter, header, encoding: see `read_csv`.
 
@@ -90,7 +91,9 @@ def from_csv(
     missing: Missing = "refuse",
     **options: Any,
 ) -> LabelledData:
-    """Read a CSV file and cut it into training and test part; missing cells are filled by the training part alone.
+    """Read a CSV file and cut it into a training and a test part.
+
+    What fills in missing cells is fitted on the training part alone.
 
     Args:
         path: the file.
@@ -117,5 +120,11 @@ def from_csv(
     if missing == "fill":
         schema = schema.with_fills(train_table)
     train, held_out = (TensorDataset(*schema.encode(part)) for part in (train_table, test_table))
-    names = {"class_names": schema.class_names, "feature_names": schema.feature_names}
-    return LabelledData(Path(path).stem, schema.task, train, held_out, **names)
+    return LabelledData(
+        Path(path).stem,
+        schema.task,
+        train,
+        held_out,
+        class_names=schema.class_names,
+        feature_names=schema.feature_names,
+    )

@@ -1,4 +1,4 @@
-"""Data sets: anything that has a length and gives sample number i; `TensorDataset` is the one most people need."""
+"""Data sets: anything that has a length and gives sample number i; most people need `TensorDataset`."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
             raise ValueError(f"TensorDataset: a scalar has no samples; the shapes are {_listed(shapes)}")
         if len({shape[0] for shape in shapes}) > 1:
             raise ValueError(
-                f"TensorDataset: the tensors hold different numbers of samples; their shapes are {_listed(shapes)}, "
-                "and all first dimensions have to be equal"
+                f"TensorDataset: the tensors hold different numbers of samples; their shapes are "
+                f"{_listed(shapes)}, and all first dimensions have to be equal"
             )
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
@@ -112,7 +112,8 @@ class Subset(Dataset[Sample]):
 
     def gather(self, indices: Sequence[int]) -> list[Tensor]:
         """The samples at `indices` as one batch; only where `gathers(self)`."""
-        batch: list[Tensor] = self.dataset.gather([self.indices[index] for index in indices])  # type: ignore[attr-defined]
+        dataset: Any = self.dataset
+        batch: list[Tensor] = dataset.gather([self.indices[index] for index in indices])
         return batch
 
 
@@ -152,7 +153,7 @@ def gathers(dataset: object) -> bool:
 
     A subclass with a `__getitem__` of its own, such as one that transforms samples, must not be bypassed.
     """
-    kind = type(dataset)
+    kind: Any = type(dataset)
     if isinstance(dataset, Subset):
         return kind.__getitem__ is Subset.__getitem__ and gathers(dataset.dataset)
     return isinstance(dataset, TensorDataset) and kind.__getitem__ is TensorDataset.__getitem__

@@ -1,16 +1,13 @@
-"""Keeps files of data sets in a cache folder: fetched once, resumed when cut off, and checked by their SHA-256.
+"""Keeps files of data sets in a cache folder: fetched once, resumed when cut off, checked by SHA-256.
 
-A file stands in the cache under its own name only when it is whole; until then it is a `.part` file beside it.
+A file has its own name in the cache only when it is whole; until then it is a `.part` file beside it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,16 +96,16 @@ def _download(remote: RemoteFile, target: Path, show: Callable[[int], object]) -
 def _try_address(address: str, remote: RemoteFile, part: Path, show: Callable[[int], object]) -> str | None:
     """Complete the part file from one address; None on success, else why it failed.
 
-    As long as each connection brings some bytes more, it goes on from there. What another address began may be what is
-    wrong, so a resumed file with a wrong checksum gets a second chance from its first byte.
+    As long as each connection brings some bytes more, it goes on from there. What another address began may
+    be what is wrong, so a resumed file with a wrong checksum gets a second chance from its first byte.
     """
     begun_here = _size(part) == 0
     while True:
         before = _size(part)
         try:
             _receive(address, remote, part, show)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            return _reason(error)
+        except (OSError, ValueError) as error:
+            return str(error) or type(error).__name__
         now = _size(part)
         if _is_whole(part, remote):
             return None
@@ -126,16 +123,32 @@ def _receive(address: str, remote: RemoteFile, part: Path, show: Callable[[int],
     start = _size(part)
     if start >= remote.size:  # complete but unchecked, or too long; the checksum decides
         return
-    headers = {"User-Agent": "koubai", "Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    request = urllib.request.Request(address, headers=headers)
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+    with _open(address, start) as response:
         continues = response.status == 206 and f"bytes {start}-" in response.headers.get("Content-Range", "")
         with part.open("ab" if continues else "wb") as stream:
             while (chunk := response.read(_CHUNK)) and stream.tell() <= remote.size:
                 stream.write(chunk)
                 show(stream.tell())
+
+
+@contextmanager
+def _open(address: str, start: int) -> Iterator[Any]:
+    """The server's answer to a request for the bytes from `start` on.
+
+    Raises:
+        OSError: when there is no answer, or one that makes no sense.
+    """
+    from http.client import HTTPException  # imported here because most uses find the file in the cache
+    from urllib.request import Request, urlopen
+
+    headers = {"User-Agent": "koubai", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    try:
+        with urlopen(Request(address, headers=headers), timeout=TIMEOUT) as response:
+            yield response
+    except HTTPException as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def _is_whole(path: Path, remote: RemoteFile) -> bool:
@@ -147,14 +160,6 @@ def _is_whole(path: Path, remote: RemoteFile) -> bool:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the server answered {error.code} {error.reason}"
-    if isinstance(error, urllib.error.URLError):
-        return f"no connection ({error.reason})"
-    return str(error) or type(error).__name__
 
 
 def _advice(remote: RemoteFile, target: Path, damaged: bool, reasons: list[str]) -> str:
@@ -191,7 +196,7 @@ def _progress_bar(name: str, size: int, wanted: bool) -> Iterator[Callable[[int]
     if not (wanted and sys.stderr.isatty()):
         yield lambda received: None
         return
-    from rich import progress  # imported here because most uses find the file in the cache
+    from rich import progress
     from rich.console import Console
 
     columns: list[Any] = [

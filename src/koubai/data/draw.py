@@ -1,4 +1,4 @@
-"""Random numbers as NumPy arrays, always drawn from a `koubai.Generator` and never from NumPy's global state."""
+"""Random numbers as NumPy arrays, drawn from a `koubai.Generator` and never from NumPy's global state."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import koubai
-from koubai.random import Generator
+from koubai.random import Generator, rand, randint, randn, randperm
 
 
 def derive_seed(seed: int, *path: object) -> int:
     """A seed that depends on nothing but `seed` and the path, such as ("order", epoch).
 
-    Seeds of different paths are unrelated, so that what is drawn for one epoch, batch or purpose can be drawn again
-    without drawing all that came before it.
+    Seeds of different paths are unrelated, so that what is drawn for one epoch, batch or purpose can be drawn
+    again without drawing all that came before it.
     """
     digest = hashlib.blake2b(repr((seed, *path)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1  # 63 bits: a seed is a non-negative int64
@@ -25,17 +24,17 @@ def derive_seed(seed: int, *path: object) -> int:
 
 def derived_generator(seed: int, *path: object) -> Generator:
     """A new generator with the seed `derive_seed(seed, *path)`."""
-    return koubai.Generator().manual_seed(derive_seed(seed, *path))
+    return Generator().manual_seed(derive_seed(seed, *path))
 
 
 def draw_seed(generator: Generator | None) -> int:
     """Draw a new seed from the generator (the default one if None)."""
-    return int(koubai.randint(0, 2**53, (), generator=generator).item())
+    return int(randint(0, 2**53, (), generator=generator).item())
 
 
 def permutation(count: int, generator: Generator | None) -> NDArray[np.int64]:
     """The numbers 0 to count - 1 in random order."""
-    return np.asarray(koubai.randperm(count, generator=generator).numpy())
+    return np.asarray(randperm(count, generator=generator).numpy())
 
 
 def uniform(
@@ -43,7 +42,7 @@ def uniform(
 ) -> NDArray[np.float64]:
     """Real numbers, evenly spread over [low, high)."""
     size = (shape,) if isinstance(shape, int) else shape
-    numbers: NDArray[np.float64] = koubai.rand(size, generator=generator, dtype=koubai.float64).numpy()
+    numbers: NDArray[np.float64] = rand(size, generator=generator, dtype=np.float64).numpy()
     return low + (high - low) * numbers
 
 
@@ -54,7 +53,8 @@ def chance(count: int, probability: float, generator: Generator | None) -> NDArr
 
 def positions(limits: NDArray[Any], generator: Generator | None) -> NDArray[np.int64]:
     """For each limit one whole number from 0 to limit - 1."""
-    return np.floor(uniform(limits.shape, generator) * limits).astype(np.int64)
+    numbers: NDArray[np.float64] = np.floor(uniform(limits.shape, generator) * limits)
+    return numbers.astype(np.int64)
 
 
 def beta(a: float, b: float, generator: Generator | None) -> float:
@@ -67,13 +67,13 @@ def beta(a: float, b: float, generator: Generator | None) -> float:
 
 
 def _log_gamma_variate(shape: float, generator: Generator | None) -> float:
-    """The logarithm of a Gamma(shape, 1) variate (Marsaglia and Tsang, 2000, ACM TOMS 26(3), sections 2 and 6)."""
+    """The log of a Gamma(shape, 1) variate (Marsaglia and Tsang, 2000, ACM TOMS 26(3), sections 2 and 6)."""
     if shape < 1:
         boost = math.log(1.0 - _scalar_uniform(generator)) / shape
         return _log_gamma_variate(shape + 1, generator) + boost
     d = shape - 1 / 3
     while True:
-        normal = float(koubai.randn((), generator=generator, dtype=koubai.float64).item())
+        normal = float(randn((), generator=generator, dtype=np.float64).item())
         v = (1 + normal / math.sqrt(9 * d)) ** 3
         # 1 - u lies in (0, 1], where the logarithm is finite
         if v > 0 and math.log(1.0 - _scalar_uniform(generator)) < normal**2 / 2 + d - d * v + d * math.log(v):

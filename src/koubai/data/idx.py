@@ -1,4 +1,4 @@
-"""Reads the IDX format of MNIST and its relatives: a magic number, the dimensions, then the numbers, often gzipped.
+"""Reads the IDX format of MNIST and its relatives: a magic number, the dimensions, then the numbers.
 
 The format is described at http://yann.lecun.com/exdb/mnist/.
 """

@@ -1,4 +1,4 @@
-"""Augmentation for images (N, C, H, W) or (C, H, W), drawn for each image of a batch by itself, computed for all at once.
+"""Augmentation for images: each image of a batch gets its own chance, and all are computed at once.
 
 Names and arguments are those of torchvision's transforms where it has them.
 """
@@ -32,7 +32,7 @@ class ImageTransform(Transform):
         array = to_array(inputs)
         if array.ndim not in (3, 4):
             raise ValueError(
-                f"{type(self).__name__}: expected images of shape (C, H, W) or (N, C, H, W), not {array.shape}"
+                f"{type(self).__name__}: images are (C, H, W) or (N, C, H, W), but this is {array.shape}"
             )
         changed = self.change_images(array[None] if array.ndim == 3 else array, generator)
         return same_kind(changed[0] if array.ndim == 3 else changed, inputs)
@@ -148,7 +148,7 @@ class RandomShift(ImageTransform):
 class Cutout(ImageTransform):
     """Blank out a square around a random pixel, so that it may stick out over the edge.
 
-    DeVries and Taylor, 2017, "Improved Regularization of Convolutional Neural Networks with Cutout", section 3.
+    DeVries and Taylor, 2017, "Improved Regularization of Convolutional Neural Networks with Cutout".
 
     Args:
         size: the side of the square in pixels.
@@ -172,8 +172,8 @@ class Cutout(ImageTransform):
 class RandomErasing(ImageTransform):
     """Blank out a rectangle of random size, shape and place inside the image.
 
-    Zhong et al., 2017, "Random Erasing Data Augmentation", algorithm 1. Where a drawn rectangle does not fit, it is cut
-    to the image's size; the paper and torchvision draw again.
+    Zhong et al., 2017, "Random Erasing Data Augmentation", algorithm 1. Where a drawn rectangle does not fit,
+    it is cut to the image's size; the paper and torchvision draw again.
 
     Args:
         p: the probability for each image.
@@ -225,7 +225,8 @@ def _rectangles(images: Images, corners: NDArray[Any], sides: NDArray[Any]) -> N
     y, x = (np.arange(length) for length in height_and_width)
     in_rows = (y >= rows) & (y < rows + sides[:, :1])  # (N, H)
     in_columns = (x >= columns) & (x < columns + sides[:, 1:])  # (N, W)
-    return (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
+    inside: NDArray[np.bool_] = (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
+    return inside
 
 
 def _windows(images: Images, corners: NDArray[Any], size: Pair, fill: float) -> Images:
@@ -243,7 +244,7 @@ def _interpolate(images: Images, rows: NDArray[Any], columns: NDArray[Any], fill
     lower = (
         _pixels(images, top + 1, left, fill) * (1 - right) + _pixels(images, top + 1, left + 1, fill) * right
     )
-    mean = upper * (1 - down) + lower * down
+    mean: Images = upper * (1 - down) + lower * down
     return (mean if images.dtype.kind == "f" else np.rint(mean)).astype(images.dtype)
 
 

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-import koubai
 from koubai.data.dataset import TensorDataset
 from koubai.data.normalize import Scaler, Standardize
 from koubai.data.split import random_indices, stratified_indices
+from koubai.random import Generator
 
 Task = Literal["classification", "regression"]
 
@@ -19,8 +19,8 @@ Task = Literal["classification", "regression"]
 class LabelledData:
     """Inputs and targets, in parts.
 
-    Each part is a `TensorDataset(inputs, targets)`. Inputs are float32; targets are class numbers (N,), int64, or for a
-    regression numbers (N, 1), float32.
+    Each part is a `TensorDataset(inputs, targets)`. Inputs are float32; targets are class numbers (N,),
+    int64, or for a regression numbers (N, 1), float32.
 
     Attributes:
         name: of the data set.
@@ -86,8 +86,14 @@ class LabelledData:
         if self.scaler is not None:
             raise ValueError(f"the inputs of {self.name!r} are scaled already, by {self.scaler}")
         fitted = (scaler or Standardize()).fit(self.train.tensors[0])
-        parts = {part: _scaled(getattr(self, part), fitted) for part in ("train", "validation", "test")}
-        return replace(self, **parts, scaler=fitted)
+        validation = None if self.validation is None else _scaled(self.validation, fitted)
+        return replace(
+            self,
+            train=_scaled(self.train, fitted),
+            validation=validation,
+            test=_scaled(self.test, fitted),
+            scaler=fitted,
+        )
 
     def __repr__(self) -> str:
         sizes = [f"{len(part)} {name}" for name, part in self._parts() if part is not None]
@@ -115,13 +121,11 @@ def cut(data: TensorDataset, fraction: float, seed: int) -> tuple[TensorDataset,
 
 def part_indices(targets: Any, fraction: float, seed: int) -> list[Any]:
     """The samples that are left, and those of the part, when it is cut off."""
-    generator = koubai.Generator().manual_seed(seed)
+    generator = Generator().manual_seed(seed)
     split = random_indices if np.asarray(targets).dtype.kind == "f" else stratified_indices
     return split(targets, [1 - fraction, fraction], generator)
 
 
-def _scaled(part: TensorDataset | None, scaler: Scaler) -> TensorDataset | None:
-    if part is None:
-        return None
+def _scaled(part: TensorDataset, scaler: Scaler) -> TensorDataset:
     inputs, *others = part.tensors
     return TensorDataset(scaler.transform(inputs), *others)

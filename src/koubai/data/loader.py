@@ -21,12 +21,12 @@ Augment = Callable[[Any, Generator], Any]
 class DataLoader:
     """The batches of a data set, epoch by epoch.
 
-    Batch size decides the kind of descent: `batch_size=len(dataset)` is batch gradient descent, 1 is stochastic
-    gradient descent, anything between is the usual mini-batch descent (32 to 256).
+    Batch size decides the kind of descent: `batch_size=len(dataset)` is batch gradient descent, 1 is
+    stochastic gradient descent, anything between is the usual mini-batch descent (32 to 256).
 
-    Each `iter(loader)` is one epoch, and the next one has another order. The order is a pure function of the loader's
-    seed and the epoch's number. The seed is drawn from the generator at construction, so the same seed of the
-    generator gives the same batches.
+    Each `iter(loader)` is one epoch, and the next one has another order. The order is a pure function of the
+    loader's seed and the epoch's number. The seed is drawn from the generator at construction, so the same
+    seed of the generator gives the same batches.
 
     Arguments are those of `torch.utils.data.DataLoader`, plus `augment`.
 
@@ -41,14 +41,16 @@ class DataLoader:
         pin_memory: has no effect here.
         drop_last: leave out a last batch that is smaller than the others.
         generator: where the seed is drawn from; the default generator if None.
-        augment: `augment(batch, generator)` changes each batch at random, such as a `Compose` of image transforms. Its
-            generator depends on seed, epoch and position alone, so a resumed run augments alike.
+        augment: `augment(batch, generator)` changes each batch at random, such as a `Compose` of image
+            transforms. Its generator depends on seed, epoch and position alone, so a resumed run augments
+            alike.
 
     Raises:
         ValueError: when the data set is empty, no batch would come out, or options exclude each other.
 
     Example:
-        >>> loader = DataLoader(train, batch_size=32, shuffle=True, generator=koubai.Generator().manual_seed(0))
+        >>> generator = koubai.Generator().manual_seed(0)
+        >>> loader = DataLoader(train, batch_size=32, shuffle=True, generator=generator)
         >>> for x, y in loader:
         ...     train_step(x, y)
     """
@@ -179,22 +181,22 @@ class DataLoader:
         if isinstance(self.sampler, SeededSampler):
             self.sampler.seed = self.seed
         for sampler in (self.sampler, self.batch_sampler):
-            if hasattr(sampler, "set_epoch"):
-                sampler.set_epoch(epoch)
+            if callable(tell := getattr(sampler, "set_epoch", None)):
+                tell(epoch)
 
     def _check_not_empty(self) -> None:
         if self.drop_last and not isinstance(self.dataset, IterableDataset) and len(self) == 0:
             raise ValueError(
-                f"DataLoader: {len(self.dataset)} samples make no batch of {self.batch_size} with drop_last=True; use a "
-                "smaller batch_size or drop_last=False"
+                f"DataLoader: {len(self.dataset)} samples make no batch of {self.batch_size} with "
+                "drop_last=True; use a smaller batch_size or drop_last=False"
             )
 
 
 def _check_workers(num_workers: int) -> None:
     if num_workers != 0:
         raise ValueError(
-            f"DataLoader: num_workers={num_workers}, but batches are made in this process: a TensorDataset is gathered "
-            "batch by batch, which needs no helpers; use num_workers=0"
+            f"DataLoader: num_workers={num_workers}, but batches are made in this process: a TensorDataset "
+            "is gathered batch by batch, which needs no helpers; use num_workers=0"
         )
 
 

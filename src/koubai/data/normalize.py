@@ -1,7 +1,7 @@
 """Brings inputs to a common scale, with numbers fitted on the training part alone.
 
-Fit on the training inputs, then transform training, validation and test inputs with the same numbers; fitting on all
-of them would let the test part leak into the training.
+Fit on the training inputs, then transform training, validation and test inputs with the same numbers; fitting
+on all of them would let the test part leak into the training.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Scaler:
     """The base of the scalers: `(x - offset) / scale`, where a subclass says how both are fitted.
 
     Args:
-        axis: the axis (or axes) along which each position has numbers of its own. 1, the default, is per column of a
-            table (N, F) and per channel of images (N, C, H, W); -1 is per feature of sequences (N, T, F);
-            (1, 2, 3) is per pixel; None is one pair of numbers for everything.
+        axis: the axis (or axes) along which each position has numbers of its own. 1, the default, is per
+            column of a table (N, F) and per channel of images (N, C, H, W); -1 is per feature of sequences
+            (N, T, F); (1, 2, 3) is per pixel; None is one pair of numbers for everything.
 
     Attributes:
         offset: what is subtracted, or None before `fit`.
@@ -40,7 +40,7 @@ class Scaler:
         Scaler.kinds[cls.__name__] = cls
 
     def measure(self, x: NDArray[Any], over: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Offset and scale from the training inputs, taken over the axes `over`, which are kept with length 1."""
+        """Offset and scale of the training inputs, taken over the axes `over`, which stay with length 1."""
         raise NotImplementedError(f"{type(self).__name__} has to define measure(x, over)")
 
     def fit(self, x: Values) -> Self:
@@ -62,7 +62,7 @@ class Scaler:
         return self
 
     def transform(self, x: Kind) -> Kind:
-        """Scale x, whose shape may differ from the fitted one in N and in every axis the numbers are shared along.
+        """Scale x; its shape is the fitted one, save for N and other axes along which the numbers are shared.
 
         Returns:
             A tensor where x is one, else an array, float32 unless x is float64.
@@ -131,7 +131,8 @@ class Scaler:
 class Standardize(Scaler):
     """Mean 0 and standard deviation 1: x' = (x - mean) / std, with the std of the whole part (divided by N).
 
-    Where all training values are equal, x' = x - value: the training part becomes 0 and nothing is divided by 0.
+    Where all training values are equal, x' = x - value: the training part becomes 0, and nothing is
+    divided by 0.
 
     Example:
         >>> scaler = Standardize().fit(train_x)

@@ -47,10 +47,10 @@ class SequentialSampler(Sampler[int]):
 
 
 class SeededSampler(Sampler[int]):
-    """The base of samplers whose order is a pure function of a seed and the epoch: define `draw` and `__len__`.
+    """The base of samplers whose order depends on a seed and the epoch alone: define `draw` and `__len__`.
 
-    A seed is drawn from the generator once, at construction. Each iteration is the next epoch; `set_epoch` goes to
-    any other one.
+    A seed is drawn from the generator once, at construction. Each iteration is the next epoch; `set_epoch`
+    goes to any other one.
 
     Attributes:
         seed: the seed; with it and the epoch's number the order of any epoch can be had again.
@@ -169,15 +169,16 @@ class WeightedRandomSampler(SeededSampler):
         possible = np.count_nonzero(self.weights)
         if possible == 0 or (not replacement and num_samples > possible):
             raise ValueError(
-                f"WeightedRandomSampler: cannot draw {num_samples} samples (replacement={replacement}) from {possible} "
-                "samples with a weight above 0"
+                f"WeightedRandomSampler: cannot draw {num_samples} samples (replacement={replacement}) from "
+                f"{possible} samples with a weight above 0"
             )
 
     def draw(self, generator: Generator) -> NDArray[np.int64]:
         """The indices of one epoch."""
         if self.replacement:
             ends = np.cumsum(self.weights)
-            return np.searchsorted(ends, uniform(self.num_samples, generator) * ends[-1], side="right")
+            draws = uniform(self.num_samples, generator) * ends[-1]
+            return np.asarray(np.searchsorted(ends, draws, side="right"))
         # The samples with the smallest log(1/u) / weight: Efraimidis and Spirakis, 2006, IPL 97(5).
         with np.errstate(divide="ignore"):
             waits = -np.log1p(-uniform(len(self.weights), generator)) / self.weights

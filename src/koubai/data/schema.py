@@ -26,7 +26,8 @@ class Column:
     Attributes:
         name: the column's name in the file.
         categories: the words it holds, whose positions are their codes; None for a column of numbers.
-        fill: what stands in for a missing cell: the mean of numbers, the most frequent word's code; None: nothing.
+        fill: what stands in for a missing cell: the mean of numbers, the most frequent word's code; None:
+            nothing.
     """
 
     name: str
@@ -65,14 +66,15 @@ class Schema:
         return self.target.categories or ()
 
     def with_fills(self, table: Table) -> Schema:
-        """The same schema, with missing cells filled by what this table holds: give it the training rows alone."""
+        """The same schema, with the values for missing cells taken from this table, the training rows."""
         return replace(self, features=tuple(_with_fill(column, table) for column in self.features))
 
     def encode(self, table: Table) -> tuple[NDArray[np.float32], NDArray[np.generic]]:
         """Inputs (N, features), float32, and targets: codes (N,), int64, or numbers (N, 1), float32.
 
         Raises:
-            ValueError: when a cell is no number, an unknown word or missing; it names file, line, column and cell.
+            ValueError: when a cell is no number, an unknown word or missing; it names file, line, column and
+                cell.
         """
         blocks = [self._block(table, column) for column in self.features]
         return np.concatenate(blocks, axis=1), self.encode_target(table)
@@ -102,16 +104,16 @@ def infer_schema(
 ) -> Schema:
     """Find out which columns hold numbers and which hold words.
 
-    A column of which at least half the cells are numbers is a column of numbers, so that a wrong cell in it is an error;
-    any other holds words. Words are coded in alphabetical order.
+    A column of which at least half the cells are numbers is a column of numbers, so that a wrong cell in it
+    is an error; any other holds words. Words are coded in alphabetical order.
 
     Args:
         table: the rows to look at.
         target: the column that is to be predicted.
         drop: columns that are no inputs, such as an identifier.
         categorical: columns of words, even where they look like numbers, such as a postcode.
-        task: "classification" or "regression"; by default a target of words is a classification, one of numbers a
-            regression.
+        task: "classification" or "regression"; by default a target of words is a classification, one of
+            numbers a regression.
         one_hot: whether each word becomes an input of its own.
 
     Raises:

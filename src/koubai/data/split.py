@@ -59,8 +59,8 @@ def stratified_split(
         One `Subset` for each length.
 
     Raises:
-        ValueError: when the lengths do not add up, a fraction is too small for one sample, or the labels are not
-            classes.
+        ValueError: when the lengths do not add up, a fraction is too small for one sample, or the labels are
+            not classes.
 
     Example:
         >>> train, test = stratified_split(iris, [0.8, 0.2], koubai.Generator().manual_seed(0))
@@ -98,7 +98,7 @@ def stratified_indices(
 
 
 def part_sizes(count: int, lengths: Sequence[float]) -> list[int]:
-    """The sizes of the parts of `count` samples; what fractions leave over goes to the first parts, one each."""
+    """The sizes of the parts; the samples that fractions leave over go to the first parts, one each."""
     if count == 0:
         raise ValueError("cannot split an empty data set (0 samples)")
     total = sum(lengths)
@@ -113,8 +113,8 @@ def part_sizes(count: int, lengths: Sequence[float]) -> list[int]:
             )
     elif sum(sizes) != count or sizes != list(lengths) or min(sizes) < 0:
         raise ValueError(
-            f"lengths {list(lengths)} add up to {total:g}: they have to be sizes that add up to the {count} samples "
-            "of the data set, or fractions that add up to 1"
+            f"lengths {list(lengths)} add up to {total:g}: they have to be sizes that add up to the {count} "
+            "samples of the data set, or fractions that add up to 1"
         )
     return sizes
 

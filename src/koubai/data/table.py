@@ -68,13 +68,14 @@ def read_csv(
     Args:
         path: the file; a byte order mark at its start is understood, blank lines are skipped.
         delimiter: what stands between two cells, such as "\\t".
-        header: whether the first line holds the names of the columns; else they are column_1, column_2 and so on.
+        header: whether the first line holds the names of the columns; else they are column_1, column_2 and so
+            on.
         encoding: of the text, such as "cp932" for files that Excel wrote on a Japanese Windows.
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when the file is empty, cannot be decoded, or its rows have different lengths; when the header is
-            missing or has a name twice.
+        ValueError: when the file is empty, cannot be decoded, or its rows have different lengths; when the
+            header is missing or has a name twice.
     """
     text = _decode(str(path), Path(path).read_bytes(), encoding)
     lines, rows = _parse(str(path), text, delimiter)
@@ -100,8 +101,8 @@ def _decode(path: str, content: bytes, encoding: str) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise ValueError(
-            f"{path}, line {line}: this is not {encoding} (byte {error.start} is 0x{content[error.start]:02x}); name the "
-            'right encoding, such as encoding="cp932" for a file from a Japanese Excel or "latin-1" for an older one'
+            f"{path}, line {line}: byte {error.start} (0x{content[error.start]:02x}) is not {encoding}; name "
+            'the right encoding, such as encoding="cp932" for a file from Excel in Japan, or "latin-1"'
         ) from error
     except LookupError as error:
         raise ValueError(f"{path}: there is no encoding {encoding!r}") from error

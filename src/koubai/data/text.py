@@ -1,6 +1,7 @@
-"""Augmentation for texts: synonyms, deletion, swaps and paraphrases, in any language that a tokenizer can cut.
+"""Augmentation for texts: synonyms, deletion, swaps, paraphrases, in any language a tokenizer can cut.
 
-Wei and Zou, 2019, "EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification Tasks".
+Wei and Zou, 2019, "EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification
+Tasks".
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Tokenizer:
 
 
 def split_characters(text: str) -> list[str]:
-    """The characters of a text, each together with the marks that combine with it, such as a separate dakuten."""
+    """The characters of a text, each with the marks that combine with it, such as a separate dakuten."""
     characters: list[str] = []
     for character in text:
         if characters and unicodedata.category(character).startswith("M"):

@@ -14,7 +14,7 @@ Values = Tensor | ArrayLike
 Kind = TypeVar("Kind")
 
 
-def to_array(values: Values) -> NDArray[Any]:
+def to_array(values: Any) -> NDArray[Any]:
     """The numbers of a tensor or an array-like, without copying them where that can be avoided."""
     return np.asarray(values.detach().numpy() if isinstance(values, Tensor) else values)
 

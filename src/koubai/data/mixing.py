@@ -19,10 +19,10 @@ def mixup(
     num_classes: int | None = None,
     generator: Generator | None = None,
 ) -> tuple[Kind, Kind]:
-    """Mix each sample of a batch with another one: x' = λx + (1 - λ)x₂, y' = λy + (1 - λ)y₂, with λ from Beta(α, α).
+    """Mix each sample of a batch with another one: x' = λx + (1 - λ)x₂ and y' = λy + (1 - λ)y₂.
 
-    Zhang et al., 2018, "mixup: Beyond Empirical Risk Minimization", equation 2; one λ for the batch, as in the paper's
-    own code.
+    Zhang et al., 2018, "mixup: Beyond Empirical Risk Minimization", equation 2: λ comes from
+    Beta(α, α), one for the batch, as in the paper's own code.
 
     Args:
         inputs: tensor or array (N, ...) of real numbers.
@@ -32,8 +32,8 @@ def mixup(
         generator: where λ and the partners are drawn from; the default generator if None.
 
     Returns:
-        Mixed inputs and mixed targets; class indices have become probabilities (N, num_classes), which `CrossEntropyLoss`
-        takes.
+        Mixed inputs and mixed targets; class indices have become probabilities (N, num_classes), which
+        `CrossEntropyLoss` takes.
 
     Raises:
         ValueError: when alpha is not positive, lengths differ, or num_classes is missing or too small.
