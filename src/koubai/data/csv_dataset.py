@@ -127,4 +127,5 @@ def from_csv(
         held_out,
         class_names=schema.class_names,
         feature_names=schema.feature_names,
+        schema=schema,
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from koubai.data.dataset import TensorDataset
 from koubai.data.normalize import Scaler, Standardize
+from koubai.data.schema import Schema
 from koubai.data.split import random_indices, stratified_indices
 from koubai.random import Generator
 
@@ -32,6 +33,7 @@ class LabelledData:
         feature_names: the name of each input column; empty for images.
         description: what the data are, in a sentence.
         scaler: what `scaled` applied to the inputs, or None.
+        schema: how the cells of a CSV file became these numbers, or None.
 
     Example:
         >>> data = koubai.data.digits().with_validation(0.1).scaled()
@@ -48,6 +50,7 @@ class LabelledData:
     feature_names: tuple[str, ...] = ()
     description: str = ""
     scaler: Scaler | None = None
+    schema: Schema | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -76,8 +76,11 @@ class Schema:
             ValueError: when a cell is no number, an unknown word or missing; it names file, line, column and
                 cell.
         """
-        blocks = [self._block(table, column) for column in self.features]
-        return np.concatenate(blocks, axis=1), self.encode_target(table)
+        return self.encode_inputs(table), self.encode_target(table)
+
+    def encode_inputs(self, table: Table) -> NDArray[np.float32]:
+        """The inputs alone, also of a table that has no target column; as for `encode`."""
+        return np.concatenate([self._block(table, column) for column in self.features], axis=1)
 
     def encode_target(self, table: Table) -> NDArray[np.generic]:
         """The targets alone; as for `encode`."""
