@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from koubai import data
+from koubai.data import LabelledData, RandomShift, Standardize, digits, fashion_mnist, mnist
 from koubai.i18n import N_
 from koubai.nn import Module
 from koubai.recipes.models import cnn, mlp
@@ -30,17 +30,26 @@ def picture_model(settings: ImageSettings, shape: Shape, outputs: int) -> Module
     return cnn(shape, outputs, settings.hidden, settings.dropout)
 
 
-def shifted(settings: ImageSettings) -> Any:
-    """Random shifts of the training pictures, or None."""
-    return data.RandomShift(settings.shift) if settings.shift else None
+def shifted(settings: ImageSettings, labelled: LabelledData) -> RandomShift | None:
+    """Random shifts of the training pictures; what comes in from outside is background, the smallest value."""
+    if not settings.shift:
+        return None
+    return RandomShift(settings.shift, fill=float(labelled.train.tensors[0].numpy().min()))
+
+
+def one_scale() -> Standardize:
+    """One mean and standard deviation for all pixels."""
+    return Standardize(axis=None)
 
 
 def _recipe(name: str, summary: str, load: Any, **defaults: Any) -> Recipe:
-    return Recipe(name, summary, lambda _: load(), picture_model, ImageSettings, defaults, augment=shifted)
+    return Recipe(
+        name, summary, lambda _: load(), picture_model, ImageSettings, defaults, scaler=one_scale, augment=shifted
+    )
 
 
 IMAGES = (
-    _recipe("digits", N_("handwritten digits, 8×8 pixels, 1,797 pictures; needs no download"), data.digits, epochs=30),
-    _recipe("mnist", N_("handwritten digits, 28×28 pixels, 70,000 pictures"), data.mnist, epochs=10),
-    _recipe("fashion-mnist", N_("pictures of clothes, 28×28 pixels, 70,000 pictures"), data.fashion_mnist, epochs=10),
+    _recipe("digits", N_("handwritten digits, 8×8 pixels, 1,797 pictures; needs no download"), digits, epochs=30),
+    _recipe("mnist", N_("handwritten digits, 28×28 pixels, 70,000 pictures"), mnist, epochs=10),
+    _recipe("fashion-mnist", N_("pictures of clothes, 28×28 pixels, 70,000 pictures"), fashion_mnist, epochs=10),
 )

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import create_model
 
-from koubai.data import LabelledData
-from koubai.data.normalize import Scaler, Standardize
+from koubai.data import LabelledData, Scaler, Standardize
 from koubai.nn import Module
 from koubai.recipes.settings import Settings
+from koubai.tensor import Tensor
 
 Shape = tuple[int, ...]
 
@@ -28,8 +28,10 @@ class Recipe:
         model: gives the model for the settings, the shape of one sample and the number of outputs.
         base: the settings it can be told.
         defaults: where its defaults differ from those of `base`.
-        scaler: makes the scaler that is fitted on the training inputs, or None to leave inputs as they are.
-        augment: gives the random changes to training batches for the settings, or None.
+        loss: `loss(output, target)`, or None for the task's own (cross-entropy, mean squared error).
+        scaler: makes the scaler that is fitted on the training inputs (a regression's targets are then standardised
+            too); None leaves them as they are.
+        augment: gives the random changes to batches of these training data, or None.
     """
 
     name: str
@@ -38,8 +40,9 @@ class Recipe:
     model: Callable[[Any, Shape, int], Module]
     base: type[Settings] = Settings
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    loss: Callable[..., Tensor] | None = None
     scaler: Callable[[], Scaler] | None = Standardize
-    augment: Callable[[Any], Any] | None = None
+    augment: Callable[[Any, LabelledData], Any] | None = None
 
     @property
     def settings(self) -> type[Settings]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from koubai import data
+from koubai.data import LabelledData, breast_cancer, diabetes, from_csv, iris, wine
 from koubai.i18n import N_
 from koubai.nn import Module
 from koubai.recipes.models import mlp
@@ -41,13 +41,24 @@ def table_model(settings: TableSettings, shape: Shape, outputs: int) -> Module:
     return mlp(shape, outputs, (settings.hidden,) * settings.layers, settings.dropout)
 
 
+_LONG = {"epochs": 100}  # tables are small
+
+
 def _recipe(name: str, summary: str, load: Any, **defaults: Any) -> Recipe:
-    return Recipe(name, summary, lambda _: load(), table_model, TableSettings, {"epochs": 100, **defaults})
+    return Recipe(name, summary, lambda _: load(), table_model, TableSettings, {**_LONG, **defaults})
+
+
+def csv_data(settings: CSVSettings) -> LabelledData:
+    """The user's file, words as inputs of their own."""
+    return from_csv(
+        settings.file, settings.target_column, missing=settings.missing, task=settings.task, one_hot=True
+    )
 
 
 TABLES = (
-    _recipe("iris", N_("three kinds of iris from 4 measures; 150 flowers"), data.iris, batch_size=16),
-    _recipe("wine", N_("three growers of wine from 13 measures; 178 wines"), data.wine, batch_size=16),
-    _recipe("breast-cancer", N_("benign or malignant tumour from 30 measures; 569 patients"), data.breast_cancer),
-    _recipe("diabetes", N_("the course of diabetes from 10 measures (a regression); 442 patients"), data.diabetes),
+    _recipe("iris", N_("three kinds of iris from 4 measures; 150 flowers"), iris, batch_size=16),
+    _recipe("wine", N_("three growers of wine from 13 measures; 178 wines"), wine, batch_size=16),
+    _recipe("breast-cancer", N_("benign or malignant tumour from 30 measures; 569 patients"), breast_cancer),
+    _recipe("diabetes", N_("the course of diabetes from 10 measures (a regression); 442 patients"), diabetes),
+    Recipe("csv", N_("any CSV file: one column predicted from the others"), csv_data, table_model, CSVSettings, _LONG),
 )

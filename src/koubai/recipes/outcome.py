@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 Task = Literal["classification", "regression"]
-JSON_FILE, ARRAYS_FILE = "evaluation.json", "evaluation.safetensors"
+JSON_FILE, ARRAYS_FILE = "outcome.json", "outcome.safetensors"
 _PLAIN = ("task", "headline", "metrics", "baseline", "target", "class_names", "feature_names")
 _ARRAYS = ("truth", "predicted", "certainty", "worst", "worst_inputs")
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Outcome:
     """A model's result on the test part.
 
     Attributes:
@@ -76,7 +76,7 @@ class Evaluation:
         save_file({name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}, folder / ARRAYS_FILE)
 
     @classmethod
-    def load(cls, folder: Path) -> Evaluation:
+    def load(cls, folder: Path) -> Outcome:
         """Read it back.
 
         Raises:

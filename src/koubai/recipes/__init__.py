@@ -1,0 +1,28 @@
+"""Complete trainings that start by their name: data, a model for them, settings, evaluation.
+
+A new recipe is one entry in the tables of `images` or `tables`, or a table of its own that is added here.
+"""
+
+from koubai.recipes.images import IMAGES, ImageSettings
+from koubai.recipes.outcome import Outcome
+from koubai.recipes.predictor import Predictor
+from koubai.recipes.recipe import Recipe
+from koubai.recipes.script import load_script
+from koubai.recipes.settings import Settings
+from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
+from koubai.recipes.training import Training
+
+__all__ = [
+    "RECIPES",
+    "CSVSettings",
+    "ImageSettings",
+    "Outcome",
+    "Predictor",
+    "Recipe",
+    "Settings",
+    "TableSettings",
+    "Training",
+    "load_script",
+]
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES)}

@@ -1,0 +1,124 @@
+"""What a run needs to answer for new data without its training data: how inputs are scaled and what answers mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import koubai
+from koubai.data import LabelledData, Scaler, Schema, TensorDataset, scaler_from_state
+from koubai.data.schema import Column
+from koubai.nn import Module
+from koubai.train.atomic import write_file
+
+FILE = "predictor.json"
+_BATCH = 256  # samples per forward pass
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Everything between a user's input and the model, and between the model's output and an answer.
+
+    Attributes:
+        task: "classification" or "regression".
+        shape: of one input, without the batch dimension.
+        outputs: how many numbers the model gives.
+        class_names: the name of each class.
+        columns: how the cells of a table become inputs, or None for pictures.
+        scaler: state of the scaler of the inputs, or None.
+        target_scaler: state of the scaler of a regression's targets, or None.
+        low: smallest value of the training inputs before scaling.
+        high: largest value.
+        dark: whether most training values lie near the smallest one, as in white writing on black.
+    """
+
+    task: str
+    shape: tuple[int, ...]
+    outputs: int
+    class_names: tuple[str, ...]
+    columns: Schema | None
+    scaler: Mapping[str, Any] | None
+    target_scaler: Mapping[str, Any] | None
+    low: float
+    high: float
+    dark: bool
+
+    @classmethod
+    def of(cls, data: LabelledData, target_scaler: Scaler | None = None) -> Predictor:
+        """Take what is needed from the data a model is trained on, and the scaler of a regression's targets."""
+        inputs = raw_inputs(data, data.train)
+        low, high = float(inputs.min()), float(inputs.max())
+        return cls(
+            task=data.task,
+            shape=data.input_shape,
+            outputs=data.outputs,
+            class_names=data.class_names,
+            columns=data.schema or _plain_columns(data),
+            scaler=data.scaler and data.scaler.state_dict(),
+            target_scaler=target_scaler and target_scaler.state_dict(),
+            low=low,
+            high=high,
+            dark=float(inputs.mean()) < (low + high) / 2,
+        )
+
+    def outputs_of(self, model: Module, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Run the model, in batches, on inputs (N, *shape) as they come from the user.
+
+        Returns:
+            probabilities (N, classes), or values (N, outputs) in the targets' own unit.
+        """
+        scaled = scaler_from_state(dict(self.scaler)).transform(inputs) if self.scaler else inputs
+        model.eval()
+        with koubai.no_grad():
+            parts = [self._finished(model, scaled[i : i + _BATCH]) for i in range(0, len(scaled), _BATCH)]
+        return np.concatenate(parts)
+
+    def _finished(self, model: Module, batch: NDArray[Any]) -> NDArray[Any]:
+        output = model(koubai.tensor(batch, dtype=koubai.float32))
+        if self.task == "classification":
+            return np.asarray(koubai.softmax(output, 1).numpy())
+        values = np.asarray(output.numpy())
+        return scaler_from_state(dict(self.target_scaler)).inverse_transform(values) if self.target_scaler else values
+
+    def save(self, folder: Path) -> None:
+        """Write it into the run's folder."""
+        text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+        write_file(folder / FILE, text.encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> Predictor:
+        """Read it back.
+
+        Raises:
+            FileNotFoundError: when the run was not made by a recipe or a script of `koubai train`.
+        """
+        plain = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        plain["columns"] = plain["columns"] and _schema(plain["columns"])
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()})
+
+
+def raw_inputs(data: LabelledData, part: TensorDataset) -> NDArray[Any]:
+    """The inputs of a part as they were before scaling (N, *shape)."""
+    inputs = np.asarray(part.tensors[0].numpy())
+    return data.scaler.inverse_transform(inputs) if data.scaler else inputs
+
+
+def _plain_columns(data: LabelledData) -> Schema | None:
+    """Columns of numbers, by the names of the features."""
+    names = tuple(Column(name) for name in data.feature_names)
+    return Schema(names, Column("", data.class_names or None), data.task) if names else None
+
+
+def _schema(plain: dict[str, Any]) -> Schema:
+    columns = [_column(column) for column in (*plain["features"], plain["target"])]
+    return Schema(tuple(columns[:-1]), columns[-1], plain["task"], plain["one_hot"])
+
+
+def _column(plain: dict[str, Any]) -> Column:
+    return Column(plain["name"], plain["categories"] and tuple(plain["categories"]), plain["fill"])
