@@ -1,0 +1,48 @@
+"""Training: the Trainer, the callbacks that hang on its events, metrics, and the record of a run on disk.
+
+`Trainer(model, loss, optimizer).fit(train, validation, epochs)` trains; `RunRecord` keeps it on disk, so that
+it can be resumed to the same bits; `lr_find`, `overfit_batches` and `compare_learning_rates` help to debug it.
+"""
+
+from koubai.train import metrics
+from koubai.train.baseline import Baseline, Evaluation, Target
+from koubai.train.checkpoint import DamagedCheckpoint
+from koubai.train.checks import NonFiniteLoss
+from koubai.train.early_stopping import EarlyStopping, NoMoreImprovement
+from koubai.train.events import EVENTS, Callback
+from koubai.train.journal import STEP_COLUMNS
+from koubai.train.memory import OutOfMemory
+from koubai.train.metrics import METRICS, Metric, make_metric
+from koubai.train.monitor import Best, Monitor
+from koubai.train.progress import Progress
+from koubai.train.record import RunRecord, list_runs
+from koubai.train.recorder import Recorder, RecordError
+from koubai.train.switch_optimizer import SwitchOptimizer
+from koubai.train.trainer import Trainer
+
+__all__ = [
+    "EVENTS",
+    "METRICS",
+    "STEP_COLUMNS",
+    "Baseline",
+    "Best",
+    "Callback",
+    "DamagedCheckpoint",
+    "EarlyStopping",
+    "Evaluation",
+    "Metric",
+    "Monitor",
+    "NoMoreImprovement",
+    "NonFiniteLoss",
+    "OutOfMemory",
+    "Progress",
+    "RecordError",
+    "Recorder",
+    "RunRecord",
+    "SwitchOptimizer",
+    "Target",
+    "Trainer",
+    "list_runs",
+    "make_metric",
+    "metrics",
+]

@@ -1,0 +1,94 @@
+"""Checkpoints on disk: a folder with the weights, all other state, and checksums that tell whether it is whole.
+
+`model.safetensors` holds the model's `state_dict` under its own keys, so that anything that reads safetensors
+can use it; `training.safetensors` holds all other arrays and `state.json` what is not an array. Nothing is
+ever pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from koubai.train.atomic import write_folder
+from koubai.train.metrics.metric import Array, as_array
+from koubai.train.tree import join, split
+
+__all__ = ["MODEL_FILE", "DamagedCheckpoint", "encode_weights", "read_checkpoint", "write_checkpoint"]
+
+MODEL_FILE = "model.safetensors"
+TRAINING_FILE = "training.safetensors"
+STATE_FILE = "state.json"
+FORMAT = 1
+
+
+class DamagedCheckpoint(ValueError):
+    """A checkpoint is truncated, changed, or not a checkpoint at all."""
+
+
+def write_checkpoint(folder: Path, model: dict[str, Any], training: dict[str, Any]) -> None:
+    """Write a checkpoint to `folder` in one step: it is there in full or not at all.
+
+    Args:
+        folder: Where to; it must not exist yet.
+        model: The model's `state_dict`.
+        training: A tree of all other state.
+
+    Raises:
+        OSError: The disk is full or the like; nothing is left behind.
+    """
+    outline, arrays = split(training)
+    contents = {
+        MODEL_FILE: encode_weights(model),
+        TRAINING_FILE: safetensors.numpy.save(arrays),
+    }
+    sums = {name: _checksum(content) for name, content in contents.items()}
+    body = json.dumps({"format": FORMAT, "files": sums, "state": outline})
+    seal = f'{{"sha256": "{_checksum(body.encode())}", "body": {body}}}'
+    write_folder(folder, {**contents, STATE_FILE: seal.encode()})
+
+
+def read_checkpoint(folder: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the model's arrays and the tree of all other state.
+
+    Raises:
+        DamagedCheckpoint: A file is missing, or its checksum is not the one it was written with.
+    """
+    try:
+        body = _open_seal((folder / STATE_FILE).read_bytes())
+        files = {name: (folder / name).read_bytes() for name in body["files"]}
+    except (OSError, ValueError, KeyError) as error:
+        raise DamagedCheckpoint(f"checkpoint {folder} is not whole: {error}") from error
+    for name, content in files.items():
+        if _checksum(content) != body["files"][name]:
+            raise DamagedCheckpoint(f"checkpoint {folder} is not whole: the checksum of {name} is wrong")
+    return (
+        safetensors.numpy.load(files[MODEL_FILE]),
+        join(body["state"], safetensors.numpy.load(files[TRAINING_FILE])),
+    )
+
+
+def encode_weights(model: dict[str, Any]) -> bytes:
+    """Return a `state_dict` in the safetensors format."""
+    return safetensors.numpy.save(
+        {name: np.asarray(as_array(value), order="C") for name, value in model.items()}
+    )
+
+
+def _open_seal(content: bytes) -> dict[str, Any]:
+    seal = json.loads(content)
+    body: dict[str, Any] = seal["body"]
+    if _checksum(json.dumps(body).encode()) != seal["sha256"]:
+        raise ValueError(f"the checksum of {STATE_FILE} is wrong")
+    if body["format"] != FORMAT:
+        raise ValueError(f"format {body['format']} is not known to this version, which reads {FORMAT}")
+    return body
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

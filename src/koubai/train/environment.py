@@ -1,0 +1,54 @@
+"""What a run was made with: versions, platform and git revision, so that it can be understood years later."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["describe_environment"]
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return the versions of Python, Koubai and NumPy, the platform, the time and the git revision."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "koubai": _version("koubai"),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "git": _git_revision(Path.cwd()),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_revision(folder: Path) -> dict[str, Any] | None:
+    """Return the revision that is checked out in `folder` and whether files differ from it; None outside git."""
+    revision = _git(folder, "rev-parse", "HEAD")
+    return revision and {
+        "revision": revision,
+        "modified": bool(_git(folder, "status", "--porcelain", "-uno")),
+    }
+
+
+def _git(folder: Path, *arguments: str) -> Any:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

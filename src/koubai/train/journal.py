@@ -1,0 +1,105 @@
+"""The numbers of a run in SQLite: one row per step, and one row per value of each epoch.
+
+The database is in WAL mode, so others can read while a training writes, and a writer that is killed at any
+moment leaves it readable, with everything that was committed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = ["STEP_COLUMNS", "Journal"]
+
+STEP_COLUMNS = ("step", "epoch", "samples", "loss", "lr", "seconds")
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS steps (
+    step INTEGER PRIMARY KEY, epoch INTEGER, samples INTEGER, loss REAL, lr REAL, seconds REAL
+);
+CREATE TABLE IF NOT EXISTS epochs (
+    epoch INTEGER, name TEXT, value, PRIMARY KEY (epoch, name)
+) WITHOUT ROWID;
+"""
+
+
+class Journal:
+    """The file `metrics.sqlite` of a run.
+
+    Table `steps` has the columns `STEP_COLUMNS`: the number of the update since the start of the run, its
+    epoch (from 1), the samples of the epoch seen so far, the loss of this step, the learning rate it used,
+    and the seconds since the epoch began. Table `epochs` has a row (epoch, name, value) for each entry of the
+    history; a value that is no number, such as a confusion matrix, is JSON.
+
+    Args:
+        path: Where the database is, or will be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def create(self) -> None:
+        """Make the database with empty tables."""
+        with self._connected() as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_TABLES)
+
+    def add(self, steps: list[tuple[Any, ...]], epochs: dict[int, dict[str, Any]] | None = None) -> None:
+        """Commit rows of `steps` and, by epoch, the values of finished epochs: all of them, or none."""
+        values = [(n, name, _encode(v)) for n, epoch in (epochs or {}).items() for name, v in epoch.items()]
+        with self._connected() as connection:
+            connection.executemany(f"INSERT OR REPLACE INTO steps VALUES ({_marks(STEP_COLUMNS)})", steps)
+            connection.executemany("INSERT OR REPLACE INTO epochs VALUES (?, ?, ?)", values)
+
+    def rewind(self, step: int, epoch: int) -> None:
+        """Remove everything after update number `step`, and epochs after number `epoch`."""
+        with self._connected() as connection:
+            connection.execute("DELETE FROM steps WHERE step > ?", (step,))
+            connection.execute("DELETE FROM epochs WHERE epoch > ?", (epoch,))
+
+    def steps(self) -> dict[str, list[Any]]:
+        """Return the columns of the table of steps as lists."""
+        rows = self._read("SELECT * FROM steps ORDER BY step")
+        columns = {name: [row[i] for row in rows] for i, name in enumerate(STEP_COLUMNS)}
+        return {**columns, "loss": [_decode(loss) for loss in columns["loss"]]}
+
+    def history(self) -> dict[str, list[Any]]:
+        """Return what was recorded of each epoch, as `Trainer.fit` returns it: name to list over the epochs."""
+        history: dict[str, list[Any]] = {}
+        for name, value in self._read("SELECT name, value FROM epochs ORDER BY epoch"):
+            history.setdefault(name, []).append(_decode(value))
+        return history
+
+    def _read(self, query: str) -> list[tuple[Any, ...]]:
+        with self._connected() as connection:
+            return connection.execute(query).fetchall()
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """Connect for one transaction: nothing stays open between two, so nothing can be left half-written."""
+        connection = sqlite3.connect(self.path, timeout=30.0)
+        try:
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+
+def _marks(columns: tuple[str, ...]) -> str:
+    return ", ".join("?" * len(columns))
+
+
+def _encode(value: Any) -> Any:
+    return value if isinstance(value, int | float) else json.dumps(value)
+
+
+def _decode(value: Any) -> Any:
+    """SQLite stores NaN as NULL, and what is no number is JSON."""
+    if value is None:
+        return math.nan
+    return json.loads(value) if isinstance(value, str) else value

@@ -1,0 +1,225 @@
+"""The loops of the Trainer: epochs of steps, validation, prediction, and an orderly end whatever happens."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import koubai
+from koubai.nn import Module
+from koubai.tensor import Tensor
+from koubai.train.batch import Batch
+from koubai.train.checks import check_no_nan
+from koubai.train.feed import Feed
+from koubai.train.meter import Meter
+from koubai.train.rng import load_random_state, random_state
+from koubai.train.step import compare, train_step
+
+if TYPE_CHECKING:
+    from koubai.train.trainer import Trainer
+
+__all__ = ["evaluate", "fit", "predict"]
+
+
+def fit(trainer: Trainer) -> None:
+    """Run a training from its first event to its last."""
+    try:
+        with _first_interrupt_waits(trainer):
+            trainer.notify("on_fit_start")
+            while _goes_on(trainer):
+                _run_epoch(trainer)
+            trainer.kept_epoch = trainer.progress.epoch
+            trainer.notify("on_fit_end")
+    except KeyboardInterrupt:
+        trainer.notify("on_interrupt")
+        raise
+    except Exception as error:
+        trainer.error = error
+        trainer.notify("on_error")
+        raise
+    finally:
+        trainer.interrupted = False
+        trainer.notify("on_close")
+
+
+def evaluate(trainer: Trainer, feed: Feed, meter: Meter, baseline: Meter | None) -> None:
+    """Add all batches of `feed` to `meter`, and the trivial answers to them to `baseline`."""
+    with _evaluation_mode(trainer.model):
+        for number, batch in enumerate(feed, 1):
+            with _noted(f"in batch {number} of the {feed.role} data"):
+                _evaluate_batch(trainer, batch, meter, baseline)
+            _heed_interrupt(trainer)
+    if not meter.samples:
+        raise ValueError(f"the {feed.role} data gave no samples")
+
+
+def predict(trainer: Trainer, feed: Feed) -> Any:
+    """Return the model's outputs for all batches of `feed`."""
+    outputs = []
+    with _evaluation_mode(trainer.model):
+        for number, batch in enumerate(feed, 1):
+            with _noted(f"in batch {number} of the {feed.role} data"):
+                check_no_nan(batch)
+                outputs.append(trainer.model(*batch.inputs, **batch.options))
+    if isinstance(outputs[0], Tensor):
+        return koubai.cat(outputs)
+    return tuple(koubai.cat(list(parts)) for parts in zip(*outputs))
+
+
+def _goes_on(trainer: Trainer) -> bool:
+    """Whether there is an epoch to begin, or one to finish that was resumed in its middle."""
+    _heed_interrupt(trainer)
+    progress = trainer.progress
+    if progress.phase != "done":
+        return True
+    return progress.epoch < progress.epochs and trainer.stop_reason is None
+
+
+def _run_epoch(trainer: Trainer) -> None:
+    progress = trainer.progress
+    if progress.phase == "done":
+        progress.next_epoch()
+        trainer.meter.reset()
+    trainer.epoch_began = time.perf_counter() - progress.seconds
+    trainer.notify("on_epoch_start")
+    if progress.phase == "training":
+        _train(trainer)
+    trainer.logs = trainer.meter.compute()
+    if trainer.validation is not None:
+        _validate(trainer, trainer.validation)
+    _finish_epoch(trainer)
+
+
+def _train(trainer: Trainer) -> None:
+    """Make the steps of this epoch that were not made yet."""
+    trainer.model.train()
+    batches = iter(trainer.feed)
+    while trainer.stop_reason is None and (group := _next_group(trainer, batches)):
+        _make_step(trainer, group)
+        _heed_interrupt(trainer)
+    if not trainer.progress.samples:
+        raise ValueError("the training data gave no samples")
+    trainer.progress.phase = "validation"
+
+
+def _next_group(trainer: Trainer, batches: Iterator[Batch]) -> list[Batch]:
+    with _noted(
+        f"while getting the data of epoch {trainer.progress.epoch}, step {trainer.progress.step + 1}"
+    ):
+        return list(islice(batches, trainer.accumulate))
+
+
+def _make_step(trainer: Trainer, batches: list[Batch]) -> None:
+    progress = trainer.progress
+    trainer.between_steps = False
+    progress.step += 1
+    progress.lr = float(trainer.optimizer.param_groups[0]["lr"])
+    trainer.notify("on_step_start")
+    size = sum(batch.size for batch in batches)
+    with _noted(f"in epoch {progress.epoch}, step {progress.step}, with {size} samples"):
+        before = trainer.meter.loss
+        train_step(trainer, batches)
+    progress.loss = (trainer.meter.loss - before) / size
+    progress.updates += 1
+    progress.seconds = time.perf_counter() - trainer.epoch_began
+    trainer.notify("on_step_end")
+    trainer.between_steps = True
+
+
+def _validate(trainer: Trainer, feed: Feed) -> None:
+    """Add the validation's values to the logs; if interrupted, leave no trace, as it will be done again."""
+    trainer.between_steps = True
+    trainer.notify("on_validation_start")
+    meter, baseline = Meter(trainer.metrics), Meter(trainer.metrics)
+    random, place = random_state(trainer.model), feed.state_dict()
+    try:
+        evaluate(trainer, feed, meter, None if trainer.baseline.values else baseline)
+    except KeyboardInterrupt:
+        load_random_state(trainer.model, random)
+        feed.load_state_dict(place)
+        raise
+    trainer.between_steps = False
+    if baseline.samples:
+        trainer.baseline.values = baseline.compute()
+    trainer.logs |= {f"val_{name}": value for name, value in meter.compute().items()}
+    trainer.notify("on_validation_end")
+
+
+def _finish_epoch(trainer: Trainer) -> None:
+    progress = trainer.progress
+    trainer.between_steps = False
+    progress.phase = "done"
+    progress.seconds = time.perf_counter() - trainer.epoch_began
+    trainer.logs |= {"lr": progress.lr, "seconds": progress.seconds}
+    for name, value in trainer.logs.items():
+        trainer.history.setdefault(name, []).append(value)
+    trainer.notify("on_epoch_end")
+    trainer.between_steps = True
+
+
+def _evaluate_batch(trainer: Trainer, batch: Batch, meter: Meter, baseline: Meter | None) -> None:
+    check_no_nan(batch)
+    output, loss = compare(trainer, batch)
+    if loss is None:
+        raise ValueError("evaluation needs targets: the batches have to be (inputs, target)")
+    target = trainer.metric_target(output, batch.target)
+    meter.update(trainer.total_loss(loss, batch.size), batch.size, output, target)
+    if baseline is not None:
+        trainer.baseline.measure(trainer, baseline, output, batch.target)
+
+
+@contextmanager
+def _evaluation_mode(model: Module) -> Iterator[None]:
+    """Switch the model to evaluation, without gradients, and afterwards each layer back to what it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with koubai.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+@contextmanager
+def _noted(where: str) -> Iterator[None]:
+    """Note on an exception where in the training it came up."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(where)
+        raise
+
+
+@contextmanager
+def _first_interrupt_waits(trainer: Trainer) -> Iterator[None]:
+    """Let the first Ctrl-C end the training after the step under way, and only the second at once.
+
+    A signal can be caught in the main thread only, and whoever has set a handler of their own keeps it.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        trainer.interrupted = True
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _heed_interrupt(trainer: Trainer) -> None:
+    if trainer.interrupted:
+        raise KeyboardInterrupt

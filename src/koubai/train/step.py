@@ -1,0 +1,163 @@
+"""One training step: forward, loss, backward for each of its batches, then one update, with all checks between.
+
+A step of several batches (gradient accumulation) has exactly the gradient of one large batch: each batch's
+mean loss weighs as much as its share of the samples.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import koubai
+from koubai.tensor import Tensor
+from koubai.train.batch import Batch
+from koubai.train.checks import (
+    NonFiniteLoss,
+    check_gradients_arrived,
+    check_labels,
+    check_loss,
+    check_no_nan,
+)
+from koubai.train.loss import sums
+from koubai.train.memory import explain_memory_error
+from koubai.train.rng import load_random_state, random_state
+
+if TYPE_CHECKING:
+    from koubai.train.trainer import Trainer
+
+__all__ = ["compare", "train_step"]
+
+
+def train_step(trainer: Trainer, batches: Sequence[Batch]) -> None:
+    """Make one update from the samples of all `batches`.
+
+    Raises:
+        ValueError: NaN in the data, or a loss that is not one number.
+        IndexError: A label out of range.
+        NonFiniteLoss: The loss is NaN or infinite.
+        OutOfMemory: The step did not fit into memory.
+    """
+    undo = _side_effects(trainer.model)
+    try:
+        closure = _closure(trainer, batches)
+        with _named_once(trainer):
+            if _needs_closure(type(trainer.optimizer)):
+                trainer.optimizer.step(closure)
+            else:
+                closure()
+                trainer.optimizer.step()
+    except NonFiniteLoss as error:
+        undo()
+        _name_first_op(error, trainer, batches)
+        undo()
+        raise
+    except MemoryError as error:
+        largest = max(batches, key=lambda batch: batch.size)
+        raise explain_memory_error(error, largest.size, _trial(trainer, largest, undo)) from None
+
+
+def compare(trainer: Trainer, batch: Batch) -> tuple[Any, Any]:
+    """Return the model's output for a batch, and the loss (None without a target)."""
+    output = trainer.model(*batch.inputs, **batch.options)
+    if batch.target is None:
+        return output, None
+    check_labels(trainer.loss, output, batch.target)
+    return output, trainer.loss(output, batch.target)
+
+
+def _closure(trainer: Trainer, batches: Sequence[Batch]) -> Callable[[], Tensor]:
+    """Return what computes the step's gradients. An optimizer with a line search may call it several times."""
+    samples = sum(batch.size for batch in batches)
+    calls = 0
+
+    def closure() -> Tensor:
+        nonlocal calls
+        calls += 1
+        trainer.optimizer.zero_grad()
+        weights = [1.0 if sums(trainer.loss) else batch.size / samples for batch in batches]
+        losses = [_backward(trainer, b, weight, first=calls == 1) for b, weight in zip(batches, weights)]
+        if trainer.progress.step <= 1 and calls == 1:
+            check_gradients_arrived(trainer.model, trainer.optimizer)
+        trainer.notify("before_update")
+        return koubai.stack(losses).sum()
+
+    return closure
+
+
+def _backward(trainer: Trainer, batch: Batch, weight: float, first: bool) -> Tensor:
+    """Add a batch's gradients to what is there, and count the batch if it comes for the first time."""
+    if first:
+        check_no_nan(batch)
+    output, loss = compare(trainer, batch)
+    if loss is None:
+        raise ValueError("training needs targets: the batches have to be (inputs, target)")
+    if not first:
+        (loss if weight == 1 else loss * weight).backward()
+        return (loss * weight).detach()
+    check_loss(loss, batch, output)
+    trainer.count(batch, output, loss)
+    trainer.notify("after_loss")
+    (loss if weight == 1 else loss * weight).backward()
+    trainer.notify("after_backward")
+    return (loss * weight).detach()
+
+
+@cache
+def _needs_closure(optimizer: type) -> bool:
+    closure = inspect.signature(optimizer.step).parameters.get("closure")  # type: ignore[attr-defined]
+    return closure is not None and closure.default is inspect.Parameter.empty
+
+
+@contextmanager
+def _named_once(trainer: Trainer) -> Iterator[None]:
+    """Silence the optimizer's own warning of missing gradients: ours has the model's names."""
+    with warnings.catch_warnings():
+        if trainer.progress.step <= 1:
+            warnings.filterwarnings("ignore", "[A-Za-z]+ holds parameters that no gradient reached")
+        yield
+
+
+def _side_effects(model: Any) -> Callable[[], None]:
+    """Return what puts back all that a forward pass changes: running statistics and random generators."""
+    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    random = random_state(model)
+
+    def undo() -> None:
+        with koubai.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+        load_random_state(model, random)
+
+    return undo
+
+
+def _name_first_op(error: NonFiniteLoss, trainer: Trainer, batches: Sequence[Batch]) -> None:
+    """Go through the forward passes again and note on the error which op made the first NaN or infinity."""
+    try:
+        with koubai.no_grad(), koubai.detect_anomaly():
+            for batch in batches:
+                compare(trainer, batch)
+    except FloatingPointError as found:
+        for line in (str(found), *getattr(found, "__notes__", ())):
+            error.add_note(line)
+
+
+def _trial(trainer: Trainer, batch: Batch, undo: Callable[[], None]) -> Callable[[int], bool]:
+    """Return what tries whether the first samples of a batch fit into memory, and leaves no trace of it."""
+
+    def fits(samples: int) -> bool:
+        try:
+            compare(trainer, batch.first(samples))[1].backward()
+        except MemoryError:
+            return False
+        finally:
+            trainer.optimizer.zero_grad()
+            undo()
+        return True
+
+    return fits

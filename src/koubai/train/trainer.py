@@ -1,0 +1,260 @@
+"""The Trainer: a model, a loss and an optimizer, and `fit`, `evaluate` and `predict`.
+
+It is a small loop; whatever else happens in a training hangs on its events (see `koubai.train.events`). It
+knows no screens: who wants to show progress writes a callback that reads `trainer.progress`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import koubai
+from koubai.nn import Module
+from koubai.optim import Optimizer
+from koubai.tensor import Tensor
+from koubai.train import loop, state
+from koubai.train.baseline import Baseline, Evaluation, Target
+from koubai.train.batch import Batch
+from koubai.train.events import Callback
+from koubai.train.feed import BatchSize, Feed, make_feed
+from koubai.train.loss import sums, takes_classes, takes_logits
+from koubai.train.meter import Meter
+from koubai.train.metrics import Metric, make_metric
+from koubai.train.monitor import Best, Mode, Monitor
+from koubai.train.progress import Progress
+from koubai.train.recorder import Recorder
+from koubai.train.summary import summarise
+from koubai.train.update import ClipGradients, StepScheduler
+
+if TYPE_CHECKING:
+    from koubai.train.record import RunRecord
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Trains a model.
+
+    Args:
+        model: What to train.
+        loss: `loss(output, target)` as a layer or function, returning one number. A layer with
+            `reduction="sum"` is recognised; any other loss counts as the mean over the batch's samples.
+        optimizer: Updates the model's parameters.
+        metrics: Names (see `koubai.train.metrics.METRICS`) or metrics to report beside the loss.
+        lr_scheduler: Changes the optimizer's learning rate; `ReduceLROnPlateau` is told the monitored value.
+        schedule_every: Whether to step it after each `"step"` or `"epoch"`; None: after each step for
+            `OneCycleLR` and `CyclicLR`, else after each epoch.
+        accumulate: Batches per update. The update is that of one batch with all their samples.
+        clip_norm: Largest total norm of the gradients. None does not clip.
+        clip_value: Largest absolute value of a gradient's element. None does not clip.
+        callbacks: Hang on the events of the training.
+        monitor: The value of the logs that says which epoch is best; None is the validation loss, or without
+            validation the training loss.
+        mode: Whether the monitored value is to be `"min"` or `"max"`; `"auto"` asks the metric.
+        restore_best: Whether the model gets the best epoch's weights back when the training ends.
+        target: A metric and the value it is to reach, such as `("accuracy", 0.97)`: reported as met or not.
+
+    Attributes:
+        progress: Where the training stands, see `Progress`.
+        logs: The values of the last finished epoch by name.
+        history: The values of all epochs: name to list.
+        batch, output, batch_loss: The batch of the current step, the model's output, and its loss as a number.
+
+    Example:
+        >>> trainer = Trainer(model, nn.CrossEntropyLoss(), optim.Adam(model.parameters()), metrics=["accuracy"])
+        >>> history = trainer.fit((x, y), validation=(x_val, y_val), epochs=10, batch_size=64)
+        >>> history["val_accuracy"][-1]
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Callable[..., Tensor],
+        optimizer: Optimizer,
+        *,
+        metrics: Iterable[str | Metric] = (),
+        lr_scheduler: Any = None,
+        schedule_every: Literal["step", "epoch"] | None = None,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        callbacks: Sequence[Callback] = (),
+        monitor: str | None = None,
+        mode: Mode = "auto",
+        restore_best: bool = False,
+        target: tuple[str, float] | None = None,
+    ) -> None:
+        if accumulate < 1:
+            raise ValueError(f"accumulate has to be at least 1 batch, got {accumulate}")
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.metrics = [make_metric(metric, logits=takes_logits(loss)) for metric in metrics]
+        self.lr_scheduler = lr_scheduler
+        self.accumulate = accumulate
+        self.target = None if target is None else Target(*target, mode=self.mode_of(target[0]))
+        self.baseline = Baseline()
+        self.best = Best(Monitor(monitor, mode), restore_best)
+        own = [StepScheduler(schedule_every, self.best.monitor), self.baseline, self.best]
+        self._own = [ClipGradients(clip_norm, clip_value), *own]
+        self.callbacks: list[Callback] = [*self._own, *callbacks]
+        self._begin(None, None, 0)
+
+    def fit(
+        self,
+        train: Any,
+        validation: Any = None,
+        epochs: int = 1,
+        *,
+        batch_size: BatchSize = 32,
+        shuffle: bool = True,
+        run: RunRecord | None = None,
+        resume: bool = False,
+        checkpoint_steps: int | None = None,
+        checkpoint_seconds: float | None = 60.0,
+    ) -> dict[str, list[Any]]:
+        """Train for a number of epochs.
+
+        Args:
+            train: A `DataLoader` (or any iterable of batches), a data set, or arrays or tensors `(X, y)`.
+            validation: The same, or None. It is gone through after each epoch.
+            epochs: How many epochs to train; with `resume`, in all.
+            batch_size: Samples per batch, or `"full"`; loaders have their own.
+            shuffle: Whether training samples come in a new random order each epoch; loaders have their own.
+            run: Where to record the training. Checkpoints are written at the start, at the end of each epoch,
+                and as the next arguments say.
+            resume: Go on from the newest checkpoint of `run`, to the same bits as without the interruption.
+            checkpoint_steps: Updates between two checkpoints.
+            checkpoint_seconds: Seconds between two checkpoints.
+
+        Returns:
+            The history: for `"loss"`, each metric, the same with `"val_"` in front, `"lr"` and `"seconds"`, the
+            list of the epochs' values.
+
+        Raises:
+            ValueError: Data, options or a checkpoint do not fit; the message says which.
+            KeyboardInterrupt: On Ctrl-C, after the step under way and a last checkpoint; on the second Ctrl-C
+                at once.
+        """
+        if epochs < 0:
+            raise ValueError(f"epochs cannot be negative, got {epochs}")
+        if resume and run is None:
+            raise ValueError(
+                "resume=True needs the run to resume: fit(..., run=RunRecord.open(folder), resume=True)"
+            )
+        feed = self._feed(train, "training", batch_size, shuffle)
+        checked = None if validation is None else self._feed(validation, "validation", batch_size, False)
+        self._begin(feed, checked, epochs)
+        recorder = [] if run is None else [Recorder(run, resume, checkpoint_steps, checkpoint_seconds)]
+        own = self.callbacks
+        self.callbacks = [*own, *recorder]
+        try:
+            loop.fit(self)
+        finally:
+            self.callbacks = own
+        return self.history
+
+    def evaluate(self, data: Any, *, batch_size: BatchSize = 32) -> Evaluation:
+        """Return loss and metrics on `data`, in evaluation mode and without gradients.
+
+        Args:
+            data: As for `fit`.
+            batch_size: As for `fit`.
+
+        Returns:
+            A dictionary of values by name; its attributes `baseline` (the same for the trivial answer learnt
+            in `fit`) and `target` say what to compare them with.
+        """
+        meter, baseline = Meter(self.metrics), Meter(self.metrics)
+        loop.evaluate(self, self._feed(data, "evaluation", batch_size, False), meter, baseline)
+        values = meter.compute()
+        trivial = baseline.compute() if baseline.samples else {}
+        return Evaluation(values, trivial, self.target and self.target.report(values))
+
+    def predict(self, data: Any, *, batch_size: BatchSize = 32) -> Any:
+        """Return the model's outputs for all samples of `data`, in evaluation mode and without gradients.
+
+        Args:
+            data: As for `fit`; targets, if there are any, are left aside. Arrays may be just `X`.
+            batch_size: As for `fit`.
+
+        Returns:
+            A tensor `(N, ...)`; if the model returns a tuple, a tuple of such tensors.
+        """
+        return loop.predict(self, self._feed(data, "prediction", batch_size, False))
+
+    def stop(self, reason: str) -> None:
+        """End the training after the step or epoch under way; `reason` goes into the result."""
+        self.stop_reason = reason
+
+    def notify(self, event: str) -> None:
+        """Call all callbacks for an event."""
+        for callback in self.callbacks:
+            getattr(callback, event)(self)
+
+    def log_names(self) -> list[str]:
+        """Return the names that the logs of each epoch have."""
+        names = ["loss", *(metric.name for metric in self.metrics)]
+        validated = [] if self.validation is None else [f"val_{name}" for name in names]
+        return [*names, *validated, "lr", "seconds"]
+
+    def mode_of(self, name: str) -> Literal["min", "max"]:
+        """Return whether a value of the logs is to be small or large."""
+        metric = next((metric for metric in self.metrics if metric.name == name.removeprefix("val_")), None)
+        return "min" if metric is None else metric.mode
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that decides how the training goes on: a tree of numbers and tensors."""
+        return state.state_of(self)
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Go on from a state; to be called inside a fit (by `on_fit_start`), as the data belong to it.
+
+        Raises:
+            ValueError: The state is of another model, optimizer or data; nothing is changed then.
+        """
+        state.load(self, saved)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What came out of the fit: why it ended, best epoch, final values, baseline and target."""
+        return summarise(self)
+
+    def total_loss(self, loss: Any, samples: int) -> float:
+        """Return the sum of the samples' losses from what the loss returned for them."""
+        return float(loss.item()) * (1 if sums(self.loss) else samples)
+
+    def metric_target(self, output: Any, target: Any) -> Any:
+        """Return the target as metrics want it: the likeliest class where the loss takes class probabilities."""
+        probabilities = takes_classes(self.loss) and tuple(target.shape) == tuple(output.shape)
+        return target.argmax(1) if probabilities else target
+
+    def count(self, batch: Batch, output: Any, loss: Tensor) -> None:
+        """Take note of a batch of training."""
+        self.batch, self.output, self.batch_loss = batch, output, float(loss.item())
+        total = self.total_loss(loss, batch.size)
+        self.meter.update(total, batch.size, output, self.metric_target(output, batch.target))
+        self.progress.samples += batch.size
+
+    def _begin(self, feed: Feed | None, validation: Feed | None, epochs: int) -> None:
+        """Forget an earlier fit."""
+        self.feed, self.validation = feed, validation
+        steps = feed and feed.batches and -(-feed.batches // self.accumulate)
+        self.progress = Progress(epochs=epochs, steps=steps, total_samples=feed and feed.samples)
+        self.meter = Meter(self.metrics)
+        self.logs: dict[str, Any] = {}
+        self.history: dict[str, list[Any]] = {}
+        self.stop_reason: str | None = None
+        self.kept_epoch = 0
+        self.epoch_began = 0.0
+        self.between_steps = False
+        self.interrupted = False
+        self.error: BaseException | None = None
+        self.batch: Any = None
+        self.output: Any = None
+        self.batch_loss = float("nan")
+
+    def _feed(self, data: Any, role: str, batch_size: BatchSize, shuffle: bool) -> Feed:
+        dtypes = [p.dtype for p in self.model.parameters() if p.is_floating_point()]
+        return make_feed(data, role, batch_size, shuffle, dtypes[0] if dtypes else koubai.get_default_dtype())

@@ -1,0 +1,75 @@
+"""Small callbacks around the update: clipping gradients before it, stepping the learning rate after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from koubai.nn.utils import clip_grad_norm_, clip_grad_value_
+from koubai.optim.lr_scheduler import ReduceLROnPlateau
+from koubai.train.events import Callback
+from koubai.train.monitor import Monitor
+
+if TYPE_CHECKING:
+    from koubai.train.trainer import Trainer
+
+__all__ = ["ClipGradients", "StepScheduler"]
+
+
+class ClipGradients(Callback):
+    """Clip the complete gradients of a step, by their total norm, then by value.
+
+    Args:
+        norm: The largest total 2-norm; None does not clip by norm.
+        value: The largest absolute value of an element; None does not clip by value.
+    """
+
+    def __init__(self, norm: float | None = None, value: float | None = None) -> None:
+        for name, limit in (("clip_norm", norm), ("clip_value", value)):
+            if limit is not None and not limit > 0:
+                raise ValueError(f"{name} has to be positive, got {limit}")
+        self.norm = norm
+        self.value = value
+
+    def before_update(self, trainer: Trainer) -> None:
+        """Clip."""
+        parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
+        if self.norm is not None:
+            clip_grad_norm_(parameters, self.norm)
+        if self.value is not None:
+            clip_grad_value_(parameters, self.value)
+
+
+class StepScheduler(Callback):
+    """Step the trainer's learning-rate scheduler after each step or each epoch.
+
+    Args:
+        every: When to step it; None means after each step for `OneCycleLR` and `CyclicLR`, which count steps,
+            and after each epoch for all others.
+        monitor: What `ReduceLROnPlateau` is told.
+    """
+
+    def __init__(self, every: Literal["step", "epoch"] | None, monitor: Monitor) -> None:
+        if every not in ("step", "epoch", None):
+            raise ValueError(f"schedule_every must be 'step' or 'epoch', got {every!r}")
+        self.every = every
+        self.monitor = monitor
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Step a scheduler that counts steps."""
+        if self._counts(trainer) == "step":
+            trainer.lr_scheduler.step()
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Step a scheduler that counts epochs."""
+        if self._counts(trainer) != "epoch":
+            return
+        if isinstance(trainer.lr_scheduler, ReduceLROnPlateau):
+            trainer.lr_scheduler.step(self.monitor.value(trainer))
+        else:
+            trainer.lr_scheduler.step()
+
+    def _counts(self, trainer: Trainer) -> str | None:
+        if trainer.lr_scheduler is None:
+            return None
+        by_nature = "step" if type(trainer.lr_scheduler).__name__ in ("OneCycleLR", "CyclicLR") else "epoch"
+        return self.every or by_nature
