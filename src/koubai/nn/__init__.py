@@ -1,0 +1,16 @@
+"""Neural networks: `Module`, the layers, their first weights, and `summary`."""
+
+from koubai.nn import functional, init
+from koubai.nn.batchnorm import *
+from koubai.nn.containers import *
+from koubai.nn.distance import *
+from koubai.nn.dropout import *
+from koubai.nn.embedding import *
+from koubai.nn.linear import *
+from koubai.nn.module import Module
+from koubai.nn.normalization import *
+from koubai.nn.parameter import Buffer, Parameter
+from koubai.nn.parameter_containers import *
+from koubai.nn.residual import *
+from koubai.nn.shape import *
+from koubai.nn.summary import summary

@@ -1,0 +1,43 @@
+"""Where a module may live and what it may be made of: the arguments of `Module.to` and of the layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from koubai import dtypes
+from koubai.tensor import Tensor
+
+__all__ = ["check_device", "target_dtype"]
+
+
+def check_device(device: Any) -> None:
+    """Raise RuntimeError for a device other than the CPU (or None)."""
+    if device is not None and str(device).partition(":")[0] != "cpu":
+        raise RuntimeError(f"koubai computes on the CPU: there is no device {str(device)!r} here")
+
+
+def target_dtype(
+    *args: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False
+) -> dtypes.DType | None:
+    """Return the dtype that `to(...)` asks for, or None when it asks only for the CPU.
+
+    Raises:
+        RuntimeError: another device than the CPU.
+        TypeError: the dtype is not floating.
+    """
+    for value in args:
+        if isinstance(value, Tensor):
+            dtype = value.dtype
+        elif isinstance(value, np.dtype) or value in (float, np.float16, np.float32, np.float64):
+            dtype = value
+        elif not isinstance(value, bool):  # a bool is non_blocking, and everything here is at once
+            device = value
+    check_device(device)
+    if dtype is None:
+        return None
+    chosen = dtypes.as_dtype(dtype)
+    if not dtypes.is_floating(chosen):
+        raise TypeError(f"a module converts to a floating-point dtype, not to {chosen}")
+    return chosen

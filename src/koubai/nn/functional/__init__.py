@@ -1,0 +1,7 @@
+"""What the layers compute, as plain functions: `torch.nn.functional.X` is `koubai.nn.functional.X`."""
+
+from koubai.nn.functional.distance import *
+from koubai.nn.functional.dropout import *
+from koubai.nn.functional.linear import *
+from koubai.nn.functional.normalization import *
+from koubai.nn.functional.vision import *

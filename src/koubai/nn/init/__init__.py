@@ -1,0 +1,47 @@
+"""First values for parameters: one function per scheme, and `match_activations`, which chooses."""
+
+from koubai.nn.init.fill import (
+    calculate_gain,
+    constant_,
+    dirac_,
+    eye_,
+    fan_in_uniform_,
+    fans,
+    kaiming_normal_,
+    kaiming_uniform_,
+    lecun_normal_,
+    lecun_uniform_,
+    normal_,
+    ones_,
+    orthogonal_,
+    sparse_,
+    trunc_normal_,
+    uniform_,
+    xavier_normal_,
+    xavier_uniform_,
+    zeros_,
+)
+from koubai.nn.init.match import match_activations
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "dirac_",
+    "eye_",
+    "fan_in_uniform_",
+    "fans",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "lecun_normal_",
+    "lecun_uniform_",
+    "match_activations",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]

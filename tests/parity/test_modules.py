@@ -1,0 +1,179 @@
+"""Every module agrees with PyTorch's on PyTorch's own samples, in training and evaluation mode.
+
+State goes over by name; then outputs, gradients of inputs and parameters, gradients of gradients, and buffers
+after the forward are compared, and the layer is traced and replayed bit for bit.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import koubai  # noqa: E402
+from koubai import nn  # noqa: E402
+
+from .opinfo import Mismatch, Refused, Tally, Translator  # noqa: E402
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from torch.testing._internal.common_modules import ModuleInfo, ModuleInput, module_db
+
+TOLERANCE = {"rtol": 1e-9, "atol": 1e-12}
+NAMES = [info.module_cls.__name__ for info in module_db]
+PRESENT = [info for info in module_db if hasattr(nn, info.module_cls.__name__)]
+
+
+def close(ours: Any, theirs: Any, what: str) -> None:
+    """Raise Mismatch if two tensors (or Nones, or nested tuples of them) differ."""
+    if isinstance(theirs, (tuple, list)):
+        if len(ours) != len(theirs):
+            raise Mismatch(f"{what}: {len(ours)} of them, PyTorch has {len(theirs)}")
+        for index, (one, other) in enumerate(zip(ours, theirs)):
+            close(one, other, f"{what}[{index}]")
+        return
+    if ours is None or theirs is None:
+        present = ours if theirs is None else theirs
+        if present is not None and np.any(
+            array(present) != 0
+        ):  # PyTorch may give None where Koubai gives zeros
+            raise Mismatch(f"{what}: koubai has {ours}, PyTorch {theirs}")
+        return
+    one, other = array(ours), array(theirs)
+    if one.shape != other.shape or one.dtype != other.dtype:
+        raise Mismatch(f"{what}: {one.dtype}{one.shape}, PyTorch has {other.dtype}{other.shape}")
+    np.testing.assert_allclose(one, other, **TOLERANCE, err_msg=what)
+
+
+def array(tensor: Any) -> np.ndarray[Any, Any]:
+    return np.asarray(tensor.detach().numpy())
+
+
+def tensors(value: Any) -> list[Any]:
+    """All tensors in nested tuples, lists and dicts."""
+    if isinstance(value, (torch.Tensor, koubai.Tensor)):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ()
+    return [tensor for item in items for tensor in tensors(item)]
+
+
+class Pair:
+    """One sample: a module of each library with the same state, and its arguments for both."""
+
+    def __init__(self, info: ModuleInfo, sample: ModuleInput, training: bool) -> None:
+        made, given = sample.constructor_input, copy.deepcopy(sample.forward_input)
+        self.theirs = info.module_cls(*made.args, **made.kwargs).double().train(training)
+        translate = Translator()
+        kind = getattr(nn, info.module_cls.__name__)
+        self.ours = kind(*translate(made.args), **translate(made.kwargs)).double().train(training)
+        self.their_arguments = (given.args, given.kwargs)
+        self.arguments = (translate(given.args), translate(given.kwargs))
+        self.inputs = translate.differentiable()
+        self._copy_state()
+
+    def _copy_state(self) -> None:
+        state = {name: tensor.numpy() for name, tensor in self.theirs.state_dict().items()}
+        if list(self.ours.state_dict()) != list(state):
+            raise Mismatch(f"state_dict has {list(self.ours.state_dict())}, PyTorch's {list(state)}")
+        self.ours.load_state_dict(state)
+
+    def leaves(self) -> tuple[list[Any], list[Any]]:
+        """Everything to differentiate by: inputs, then parameters, of koubai and of PyTorch."""
+        ours, theirs = list(self.ours.named_parameters()), list(self.theirs.named_parameters())
+        if [name for name, _ in ours] != [name for name, _ in theirs]:
+            raise Mismatch(
+                f"parameters {[name for name, _ in ours]}, PyTorch has {[name for name, _ in theirs]}"
+            )
+        return (
+            [mine for _, mine in self.inputs] + [parameter for _, parameter in ours],
+            [their for their, _ in self.inputs] + [parameter for _, parameter in theirs],
+        )
+
+    def check(self, second: bool) -> None:
+        """Compare values, gradients, buffers; then trace."""
+        their_output = self.theirs(*self.their_arguments[0], **self.their_arguments[1])
+        self.check_trace()  # before the eager call: a program changes buffers like the call it stands for
+        output = self.ours(*self.arguments[0], **self.arguments[1])
+        close(tensors(output), tensors(their_output), "output")
+        close(list(self.ours.buffers()), list(self.theirs.buffers()), "buffers")
+        self.check_gradients(tensors(output), tensors(their_output), second)
+
+    def check_gradients(self, outputs: Sequence[Any], their_outputs: Sequence[Any], second: bool) -> None:
+        """Compare gradients, and gradients of gradients if `second`."""
+        chosen = [i for i, tensor in enumerate(their_outputs) if tensor.requires_grad]
+        leaves, their_leaves = self.leaves()
+        if not chosen or not leaves:
+            return
+        seeds = [torch.randn_like(their_outputs[i]) for i in chosen]
+        found = koubai.grad(
+            [outputs[i] for i in chosen], leaves, [koubai.from_numpy(s.numpy()) for s in seeds],
+            create_graph=second, allow_unused=True,
+        )  # fmt: skip
+        their_found = torch.autograd.grad(
+            [their_outputs[i] for i in chosen], their_leaves, seeds, create_graph=second, allow_unused=True
+        )
+        close(found, their_found, "gradient")
+        if second:
+            both = [
+                (one, other)
+                for one, other in zip(found, their_found)
+                if one is not None and other is not None
+            ]
+            self.check_gradients([one for one, _ in both], [other for _, other in both], second=False)
+
+    def check_trace(self) -> None:
+        """Trace the layer and compare a replay with an eager call, bit for bit; leave buffers alone."""
+        state = {name: tensor.clone() for name, tensor in self.ours.state_dict().items()}
+        program = koubai.trace(lambda a, k: tensors(self.ours(*a, **k)), *self.arguments)
+        replayed = program(*self.arguments)
+        self.ours.load_state_dict(state)
+        eager = tensors(self.ours(*self.arguments[0], **self.arguments[1]))
+        self.ours.load_state_dict(state)
+        for index, (one, other) in enumerate(zip(replayed, eager, strict=True)):
+            if not np.array_equal(array(one), array(other), equal_nan=one.is_floating_point()):
+                raise Mismatch(f"output {index} of the traced layer differs from the eager one")
+
+
+def examine(info: ModuleInfo, training: bool, tally: Tally) -> None:
+    """Run every sample of a module in one mode and count what happens."""
+    torch.manual_seed(0)
+    samples = info.module_inputs_func(
+        info, device="cpu", dtype=torch.float64, requires_grad=True, training=training
+    )
+    for index, sample in enumerate(samples):
+        try:
+            pair = Pair(info, sample, training)
+            pair.check(second=index < 3 and info.supports_gradgrad)
+        except Refused as reason:
+            tally.skips[str(reason)] += 1
+        except Exception as error:
+            made = sample.constructor_input
+            tally.failures.append(f"sample {index} {made.args} {made.kwargs} {sample.desc}: {error!r}"[:800])
+        else:
+            tally.passed += 1
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("info", PRESENT, ids=lambda info: info.module_cls.__name__)
+def test_module(info: ModuleInfo, training: bool, record_property: Any) -> None:
+    tally = Tally()
+    examine(info, training, tally)
+    record_property("samples", tally.as_property())
+    if tally.failures:
+        shown = "\n".join(tally.failures[:5])
+        pytest.fail(f"{len(tally.failures)} samples failed ({tally.passed} passed):\n{shown}", pytrace=False)
+
+
+def test_absent_modules_are_known(record_property: Any) -> None:
+    absent = {name for name in NAMES if not hasattr(nn, name)}
+    lazy = {name for name in absent if name.startswith("Lazy")}
+    skips = {"modules whose sizes are found at the first call (Lazy…)": len(lazy)}
+    record_property("samples", {"passed": 0, "failed": 0, "skipped": skips})
+    assert absent - lazy <= {"FractionalMaxPool2d", "FractionalMaxPool3d", "LinearCrossEntropyLoss"}
