@@ -1,16 +1,18 @@
 """Training: the Trainer, the callbacks that hang on its events, metrics, and the record of a run on disk.
 
-`Trainer(model, loss, optimizer).fit(train, validation, epochs)` trains; `RunRecord` keeps it on disk, so that
-it can be resumed to the same bits; `lr_find`, `overfit_batches` and `compare_learning_rates` help to debug it.
+`Trainer(model, loss, optimizer).fit(train, validation, epochs)` trains; `RunRecord` keeps it on disk, to be
+resumed to the same bits; `lr_find`, `overfit_batches` and `compare_learning_rates` help to debug it.
 """
 
 from koubai.train import metrics
 from koubai.train.baseline import Baseline, Evaluation, Target
 from koubai.train.checkpoint import DamagedCheckpoint
 from koubai.train.checks import NonFiniteLoss
+from koubai.train.debug_aids import Overfitting, compare_learning_rates, overfit_batches
 from koubai.train.early_stopping import EarlyStopping, NoMoreImprovement
 from koubai.train.events import EVENTS, Callback
 from koubai.train.journal import STEP_COLUMNS
+from koubai.train.lr_find import LearningRates, lr_find
 from koubai.train.memory import OutOfMemory
 from koubai.train.metrics import METRICS, Metric, make_metric
 from koubai.train.monitor import Best, Monitor
@@ -30,11 +32,13 @@ __all__ = [
     "DamagedCheckpoint",
     "EarlyStopping",
     "Evaluation",
+    "LearningRates",
     "Metric",
     "Monitor",
     "NoMoreImprovement",
     "NonFiniteLoss",
     "OutOfMemory",
+    "Overfitting",
     "Progress",
     "RecordError",
     "Recorder",
@@ -42,7 +46,10 @@ __all__ = [
     "SwitchOptimizer",
     "Target",
     "Trainer",
+    "compare_learning_rates",
     "list_runs",
+    "lr_find",
     "make_metric",
     "metrics",
+    "overfit_batches",
 ]

@@ -1,7 +1,7 @@
 """What a model has to beat: the best answer that is the same for every sample, and the target the user set.
 
-For classes that is the frequency of each class (so the guess is the majority class), for numbers and yes-or-no
-targets the mean. The frequencies are counted while the first epoch trains, so no extra pass is needed.
+For classes that is the frequency of each class (so the guess is the majority class), for numbers and for
+yes-or-no targets the mean. They are counted while the first epoch trains, so no extra pass is needed.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Target:
     mode: str = "max"
 
     def report(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return metric, goal, mode, the value reached (that of the validation if there is one), and `met`."""
+        """Return metric, goal, mode, the value reached (in validation if there is one), and `met`."""
         value = values.get(f"val_{self.metric}", values.get(self.metric))
         met = value is not None and (value >= self.goal if self.mode == "max" else value <= self.goal)
         return {**asdict(self), "value": value, "met": met}

@@ -1,4 +1,4 @@
-"""What a loader's batch means to the Trainer: the inputs of the model, the target of the loss, and its size."""
+"""What a loader's batch means to the Trainer: inputs of the model, target of the loss, and its size."""
 
 from __future__ import annotations
 

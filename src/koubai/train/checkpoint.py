@@ -1,4 +1,4 @@
-"""Checkpoints on disk: a folder with the weights, all other state, and checksums that tell whether it is whole.
+"""Checkpoints on disk: a folder with weights, all other state, and checksums that tell whether it is whole.
 
 `model.safetensors` holds the model's `state_dict` under its own keys, so that anything that reads safetensors
 can use it; `training.safetensors` holds all other arrays and `state.json` what is not an array. Nothing is

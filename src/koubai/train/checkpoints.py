@@ -28,8 +28,8 @@ class StoredCheckpoint:
 class Checkpoints:
     """The folder `checkpoints` of a run.
 
-    The newest two are kept, so that one is left if the other is damaged, and the best. Which one is the best is
-    part of each checkpoint, so that it can never disagree with the state it belongs to.
+    The newest two are kept, so that one is left if the other is damaged, and the best. Which one is the best
+    is part of each checkpoint, so that it can never disagree with the state it belongs to.
 
     Args:
         folder: Where they are.

@@ -1,4 +1,4 @@
-"""Refuses what would spoil a training before it can: NaN in the data, labels that are no class, a broken loss.
+"""Refuses what would spoil a training, before it can: NaN in the data, labels of no class, a broken loss.
 
 All checks run before the update, so that the parameters are as they were before the bad step.
 """
@@ -67,8 +67,8 @@ def _check_classes(labels: Array, classes: int, ignored: int) -> None:
     if wrong.any():
         place = _place(wrong)
         raise IndexError(
-            f"label {labels[wrong][0]} at {place} is out of range: the model has scores for {classes} classes, "
-            f"0 to {classes - 1}; number the labels from 0, or give the last layer more outputs"
+            f"label {labels[wrong][0]} at {place} is out of range: the model has scores for {classes} "
+            f"classes, 0 to {classes - 1}; number the labels from 0, or give the last layer more outputs"
         )
 
 
@@ -77,7 +77,7 @@ def check_loss(loss: Any, batch: Batch, output: Any) -> None:
 
     Raises:
         ValueError: It is not a single number.
-        NonFiniteLoss: It is NaN or infinite; the message says whether inputs, outputs or the loss are to blame.
+        NonFiniteLoss: It is NaN or infinite; the message says where that came from.
     """
     if tuple(loss.shape) not in ((), (1,)):
         raise ValueError(
@@ -110,13 +110,13 @@ def check_gradients_arrived(model: Any, optimizer: Any) -> None:
     listed = ", ".join(names.get(id(p), f"one of shape {tuple(p.shape)} outside the model") for p in missed)
     if held and len(missed) == len(held):
         raise RuntimeError(
-            f"no gradient reached any parameter of the optimizer ({listed}): is the model's output detached, or "
-            "was the optimizer made for another model?"
+            f"no gradient reached any parameter of the optimizer ({listed}): is the model's output detached, "
+            "or was the optimizer made for another model?"
         )
     if missed:
         warnings.warn(
-            f"no gradient reached {listed}, so the optimizer cannot train it: is this layer unused in forward(), "
-            "or its output detached? If that is meant, leave it out of the optimizer",
+            f"no gradient reached {listed}, so the optimizer cannot train it: is this layer unused in "
+            "forward(), or its output detached? If that is meant, leave it out of the optimizer",
             stacklevel=2,
         )
 

@@ -36,7 +36,7 @@ def _version(package: str) -> str | None:
 
 
 def _git_revision(folder: Path) -> dict[str, Any] | None:
-    """Return the revision that is checked out in `folder` and whether files differ from it; None outside git."""
+    """Return the revision checked out in `folder` and whether files differ from it; None outside git."""
     revision = _git(folder, "rev-parse", "HEAD")
     return revision and {
         "revision": revision,

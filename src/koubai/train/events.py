@@ -95,7 +95,7 @@ class Callback:
         return {}
 
     def load_state_dict(self, state: dict[str, Any], trainer: Trainer) -> None:
-        """Go on from a state. `trainer` already has its model's state, and loads its optimizer's after this."""
+        """Go on from a state. `trainer` has its model's state already, and loads its optimizer's later."""
 
 
 EVENTS = tuple(name for name in vars(Callback) if name.startswith(("on_", "after_", "before_")))

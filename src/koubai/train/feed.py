@@ -26,9 +26,9 @@ class Feed:
     """The batches of a source, epoch by epoch, from wherever it stands.
 
     Args:
-        source: A loader. One that has `state_dict` and `load_state_dict` is asked to remember its place; of any
-            other (such as a list of batches) the batches already given are skipped after a resume, which gives
-            the same batches only if its order does not change.
+        source: A loader. One that has `state_dict` and `load_state_dict` is asked to remember its place; of
+            any other (such as a list of batches) the batches already given are skipped after a resume, which
+            gives the same batches only if its order does not change.
         role: What error messages call it.
     """
 
@@ -59,7 +59,8 @@ class Feed:
             yield Batch.of(raw)
         if not self._position and not self._remembers:
             raise ValueError(
-                f"the {self.role} data gave no batches; a generator can only be read once: make it a list or a DataLoader"
+                f"the {self.role} data gave no batches; a generator can be read only once: make it a list or "
+                "a DataLoader"
             )
         self._position = 0
 

@@ -69,7 +69,7 @@ class Journal:
         return {**columns, "loss": [_decode(loss) for loss in columns["loss"]]}
 
     def history(self) -> dict[str, list[Any]]:
-        """Return what was recorded of each epoch, as `Trainer.fit` returns it: name to list over the epochs."""
+        """Return the values of the epochs, as `Trainer.fit` returns them: name to list."""
         history: dict[str, list[Any]] = {}
         for name, value in self._read("SELECT name, value FROM epochs ORDER BY epoch"):
             history.setdefault(name, []).append(_decode(value))
@@ -81,7 +81,7 @@ class Journal:
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        """Connect for one transaction: nothing stays open between two, so nothing can be left half-written."""
+        """Connect for one transaction; nothing stays open between two."""
         connection = sqlite3.connect(self.path, timeout=30.0)
         try:
             with connection:

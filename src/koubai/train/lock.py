@@ -1,4 +1,4 @@
-"""A lock that says "this run is being written"; the system lets go of it when the process dies, however it dies."""
+"""A lock that says "this run is being written", and that opens when the process dies, however it dies."""
 
 from __future__ import annotations
 

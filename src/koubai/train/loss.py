@@ -1,4 +1,4 @@
-"""What the Trainer has to know about a loss: whether it adds or averages, and what it expects of outputs and targets.
+"""What the Trainer has to know of a loss: whether it adds or averages, and what it expects of targets.
 
 Losses are recognised by their name, whether they are the layer (`CrossEntropyLoss`) or the function
 (`cross_entropy`); of any other callable nothing is assumed but that it averages over the batch.

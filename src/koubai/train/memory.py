@@ -74,8 +74,8 @@ def _advice(samples: int, fits: int) -> str:
         return f"Not even one sample fits: use a smaller model or smaller inputs, or {recompute}."
     parts = math.ceil(samples / fits)
     return (
-        f"A batch of {fits} fits (it was tried): use batch_size={fits}, with accumulate={parts} for the same updates"
-        f" as now; or {recompute}."
+        f"A batch of {fits} fits (it was tried): use batch_size={fits}, with accumulate={parts} for the same "
+        f"updates as now; or {recompute}."
     )
 
 

@@ -1,4 +1,4 @@
-"""The record of a run: a folder with its configuration, environment, metrics, checkpoints, weights and result.
+"""The record of a run: a folder with configuration, environment, metrics, checkpoints, weights and result.
 
     config.json          what the user asked for
     environment.json     seed, versions, platform, git revision, time
@@ -101,12 +101,12 @@ class RunRecord:
 
     @property
     def result(self) -> dict[str, Any]:
-        """The result (see `Trainer.result`) with `status`, as far as it is known; empty before the first fit."""
+        """The result so far (see `Trainer.result`) and `status`; empty before the first fit."""
         return self._read(_RESULT) if (self.folder / _RESULT).exists() else {}
 
     @property
     def status(self) -> str:
-        """One of new, running, finished, interrupted (Ctrl-C), failed (an error) or killed (it said no farewell)."""
+        """One of new, running, finished, interrupted (Ctrl-C), failed (an error), killed (without a word)."""
         status = str(self.result.get("status", "new"))
         return "killed" if status == "running" and not self.lock.is_taken() else status
 

@@ -20,11 +20,11 @@ _FLUSH_SECONDS = 0.5
 
 
 class RecordError(OSError):
-    """The record of a run cannot be written, for example because the disk is full. What was recorded is safe."""
+    """The record of a run cannot be written, for example because the disk is full. What is there is safe."""
 
 
 class Recorder(Callback):
-    """Records steps, epochs and checkpoints. It has to be the last callback, so that it sees what all others did.
+    """Records steps, epochs and checkpoints. It has to be the last callback, to see what all others did.
 
     Args:
         record: Where to.
@@ -66,7 +66,7 @@ class Recorder(Callback):
         if not self.resume and self.record.checkpoints.names():
             self.record.lock.release()
             raise ValueError(
-                f"{self.record.folder} has been trained already: go on with resume=True, or create another run"
+                f"{self.record.folder} has been trained already: go on with resume=True, or create another"
             )
 
     def _go_on(self, trainer: Trainer) -> None:
@@ -153,8 +153,8 @@ class Recorder(Callback):
             yield
         except (OSError, sqlite3.Error) as error:
             raise RecordError(
-                f"cannot write the record {self.record.folder}: {error}. What was recorded before is safe: make "
-                "room or repair the disk, and resume the run"
+                f"cannot write the record {self.record.folder}: {error}. What was recorded before is safe: "
+                "make room or repair the disk, and resume the run"
             ) from error
 
 

@@ -120,7 +120,7 @@ def _load_kind(role: str, thing: Any, saved: dict[str, Any] | None) -> None:
 
 
 def _named(trainer: Trainer) -> Iterator[tuple[str, Callback]]:
-    """Yield the callbacks under names that are the same in each run: the class, and a number for each of it."""
+    """Yield the callbacks under names that are the same in each run: the class and a number."""
     seen: Counter[str] = Counter()
     for callback in trainer.callbacks:
         kind = type(callback).__name__

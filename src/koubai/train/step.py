@@ -1,4 +1,4 @@
-"""One training step: forward, loss, backward for each of its batches, then one update, with all checks between.
+"""One training step: forward, loss, backward for each of its batches, then one update, and all checks.
 
 A step of several batches (gradient accumulation) has exactly the gradient of one large batch: each batch's
 mean loss weighs as much as its share of the samples.
@@ -71,7 +71,7 @@ def compare(trainer: Trainer, batch: Batch) -> tuple[Any, Any]:
 
 
 def _closure(trainer: Trainer, batches: Sequence[Batch]) -> Callable[[], Tensor]:
-    """Return what computes the step's gradients. An optimizer with a line search may call it several times."""
+    """Return what computes the step's gradients; an optimizer with a line search may call it often."""
     samples = sum(batch.size for batch in batches)
     calls = 0
 

@@ -1,4 +1,4 @@
-"""What came out of a training, in one dictionary for reports: why it ended, what was best, what it has to beat."""
+"""What came out of a training, for reports: why it ended, what was best, what it has to beat."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def summarise(trainer: Trainer) -> dict[str, Any]:
     """Return the result of a fit so far.
 
     Returns:
-        `reason` (why it ended, None while it has not), `epochs` and `updates` done, `best` (the monitored name,
-        its best value, and the epoch), `epoch` (the one whose weights the model has) and `final` (its values),
-        `baseline` (the values of the trivial answer) and `target` (see `Target.report`; None if not set).
+        `reason` (why it ended, None while it has not), `epochs` and `updates` done, `best` (the monitored
+        name, its best value, and the epoch), `epoch` (the one whose weights the model has), `final` (its
+        values), `baseline` (those of the trivial answer), `target` (see `Target.report`; None if not set).
     """
     progress, best = trainer.progress, trainer.best
     epoch = trainer.kept_epoch or progress.epoch

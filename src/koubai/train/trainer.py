@@ -59,10 +59,11 @@ class Trainer:
         progress: Where the training stands, see `Progress`.
         logs: The values of the last finished epoch by name.
         history: The values of all epochs: name to list.
-        batch, output, batch_loss: The batch of the current step, the model's output, and its loss as a number.
+        batch, output, batch_loss: The current step's batch, the model's output, and its loss as a number.
 
     Example:
-        >>> trainer = Trainer(model, nn.CrossEntropyLoss(), optim.Adam(model.parameters()), metrics=["accuracy"])
+        >>> optimizer = optim.Adam(model.parameters())
+        >>> trainer = Trainer(model, nn.CrossEntropyLoss(), optimizer, metrics=["accuracy"])
         >>> history = trainer.fit((x, y), validation=(x_val, y_val), epochs=10, batch_size=64)
         >>> history["val_accuracy"][-1]
     """
@@ -129,8 +130,8 @@ class Trainer:
             checkpoint_seconds: Seconds between two checkpoints.
 
         Returns:
-            The history: for `"loss"`, each metric, the same with `"val_"` in front, `"lr"` and `"seconds"`, the
-            list of the epochs' values.
+            The history: for `"loss"`, each metric, the same with `"val_"` in front, `"lr"` and `"seconds"`,
+            the list of the epochs' values.
 
         Raises:
             ValueError: Data, options or a checkpoint do not fit; the message says which.
@@ -226,7 +227,7 @@ class Trainer:
         return float(loss.item()) * (1 if sums(self.loss) else samples)
 
     def metric_target(self, output: Any, target: Any) -> Any:
-        """Return the target as metrics want it: the likeliest class where the loss takes class probabilities."""
+        """Return the target as metrics want it: classes, where the loss may take probabilities of classes."""
         probabilities = takes_classes(self.loss) and tuple(target.shape) == tuple(output.shape)
         return target.argmax(1) if probabilities else target
 
