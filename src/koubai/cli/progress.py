@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from koubai.cli.epoch_table import EpochTable
 from koubai.cli.live import Position, live_view
@@ -28,53 +28,39 @@ class ProgressView(Callback):
 
     Args:
         console: where to print.
-        metrics: names of the metrics to show beside the loss.
-        validated: whether there is validation.
     """
 
-    def __init__(self, console: Console, metrics: Sequence[str], validated: bool) -> None:
+    def __init__(self, console: Console) -> None:
         self.console = console
-        self.metrics = metrics
-        self.judged = "val_loss" if validated else "loss"
         self.live: Live | None = None
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Start the table and the moving lines."""
-        self.best = math.inf
-        self.samples = 0
+        self.seen = 0
         self.last_reading = 0.0
+        self.names = [metric.name for metric in trainer.metrics]
         self.position = Position(trainer.progress)
-        self.table = EpochTable(
-            trainer.progress.epochs, self.metrics, self.judged == "val_loss", max(self.console.width, 40)
-        )
+        validated = trainer.validation is not None
+        self.table = EpochTable(trainer.progress.epochs, self.names, validated, self.console.width)
         for line in self.table.header():
             self._print(line)
         self.live = live_view(self.position, self.console)
         if self.live:
             self.live.start()
 
-    def on_resume(self, trainer: Trainer) -> None:
-        """Know what was best before the interruption."""
-        self.best = min(trainer.history.get(self.judged, []), default=math.inf)
-
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Count this epoch's samples from where it starts, which may be its middle."""
-        self.samples = trainer.progress.samples
+        self.seen = trainer.progress.samples
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Move the lines on."""
-        new = trainer.progress.samples - self.samples
-        self.samples = trainer.progress.samples
-        self.position.advance(new, self._numbers(trainer))
+        self.position.advance(trainer.progress.samples - self.seen, self._numbers(trainer))
+        self.seen = trainer.progress.samples
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        """Print the epoch's line."""
-        logs = {name: value for name, value in trainer.logs.items() if isinstance(value, int | float)}
-        judged = logs.get(self.judged, math.nan)
-        better = judged < self.best
-        self.best = judged if better else self.best
+        """Print the epoch's line, marked where it is the best so far."""
         now = trainer.progress
-        self._print(self.table.row(now.epoch, {**logs, "lr": now.lr}, now.seconds, better))
+        self._print(self.table.row(now.epoch, {**trainer.logs, "lr": now.lr}, now.seconds, trainer.best.improved))
 
     def on_close(self, trainer: Trainer) -> None:
         """Leave the screen tidy."""
@@ -88,8 +74,7 @@ class ProgressView(Callback):
             return self.position.values
         self.last_reading = now
         values: dict[str, Any] = trainer.meter.compute()
-        shown = {name: values[name] for name in ("loss", *self.metrics) if name in values}
-        return {**shown, "lr": trainer.progress.lr}
+        return {name: values[name] for name in ("loss", *self.names)} | {"lr": trainer.progress.lr}
 
-    def _print(self, line: Any) -> None:
-        self.console.print(line, soft_wrap=True, highlight=False)
+    def _print(self, line: Text) -> None:
+        self.console.print(line, soft_wrap=True)

@@ -18,10 +18,12 @@ OPTIMIZERS: dict[OptimizerName, tuple[Callable[..., optim.Optimizer], float]] = 
     "momentum": (partial(optim.SGD, momentum=_MOMENTUM), 0.01),
     "nesterov": (partial(optim.SGD, momentum=_MOMENTUM, nesterov=True), 0.01),
     "adagrad": (optim.Adagrad, 0.01),
+    "adadelta": (optim.Adadelta, 1.0),
     "rmsprop": (optim.RMSprop, 0.001),
     "adam": (optim.Adam, 0.001),
     "adamw": (optim.AdamW, 0.001),
-    "nadam": (optim.NAdam, 0.001),
+    "adamax": (optim.Adamax, 0.002),
+    "nadam": (optim.NAdam, 0.002),
     "radam": (optim.RAdam, 0.001),
     "lion": (optim.Lion, 0.0001),
     "lamb": (optim.LAMB, 0.001),
@@ -36,7 +38,8 @@ def learning_rate(settings: Settings) -> float:
 def make_optimizer(settings: Settings, model: Module) -> optim.Optimizer:
     """The optimizer that was asked for, over all parameters of the model."""
     make, _ = OPTIMIZERS[settings.optimizer]
-    return make(model.parameters(), lr=learning_rate(settings), weight_decay=settings.weight_decay)
+    decay = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
+    return make(model.parameters(), lr=learning_rate(settings), **decay)
 
 
 def make_schedule(settings: Settings, optimizer: optim.Optimizer, steps: int) -> Any:
@@ -45,11 +48,19 @@ def make_schedule(settings: Settings, optimizer: optim.Optimizer, steps: int) ->
     return make and make(optimizer, settings, steps)
 
 
+def _warmup_cosine(optimizer: optim.Optimizer, settings: Settings, steps: int) -> Any:
+    """A tenth of the epochs to warm up, the cosine over the rest."""
+    warm = max(1, settings.epochs // 10)
+    rest = lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(1, settings.epochs - warm))
+    return lr_scheduler.warmup(rest, warm)
+
+
 _SCHEDULES: dict[ScheduleName, Callable[[Any, Settings, int], Any] | None] = {
     "constant": None,
     "step": lambda o, s, n: lr_scheduler.StepLR(o, step_size=max(1, s.epochs // 3)),
     "exponential": lambda o, s, n: lr_scheduler.ExponentialLR(o, gamma=0.01 ** (1 / s.epochs)),
     "cosine": lambda o, s, n: lr_scheduler.CosineAnnealingLR(o, T_max=s.epochs),
+    "warmup-cosine": _warmup_cosine,
     "one-cycle": lambda o, s, n: lr_scheduler.OneCycleLR(o, max_lr=learning_rate(s), total_steps=s.epochs * n),
     "plateau": lambda o, s, n: lr_scheduler.ReduceLROnPlateau(o, patience=3),
 }

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+
+from koubai.train.atomic import write_file
 
 Task = Literal["classification", "regression"]
 JSON_FILE, ARRAYS_FILE = "outcome.json", "outcome.safetensors"
@@ -71,9 +73,15 @@ class Outcome:
 
     def save(self, folder: Path) -> None:
         """Write it into the run's folder."""
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
+        write_file(folder / ARRAYS_FILE, safetensors.numpy.save(arrays))
         plain = {name: getattr(self, name) for name in _PLAIN}
-        (folder / JSON_FILE).write_text(json.dumps(plain, ensure_ascii=False, indent=2), encoding="utf-8")
-        save_file({name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}, folder / ARRAYS_FILE)
+        write_file(folder / JSON_FILE, json.dumps(plain, ensure_ascii=False, indent=2).encode())
+
+    @staticmethod
+    def is_in(folder: Path) -> bool:
+        """Whether the run in this folder came so far as to be judged."""
+        return (folder / JSON_FILE).is_file()
 
     @classmethod
     def load(cls, folder: Path) -> Outcome:
@@ -84,4 +92,4 @@ class Outcome:
         """
         plain = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
         names = {name: tuple(plain.pop(name)) for name in ("class_names", "feature_names")}
-        return cls(**plain, **names, **load_file(folder / ARRAYS_FILE))
+        return cls(**plain, **names, **safetensors.numpy.load((folder / ARRAYS_FILE).read_bytes()))

@@ -9,7 +9,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from koubai.i18n import N_
 
 OptimizerName = Literal[
-    "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "nadam", "radam", "lion", "lamb", "muon"
+    "sgd",
+    "momentum",
+    "nesterov",
+    "adagrad",
+    "adadelta",
+    "rmsprop",
+    "adam",
+    "adamw",
+    "adamax",
+    "nadam",
+    "radam",
+    "lion",
+    "lamb",
 ]
 ScheduleName = Literal["constant", "step", "exponential", "cosine", "warmup-cosine", "one-cycle", "plateau"]
 
@@ -31,10 +43,16 @@ class Settings(BaseModel):
         gt=0,
         allow_inf_nan=False,
         description=N_("learning rate; SGD 0.01 to 0.1 and Adam 0.001 are usual"),
-        json_schema_extra={"unset": N_("0.01 for SGD, 0.001 for Adam")},
+        json_schema_extra={"unset": N_("0.01 for sgd, 0.001 for adam, as usual for the others")},
     )
     schedule: ScheduleName = Field("constant", description=N_("how the learning rate changes during the training"))
-    weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False, description=N_("how strongly weights are pulled to zero"))
+    weight_decay: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description=N_("how strongly weights are pulled to zero"),
+        json_schema_extra={"unset": N_("the optimizer's own")},
+    )
     clip_norm: float | None = Field(
         None, gt=0, description=N_("shorten gradients longer than this"), json_schema_extra={"unset": N_("never")}
     )

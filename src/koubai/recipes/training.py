@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import koubai
@@ -12,6 +13,7 @@ from koubai import nn
 from koubai.data import DataLoader, LabelledData, Scaler, Standardize, TensorDataset
 from koubai.recipes.choices import make_optimizer, make_schedule
 from koubai.recipes.judge import HEADLINES, judged
+from koubai.recipes.layers import write_layers
 from koubai.recipes.outcome import Outcome
 from koubai.recipes.predictor import Predictor
 from koubai.recipes.recipe import Recipe
@@ -61,6 +63,11 @@ class Training:
     def judge(self) -> Outcome:
         """What the trained model does on the test part, beside the trivial answer and the target."""
         return judged(self.model, self.predictor, self.data, self.target_scaler, self.settings.target)
+
+    def describe(self, folder: Path) -> None:
+        """Write what a run keeps beside its record: how to predict, and the model's summary."""
+        self.predictor.save(folder)
+        write_layers(self.model, self.data.input_shape, folder)
 
     @cached_property
     def predictor(self) -> Predictor:

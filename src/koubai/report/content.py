@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from koubai.recipes.evaluation import Evaluation
+from koubai.recipes.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Content:
         started: when, in words or ISO format.
         seconds: how long the training took.
         history: metric name to its value in each epoch; validation's carry the prefix "val_".
-        evaluation: the result on the test part, or None when the run did not get there.
+        outcome: the result on the test part, or None when the run did not get there.
         layers: header and rows of the model's summary table.
         configuration: settings by name.
         versions: version of each package and the code's revision.
@@ -29,7 +29,7 @@ class Content:
     started: str
     seconds: float
     history: Mapping[str, Sequence[float]]
-    evaluation: Evaluation | None = None
+    outcome: Outcome | None = None
     layers: Sequence[Sequence[object]] = ()
     configuration: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, object] = field(default_factory=dict)

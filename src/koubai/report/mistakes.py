@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koubai.i18n import _
-from koubai.recipes.evaluation import Evaluation
+from koubai.recipes.outcome import Outcome
 from koubai.report.html import Html, table, tag
 from koubai.report.pictures import data_uri, looks_like_picture, png
 
@@ -14,12 +14,12 @@ LARGEST_MATRIX = 30
 """With more classes than this the matrix is unreadable, and the most frequent confusions are listed instead."""
 
 
-def confusion_matrix(evaluation: Evaluation) -> Html:
+def confusion_matrix(outcome: Outcome) -> Html:
     """True classes as rows, predicted classes as columns; each row shaded by its shares."""
-    counts = evaluation.confusion()
+    counts = outcome.confusion()
     if len(counts) > LARGEST_MATRIX:
-        return most_confused(evaluation)
-    names = evaluation.class_names
+        return most_confused(outcome)
+    names = outcome.class_names
     head = tag("tr", tag("th"), (tag("th", name, scope="col") for name in names))
     rows = (
         tag("tr", tag("th", name, scope="row"), (_cell(row, i, j) for j in range(len(names))))
@@ -30,23 +30,23 @@ def confusion_matrix(evaluation: Evaluation) -> Html:
     return tag("div", tag("div", grid, class_="scroll"), note, class_="card")
 
 
-def most_confused(evaluation: Evaluation, limit: int = 15) -> Html:
+def most_confused(outcome: Outcome, limit: int = 15) -> Html:
     """The pairs of classes that were mistaken for each other most often."""
-    counts = evaluation.confusion()
+    counts = outcome.confusion()
     np.fill_diagonal(counts, 0)
     order = np.argsort(-counts, axis=None, kind="stable")[:limit]
     pairs = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, counts.shape), strict=True)]
-    names = evaluation.class_names
+    names = outcome.class_names
     rows = ((names[i], names[j], counts[i, j]) for i, j in pairs if counts[i, j])
     return tag("div", table([_("true"), _("predicted"), _("samples")], rows), class_="card")
 
 
-def worst_samples(evaluation: Evaluation) -> Html:
+def worst_samples(outcome: Outcome) -> Html:
     """The most wrong samples: as pictures where the inputs are pictures, else as a table."""
-    inputs = evaluation.worst_inputs
+    inputs = outcome.worst_inputs
     if looks_like_picture(inputs.shape[1:]):
-        return tag("div", (_figure(evaluation, k) for k in range(len(inputs))), class_="samples")
-    return tag("div", _sample_table(evaluation), class_="card")
+        return tag("div", (_figure(outcome, k) for k in range(len(inputs))), class_="samples")
+    return tag("div", _sample_table(outcome), class_="card")
 
 
 def _cell(row: NDArray[np.int64], true: int, predicted: int) -> Html:
@@ -56,41 +56,41 @@ def _cell(row: NDArray[np.int64], true: int, predicted: int) -> Html:
     return tag("td", count if count else "·", class_=" ".join(kinds) or None, style=f"--share: {share:.3f}")
 
 
-def _figure(evaluation: Evaluation, k: int) -> Html:
+def _figure(outcome: Outcome, k: int) -> Html:
     """One sample's picture with its true and predicted class."""
-    true, predicted = _answers(evaluation, k)
-    picture = tag("img", src=data_uri(png(evaluation.worst_inputs[k])), alt=f"{_('true')}: {true}")
+    true, predicted = _answers(outcome, k)
+    picture = tag("img", src=data_uri(png(outcome.worst_inputs[k])), alt=f"{_('true')}: {true}")
     caption = (
         tag("div", _("true"), " ", tag("b", true)),
         tag("div", _("predicted"), " ", tag("b", predicted)),
-        tag("div", _certainty(evaluation, k), class_="soft"),
+        tag("div", _certainty(outcome, k), class_="soft"),
     )
     return tag("figure", picture, tag("figcaption", caption))
 
 
-def _sample_table(evaluation: Evaluation) -> Html:
+def _sample_table(outcome: Outcome) -> Html:
     """One row per sample: number, true and predicted answer, certainty, then the input columns."""
-    classified = evaluation.task == "classification"
+    classified = outcome.task == "classification"
     header = [_("sample"), _("true"), _("predicted"), *([_("certainty")] if classified else [])]
-    rows = (_sample_row(evaluation, k, classified) for k in range(len(evaluation.worst)))
-    return table([*header, *evaluation.feature_names], rows, class_="numbers wide")
+    rows = (_sample_row(outcome, k, classified) for k in range(len(outcome.worst)))
+    return table([*header, *outcome.feature_names], rows, class_="numbers wide")
 
 
-def _sample_row(evaluation: Evaluation, k: int, classified: bool) -> list[object]:
+def _sample_row(outcome: Outcome, k: int, classified: bool) -> list[object]:
     """The input columns are shown only where they have names."""
-    values = evaluation.worst_inputs[k].ravel()[: len(evaluation.feature_names)]
-    certainty = [_certainty(evaluation, k)] if classified else []
-    return [int(evaluation.worst[k]) + 1, *_answers(evaluation, k), *certainty, *(f"{value:.4g}" for value in values)]
+    values = outcome.worst_inputs[k].ravel()[: len(outcome.feature_names)]
+    certainty = [_certainty(outcome, k)] if classified else []
+    return [int(outcome.worst[k]) + 1, *_answers(outcome, k), *certainty, *(f"{value:.4g}" for value in values)]
 
 
-def _answers(evaluation: Evaluation, k: int) -> tuple[str, str]:
+def _answers(outcome: Outcome, k: int) -> tuple[str, str]:
     """The true and the predicted answer of the k-th worst sample, in words."""
-    index = evaluation.worst[k]
-    true, predicted = evaluation.truth[index], evaluation.predicted[index]
-    if evaluation.task == "regression":
+    index = outcome.worst[k]
+    true, predicted = outcome.truth[index], outcome.predicted[index]
+    if outcome.task == "regression":
         return f"{true:.4g}", f"{predicted:.4g}"
-    return evaluation.class_names[true], evaluation.class_names[predicted]
+    return outcome.class_names[true], outcome.class_names[predicted]
 
 
-def _certainty(evaluation: Evaluation, k: int) -> str:
-    return f"{100 * evaluation.certainty[evaluation.worst[k]]:.1f} %"
+def _certainty(outcome: Outcome, k: int) -> str:
+    return f"{100 * outcome.certainty[outcome.worst[k]]:.1f} %"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from koubai.i18n import _, language
-from koubai.recipes.evaluation import Evaluation
+from koubai.recipes.outcome import Outcome
 from koubai.report.canvas import DARK, LIGHT, MatplotlibMissing, Theme
 from koubai.report.content import Content
 from koubai.report.curves import draw_agreement, draw_curve
@@ -35,15 +35,15 @@ def page(content: Content) -> str:
 
 def _sections(content: Content) -> Iterator[Html]:
     yield _heading(content)
-    evaluation = content.evaluation
-    if evaluation:
-        yield result(evaluation)
+    outcome = content.outcome
+    if outcome:
+        yield result(outcome)
     if content.history:
         yield _section(_("Learning curves"), _curves(content))
-    if evaluation:
-        yield tag("div", _metrics(evaluation), _answers(evaluation), class_="beside")
-        if len(evaluation.worst):
-            yield _section(_("Samples it got most wrong"), worst_samples(evaluation))
+    if outcome:
+        yield tag("div", _metrics(outcome), _answers(outcome), class_="beside")
+        if len(outcome.worst):
+            yield _section(_("Samples it got most wrong"), worst_samples(outcome))
     if content.layers:
         header, *rows = content.layers
         yield _section(_("The model"), _card(table(header, rows, class_="numbers wide")))
@@ -53,15 +53,15 @@ def _sections(content: Content) -> Iterator[Html]:
     yield tag("footer", _("Made by Koubai from the run {run}.").format(run=content.run))
 
 
-def _metrics(evaluation: Evaluation) -> Html:
-    return _section(_("Metrics on the test part"), _card(metrics_table(evaluation)))
+def _metrics(outcome: Outcome) -> Html:
+    return _section(_("Metrics on the test part"), _card(metrics_table(outcome)))
 
 
-def _answers(evaluation: Evaluation) -> Html:
+def _answers(outcome: Outcome) -> Html:
     """What was answered for what: a matrix of classes, or a picture of numbers."""
-    if evaluation.task == "classification":
-        return _section(_("Confusion matrix"), confusion_matrix(evaluation))
-    return _section(_("Predicted and true values"), _agreement(evaluation))
+    if outcome.task == "classification":
+        return _section(_("Confusion matrix"), confusion_matrix(outcome))
+    return _section(_("Predicted and true values"), _agreement(outcome))
 
 
 def _heading(content: Content) -> Html:
@@ -87,7 +87,7 @@ def _curves(content: Content) -> list[Html]:
 
 def shown_metrics(content: Content) -> list[str]:
     """The metrics that get a picture: the loss and the headline metric."""
-    wanted = ["loss", content.evaluation.headline] if content.evaluation else ["loss"]
+    wanted = ["loss", content.outcome.headline] if content.outcome else ["loss"]
     return [metric for metric in dict.fromkeys(wanted) if any(content.curve(metric))]
 
 
@@ -101,8 +101,8 @@ def _curve(content: Content, metric: str, verdict: Verdict) -> Html:
     return _picture(draw, metric)
 
 
-def _agreement(evaluation: Evaluation) -> Html:
-    truth, predicted = evaluation.truth.tolist(), evaluation.predicted.tolist()
+def _agreement(outcome: Outcome) -> Html:
+    truth, predicted = outcome.truth.tolist(), outcome.predicted.tolist()
     try:
         return _picture(lambda theme: draw_agreement(truth, predicted, theme), _("Predicted and true values"))
     except MatplotlibMissing as missing:

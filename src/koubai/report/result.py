@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from koubai.i18n import N_, _
-from koubai.recipes.evaluation import Evaluation
+from koubai.recipes.outcome import Outcome
 from koubai.report.html import Html, table, tag
 from koubai.report.labels import label, written
 
@@ -13,38 +13,38 @@ _BASELINES = {
 }
 
 
-def result(evaluation: Evaluation) -> Html:
+def result(outcome: Outcome) -> Html:
     """The headline metric as a large number, with a ruler where it lies between 0 and 1."""
-    metric = evaluation.headline
-    number = tag("div", written(metric, evaluation.result), class_="number")
-    words = tag("p", _("{metric} on {count:,} test samples").format(metric=label(metric), count=len(evaluation.truth)))
+    metric = outcome.headline
+    number = tag("div", written(metric, outcome.result), class_="number")
+    words = tag("p", _("{metric} on {count:,} test samples").format(metric=label(metric), count=len(outcome.truth)))
     return tag(
         "div",
-        tag("div", number, words, _target_chip(evaluation)),
-        tag("div", _ruler(evaluation), tag("p", baseline_sentence(evaluation), class_="soft")),
+        tag("div", number, words, _target_chip(outcome)),
+        tag("div", _ruler(outcome), tag("p", baseline_sentence(outcome), class_="soft")),
         class_="hero card",
     )
 
 
-def metrics_table(evaluation: Evaluation) -> Html:
+def metrics_table(outcome: Outcome) -> Html:
     """Every metric on the test part, beside the baseline's."""
     rows = (
-        (label(name), written(name, value), written(name, evaluation.baseline.get(name)))
-        for name, value in evaluation.metrics.items()
+        (label(name), written(name, value), written(name, outcome.baseline.get(name)))
+        for name, value in outcome.metrics.items()
     )
     return table(["", _("this model"), _("baseline")], rows, class_="numbers")
 
 
-def baseline_sentence(evaluation: Evaluation) -> str:
+def baseline_sentence(outcome: Outcome) -> str:
     """Says what the trivial answer would have reached."""
-    value = written(evaluation.headline, evaluation.baseline.get(evaluation.headline))
-    return _("Baseline ({what}): {value}").format(what=_(_BASELINES[evaluation.task]), value=value)
+    value = written(outcome.headline, outcome.baseline.get(outcome.headline))
+    return _("Baseline ({what}): {value}").format(what=_(_BASELINES[outcome.task]), value=value)
 
 
-def target_sentence(evaluation: Evaluation) -> str:
+def target_sentence(outcome: Outcome) -> str:
     """Says whether the target is met; that there is none, where the user set none."""
-    target = written(evaluation.headline, evaluation.target)
-    match evaluation.target_met:
+    target = written(outcome.headline, outcome.target)
+    match outcome.target_met:
         case None:
             return _("No target was set (--target).")
         case True:
@@ -53,23 +53,23 @@ def target_sentence(evaluation: Evaluation) -> str:
             return _("Target {target} not met").format(target=target)
 
 
-def _target_chip(evaluation: Evaluation) -> Html:
-    met = evaluation.target_met
+def _target_chip(outcome: Outcome) -> Html:
+    met = outcome.target_met
     if met is None:
-        return tag("p", target_sentence(evaluation), class_="soft")
+        return tag("p", target_sentence(outcome), class_="soft")
     mark, kind = ("✓", "good") if met else ("✗", "bad")
-    return tag("p", tag("span", f"{mark} {target_sentence(evaluation)}", class_=f"chip {kind}"))
+    return tag("p", tag("span", f"{mark} {target_sentence(outcome)}", class_=f"chip {kind}"))
 
 
-def _ruler(evaluation: Evaluation) -> Html | None:
+def _ruler(outcome: Outcome) -> Html | None:
     """A bar from 0 to 1 with the result filled in and ticks at the baseline and the target."""
-    if not 0 <= evaluation.result <= 1:
+    if not 0 <= outcome.result <= 1:
         return None
     ticks = (
-        _tick("baseline", _("baseline"), evaluation.baseline.get(evaluation.headline)),
-        _tick("target", _("target"), evaluation.target),
+        _tick("baseline", _("baseline"), outcome.baseline.get(outcome.headline)),
+        _tick("target", _("target"), outcome.target),
     )
-    fill = tag("div", class_="fill", style=f"width: {100 * evaluation.result:.2f}%")
+    fill = tag("div", class_="fill", style=f"width: {100 * outcome.result:.2f}%")
     return tag("div", fill, ticks, class_="ruler", aria_hidden="true")
 
 
