@@ -1,0 +1,183 @@
+"""`MultiheadAttention`: several attentions side by side, each with its own view of queries, keys and values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import koubai
+from koubai.nn import functional as F
+from koubai.nn import init
+from koubai.nn.functional.attention import attention_weights
+from koubai.nn.linear import Linear
+from koubai.nn.module import Module
+from koubai.nn.parameter import Parameter
+from koubai.tensor import Tensor
+
+__all__ = ["MultiheadAttention"]
+
+
+class MultiheadAttention(Module):
+    """Attention with several heads (Vaswani et al. 2017, section 3.2.2).
+
+    Args:
+        embed_dim: features of query and output; divided among the heads.
+        num_heads: number of heads.
+        dropout: of the attention weights, while training.
+        bias: whether the projections have biases.
+        add_bias_kv: append a learned key and value.
+        add_zero_attn: append a key and value of zeros.
+        kdim: features of the keys, embed_dim by default.
+        vdim: features of the values, embed_dim by default.
+        batch_first: whether inputs and output are (N, L, E), not (L, N, E).
+        dtype: of the weights.
+
+    Shape:
+        query: (L, N, E), key: (S, N, kdim), value: (S, N, vdim), or all without N; output: (L, N, E), and the weights,
+        (N, L, S), with average_attn_weights=False (N, heads, L, S).
+
+    Raises:
+        ValueError: if embed_dim is not a multiple of num_heads.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        add_bias_kv: bool = False,
+        add_zero_attn: bool = False,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        batch_first: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if embed_dim <= 0 or num_heads <= 0 or embed_dim % num_heads:
+            raise ValueError(
+                f"MultiheadAttention: embed_dim must be a multiple of num_heads, got {embed_dim} and {num_heads}"
+            )
+        self.embed_dim, self.num_heads, self.dropout = embed_dim, num_heads, dropout
+        self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
+        self.head_dim = embed_dim // num_heads
+        self.batch_first, self.add_zero_attn = batch_first, add_zero_attn
+        self._make_projections(bias, dtype)
+        extra = (1, 1, embed_dim)
+        self.bias_k = Parameter(koubai.empty(extra, dtype=dtype)) if add_bias_kv else None
+        self.bias_v = Parameter(koubai.empty(extra, dtype=dtype)) if add_bias_kv else None
+        self._reset_parameters()
+
+    def _make_projections(self, bias: bool, dtype: Any) -> None:
+        """Make the weights of queries, keys and values: one matrix where their sizes agree."""
+        size = self.embed_dim
+        one = self.kdim == self.vdim == size
+        self.in_proj_weight = Parameter(koubai.empty(3 * size, size, dtype=dtype)) if one else None
+        for name, width in (("q", size), ("k", self.kdim), ("v", self.vdim)):
+            weight = None if one else Parameter(koubai.empty(size, width, dtype=dtype))
+            self.register_parameter(f"{name}_proj_weight", weight)
+        self.in_proj_bias = Parameter(koubai.zeros(3 * size, dtype=dtype)) if bias else None
+        self.out_proj = Linear(size, size, bias=bias, dtype=dtype)
+
+    def _reset_parameters(self) -> None:
+        """Xavier for the projections of the inputs, zero biases, as PyTorch does."""
+        for name, parameter in self.named_parameters(recurse=False):
+            if name.endswith("proj_weight"):
+                init.xavier_uniform_(parameter)
+            elif name in ("bias_k", "bias_v"):
+                init.xavier_normal_(parameter)
+        if self.out_proj.bias is not None:
+            init.zeros_(self.out_proj.bias)
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Attend.
+
+        Args:
+            query: what asks.
+            key: what is compared with the query.
+            value: what is read.
+            key_padding_mask: (N, S), True where a key is padding and is not looked at; or numbers that are added.
+            need_weights: whether to return the weights too.
+            attn_mask: (L, S) or (N · heads, L, S), True where a query may NOT look (PyTorch's convention for this
+                layer, the opposite of scaled_dot_product_attention's); or numbers that are added.
+            average_attn_weights: return the weights' mean over the heads.
+            is_causal: attn_mask is causal; a hint that needs attn_mask, as in PyTorch.
+
+        Raises:
+            RuntimeError: if is_causal is given without attn_mask.
+        """
+        if is_causal and attn_mask is None:
+            raise RuntimeError("MultiheadAttention: is_causal is a hint and needs attn_mask")
+        batched = query.ndim == 3
+        q, k, v = (self._batch_first(x, batched) for x in (query, key, value))  # (N, L or S, ·)
+        q, k, v = self._project(q, k, v)
+        mask = self._mask(attn_mask, key_padding_mask, q)
+        k, v, mask = self._append(k, v, mask)
+        q, k, v = (self._split_heads(x) for x in (q, k, v))  # (N, heads, L or S, D)
+        weights = F.dropout(attention_weights(q, k, mask), self.dropout, self.training)  # (N, heads, L, S)
+        joined = (weights @ v).transpose(1, 2).reshape(q.shape[0], q.shape[2], self.embed_dim)  # (N, L, E)
+        output = self.out_proj(joined)
+        shown = None if not need_weights else weights.mean(1) if average_attn_weights else weights
+        if not batched:
+            return output.squeeze(0), None if shown is None else shown.squeeze(0)
+        return (output if self.batch_first else output.transpose(0, 1)), shown
+
+    def _batch_first(self, x: Tensor, batched: bool) -> Tensor:
+        if not batched:
+            return x.unsqueeze(0)  # type: ignore[no-any-return]
+        return x if self.batch_first else x.transpose(0, 1)  # type: ignore[no-any-return]
+
+    def _project(self, *inputs: Tensor) -> list[Tensor]:
+        """Multiply queries, keys and values by their weights."""
+        if self.in_proj_weight is not None:
+            weights = self.in_proj_weight.chunk(3)
+        else:
+            weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+        return [F.linear(x, weight, bias) for x, weight, bias in zip(inputs, weights, biases)]
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], x.shape[1], self.num_heads, self.head_dim).transpose(1, 2)  # type: ignore[no-any-return]
+
+    def _mask(self, attn_mask: Tensor | None, padding: Tensor | None, q: Tensor) -> Tensor | None:
+        """Join both masks into one that is added to the scores, broadcast to (N, heads, L, S)."""
+        total = None
+        if attn_mask is not None:
+            total = _as_added(attn_mask, q)
+            if total.ndim == 3:
+                total = total.reshape(-1, self.num_heads, *total.shape[1:])
+        if padding is not None:
+            keys = _as_added(padding if padding.ndim == 2 else padding.unsqueeze(0), q)[:, None, None, :]
+            total = keys if total is None else total + keys
+        return total
+
+    def _append(self, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Append the learned key and value, and the zeros, which every query may look at."""
+        extra: list[tuple[Tensor, Tensor]] = []
+        if self.bias_k is not None and self.bias_v is not None:
+            extra.append((self.bias_k, self.bias_v))
+        if self.add_zero_attn:
+            zeros = koubai.zeros(1, 1, self.embed_dim, dtype=k.dtype)
+            extra.append((zeros, zeros))
+        for key, value in extra:
+            shape = (k.shape[0], 1, self.embed_dim)
+            k, v = koubai.cat([k, key.expand(shape)], 1), koubai.cat([v, value.expand(shape)], 1)
+            mask = None if mask is None else F.pad(mask, (0, 1))
+        return k, v, mask
+
+
+def _as_added(mask: Tensor, like: Tensor) -> Tensor:
+    """Return a mask as numbers to add: -inf where a bool mask forbids to look."""
+    if mask.dtype != koubai.bool:
+        return mask.to(like.dtype)  # type: ignore[no-any-return]
+    return koubai.where(mask, float("-inf"), koubai.zeros((), dtype=like.dtype))
