@@ -1,4 +1,4 @@
-"""Downloads from a server on this machine: resumed, checked, from several addresses, and with advice when offline."""
+"""Downloads from a server on this machine: resumed, checked, from several addresses, with advice offline."""
 
 import hashlib
 import http.server
@@ -37,7 +37,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
         body = server.content[start:]
         self.send_response(206 if start else 200)
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}")
+            self.send_header(
+                "Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}"
+            )
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: server.at_most])
@@ -140,7 +142,13 @@ def test_offline_the_message_says_where_to_put_the_file(folder):
     with pytest.raises(DownloadError) as caught:
         fetch(file)
     message = str(caught.value)
-    for part in ("is missing", str(folder / "some" / "file.bin"), file.sha256, file.addresses[0], "KOUBAI_DATA"):
+    for part in (
+        "is missing",
+        str(folder / "some" / "file.bin"),
+        file.sha256,
+        file.addresses[0],
+        "KOUBAI_DATA",
+    ):
         assert part in message
 
 

@@ -1,7 +1,7 @@
 """The loader: its batches, its order as a pure function of seed and epoch, and going on in mid-epoch."""
 
 from collections import namedtuple
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import pytest
@@ -75,7 +75,7 @@ def test_every_epoch_has_another_order_of_all_samples():
     loader = shuffled(count=50)
     first, second = epoch_of(loader), epoch_of(loader)
     assert first != second
-    assert sorted(sum(first, [])) == sorted(sum(second, [])) == list(range(50))
+    assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(50))
 
 
 def test_the_order_depends_on_seed_and_epoch_alone():
@@ -191,7 +191,10 @@ def test_a_stream_is_read_in_batches_and_can_be_resumed():
     resumed = DataLoader(Stream(), batch_size=3)
     resumed.load_state_dict(loader.state_dict())
     assert [batch.tolist() for batch in resumed] == [[3, 4, 5], [6]]
-    assert [batch.tolist() for batch in DataLoader(Stream(), batch_size=3, drop_last=True)] == [[0, 1, 2], [3, 4, 5]]
+    assert [batch.tolist() for batch in DataLoader(Stream(), batch_size=3, drop_last=True)] == [
+        [0, 1, 2],
+        [3, 4, 5],
+    ]
     with pytest.raises(TypeError, match="__len__"):
         len(loader)
 
@@ -307,7 +310,8 @@ def test_weights_decide_how_often_a_sample_comes():
 
 def test_weights_without_replacement_choose_each_once():
     firsts = [
-        next(iter(WeightedRandomSampler([1, 0, 3], 2, replacement=False, generator=seeded(seed)))) for seed in range(400)
+        next(iter(WeightedRandomSampler([1, 0, 3], 2, replacement=False, generator=seeded(seed))))
+        for seed in range(400)
     ]
     assert np.mean(np.equal(firsts, 2)) == pytest.approx(0.75, abs=0.07)
     assert sorted(WeightedRandomSampler([1, 0, 3], 2, replacement=False)) == [0, 2]

@@ -77,4 +77,4 @@ def _labelled(
     task: Task = "regression" if targets.dtype.kind == "f" else "classification"
     targets = targets if task == "regression" else targets.astype(np.int64)
     train_part, test_part = cut(TensorDataset(inputs.astype(np.float32), targets), test, seed)
-    return LabelledData(name, task, train_part, test_part, **names)  # type: ignore[arg-type]
+    return LabelledData(name.replace("_", "-"), task, train_part, test_part, **names)  # type: ignore[arg-type]

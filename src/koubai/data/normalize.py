@@ -30,6 +30,7 @@ class Scaler:
     """
 
     kinds: ClassVar[dict[str, type[Scaler]]] = {}
+    options: ClassVar[tuple[str, ...]] = ("axis",)
 
     def __init__(self, axis: Axes = 1) -> None:
         self.axis = axis
@@ -57,7 +58,7 @@ class Scaler:
         """
         array = to_array(x)
         over = self._reduced_axes(array)
-        _check_finite(type(self).__name__, array, over)
+        _check_finite(self, array, over)
         self.offset, self.scale = (part.astype(np.float64) for part in self.measure(array, over))
         return self
 
@@ -67,9 +68,10 @@ class Scaler:
         Returns:
             A tensor where x is one, else an array, float32 unless x is float64.
         """
-        array = self._floating(x)
-        offset, scale = (part.astype(array.dtype) for part in self._fitted(array))
-        return same_kind((array - offset) / scale, x)
+        array = to_array(x)
+        offset, scale = self._fitted(array)
+        # In float64 until the end, or a small spread around a large value would be rounded away.
+        return same_kind(((array - offset) / scale).astype(_floating(array)), x)
 
     def fit_transform(self, x: Kind) -> Kind:
         """`fit(x)`, then `transform(x)`."""
@@ -77,15 +79,15 @@ class Scaler:
 
     def inverse_transform(self, x: Kind) -> Kind:
         """Undo `transform`."""
-        array = self._floating(x)
-        offset, scale = (part.astype(array.dtype) for part in self._fitted(array))
-        return same_kind(array * scale + offset, x)
+        array = to_array(x)
+        offset, scale = self._fitted(array)
+        return same_kind((array * scale + offset).astype(_floating(array)), x)
 
     def state_dict(self) -> dict[str, Any]:
         """The fitted numbers as plain lists, ready for JSON; `scaler_from_state` makes the scaler again."""
         offset, scale = self._fitted()
-        axis = list(self.axis) if isinstance(self.axis, tuple) else self.axis
-        return {"kind": type(self).__name__, "axis": axis, "offset": offset.tolist(), "scale": scale.tolist()}
+        options = {name: getattr(self, name) for name in self.options}
+        return {"kind": type(self).__name__, **options, "offset": offset.tolist(), "scale": scale.tolist()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the numbers from `state_dict()` of a scaler of the same kind.
@@ -95,12 +97,14 @@ class Scaler:
         """
         if state.get("kind") != type(self).__name__:
             raise ValueError(f"not the state of {type(self).__name__}: its kind is {state.get('kind')!r}")
-        axis = state["axis"]
-        self.axis = tuple(axis) if isinstance(axis, list) else axis
+        for name in self.options:
+            value = state[name]
+            setattr(self, name, tuple(value) if isinstance(value, list) else value)  # JSON knows no tuples
         self.offset, self.scale = np.asarray(state["offset"]), np.asarray(state["scale"])
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(axis={self.axis})"
+        options = ", ".join(f"{name}={getattr(self, name)}" for name in self.options)
+        return f"{type(self).__name__}({options})"
 
     def _reduced_axes(self, array: NDArray[Any]) -> tuple[int, ...]:
         if array.size == 0 or array.ndim == 0:
@@ -110,10 +114,6 @@ class Scaler:
         kept = () if self.axis is None or array.ndim == 1 else np.atleast_1d(np.asarray(self.axis))
         own = {int(axis) % array.ndim for axis in kept}
         return tuple(axis for axis in range(array.ndim) if axis not in own)
-
-    def _floating(self, x: Any) -> NDArray[Any]:
-        array = to_array(x)
-        return array if array.dtype.kind == "f" else array.astype(np.float32)
 
     def _fitted(self, like: NDArray[Any] | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.offset is None or self.scale is None:
@@ -162,6 +162,8 @@ class MinMaxScale(Scaler):
         ValueError: when low is not below high.
     """
 
+    options: ClassVar[tuple[str, ...]] = ("low", "high", "axis")
+
     def __init__(self, low: float = 0.0, high: float = 1.0, axis: Axes = 1) -> None:
         super().__init__(axis)
         if not low < high:
@@ -192,15 +194,24 @@ def scaler_from_state(state: dict[str, Any]) -> Scaler:
     return scaler
 
 
+def _floating(array: NDArray[Any]) -> np.dtype[Any]:
+    return array.dtype if array.dtype.kind == "f" else np.dtype(np.float32)
+
+
 def _fits(fitted: tuple[int, ...], given: tuple[int, ...]) -> bool:
     return len(fitted) == len(given) and all(own in (1, length) for own, length in zip(fitted, given))
 
 
-def _check_finite(name: str, array: NDArray[Any], over: tuple[int, ...]) -> None:
+def _check_finite(scaler: Scaler, array: NDArray[Any], over: tuple[int, ...]) -> None:
     bad = ~np.isfinite(array)
     if bad.any():
-        counts = bad.sum(axis=over)
-        where = f" at {np.argwhere(counts > 0)[:5].squeeze().tolist()} along its axis" if counts.ndim else ""
+        places = (
+            np.argwhere(bad.any(axis=over))[:5].squeeze(axis=-1).tolist()
+            if len(over) == array.ndim - 1
+            else []
+        )
+        where = f", at {places} of axis {scaler.axis}" if places else ""
+        name = type(scaler).__name__
         raise ValueError(
-            f"{name}: {int(bad.sum())} of {array.size} values are NaN or infinite{where}; remove or fill them"
+            f"{name}: {bad.sum()} of {array.size} values are NaN or infinite{where}; remove or fill them"
         )
