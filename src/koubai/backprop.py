@@ -253,14 +253,26 @@ def pull_back(
     positions = [at for at, edge in enumerate(recipe.edges) if edge is not None and edge.source in needed]
     if not positions:
         return ()
-    pulled = recipe.rule.pull_back(recipe, gradients, positions, create_graph)
-    if modes.anomaly and modes.tracer is None:
-        arrived = [gradient for gradient in gradients if gradient is not None]
-        _refuse_nonfinite(f"the gradient of {recipe.name}", arrived, pulled, recipe.where or "unknown line")
+    pulled = _pull_watched(recipe, gradients, positions, create_graph)
     return [
         gradient if gradient is None or edge is None else _fit_to(gradient, symbol)
         for gradient, edge, symbol in zip(pulled, recipe.edges, recipe.inputs)
     ]
+
+
+def _pull_watched(
+    recipe: Recipe, gradients: list[Tensor | None], positions: list[int], create_graph: bool
+) -> Sequence[Tensor | None]:
+    """Ask the rule for the gradients; under `detect_anomaly` refuse the first that is not finite, as the rule's."""
+    watched, modes.anomaly = modes.anomaly, False
+    try:
+        pulled: Sequence[Tensor | None] = recipe.rule.pull_back(recipe, gradients, positions, create_graph)
+    finally:
+        modes.anomaly = watched
+    if watched and modes.tracer is None:
+        arrived = [gradient for gradient in gradients if gradient is not None]
+        _refuse_nonfinite(f"the gradient of {recipe.name}", arrived, pulled, recipe.where or "unknown line")
+    return pulled
 
 
 def _fit_to(gradient: Tensor, symbol: Symbol) -> Tensor:
