@@ -159,7 +159,7 @@ def test_a_later_file_is_coded_like_the_training_file(write):
     assert features(CSVDataset(later, "species", schema=train.schema)) == [[1, 3990, 0, 2010]]
     strange = write("species,island,mass,sex,year\nEmperor,Dream,1,female,2010\n", "strange.csv")
     with pytest.raises(
-        ValueError, match="strange.csv, line 2, column 'species': 'Emperor' is not one of the known"
+        ValueError, match=r"strange.csv, line 2, column 'species': 'Emperor' is not one of the known"
     ):
         CSVDataset(strange, "species", schema=train.schema)
 
@@ -199,6 +199,11 @@ def test_missing_cells_are_filled_from_the_training_part_alone(write):
     filled = np.concatenate([part[part[:, 0] % 10 == 0, 1] for part in (train, test)])
     mean = train[train[:, 0] % 10 != 0, 1].mean()
     np.testing.assert_allclose(filled, mean, rtol=1e-6)
+
+
+def test_a_table_without_a_target_can_be_encoded(write):
+    data = from_csv(write("x,y\n1,a\n2,b\n3,a\n4,b\n"), "y", test=0.5)
+    assert data.schema.encode_inputs(read_csv(write("x\n7\n8\n", "new.csv"))).tolist() == [[7], [8]]
 
 
 def test_a_schema_can_be_inferred_alone(write):

@@ -102,6 +102,8 @@ def test_mistakes_are_explained():
         Standardize().fit(np.empty((0, 3)))
     with pytest.raises(ValueError, match=r"fitted for shape \(1, 3\)"):
         Standardize().fit(TABLE).transform(TABLE[:, :2])
+    with pytest.raises(ValueError, match="axis 0 counts the samples"):
+        Standardize(axis=0).fit(TABLE)
     with pytest.raises(ValueError, match="low has to be below high"):
         MinMaxScale(1, 1)
     with pytest.raises(NotImplementedError, match="measure"):

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koubai.data.dataset import TensorDataset
-from koubai.data.labelled import LabelledData, Task, cut
+from koubai.data.labelled import LabelledData, cut
+from koubai.data.schema import Task
 
 
 def digits(test: float = 0.2, seed: int = 0) -> LabelledData:

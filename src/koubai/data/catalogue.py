@@ -9,7 +9,8 @@ from typing import Any
 
 from koubai.data import bundled, downloaded
 from koubai.data.csv_dataset import from_csv
-from koubai.data.labelled import LabelledData, Task
+from koubai.data.labelled import LabelledData
+from koubai.data.schema import Task
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from koubai.data.dataset import TensorDataset
 from koubai.data.normalize import Scaler, Standardize
-from koubai.data.schema import Schema
+from koubai.data.schema import Schema, Task
 from koubai.data.split import random_indices, stratified_indices
 from koubai.random import Generator
-
-Task = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,6 @@ class LabelledData:
         validation: what it is watched with during training, or None.
         class_names: the name of each class number; empty for a regression.
         feature_names: the name of each input column; empty for images.
-        description: what the data are, in a sentence.
         scaler: what `scaled` applied to the inputs, or None.
         schema: how the cells of a CSV file became these numbers, or None.
 
@@ -48,7 +45,6 @@ class LabelledData:
     validation: TensorDataset | None = None
     class_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
-    description: str = ""
     scaler: Scaler | None = None
     schema: Schema | None = None
 

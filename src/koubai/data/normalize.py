@@ -6,6 +6,7 @@ on all of them would let the test part leak into the training.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -70,8 +71,7 @@ class Scaler:
         """
         array = to_array(x)
         offset, scale = self._fitted(array)
-        # In float64 until the end, or a small spread around a large value would be rounded away.
-        return same_kind(((array - offset) / scale).astype(_floating(array)), x)
+        return same_kind(_by_chunks(array, lambda part: (part - offset) / scale), x)
 
     def fit_transform(self, x: Kind) -> Kind:
         """`fit(x)`, then `transform(x)`."""
@@ -81,7 +81,7 @@ class Scaler:
         """Undo `transform`."""
         array = to_array(x)
         offset, scale = self._fitted(array)
-        return same_kind((array * scale + offset).astype(_floating(array)), x)
+        return same_kind(_by_chunks(array, lambda part: part * scale + offset), x)
 
     def state_dict(self) -> dict[str, Any]:
         """The fitted numbers as plain lists, ready for JSON; `scaler_from_state` makes the scaler again."""
@@ -113,6 +113,10 @@ class Scaler:
             )
         kept = () if self.axis is None or array.ndim == 1 else np.atleast_1d(np.asarray(self.axis))
         own = {int(axis) % array.ndim for axis in kept}
+        if 0 in own:
+            raise ValueError(
+                f"{type(self).__name__}: axis 0 counts the samples, so it cannot have numbers of its own"
+            )
         return tuple(axis for axis in range(array.ndim) if axis not in own)
 
     def _fitted(self, like: NDArray[Any] | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -143,7 +147,8 @@ class Standardize(Scaler):
         """Mean and standard deviation."""
         low, high = x.min(axis=over, keepdims=True), x.max(axis=over, keepdims=True)
         mean = x.mean(axis=over, keepdims=True, dtype=np.float64)
-        std = x.std(axis=over, keepdims=True, dtype=np.float64)
+        squares = sum(((part - mean) ** 2).sum(axis=over, keepdims=True) for part in _chunks(x))
+        std = np.sqrt(squares * mean.size / x.size)
         # A rounded mean would leave a tiny std where all values are equal, and dividing by it huge values.
         return np.where(low == high, low, mean), np.where((low == high) | (std == 0), 1.0, std)
 
@@ -194,8 +199,18 @@ def scaler_from_state(state: dict[str, Any]) -> Scaler:
     return scaler
 
 
-def _floating(array: NDArray[Any]) -> np.dtype[Any]:
-    return array.dtype if array.dtype.kind == "f" else np.dtype(np.float32)
+def _chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Some thousand rows at a time, which keeps float64 intermediates of large data sets small."""
+    for start in range(0, len(array), 2048):
+        yield array[start : start + 2048]
+
+
+def _by_chunks(array: NDArray[Any], change: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+    """Compute in float64, or a small spread around a large value would be rounded away, and return floats."""
+    changed = np.empty(array.shape, array.dtype if array.dtype.kind == "f" else np.float32)
+    for part, place in zip(_chunks(array), _chunks(changed)):
+        place[...] = change(part)
+    return changed
 
 
 def _fits(fitted: tuple[int, ...], given: tuple[int, ...]) -> bool:
