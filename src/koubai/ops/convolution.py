@@ -1,8 +1,9 @@
 """The convolution and its two gradients, over any number of spatial dimensions.
 
-With Σ x·w·y summed over all pairs of a window and a kernel element, each op is the derivative of that one sum by one
-of its three factors, so every gradient formula is one of the other two ops. Windows are copied side by side, a
-cache-sized block at a time, and multiplied as matrices (Chellapilla, Puri and Simard, 2006), channels innermost.
+With Σ x·w·y summed over all pairs of a window and a kernel element, each op is the derivative of that one sum
+by one of its three factors, so every gradient formula is one of the other two ops. Windows are copied side by
+side, a cache-sized block at a time, and multiplied as matrices (Chellapilla, Puri and Simard, 2006), channels
+innermost.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ _BLOCK = 2**18  # elements of the copied windows that are held at once: they sho
 def _convolution_rule(x: Symbol, weight: Symbol, *, window: Window, groups: int) -> Symbol:
     rank = window.rank
     if x.ndim != rank + 2 or weight.ndim != rank + 2 or weight.shape[2:] != window.kernel:
-        raise ShapeError(f"{describe([x, weight])} are not an input and a weight with {rank} spatial dimensions")
+        raise ShapeError(
+            f"{describe([x, weight])} are not an input and a weight with {rank} spatial dimensions"
+        )
     if x.shape[1] != groups * weight.shape[1] or weight.shape[0] % groups:
         raise ShapeError(f"the channels of {describe([x, weight])} do not fit with groups={groups}")
     return Symbol((x.shape[0], weight.shape[0], *window.counts(x.shape[2:])), x.dtype)
@@ -29,7 +32,9 @@ def _convolution_rule(x: Symbol, weight: Symbol, *, window: Window, groups: int)
 def _input_rule(y: Symbol, weight: Symbol, *, lengths: Shape, window: Window, groups: int) -> Symbol:
     x = Symbol((y.shape[0], groups * weight.shape[1], *lengths), y.dtype)
     if _convolution_rule(x, weight, window=window, groups=groups).shape != y.shape:
-        raise ShapeError(f"{describe([y, weight])} are not an output and a weight for an input of {list(lengths)}")
+        raise ShapeError(
+            f"{describe([y, weight])} are not an output and a weight for an input of {list(lengths)}"
+        )
     return x
 
 
@@ -61,11 +66,14 @@ def _columns(xp: Any, x: Array, window: Window, groups: int) -> Array:
 
 
 def _padded(xp: Any, x: Array, window: Window) -> Array:
-    if not any(map(any, window.padding)):
+    """Return `x` with its padding; where that is negative, the windows end before the elements that are too
+    many."""
+    margins = [(before, max(after, 0)) for before, after in window.padding]
+    if not any(map(any, margins)):
         return x
-    lengths = [length + before + after for length, (before, after) in zip(x.shape[2:], window.padding)]
+    lengths = [length + before + after for length, (before, after) in zip(x.shape[2:], margins)]
     out = channels_last(xp.zeros, (*x.shape[:2], *lengths), dtype=x.dtype)
-    out[(..., *(slice(before, before + length) for length, (before, _) in zip(x.shape[2:], window.padding)))] = x
+    out[(..., *(slice(before, before + length) for length, (before, _) in zip(x.shape[2:], margins)))] = x
     return out
 
 
@@ -78,13 +86,14 @@ def _rows(y: Array, groups: int) -> Array:
 
 def _matrix(weight: Array, groups: int) -> Array:
     """Return the weight (g o, c, *k) as (g, k c, o)."""
-    out_channels, channels, *kernel = weight.shape
+    out_channels, channels = weight.shape[:2]
     split = weight.reshape(groups, out_channels // groups, channels, -1)
     return split.transpose(0, 3, 2, 1).reshape(groups, -1, out_channels // groups)
 
 
 def _blocks(shape: Shape, row: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Cut an array (g, n, t, ...) into blocks of about `_BLOCK` elements: some images, or some rows of one image.
+    """Cut an array (g, n, t, ...) into blocks of about `_BLOCK` elements: some images, or some rows of one
+    image.
 
     Args:
         shape: of the array.
@@ -122,16 +131,17 @@ def _channels_second(rows: Array) -> Array:
 def _convolution_input(
     xp: Any, y: Array, weight: Array, *, lengths: Shape, window: Window, groups: int
 ) -> Array:
-    rows, matrix = _rows(y, groups), _matrix(weight, groups).transpose(0, 2, 1)  # (g, o, k c)
-    n, channels = y.shape[0], weight.shape[1]
-    counts = rows.shape[2:-1]
-    out = xp.zeros((groups, n, *lengths, channels), y.dtype)
-    for every, images, _ in _blocks((groups, n, 1), math.prod(counts) * matrix.shape[2] * groups):
+    rows = _rows(y, groups)  # (g, n, *t, o)
+    channels = weight.shape[1]
+    matrices = weight.reshape(groups, -1, channels, window.elements).transpose(0, 3, 1, 2)
+    matrices = xp.ascontiguousarray(matrices).reshape(groups, *window.kernel, -1, channels)  # (g, *k, o, c)
+    out = xp.zeros((groups, y.shape[0], *lengths, channels), y.dtype)
+    for every, images, _ in _blocks((*rows.shape[:2], 1), math.prod(rows.shape[2:]) * groups * channels):
         part = rows[every, images]
-        columns = xp.matmul(part.reshape(groups, -1, part.shape[-1]), matrix)
-        columns = columns.reshape(*part.shape[:-1], *window.kernel, channels)
+        flat = part.reshape(groups, -1, part.shape[-1])  # (g, n t, o)
         for element, met, where in meetings(window, lengths):
-            out[(every, images, *met)] += columns[(every, every, *where, *element)]
+            laid = xp.matmul(flat, matrices[(every, *element)]).reshape(*part.shape[:-1], channels)
+            out[(every, images, *met)] += laid[(every, every, *where)]
     return _channels_second(out)
 
 
@@ -149,7 +159,7 @@ def _convolution_weight(xp: Any, x: Array, y: Array, *, window: Window, groups: 
 # --- ops
 
 # (n, c, *lengths), (o, c/groups, *kernel) -> (n, o, *counts)
-convolution = Op(
+convolution: Op = Op(
     "convolution",
     Kind.CONTRACTION,
     _convolution,
@@ -160,7 +170,7 @@ convolution = Op(
     weight=lambda g, x, window, groups: convolution_weight(x, g, window=window, groups=groups),
 )
 # (n, o, *counts), (o, c/groups, *kernel) -> (n, c, *lengths)
-convolution_input = Op(
+convolution_input: Op = Op(
     "convolution_input",
     Kind.CONTRACTION,
     _convolution_input,
@@ -169,7 +179,7 @@ convolution_input = Op(
     weight=lambda g, y, window, groups: convolution_weight(g, y, window=window, groups=groups),
 )
 # (n, c, *lengths), (n, o, *counts) -> (o, c/groups, *kernel)
-convolution_weight = Op(
+convolution_weight: Op = Op(
     "convolution_weight",
     Kind.CONTRACTION,
     _convolution_weight,

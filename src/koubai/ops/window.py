@@ -1,8 +1,10 @@
-"""Sliding windows: where they stand, and the ops that read them, sum them, take their maximum, or add them up again.
+"""Sliding windows: where they stand, and the ops that read them, sum them, take their maximum, or add them up
+again.
 
-An input is (N, C, *lengths) and has `Window.counts(lengths)` windows along its spatial dimensions. Elements that
-padding adds are never stored: every op works kernel element by kernel element, on the part of the input that it meets.
-Results are laid out channels last in memory, which keeps the inner loops long; their shapes stay (N, C, ...).
+An input is (N, C, *lengths) and has `Window.counts(lengths)` windows along its spatial dimensions. Elements
+that padding adds are never stored: every op works kernel element by kernel element, on the part of the input
+that it meets. Results are laid out channels last in memory, which keeps the inner loops long; their shapes
+stay (N, C, ...).
 """
 
 from __future__ import annotations
@@ -58,29 +60,34 @@ class Window(NamedTuple):
         padded = tuple(length + before + after for length, (before, after) in zip(lengths, self.padding))
         if any(span > length for span, length in zip(self.spans, padded)):
             raise ShapeError(
-                f"a window that spans {list(self.spans)} (kernel {list(self.kernel)}, dilation {list(self.dilation)}) "
-                f"does not fit into the input {list(lengths)}, which is {list(padded)} with its padding"
+                f"a window that spans {list(self.spans)} (kernel {list(self.kernel)}, dilation "
+                f"{list(self.dilation)}) does not fit into the input {list(lengths)}, which is {list(padded)} with "
+                "its padding"
             )
-        return tuple((length - span) // step + 1 for length, span, step in zip(padded, self.spans, self.stride))
+        return tuple(
+            (length - span) // step + 1 for length, span, step in zip(padded, self.spans, self.stride)
+        )
 
 
 @lru_cache(maxsize=1024)
 def meetings(window: Window, lengths: Shape) -> tuple[tuple[Index, Index, Index], ...]:
-    """Return, for each kernel element that meets the input at all: the element, the part of the input that it meets
-    over all windows, and the windows in which it does, as indices that go behind `...`."""
+    """Return, for each kernel element that meets the input at all: the element, the part of the input that it
+    meets over all windows, and the windows in which it does, as indices that go behind `...`."""
     axes = []
     for length, count, kernel, step, (before, _), dilation in zip(
         lengths, window.counts(lengths), window.kernel, window.stride, window.padding, window.dilation
     ):
         starts = [(element, element * dilation - before) for element in range(kernel)]
-        axes.append([met for element, start in starts if (met := _meeting(element, start, step, length, count))])
-    return tuple(
-        tuple(zip(*combination)) for combination in itertools.product(*axes)  # type: ignore[misc]
-    )
+        axes.append(
+            [met for element, start in starts if (met := _meeting(element, start, step, length, count))]
+        )
+    combinations = [tuple(zip(*combination)) for combination in itertools.product(*axes)]
+    return tuple((element, met, where) for element, met, where in combinations)
 
 
 def _meeting(element: int, start: int, step: int, length: int, count: int) -> Index | None:
-    """Return (element, met inputs, windows) along one dimension: the windows t with 0 <= start + t * step < length."""
+    """Return (element, met inputs, windows) along one dimension: the windows t with 0 <= start + t * step <
+    length."""
     first, end = max(0, -(start // step)), min(count, -((start - length) // step))
     if first >= end:
         return None
@@ -186,7 +193,8 @@ def _window_max(xp: Any, x: Array, *, window: Window) -> tuple[Array, Array]:
 
 
 def _first_positions(xp: Any, window: Window, lengths: Shape) -> Array:
-    """Return the position of the first element of each window that is not padding: the maximum if all are -inf."""
+    """Return the position of the first element of each window that is not padding: the maximum if all are
+    -inf."""
     first = xp.zeros(window.counts(lengths), position_dtype(window))
     for element, _, where in reversed(meetings(window, lengths)):
         first[where] = _position(element, window)
@@ -194,7 +202,8 @@ def _first_positions(xp: Any, window: Window, lengths: Shape) -> Array:
 
 
 def _raise_to(xp: Any, which: Array, mask: Array, position: int) -> None:
-    """Store `position` where the mask holds; positions come in rising order, so that the larger is the later."""
+    """Store `position` where the mask holds; positions come in rising order, so that the larger is the
+    later."""
     xp.maximum(which, mask * xp.asarray(position, which.dtype), out=which)
 
 
@@ -217,7 +226,8 @@ def _window_put(xp: Any, values: Array, which: Array, *, lengths: Shape, window:
 def _selector(xp: Any, values: Array) -> Callable[[Array, Array], Array]:
     """Return the function of (mask, values) that is values where the mask holds, else 0.
 
-    For finite values that is a product, which is many times faster than a choice that the processor cannot predict.
+    For finite values that is a product, which is many times faster than a choice that the processor cannot
+    predict.
     """
     if xp.isfinite(values).all():
         return xp.multiply  # type: ignore[no-any-return]
@@ -236,7 +246,7 @@ def _spread(g: Any, lengths: Shape, window: Window) -> Any:
 # --- ops
 
 # (N, C, *lengths) -> (N, C, *counts, *kernel): every window, with 0 where it hangs over the edge
-windows = Op(
+windows: Op = Op(
     "windows",
     Kind.MOVEMENT,
     _windows,
@@ -244,7 +254,7 @@ windows = Op(
     x=lambda g, x_like, window: add_windows(g, lengths=x_like.shape[2:], window=window),
 )
 # (N, C, *counts, *kernel) -> (N, C, *lengths): windows laid back where they came from, overlaps added up
-add_windows = Op(
+add_windows: Op = Op(
     "add_windows",
     Kind.REDUCE,
     _add_windows,
@@ -252,7 +262,7 @@ add_windows = Op(
     parts=lambda g, window: windows(g, window=window),
 )
 # (N, C, *lengths) -> (N, C, *counts)
-window_sum = Op(
+window_sum: Op = Op(
     "window_sum",
     Kind.REDUCE,
     _window_sum,
@@ -260,7 +270,7 @@ window_sum = Op(
     x=lambda g, x_like, window: _spread(g, x_like.shape[2:], window),
 )
 # (N, C, *lengths) -> the maximum of each window, and its position in the window; among equals the first
-window_max = Op(
+window_max: Op = Op(
     "window_max",
     Kind.REDUCE,
     _window_max,
@@ -268,14 +278,14 @@ window_max = Op(
     x=lambda g, x_like, out, window: window_put(g[0], out[1], lengths=x_like.shape[2:], window=window),
 )
 # the element of each window that stands at position `which`, and its way back
-window_take = Op(
+window_take: Op = Op(
     "window_take",
     Kind.GATHER,
     _window_take,
     _take_rule,
     x=lambda g, x_like, which, window: window_put(g, which, lengths=x_like.shape[2:], window=window),
 )
-window_put = Op(
+window_put: Op = Op(
     "window_put",
     Kind.GATHER,
     _window_put,
