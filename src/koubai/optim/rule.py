@@ -1,0 +1,186 @@
+"""What an update rule is: a pure formula on tensors, what it remembers of a parameter, and the numbers it is given.
+
+An optimizer applies a rule to parameters, `optim.functional` applies the same rule to arrays. Sign, L1 penalty and
+weight decay are the same for every rule, so they are here, around the formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import koubai
+from koubai.tensor import Tensor
+
+__all__ = ["Options", "Rule", "Scalars", "State", "counter", "rule", "when", "zeros"]
+
+State = dict[str, Tensor]
+
+
+class Options:
+    """The options of a parameter group as they are now, as plain numbers, with the number of this step.
+
+    `options.lr` is the entry "lr" of the group, `options.beta1` and `options.beta2` are those of "betas", and
+    `options.step` counts from 1.
+    """
+
+    def __init__(self, group: Mapping[str, Any], step: Callable[[], float]) -> None:
+        self._group = group
+        self._step = step
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            value = self._group[name]
+        except KeyError:
+            raise AttributeError(f"the parameter group has no option {name!r}: {sorted(self._group)}") from None
+        return value.item() if isinstance(value, Tensor) else value
+
+    @property
+    def beta1(self) -> float:
+        """How much of the first moving average stays."""
+        return float(self._group["betas"][0])
+
+    @property
+    def beta2(self) -> float:
+        """How much of the second moving average stays."""
+        return float(self._group["betas"][1])
+
+    @property
+    def step(self) -> float:
+        """The number of this step, 1 for the first."""
+        return self._step()
+
+
+class Scalars:
+    """The numbers of one update, read anew each time the step runs, also when it was traced once and is replayed.
+
+    `scalars.lr` is the option "lr" as a 0-dimensional float64 tensor; `scalars(lambda o: ...)` is a number computed
+    from the options on the host, such as a bias correction. `scalars.options.nesterov` is a plain Python value, for
+    choices that make another program.
+
+    Args:
+        step: the number of this step, from 1, or a function that returns it.
+        options: the hyperparameters by their names in a parameter group.
+
+    Example:
+        >>> scalars = Scalars(lr=0.1, betas=(0.9, 0.999), step=2)
+        >>> scalars(lambda o: 1 - o.beta1**o.step).item()
+        0.18999999999999995
+    """
+
+    def __init__(self, step: float | Callable[[], float] = 1.0, /, **options: Any) -> None:
+        self.options = Options(options, step if callable(step) else lambda: step)
+
+    @classmethod
+    def of(cls, group: Mapping[str, Any], step: Callable[[], float]) -> Scalars:
+        """Return the scalars of a parameter group, which stays live: later changes of it are seen."""
+        scalars = cls()
+        scalars.options = Options(group, step)
+        return scalars
+
+    def __call__(self, formula: Callable[[Options], float]) -> Tensor:
+        options = self.options
+        return koubai.host_scalar(lambda: float(formula(options)))
+
+    def __getattr__(self, name: str) -> Tensor:
+        return self(lambda options: getattr(options, name))
+
+
+Formula = Callable[[Tensor, Tensor, State, Scalars], tuple[Tensor, State]]
+Beginning = Callable[[Tensor, Options], Tensor | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """An update rule.
+
+    Attributes:
+        formula: the update itself, `(parameter, gradient, state, scalars) -> (new parameter, new state)`.
+        memory: for each entry of the state, what it is before the first step (None where it is not needed).
+        decays_itself: whether the formula has a place of its own for the weight decay.
+    """
+
+    formula: Formula
+    memory: dict[str, Beginning]
+    decays_itself: bool = False
+
+    def remember(self, parameter: Tensor, state: State, options: Options) -> State:
+        """Add to `state` the entries it lacks, as they are before the first step."""
+        for name, beginning in self.memory.items():
+            if name not in state:
+                value = beginning(parameter, options)
+                if value is not None:
+                    state[name] = value
+        return state
+
+    def __call__(
+        self, parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars
+    ) -> tuple[Tensor, State]:
+        """Return the parameter and the state after one step; nothing that is given changes.
+
+        Args:
+            parameter: the parameter, of any shape.
+            gradient: the gradient of the loss, of the same shape.
+            state: what the rule remembers of this parameter; `remember` makes the first.
+            scalars: the hyperparameters and the step count.
+
+        Returns:
+            the new parameter, and the new values of the state's entries.
+        """
+        options = scalars.options
+        gradient = self._penalised(parameter, gradient, scalars)
+        updated, remembered = self.formula(parameter, gradient, state, scalars)
+        if self._decay(options) and getattr(options, "decoupled_weight_decay", False):
+            updated = updated - scalars(lambda o: o.lr * o.weight_decay) * parameter
+        if "step" in state:
+            remembered = {"step": state["step"] + 1, **remembered}
+        # 0-dimensional tensors meet the float64 scalars as equals, so their dtype has to be restored.
+        return updated.to(parameter.dtype), {k: v.to(state[k].dtype) for k, v in remembered.items()}
+
+    def _penalised(self, parameter: Tensor, gradient: Tensor, scalars: Scalars) -> Tensor:
+        """Turn the gradient round if the objective is maximised, and add those of the L1 and L2 penalties."""
+        options = scalars.options
+        if getattr(options, "maximize", False):
+            gradient = -gradient
+        if getattr(options, "l1", 0):
+            gradient = gradient + scalars.l1 * koubai.sign(parameter)  # the subgradient at 0 is 0
+        if self._decay(options) and not getattr(options, "decoupled_weight_decay", False):
+            gradient = gradient + scalars.weight_decay * parameter
+        return gradient
+
+    def _decay(self, options: Options) -> bool:
+        return not self.decays_itself and bool(getattr(options, "weight_decay", 0))
+
+
+def rule(*, decays_itself: bool = False, **memory: Beginning) -> Callable[[Formula], Rule]:
+    """Make the decorated formula an update rule that remembers the entries `memory` of every parameter.
+
+    Example:
+        >>> @rule(momentum_buffer=zeros)
+        ... def momentum(parameter, gradient, state, scalars):
+        ...     velocity = scalars.momentum * state["momentum_buffer"] - scalars.lr * gradient
+        ...     return parameter + velocity, {"momentum_buffer": velocity}
+    """
+
+    def make(formula: Formula) -> Rule:
+        made = Rule(formula, memory, decays_itself)
+        object.__setattr__(made, "__doc__", formula.__doc__)
+        return made
+
+    return make
+
+
+def zeros(parameter: Tensor, options: Options) -> Tensor:
+    """Begin with zeros of the parameter's shape."""
+    return koubai.zeros_like(parameter)
+
+
+def counter(parameter: Tensor, options: Options) -> Tensor:
+    """Begin to count steps at 0 (as PyTorch does, in a 0-dimensional tensor of the default floating type)."""
+    return koubai.zeros(())
+
+
+def when(wanted: Callable[[Options], Any], beginning: Beginning) -> Beginning:
+    """Begin with `beginning` if the options want it; else nothing is remembered."""
+    return lambda parameter, options: beginning(parameter, options) if wanted(options) else None
