@@ -44,7 +44,9 @@ def test_every_marked_message_has_a_japanese_translation(catalogues: ModuleType)
 
 
 def test_no_translation_is_left_over(catalogues: ModuleType) -> None:
-    assert {message.id for message in catalogues.japanese()} == {message.id for message in catalogues.merged()}
+    assert {message.id for message in catalogues.japanese()} == {
+        message.id for message in catalogues.merged()
+    }
 
 
 def test_compiled_catalogue_is_up_to_date(catalogues: ModuleType) -> None:
@@ -62,7 +64,17 @@ def test_translations_keep_the_placeholders(catalogues: ModuleType) -> None:
 
 def test_japanese_uses_the_fields_terms(catalogues: ModuleType) -> None:
     text = catalogues.PO_FILE.read_text(encoding="utf-8")
-    for term in ("学習率", "学習曲線", "検証", "早期終了", "過学習", "混同行列", "エポック", "損失", "正解率"):
+    for term in (
+        "学習率",
+        "学習曲線",
+        "検証",
+        "早期終了",
+        "過学習",
+        "混同行列",
+        "エポック",
+        "損失",
+        "正解率",
+    ):
         assert term in text
 
 
@@ -96,12 +108,13 @@ def test_a_chosen_language_beats_the_environment(environment: pytest.MonkeyPatch
 
 
 def test_an_unknown_language_is_refused() -> None:
-    with pytest.raises(ValueError, match="'fr'.*en, ja"):
+    with pytest.raises(ValueError, match=r"'fr'.*en, ja"):
         i18n.set_language("fr")
 
 
 def test_importing_koubai_imports_no_command_line_library() -> None:
-    program = "import sys, koubai; print([m for m in ('typer', 'rich', 'matplotlib', 'sklearn') if m in sys.modules])"
+    libraries = ("typer", "rich", "pydantic", "matplotlib", "sklearn")
+    program = f"import sys, koubai; print([name for name in {libraries} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

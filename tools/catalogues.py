@@ -62,7 +62,7 @@ def compiled(catalog: Catalog) -> bytes:
 
 
 def as_text(catalog: Catalog) -> bytes:
-    """The catalogue as a .po file, without the header lines that say only when and with what it was written."""
+    """The catalogue as a .po file, without the header lines that say when and with what it was made."""
     buffer = BytesIO()
     write_po(buffer, catalog, width=100, include_lineno=False, ignore_obsolete=True)
     head, blank, messages = buffer.getvalue().lstrip().partition(b"\n\n")

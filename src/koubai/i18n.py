@@ -61,7 +61,7 @@ def ngettext(singular: str, plural: str, count: int) -> str:
     return _catalogue(language()).ngettext(singular, plural, count)
 
 
-def N_(message: str) -> str:  # noqa: N802, gettext's own name for it
+def N_(message: str) -> str:
     """Mark a message for translation without translating it yet, as in a table made at import."""
     return message
 

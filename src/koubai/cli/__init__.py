@@ -30,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
         rest, chosen = take_everywhere(arguments)
         i18n.set_language(chosen)
         i18n.speak_in_libraries()
-        from koubai.cli.app import build_app  # only now: Typer asks for its words at import
+        from koubai.cli.app import build_app  # only now: at import the help finds its language
 
         code = build_app()(args=rest, prog_name="koubai", standalone_mode=False)
     except Exception as error:

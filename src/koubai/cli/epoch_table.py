@@ -15,7 +15,8 @@ _GAP = 2
 
 
 class EpochTable:
-    """Writes the lines of a table whose columns are as wide as their titles, so that it can be printed line by line.
+    """Writes the lines of a table whose columns are as wide as their titles, so that it can be printed line
+    by line.
 
     Args:
         epochs: how many epochs there will be.
@@ -35,9 +36,13 @@ class EpochTable:
         """Two lines: the parts, and what stands in each column."""
         block = sum(map(self._cell, self.metrics)) - _GAP
         names = [_("training"), _("validation")][: len(self.parts)]
-        over = " " * (self._first() + _GAP) + (" " * _GAP).join(_padded(name, block, left=True) for name in names)
+        over = " " * (self._first() + _GAP) + (" " * _GAP).join(
+            _padded(name, block, left=True) for name in names
+        )
         titles = [_padded(_("epoch"), self._first())]
-        titles += [_padded(label(metric), self._cell(metric)) for _part in self.parts for metric in self.metrics]
+        titles += [
+            _padded(label(metric), self._cell(metric)) for _part in self.parts for metric in self.metrics
+        ]
         titles += [_padded(_("lr"), 9), _padded(_("time"), 10)]
         return [Text(over.rstrip(), style="dim"), Text("".join(titles), style="dim")]
 

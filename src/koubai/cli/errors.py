@@ -51,7 +51,9 @@ def as_mistake(error: Exception) -> Mistake:
     if isinstance(error, ImportError | ValueError | TypeError | RuntimeError | IndexError | OSError):
         return Mistake(_first_line_up(error))
     kind = type(error).__name__
-    return Mistake(f"{kind}: {error}", _("This looks like a fault of Koubai. --debug shows where it happened."))
+    return Mistake(
+        f"{kind}: {error}", _("This looks like a fault of Koubai. --debug shows where it happened.")
+    )
 
 
 def _first_line_up(error: Exception) -> str:
@@ -63,7 +65,9 @@ def _first_line_up(error: Exception) -> str:
 
 def _usage_message(error: Exception) -> str:
     """Typer's message, in the user's language for the mistakes people make."""
-    name = getattr(error, "option_name", None) or getattr(getattr(error, "param", None), "human_readable_name", None)
+    name = getattr(error, "option_name", None) or getattr(
+        getattr(error, "param", None), "human_readable_name", None
+    )
     match type(error).__name__:
         case "NoSuchOption":
             return _("There is no option {name}.").format(name=name)

@@ -30,5 +30,7 @@ def take_everywhere(arguments: Sequence[str]) -> tuple[list[str], str | None]:
 
 def _checked(tag: str) -> str:
     if tag not in LANGUAGES:
-        raise Mistake(_("--lang must be one of {languages}.").format(languages=", ".join(LANGUAGES)), code=MISUSED)
+        raise Mistake(
+            _("--lang must be one of {languages}.").format(languages=", ".join(LANGUAGES)), code=MISUSED
+        )
     return tag

@@ -1,4 +1,4 @@
-"""The moving part of the progress, below the table: how far this epoch is, what is left, and the current numbers."""
+"""The moving part of the progress, below the table: how far it is, what is left, and the current numbers."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Position:
         return _("epoch {epoch}/{epochs}  step {step}/{steps}").format(**vars(now))
 
     def time_left(self) -> str:
-        """How long the rest of the training takes at the speed so far; nothing where the epoch's length is unknown."""
+        """How long the rest takes at the speed so far; nothing where an epoch's length is unknown."""
         now = self.progress
         if now.steps is None or not self.updates:
             return ""

@@ -1,7 +1,7 @@
 """Makes a command's options from a settings model, and a settings object from what the user typed.
 
-Every value reaches pydantic as text, so that there is one place where settings are checked, for commands and scripts
-alike, and one place where a wrong value is put into words.
+Every value reaches pydantic as text, so that there is one place where settings are checked, for commands and
+scripts alike, and one place where a wrong value is put into words.
 """
 
 from __future__ import annotations

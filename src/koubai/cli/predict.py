@@ -21,8 +21,13 @@ _RUNNERS_UP = 3  # classes shown for each input
 
 
 def predict(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="")],
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help=_("a run's folder or name, or latest"))],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT", help=_("a picture, a .csv or .npy file, or a row such as 5.1,3.5,1.4,0.2")
+        ),
+    ],
 ) -> None:
     """Print one line for each input: its number and the answer."""
     record = find_run(run)

@@ -23,8 +23,8 @@ _REFRESH = 0.1  # seconds between two readings of the metrics, which cost time w
 class ProgressView(Callback):
     """Prints the progress of a training.
 
-    On a terminal two lines below the table move; in a pipe there are only the lines of finished epochs, without
-    control codes.
+    On a terminal two lines below the table move; in a pipe there are only the lines of finished epochs,
+    without control codes.
 
     Args:
         console: where to print.
@@ -60,7 +60,9 @@ class ProgressView(Callback):
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Print the epoch's line, marked where it is the best so far."""
         now = trainer.progress
-        self._print(self.table.row(now.epoch, {**trainer.logs, "lr": now.lr}, now.seconds, trainer.best.improved))
+        self._print(
+            self.table.row(now.epoch, {**trainer.logs, "lr": now.lr}, now.seconds, trainer.best.improved)
+        )
 
     def on_close(self, trainer: Trainer) -> None:
         """Leave the screen tidy."""

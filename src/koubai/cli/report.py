@@ -11,6 +11,8 @@ from koubai.i18n import _
 from koubai.report import write_report
 
 
-def report(run: Annotated[str, typer.Argument(metavar="RUN")] = LATEST) -> None:
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help=_("a run's folder or name, or latest"))] = LATEST,
+) -> None:
     """Write the report and say where it is."""
     typer.echo(_("Report: {path}").format(path=write_report(find_run(run))))

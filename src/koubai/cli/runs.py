@@ -25,12 +25,14 @@ _STATUS = {
 }
 
 
-def runs(folder: Annotated[Path, typer.Argument(help="", show_default=True)] = ROOT) -> None:
+def runs(folder: Annotated[Path, typer.Argument(help=_("the folder that holds the runs"))] = ROOT) -> None:
     """Print the table."""
     found = list_runs(folder)
     console = Console(highlight=False)
     if not found:
-        console.print(_("There are no runs in {folder}. Start one: koubai train digits").format(folder=folder))
+        console.print(
+            _("There are no runs in {folder}. Start one: koubai train digits").format(folder=folder)
+        )
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title, side in _titles():

@@ -1,4 +1,4 @@
-"""One training as the user sees it: what is trained, its progress, the result, and how to go on after Ctrl-C."""
+"""One training as the user sees it: what is trained, its progress, the result, how to go on after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -51,7 +51,11 @@ def resume(wanted: str, name: str | None = None) -> None:
     record = find_run(wanted)
     recipe, settings = recipe_of(record)
     if name not in (None, recipe.name, recipe.summary):
-        raise Mistake(_("The run {run} is of {recipe}, not of {name}.").format(run=wanted, recipe=recipe.name, name=name))
+        raise Mistake(
+            _("The run {run} is of {recipe}, not of {name}.").format(
+                run=wanted, recipe=recipe.name, name=name
+            )
+        )
     console, view = _screen()
     _run(Training(recipe, settings, [view]), record, console, resume=True)
 
@@ -88,7 +92,9 @@ def _run(training: Training, record: RunRecord, console: Console, resume: bool) 
 def _opening(training: Training) -> Text:
     """What is trained, on how much."""
     data = training.data
-    rest = _("{weights:,} parameters; {train:,} training, {validation:,} validation and {test:,} test samples").format(
+    rest = _(
+        "{weights:,} parameters; {train:,} training, {validation:,} validation and {test:,} test samples"
+    ).format(
         weights=sum(parameter.numel() for parameter in training.model.parameters()),
         train=len(data.train),
         validation=len(data.validation or ()),

@@ -47,7 +47,9 @@ def train_app() -> typer.Typer:
     """`koubai train` with all it can train."""
     app = typer.Typer(
         cls=TrainGroup,
-        help=_("Train a recipe, or the model of your own script; koubai train NAME --help shows its options."),
+        help=_(
+            "Train a recipe, or the model of your own script; koubai train NAME --help shows its options."
+        ),
         invoke_without_command=True,
         subcommand_metavar="NAME|script.py [OPTIONS]",
     )
@@ -81,10 +83,14 @@ def _script_command(path: Path) -> Any:
         recipe = load_script(path, seed)
         start(recipe, settings_from(recipe.settings, typed), folder, script=path)
 
-    return _command(str(path), _("the model and the data of the script {path}").format(path=path), Settings, run)
+    return _command(
+        str(path), _("the model and the data of the script {path}").format(path=path), Settings, run
+    )
 
 
-def _command(name: str, text: str, settings: type[Settings], run: Callable[[Typed, Path | None], None]) -> Any:
+def _command(
+    name: str, text: str, settings: type[Settings], run: Callable[[Typed, Path | None], None]
+) -> Any:
     """A command with an option for each setting, made for Typer by giving a function that signature."""
 
     def command(run_dir: Path | None, resume_run: str | None, **options: Any) -> None:
@@ -97,10 +103,15 @@ def _command(name: str, text: str, settings: type[Settings], run: Callable[[Type
             resume(resume_run, name)
 
     shared = {
-        "run_dir": Annotated[Path | None, typer.Option(help=_("folder for the record of this run"), show_default=False)],
+        "run_dir": Annotated[
+            Path | None, typer.Option(help=_("folder for the record of this run"), show_default=False)
+        ],
         "resume_run": Annotated[str | None, _resume_option()],
     }
-    extra = [inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind) for key, kind in shared.items()]
+    extra = [
+        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for key, kind in shared.items()
+    ]
     command.__signature__ = inspect.Signature([*parameters(settings), *extra])  # type: ignore[attr-defined]
     command.__annotations__ = {}
     app = typer.Typer(add_completion=False)
@@ -109,4 +120,6 @@ def _command(name: str, text: str, settings: type[Settings], run: Callable[[Type
 
 
 def _resume_option() -> Any:
-    return typer.Option("--resume", metavar="RUN", help=_("go on with an interrupted run"), show_default=False)
+    return typer.Option(
+        "--resume", metavar="RUN", help=_("go on with an interrupted run"), show_default=False
+    )

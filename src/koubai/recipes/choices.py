@@ -43,7 +43,7 @@ def make_optimizer(settings: Settings, model: Module) -> optim.Optimizer:
 
 
 def make_schedule(settings: Settings, optimizer: optim.Optimizer, steps: int) -> Any:
-    """The schedule that was asked for, over `settings.epochs` epochs of `steps` steps; None for a constant rate."""
+    """The schedule that was asked for, over all epochs of `steps` steps; None for a constant rate."""
     make = _SCHEDULES[settings.schedule]
     return make and make(optimizer, settings, steps)
 
@@ -61,6 +61,8 @@ _SCHEDULES: dict[ScheduleName, Callable[[Any, Settings, int], Any] | None] = {
     "exponential": lambda o, s, n: lr_scheduler.ExponentialLR(o, gamma=0.01 ** (1 / s.epochs)),
     "cosine": lambda o, s, n: lr_scheduler.CosineAnnealingLR(o, T_max=s.epochs),
     "warmup-cosine": _warmup_cosine,
-    "one-cycle": lambda o, s, n: lr_scheduler.OneCycleLR(o, max_lr=learning_rate(s), total_steps=s.epochs * n),
+    "one-cycle": lambda o, s, n: lr_scheduler.OneCycleLR(
+        o, max_lr=learning_rate(s), total_steps=s.epochs * n
+    ),
     "plateau": lambda o, s, n: lr_scheduler.ReduceLROnPlateau(o, patience=3),
 }

@@ -1,4 +1,4 @@
-"""Recipes for pictures: handwritten digits and clothes, by a multilayer perceptron or a small convolutional network."""
+"""Recipes for pictures: digits and clothes, by a multilayer perceptron or a small convolutional network."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ from koubai.recipes.settings import Settings
 class ImageSettings(Settings):
     """Settings of a network for pictures."""
 
-    model: Literal["mlp", "cnn"] = Field("mlp", description=N_("a multilayer perceptron or a convolutional network"))
+    model: Literal["mlp", "cnn"] = Field(
+        "mlp", description=N_("a multilayer perceptron or a convolutional network")
+    )
     hidden: int = Field(128, ge=1, description=N_("neurons of the hidden layer"))
-    dropout: float = Field(0.0, ge=0, lt=1, description=N_("share of hidden neurons left out at random while training"))
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description=N_("share of hidden neurons left out at random while training")
+    )
     shift: int = Field(0, ge=0, description=N_("move training pictures at random by up to this many pixels"))
 
 
@@ -31,7 +35,7 @@ def picture_model(settings: ImageSettings, shape: Shape, outputs: int) -> Module
 
 
 def shifted(settings: ImageSettings, labelled: LabelledData) -> RandomShift | None:
-    """Random shifts of the training pictures; what comes in from outside is background, the smallest value."""
+    """Random shifts of the training pictures, with background (the smallest value) coming in."""
     if not settings.shift:
         return None
     return RandomShift(settings.shift, fill=float(labelled.train.tensors[0].numpy().min()))
@@ -44,12 +48,23 @@ def one_scale() -> Standardize:
 
 def _recipe(name: str, summary: str, load: Any, **defaults: Any) -> Recipe:
     return Recipe(
-        name, summary, lambda _: load(), picture_model, ImageSettings, defaults, scaler=one_scale, augment=shifted
+        name,
+        summary,
+        lambda _: load(),
+        picture_model,
+        ImageSettings,
+        defaults,
+        scaler=one_scale,
+        augment=shifted,
     )
 
 
 IMAGES = (
-    _recipe("digits", N_("handwritten digits, 8×8 pixels, 1,797 pictures; needs no download"), digits, epochs=30),
+    _recipe(
+        "digits", N_("handwritten digits, 8×8 pixels, 1,797 pictures; needs no download"), digits, epochs=30
+    ),
     _recipe("mnist", N_("handwritten digits, 28×28 pixels, 70,000 pictures"), mnist, epochs=10),
-    _recipe("fashion-mnist", N_("pictures of clothes, 28×28 pixels, 70,000 pictures"), fashion_mnist, epochs=10),
+    _recipe(
+        "fashion-mnist", N_("pictures of clothes, 28×28 pixels, 70,000 pictures"), fashion_mnist, epochs=10
+    ),
 )

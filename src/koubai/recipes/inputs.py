@@ -1,4 +1,4 @@
-"""Reads what a user wants an answer for: a picture, a CSV file, a row typed on the command line, or a .npy file."""
+"""Reads what a user wants an answer for: a picture, a CSV file, a row on the command line, a .npy file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def read_inputs(source: str, predictor: Predictor) -> NDArray[Any]:
     """
     inputs = _read(Path(source), source, predictor)
     if not np.isfinite(inputs).all():
-        raise ValueError(_("{source} holds NaN or infinite values; remove or fill them.").format(source=source))
+        raise ValueError(
+            _("{source} holds NaN or infinite values; remove or fill them.").format(source=source)
+        )
     return inputs
 
 
@@ -53,9 +55,10 @@ def _read(path: Path, source: str, predictor: Predictor) -> NDArray[Any]:
     if kind == ".npy":
         return _array(path, predictor)
     raise ValueError(
-        _("{path} is of no kind that can be read: a picture ({pictures}), a table ({tables}) or an array (.npy).").format(
-            path=source, pictures=" ".join(_PICTURES), tables=" ".join(_TABLES)
-        )
+        _(
+            "{path} is of no kind that can be read: a picture ({pictures}), a table ({tables}) or an array "
+            "(.npy)."
+        ).format(path=source, pictures=" ".join(_PICTURES), tables=" ".join(_TABLES))
     )
 
 
@@ -109,7 +112,9 @@ def _starts_with_data(path: Path, delimiter: str) -> bool:
 def _picture(path: Path, predictor: Predictor) -> NDArray[Any]:
     """A picture, brought to the size, the range and the background of the training pictures."""
     if len(predictor.shape) != 3:
-        raise ValueError(_("This run answers for rows of a table, not for pictures: {path}").format(path=path))
+        raise ValueError(
+            _("This run answers for rows of a table, not for pictures: {path}").format(path=path)
+        )
     channels, height, width = predictor.shape
     pixels = _pixels(path, "L" if channels == 1 else "RGB", (width, height))  # (H, W) or (H, W, 3), 0 to 1
     if channels == 1 and predictor.dark and pixels.mean() > 0.5:
@@ -122,7 +127,9 @@ def _pixels(path: Path, mode: str, size: tuple[int, int]) -> NDArray[np.float64]
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
-        raise ImportError(_("Reading pictures needs Pillow, which is not installed: pip install 'koubai[recipes]'")) from error
+        raise ImportError(
+            _("Reading pictures needs Pillow, which is not installed: pip install 'koubai[recipes]'")
+        ) from error
     try:
         with Image.open(path) as image:
             small = image.convert(mode).resize(size, Image.Resampling.BILINEAR)
@@ -136,12 +143,15 @@ def _array(path: Path, predictor: Predictor) -> NDArray[Any]:
     try:
         values = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise ValueError(_("{path} is not an array of numbers in NumPy's format.").format(path=path)) from error
+        raise ValueError(
+            _("{path} is not an array of numbers in NumPy's format.").format(path=path)
+        ) from error
     inputs = values[None] if values.shape == predictor.shape else values
     if inputs.shape[1:] != predictor.shape or inputs.dtype.kind not in "fiub" or not len(inputs):
         raise ValueError(
-            _("{path} holds {dtype} of shape {shape}, but the run expects numbers of shape {wanted} or (N, …).").format(
-                path=path, dtype=values.dtype, shape=values.shape, wanted=predictor.shape
-            )
+            _(
+                "{path} holds {dtype} of shape {shape}, but the run expects numbers of shape {wanted} or "
+                "(N, …)."
+            ).format(path=path, dtype=values.dtype, shape=values.shape, wanted=predictor.shape)
         )
-    return inputs.astype(np.float32)
+    return np.asarray(inputs, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Judges a trained model by the test part: metrics beside those of the trivial answer, and the worst mistakes."""
+"""Judges a trained model by the test part: metrics beside the trivial answer's, and the worst mistakes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ _WORST = 12  # how many mistakes are shown
 
 
 def judged(
-    model: Module, predictor: Predictor, data: LabelledData, target_scaler: Scaler | None, target: float | None
+    model: Module,
+    predictor: Predictor,
+    data: LabelledData,
+    target_scaler: Scaler | None,
+    target: float | None,
 ) -> Outcome:
     """What the model does on the test part.
 
@@ -70,7 +74,7 @@ def _measured(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> Mapping[
 
 
 def _constant_answer(known: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
-    """The best answer that is the same for every sample: each class's frequency, or the mean of the training targets."""
+    """The best answer that is the same for every sample: the classes' frequencies, or the mean."""
     if known.dtype.kind == "i":
         row = np.bincount(known, minlength=outputs.shape[1]) / len(known)
     else:
@@ -79,7 +83,7 @@ def _constant_answer(known: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]
 
 
 def _worst(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.int64]:
-    """The wrong answers given with the most certainty against the truth, or the values missed by most; worst first."""
+    """The wrong answers with the least belief in the truth, or the values missed by most; worst first."""
     if task == "classification":
         missed = 1 - outputs[np.arange(len(truth)), truth]
         candidates = np.flatnonzero(outputs.argmax(axis=1) != truth)

@@ -12,13 +12,19 @@ from koubai.nn.summary import LayerSummary, summary
 from koubai.train.atomic import write_file
 
 FILE = "layers.json"
-HEADER = (N_("layer"), N_("output shape"), N_("parameters"), N_("multiply-adds"), N_("activations per sample"))
+HEADER = (
+    N_("layer"),
+    N_("output shape"),
+    N_("parameters"),
+    N_("multiply-adds"),
+    N_("activations per sample"),
+)
 
 Row = list[str]
 
 
 def write_layers(model: Module, shape: tuple[int, ...], folder: Path) -> None:
-    """Summarise the model for one sample of this shape and keep the rows; a row for each layer, then the totals."""
+    """Summarise the model for one sample of this shape; keep a row for each layer, then the totals."""
     table = summary(model, koubai.zeros(1, *shape), show=False)
     rows = [_row(layer) for layer in table.layers if layer.is_worth_a_row]
     sums = (f"{table.total(what):,}" for what in ("parameters", "multiply_adds"))
@@ -43,4 +49,10 @@ def _row(layer: LayerSummary) -> Row:
 def _bytes(count: int) -> str:
     if not count:
         return ""
-    return f"{count} B" if count < 1024 else f"{count / 1024:.1f} KiB" if count < 1024**2 else f"{count / 1024**2:.1f} MiB"
+    return (
+        f"{count} B"
+        if count < 1024
+        else f"{count / 1024:.1f} KiB"
+        if count < 1024**2
+        else f"{count / 1024**2:.1f} MiB"
+    )

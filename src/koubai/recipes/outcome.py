@@ -1,4 +1,4 @@
-"""What a trained model did on data it never saw: the numbers, every prediction, and the samples it got most wrong.
+"""What a trained model did on data it never saw: numbers, every prediction, and the worst mistakes.
 
 It is kept in the run's folder as JSON and safetensors, so that a report can be made again without the data.
 """
@@ -29,7 +29,8 @@ class Outcome:
 
     Attributes:
         task: what was predicted.
-        headline: the metric the result is about, such as "accuracy"; larger is better for "accuracy" and "r2".
+        headline: the metric the result is about, such as "accuracy"; larger is better for "accuracy" and
+            "r2".
         metrics: value of each metric.
         baseline: the same metrics for the trivial answer (majority class, mean).
         truth: the true class indices or values (N,).
@@ -90,6 +91,8 @@ class Outcome:
         Raises:
             FileNotFoundError: when the run was not evaluated, for instance because it was interrupted.
         """
-        plain = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
-        names = {name: tuple(plain.pop(name)) for name in ("class_names", "feature_names")}
-        return cls(**plain, **names, **safetensors.numpy.load((folder / ARRAYS_FILE).read_bytes()))
+        values: dict[str, Any] = json.loads((folder / JSON_FILE).read_text("utf-8"))
+        for name in ("class_names", "feature_names"):
+            values[name] = tuple(values[name])
+        values |= safetensors.numpy.load((folder / ARRAYS_FILE).read_bytes())
+        return cls(**values)

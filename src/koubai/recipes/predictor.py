@@ -1,15 +1,13 @@
-"""What a run needs to answer for new data without its training data: how inputs are scaled and what answers mean."""
+"""What a run keeps to answer for new data: how inputs are scaled, and what the answers mean."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 import koubai
 from koubai.data import LabelledData, Scaler, Schema, TensorDataset, scaler_from_state
@@ -21,8 +19,7 @@ FILE = "predictor.json"
 _BATCH = 256  # samples per forward pass
 
 
-@dataclass(frozen=True)
-class Predictor:
+class Predictor(BaseModel):
     """Everything between a user's input and the model, and between the model's output and an answer.
 
     Attributes:
@@ -43,15 +40,15 @@ class Predictor:
     outputs: int
     class_names: tuple[str, ...]
     columns: Schema | None
-    scaler: Mapping[str, Any] | None
-    target_scaler: Mapping[str, Any] | None
+    scaler: dict[str, Any] | None
+    target_scaler: dict[str, Any] | None
     low: float
     high: float
     dark: bool
 
     @classmethod
     def of(cls, data: LabelledData, target_scaler: Scaler | None = None) -> Predictor:
-        """Take what is needed from the data a model is trained on, and the scaler of a regression's targets."""
+        """Take what is needed from the training's data and the scaler of a regression's targets."""
         inputs = raw_inputs(data, data.train)
         low, high = float(inputs.min()), float(inputs.max())
         return cls(
@@ -60,8 +57,8 @@ class Predictor:
             outputs=data.outputs,
             class_names=data.class_names,
             columns=data.schema or _plain_columns(data),
-            scaler=data.scaler and data.scaler.state_dict(),
-            target_scaler=target_scaler and target_scaler.state_dict(),
+            scaler=data.scaler.state_dict() if data.scaler else None,
+            target_scaler=target_scaler.state_dict() if target_scaler else None,
             low=low,
             high=high,
             dark=float(inputs.mean()) < (low + high) / 2,
@@ -73,7 +70,7 @@ class Predictor:
         Returns:
             probabilities (N, classes), or values (N, outputs) in the targets' own unit.
         """
-        scaled = scaler_from_state(dict(self.scaler)).transform(inputs) if self.scaler else inputs
+        scaled = scaler_from_state(self.scaler).transform(inputs) if self.scaler else inputs
         model.eval()
         with koubai.no_grad():
             parts = [self._finished(model, scaled[i : i + _BATCH]) for i in range(0, len(scaled), _BATCH)]
@@ -84,12 +81,13 @@ class Predictor:
         if self.task == "classification":
             return np.asarray(koubai.softmax(output, 1).numpy())
         values = np.asarray(output.numpy())
-        return scaler_from_state(dict(self.target_scaler)).inverse_transform(values) if self.target_scaler else values
+        return (
+            scaler_from_state(self.target_scaler).inverse_transform(values) if self.target_scaler else values
+        )
 
     def save(self, folder: Path) -> None:
         """Write it into the run's folder."""
-        text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
-        write_file(folder / FILE, text.encode())
+        write_file(folder / FILE, self.model_dump_json(indent=2).encode())
 
     @classmethod
     def load(cls, folder: Path) -> Predictor:
@@ -98,9 +96,7 @@ class Predictor:
         Raises:
             FileNotFoundError: when the run was not made by a recipe or a script of `koubai train`.
         """
-        plain = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        plain["columns"] = plain["columns"] and _schema(plain["columns"])
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()})
+        return cls.model_validate_json((folder / FILE).read_bytes())
 
 
 def raw_inputs(data: LabelledData, part: TensorDataset) -> NDArray[Any]:
@@ -113,12 +109,3 @@ def _plain_columns(data: LabelledData) -> Schema | None:
     """Columns of numbers, by the names of the features."""
     names = tuple(Column(name) for name in data.feature_names)
     return Schema(names, Column("", data.class_names or None), data.task) if names else None
-
-
-def _schema(plain: dict[str, Any]) -> Schema:
-    columns = [_column(column) for column in (*plain["features"], plain["target"])]
-    return Schema(tuple(columns[:-1]), columns[-1], plain["task"], plain["one_hot"])
-
-
-def _column(plain: dict[str, Any]) -> Column:
-    return Column(plain["name"], plain["categories"] and tuple(plain["categories"]), plain["fill"])

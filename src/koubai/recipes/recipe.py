@@ -1,4 +1,4 @@
-"""What a recipe is: data, a model for them, and settings; everything else of a training is the same for all."""
+"""What a recipe is: data, a model for them, and settings; all else of a training is the same for all."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Recipe:
         base: the settings it can be told.
         defaults: where its defaults differ from those of `base`.
         loss: `loss(output, target)`, or None for the task's own (cross-entropy, mean squared error).
-        scaler: makes the scaler that is fitted on the training inputs (a regression's targets are then standardised
-            too); None leaves them as they are.
+        scaler: makes the scaler that is fitted on the training inputs (a regression's targets are then
+            standardised too); None leaves them as they are.
         augment: gives the random changes to batches of these training data, or None.
     """
 

@@ -1,13 +1,15 @@
 """Turns a user's own script into a recipe, so that `koubai train script.py` trains it like any other.
 
-A script defines two names: `data`, a `LabelledData`, and `model`, a `Module`; each may instead be a function of the
-settings. It may define `loss`, and `defaults`, a dictionary of settings that the command line overrides.
+A script defines two names: `data`, a `LabelledData`, and `model`, a `Module`; each may instead be a function
+of the settings. It may define `loss`, and `defaults`, a dictionary of settings that the command line
+overrides.
 """
 
 from __future__ import annotations
 
 import runpy
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import koubai
@@ -60,8 +62,8 @@ def _check(path: Path, names: dict[str, Any]) -> None:
     if missing:
         raise ValueError(
             _(
-                "{path} does not define {names}. A script for koubai train defines data (a LabelledData) and model "
-                "(a Module), or functions of the settings that return them; and if it likes loss and defaults."
+                "{path} does not define {names}. A script for koubai train defines data (a LabelledData) "
+                "and model (a Module), or functions of the settings that return them."
             ).format(path=path, names=", ".join(missing))
         )
     unknown = [name for name in names.get("defaults", {}) if name not in Settings.model_fields]
@@ -74,9 +76,9 @@ def _check(path: Path, names: dict[str, Any]) -> None:
 
 
 def _value(path: Path, name: str, names: dict[str, Any], settings: Settings, kind: type) -> Any:
-    """A name's value; a function is called with the settings, but a Module is taken as it is."""
+    """A name's value, or what its function of the settings returns."""
     value = names[name]
-    made = value if isinstance(value, kind) else value(settings) if callable(value) else value
+    made = value(settings) if isinstance(value, FunctionType) else value
     if not isinstance(made, kind):
         raise ValueError(
             _("{path}: {name} has to be a {kind}, but it is a {given}.").format(

@@ -29,8 +29,8 @@ ScheduleName = Literal["constant", "step", "exponential", "cosine", "warmup-cosi
 class Settings(BaseModel):
     """What every training can be told; a recipe adds its own by subclassing.
 
-    A field's description is the help of its option. `argument=True` in its extra makes it a positional argument, and
-    `unset` says what happens when an option without a default is not given.
+    A field's description is the help of its option. `argument=True` in its extra makes it a positional
+    argument, and `unset` says what happens when an option without a default is not given.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -45,7 +45,9 @@ class Settings(BaseModel):
         description=N_("learning rate; SGD 0.01 to 0.1 and Adam 0.001 are usual"),
         json_schema_extra={"unset": N_("0.01 for sgd, 0.001 for adam, as usual for the others")},
     )
-    schedule: ScheduleName = Field("constant", description=N_("how the learning rate changes during the training"))
+    schedule: ScheduleName = Field(
+        "constant", description=N_("how the learning rate changes during the training")
+    )
     weight_decay: float | None = Field(
         None,
         ge=0,
@@ -54,12 +56,17 @@ class Settings(BaseModel):
         json_schema_extra={"unset": N_("the optimizer's own")},
     )
     clip_norm: float | None = Field(
-        None, gt=0, description=N_("shorten gradients longer than this"), json_schema_extra={"unset": N_("never")}
+        None,
+        gt=0,
+        description=N_("shorten gradients longer than this"),
+        json_schema_extra={"unset": N_("never")},
     )
     patience: int | None = Field(
         None,
         ge=1,
-        description=N_("stop early after this many epochs without a better validation loss, and keep the best weights"),
+        description=N_(
+            "stop early after this many epochs without a better validation loss, and keep the best weights"
+        ),
         json_schema_extra={"unset": N_("never")},
     )
     target: float | None = Field(

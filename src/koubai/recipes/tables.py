@@ -20,7 +20,9 @@ class TableSettings(Settings):
 
     hidden: int = Field(32, ge=1, description=N_("neurons of each hidden layer"))
     layers: int = Field(1, ge=0, description=N_("hidden layers; with 0 the model is linear"))
-    dropout: float = Field(0.0, ge=0, lt=1, description=N_("share of hidden neurons left out at random while training"))
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description=N_("share of hidden neurons left out at random while training")
+    )
 
 
 class CSVSettings(TableSettings):
@@ -33,7 +35,9 @@ class CSVSettings(TableSettings):
         description=N_("what is predicted"),
         json_schema_extra={"unset": N_("words are classes, numbers a regression")},
     )
-    missing: Literal["refuse", "drop", "fill"] = Field("refuse", description=N_("what to do about missing cells"))
+    missing: Literal["refuse", "drop", "fill"] = Field(
+        "refuse", description=N_("what to do about missing cells")
+    )
 
 
 def table_model(settings: TableSettings, shape: Shape, outputs: int) -> Module:
@@ -60,5 +64,12 @@ TABLES = (
     _recipe("wine", N_("three growers of wine from 13 measures; 178 wines"), wine, batch_size=16),
     _recipe("breast-cancer", N_("benign or malignant tumour from 30 measures; 569 patients"), breast_cancer),
     _recipe("diabetes", N_("the course of diabetes from 10 measures (a regression); 442 patients"), diabetes),
-    Recipe("csv", N_("any CSV file: one column predicted from the others"), csv_data, table_model, CSVSettings, _LONG),
+    Recipe(
+        "csv",
+        N_("any CSV file: one column predicted from the others"),
+        csv_data,
+        table_model,
+        CSVSettings,
+        _LONG,
+    ),
 )

@@ -22,7 +22,10 @@ from koubai.tensor import Tensor
 from koubai.train import Callback, EarlyStopping, Trainer
 
 _VALIDATION = 0.1  # the share of the training samples that is held out to watch the training
-_LOSSES: dict[str, Callable[..., Tensor]] = {"classification": nn.CrossEntropyLoss(), "regression": nn.MSELoss()}
+_LOSSES: dict[str, Callable[..., Tensor]] = {
+    "classification": nn.CrossEntropyLoss(),
+    "regression": nn.MSELoss(),
+}
 
 
 class Training:
@@ -58,7 +61,9 @@ class Training:
         Returns:
             the history.
         """
-        return self.trainer.fit(self.loader, self._batches(self.data.validation), self.settings.epochs, **recording)
+        return self.trainer.fit(
+            self.loader, self._batches(self.data.validation), self.settings.epochs, **recording
+        )
 
     def judge(self) -> Outcome:
         """What the trained model does on the test part, beside the trivial answer and the target."""
@@ -77,7 +82,9 @@ class Training:
     def _loader(self) -> DataLoader:
         augment = self.recipe.augment and self.recipe.augment(self.settings, self.data)
         order = koubai.Generator().manual_seed(self.settings.seed)
-        return DataLoader(self.data.train, self.settings.batch_size, shuffle=True, generator=order, augment=augment)
+        return DataLoader(
+            self.data.train, self.settings.batch_size, shuffle=True, generator=order, augment=augment
+        )
 
     def _trainer(self, callbacks: Sequence[Callback]) -> Trainer:
         chosen = self.settings
@@ -96,11 +103,11 @@ class Training:
         )
 
     def _batches(self, part: TensorDataset | None) -> DataLoader | None:
-        return part and DataLoader(part, batch_size=max(self.settings.batch_size, 256))
+        return None if part is None else DataLoader(part, batch_size=max(self.settings.batch_size, 256))
 
 
 def _prepared(recipe: Recipe, settings: Settings) -> tuple[LabelledData, Scaler | None]:
-    """The recipe's data with a validation part and in a common scale, and the scaler of a regression's targets."""
+    """The recipe's data, split and scaled, and the scaler of a regression's targets."""
     data = recipe.data(settings)
     if data.validation is None:
         data = data.with_validation(_VALIDATION, settings.seed)
@@ -113,6 +120,10 @@ def _prepared(recipe: Recipe, settings: Settings) -> tuple[LabelledData, Scaler 
 def _with_scaled_targets(data: LabelledData) -> tuple[LabelledData, Scaler]:
     """Targets with mean 0 and standard deviation 1, so that the usual learning rates suit them."""
     scaler = Standardize().fit(data.train.tensors[1])
-    parts = {name: getattr(data, name) for name in ("train", "validation", "test")}
-    scaled = {name: TensorDataset(part.tensors[0], scaler.transform(part.tensors[1])) for name, part in parts.items()}
+    scaled: dict[str, Any] = {
+        name: TensorDataset(inputs, scaler.transform(targets))
+        for name, part in (("train", data.train), ("validation", data.validation), ("test", data.test))
+        if part is not None
+        for inputs, targets in [part.tensors]
+    }
     return replace(data, **scaled), scaler

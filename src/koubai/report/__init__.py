@@ -1,4 +1,4 @@
-"""Curves and reports of a run: what came out, whether it is good, where it went wrong, and how it was made."""
+"""Curves and reports of a run: what came out, whether it is good, where it went wrong, how it was made."""
 
 from koubai.report.content import Content
 from koubai.report.page import page

@@ -1,6 +1,7 @@
 """A Matplotlib figure on which the user's language can be written, drawn without a screen.
 
-Matplotlib is an extra (`pip install koubai[recipes]`) and is imported only when something is drawn. Japanese needs
+Matplotlib is an extra (`pip install koubai[recipes]`) and is imported only when something is drawn. Japanese
+needs
 a font that has it: one is looked for among the installed ones, and without any the picture speaks English.
 """
 
@@ -57,7 +58,9 @@ LIGHT = Theme("#1d2429", "#66737b", "#e4e1da", "#ffffff", "#2667a8", "#d0672a")
 DARK = Theme("#e8ebec", "#98a5ad", "#313a40", "#1b2126", "#71b4f0", "#f0a067")
 
 
-def picture(draw: Callable[[Axes, Theme], None], theme: Theme = LIGHT, size: tuple[float, float] = (6.4, 3.8)) -> bytes:
+def picture(
+    draw: Callable[[Axes, Theme], None], theme: Theme = LIGHT, size: tuple[float, float] = (6.4, 3.8)
+) -> bytes:
     """Let `draw` draw on empty axes and return the figure as PNG.
 
     Args:

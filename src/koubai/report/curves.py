@@ -1,4 +1,4 @@
-"""Draws learning curves: training and validation, the gap between them, the best epoch and where validation turned up."""
+"""Draws learning curves: training, validation, the gap between them, the best epoch, the turn upwards."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def draw_agreement(truth: Sequence[float], predicted: Sequence[float], theme: Th
 
 def _line(axes: Axes, values: Sequence[float], name: str, colour: str) -> None:
     if values:
-        axes.plot(range(1, len(values) + 1), values, color=colour, linewidth=2, label=name, solid_capstyle="round")
+        axes.plot(
+            range(1, len(values) + 1), values, color=colour, linewidth=2, label=name, solid_capstyle="round"
+        )
 
 
 def _gap(axes: Axes, training: Sequence[float], validation: Sequence[float], theme: Theme) -> None:
@@ -76,7 +78,13 @@ def _gap(axes: Axes, training: Sequence[float], validation: Sequence[float], the
     if shared:
         epochs = range(1, shared + 1)
         axes.fill_between(
-            epochs, training[:shared], validation[:shared], color=theme.soft, alpha=0.15, linewidth=0, label=_("gap")
+            epochs,
+            training[:shared],
+            validation[:shared],
+            color=theme.soft,
+            alpha=0.15,
+            linewidth=0,
+            label=_("gap"),
         )
 
 
@@ -94,5 +102,5 @@ def _titles(axes: Axes, metric: str, epochs: int, theme: Theme) -> None:
     axes.set_title(label(metric), loc="left", color=theme.ink, fontsize=11, fontweight="bold")
     axes.set_xlabel(_("epoch"))
     axes.set_xlim(1, max(epochs, 2))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.figure.legend(loc="outside lower center", ncols=4, frameon=False, labelcolor=theme.ink, fontsize=9)

@@ -20,7 +20,8 @@ def tag(name: str, /, *children: object, **attributes: object) -> Html:
 
     Args:
         name: the element's name, such as "p".
-        children: Html is taken as it is, None is left out, iterables are flattened, anything else becomes escaped text.
+        children: Html is taken as it is, None is left out, iterables are flattened, anything else becomes
+            escaped text.
         attributes: "class_" stands for "class" and "data_x" for "data-x"; None leaves the attribute out.
     """
     opening = "".join(_attribute(key, value) for key, value in attributes.items() if value is not None)

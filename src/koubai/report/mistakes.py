@@ -11,7 +11,7 @@ from koubai.report.html import Html, table, tag
 from koubai.report.pictures import data_uri, looks_like_picture, png
 
 LARGEST_MATRIX = 30
-"""With more classes than this the matrix is unreadable, and the most frequent confusions are listed instead."""
+"""With more classes than this the most frequent confusions are listed instead."""
 
 
 def confusion_matrix(outcome: Outcome) -> Html:
@@ -80,7 +80,12 @@ def _sample_row(outcome: Outcome, k: int, classified: bool) -> list[object]:
     """The input columns are shown only where they have names."""
     values = outcome.worst_inputs[k].ravel()[: len(outcome.feature_names)]
     certainty = [_certainty(outcome, k)] if classified else []
-    return [int(outcome.worst[k]) + 1, *_answers(outcome, k), *certainty, *(f"{value:.4g}" for value in values)]
+    return [
+        int(outcome.worst[k]) + 1,
+        *_answers(outcome, k),
+        *certainty,
+        *(f"{value:.4g}" for value in values),
+    ]
 
 
 def _answers(outcome: Outcome, k: int) -> tuple[str, str]:

@@ -39,7 +39,7 @@ def data_uri(picture: bytes, kind: str = "image/png") -> str:
 def _stretched(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
     values = np.nan_to_num(pixels.astype(np.float64))
     low, high = values.min(), values.max()
-    return np.round((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
+    return np.asarray(np.round((values - low) * (255 / max(high - low, 1e-12))), dtype=np.uint8)
 
 
 def _encoded(pixels: NDArray[np.uint8]) -> bytes:

@@ -17,7 +17,9 @@ def result(outcome: Outcome) -> Html:
     """The headline metric as a large number, with a ruler where it lies between 0 and 1."""
     metric = outcome.headline
     number = tag("div", written(metric, outcome.result), class_="number")
-    words = tag("p", _("{metric} on {count:,} test samples").format(metric=label(metric), count=len(outcome.truth)))
+    words = tag(
+        "p", _("{metric} on {count:,} test samples").format(metric=label(metric), count=len(outcome.truth))
+    )
     return tag(
         "div",
         tag("div", number, words, _target_chip(outcome)),

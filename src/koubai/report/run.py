@@ -46,7 +46,8 @@ def content_of(record: RunRecord) -> Content:
         outcome=Outcome.load(record.folder) if Outcome.is_in(record.folder) else None,
         layers=read_layers(record.folder),
         configuration=_flat(config),
-        versions={name: made.get(name) for name in ("koubai", "python", "numpy", "platform")} | _revision(made),
+        versions={name: made.get(name) for name in ("koubai", "python", "numpy", "platform")}
+        | _revision(made),
     )
 
 

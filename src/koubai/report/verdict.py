@@ -1,7 +1,7 @@
 """Reads learning curves and says in one plain sentence what they show.
 
-It knows only the two losses per epoch: whether they fell, whether they are still falling, and whether validation
-turned up while training went on falling.
+It knows only the two losses per epoch: whether they fell, whether they are still falling, and whether
+validation turned up while training went on falling.
 """
 
 import math
@@ -23,7 +23,8 @@ class Verdict:
     Attributes:
         kind: the finding's short name.
         sentence: the finding and what to try, in the user's language.
-        best: the epoch (from 1) with the lowest validation loss, or training loss where nothing was validated.
+        best: the epoch (from 1) with the lowest validation loss, or training loss where nothing was
+            validated.
         turned_up: the epoch after which validation rose for good, or None.
     """
 
@@ -65,7 +66,9 @@ def _lowest(losses: Sequence[float]) -> int:
 
 
 def _first_not_finite(*curves: Sequence[float]) -> int | None:
-    return min((i for curve in curves for i, loss in enumerate(curve) if not math.isfinite(loss)), default=None)
+    return min(
+        (i for curve in curves for i, loss in enumerate(curve) if not math.isfinite(loss)), default=None
+    )
 
 
 def _turned_up(losses: Sequence[float]) -> bool:
@@ -88,21 +91,23 @@ def _still_falling(losses: Sequence[float]) -> bool:
 
 def _diverged(epoch: int) -> str:
     return _(
-        "The loss stopped being a number in epoch {epoch}. Try a learning rate ten times smaller, or clip the gradients."
+        "The loss stopped being a number in epoch {epoch}. Try a learning rate ten times smaller, or clip "
+        "the gradients."
     ).format(epoch=epoch)
 
 
 def _not_learning() -> str:
     return _(
-        "The training loss hardly fell. Try the learning rate ten times larger and ten times smaller, and look at "
-        "whether the inputs are normalised and the labels are right."
+        "The training loss hardly fell. Try the learning rate ten times larger and ten times smaller, and "
+        "look at whether the inputs are normalised and the labels are right."
     )
 
 
 def _overfitting(best: int, epochs: int) -> str:
     return _(
-        "Overfitting: validation was best in epoch {best} of {epochs} and turned up after it, while training went on "
-        "falling. Stop there (early stopping), or regularise: more data, augmentation, dropout, weight decay."
+        "Overfitting: validation was best in epoch {best} of {epochs} and turned up after it, while training "
+        "went on falling. Stop there (early stopping), or regularise: more data, augmentation, dropout, "
+        "weight decay."
     ).format(best=best, epochs=epochs)
 
 
@@ -114,10 +119,12 @@ def _still_falling_text(validated: bool) -> str:
 
 def _levelled_off(training: Sequence[float], validation: Sequence[float]) -> str:
     if not validation:
-        return _("The training loss has levelled off. Nothing was validated, so overfitting would not show here.")
+        return _(
+            "The training loss has levelled off. Nothing was validated, so overfitting would not show here."
+        )
     if min(validation) > 2 * min(training):
         return _(
-            "Validation has levelled off and does not turn up, but training lies well below it: the model knows its "
-            "training data better than new data. More data or regularisation could close the gap."
+            "Validation has levelled off and does not turn up, but training lies well below it: the model "
+            "knows its training data better than new data. More data or regularisation could close the gap."
         )
     return _("Both curves have levelled off close to each other: a healthy training.")

@@ -1,0 +1,143 @@
+"""Recipes train on real data, beat the trivial answer, and give the same bits for the same settings."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from koubai.recipes import RECIPES, Outcome, Predictor, Training
+
+pytest.importorskip("sklearn")
+
+QUICK = {"epochs": 8, "lr": 0.01}
+
+
+def training(name: str, **settings: Any) -> Training:
+    recipe = RECIPES[name]
+    return Training(recipe, recipe.settings(**QUICK | settings))
+
+
+def weights(trained: Training) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy().copy() for name, tensor in trained.model.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast-cancer"])
+def test_small_tables_are_learnt(name: str) -> None:
+    trained = training(name)
+    trained.fit()
+    outcome = trained.judge()
+    assert outcome.result > 0.85
+    assert outcome.result > outcome.baseline["accuracy"] + 0.2
+
+
+def test_a_regression_is_judged_in_its_own_unit() -> None:
+    trained = training("diabetes", epochs=20)
+    trained.fit()
+    outcome = trained.judge()
+    assert outcome.headline == "r2"
+    assert outcome.result > 0.3
+    assert abs(outcome.baseline["r2"]) < 0.05
+    assert 25 <= outcome.truth.min() <= outcome.truth.max() <= 346
+    assert np.isclose(outcome.metrics["mae"], np.abs(outcome.truth - outcome.predicted).mean())
+
+
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
+def test_digits_are_learnt_by_both_networks(model: str) -> None:
+    trained = training("digits", model=model, epochs=3, hidden=32)
+    trained.fit()
+    assert trained.judge().result > 0.85
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
+    runs = [training("iris", seed=seed) for seed in (1, 1, 2)]
+    for run in runs:
+        run.fit()
+    first, again, other = map(weights, runs)
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not all(np.array_equal(first[name], other[name]) for name in first)
+
+
+def test_scaling_is_fitted_on_the_training_part_alone() -> None:
+    data = training("wine").data
+    inputs = data.train.tensors[0].numpy()
+    assert np.allclose(inputs.mean(axis=0), 0, atol=1e-5)
+    assert np.allclose(inputs.std(axis=0), 1, atol=1e-5)
+    assert data.validation is not None
+    assert not np.allclose(data.validation.tensors[0].numpy().mean(axis=0), 0, atol=1e-2)
+
+
+def test_optimizers_start_at_their_usual_learning_rate() -> None:
+    for optimizer, rate in (("sgd", 0.01), ("momentum", 0.01), ("adam", 0.001)):
+        recipe = RECIPES["iris"]
+        made = Training(recipe, recipe.settings(optimizer=optimizer)).trainer.optimizer
+        assert made.param_groups[0]["lr"] == rate
+
+
+@pytest.mark.parametrize(
+    "schedule", ["constant", "step", "exponential", "cosine", "warmup-cosine", "one-cycle", "plateau"]
+)
+def test_every_schedule_trains(schedule: str) -> None:
+    trained = training("iris", schedule=schedule, epochs=4)
+    rates = trained.fit()["lr"]
+    assert len(rates) == 4
+    assert (len(set(rates)) > 1) == (schedule not in ("constant", "plateau"))
+
+
+def test_every_optimizer_trains() -> None:
+    from koubai.recipes.choices import OPTIMIZERS
+
+    for optimizer in OPTIMIZERS:
+        losses = training("iris", optimizer=optimizer, lr=None, epochs=3).fit()["loss"]
+        assert np.isfinite(losses).all(), optimizer
+
+
+def test_patience_stops_early_and_the_best_weights_are_kept() -> None:
+    trained = training("iris", patience=2, epochs=100, lr=0.3)
+    history = trained.fit()
+    assert len(history["loss"]) < 100
+    assert trained.trainer.kept_epoch == int(np.argmin(history["val_loss"])) + 1
+
+
+@pytest.mark.parametrize(("target", "met"), [(0.0, True), (1.01, False), (None, None)])
+def test_a_target_is_met_or_not(target: float | None, met: bool | None) -> None:
+    trained = training("iris", epochs=1, target=target)
+    trained.fit()
+    assert trained.judge().target_met is met
+
+
+def test_the_worst_samples_are_the_most_wrong_ones() -> None:
+    trained = training("breast-cancer", epochs=1, lr=0.0001)
+    trained.fit()
+    outcome = trained.judge()
+    assert all(outcome.truth[outcome.worst] != outcome.predicted[outcome.worst])
+    certainty = outcome.certainty[outcome.worst]
+    assert all(certainty[:-1] >= certainty[1:])  # two classes: sure of the one is far from the other
+    assert outcome.confusion().sum() == len(outcome.truth)
+
+
+def test_outcome_and_predictor_survive_the_disk(tmp_path: Path) -> None:
+    trained = training("iris", epochs=2)
+    trained.fit()
+    outcome = trained.judge()
+    outcome.save(tmp_path)
+    trained.describe(tmp_path)
+    again, predictor = Outcome.load(tmp_path), Predictor.load(tmp_path)
+    assert again.metrics == outcome.metrics
+    assert np.array_equal(again.predicted, outcome.predicted)
+    assert again.class_names == ("setosa", "versicolor", "virginica")
+    assert predictor == trained.predictor
+    probabilities = predictor.outputs_of(trained.model, outcome.worst_inputs[:0].reshape(0, 4) + 0)
+    assert probabilities.shape == (0, 3)
+
+
+def test_predictor_answers_as_the_judge_did() -> None:
+    trained = training("wine")
+    trained.fit()
+    outcome = trained.judge()
+    scaler = trained.data.scaler
+    assert scaler is not None
+    raw = scaler.inverse_transform(trained.data.test.tensors[0].numpy())
+    answers = trained.predictor.outputs_of(trained.model, raw)
+    assert np.array_equal(answers.argmax(axis=1), outcome.predicted)
+    assert np.allclose(answers.sum(axis=1), 1, atol=1e-5)
