@@ -70,13 +70,13 @@ def test_a_file_without_a_header_numbers_its_columns(write):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "file.csv is empty"),
-        ("\n \n", "file.csv is empty"),
+        ("", "file.csv: the file is empty"),
+        ("\n \n", "file.csv: the file is empty"),
         ("a,b\n", "no rows"),
-        ("a,b\n1,2\n3\n", "line 3: 1 cells, but there are 2 columns"),
-        ("a,b\n1,2,3\n", "line 2: 3 cells"),
+        ("a,b\n1,2\n3\n", "line 3: the row has 1 cells, but there are 2 columns"),
+        ("a,b\n1,2,3\n", "line 2: the row has 3 cells"),
         ("a,b,a\n1,2,3\n", "column 'a' more than once"),
-        ("1,2\n3,4\n", "looks like data; is it header=False"),
+        ("1,2\n3,4\n", "looks like data; .* header=False"),
         ("値\n東京\n".encode("cp932"), "line 1: byte 0 .* is not utf-8; .*cp932"),
         (b"a\nok\n\xff\n", "line 3: byte 5 "),
         ('a,b\n1,"2\n', "line 2: "),
@@ -90,7 +90,7 @@ def test_files_that_cannot_be_read_say_why(write, content, message):
 def test_unknown_files_columns_and_encodings(write, tmp_path):
     with pytest.raises(FileNotFoundError):
         read_csv(tmp_path / "nothing.csv")
-    with pytest.raises(ValueError, match="no column 'c'; its columns are a, b"):
+    with pytest.raises(ValueError, match="no column 'c'; the columns are a, b"):
         CSVDataset(write("a,b\n1,2\n"), target="c")
     with pytest.raises(ValueError, match="no encoding 'utf-9'"):
         read_csv(write("a\n1\n"), encoding="utf-9")

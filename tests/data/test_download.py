@@ -62,7 +62,6 @@ def server():
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("KOUBAI_DATA", str(tmp_path))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setenv("KOUBAI_LANG", "en")
     return tmp_path
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from koubai.data.dataset import TensorDataset
 from koubai.data.labelled import LabelledData, cut
 from koubai.data.schema import Task
+from koubai.i18n import _
 
 
 def digits(test: float = 0.2, seed: int = 0) -> LabelledData:
@@ -66,9 +67,8 @@ def _bunch(name: str, **options: Any) -> Any:
     try:
         from sklearn import datasets  # imported here because the core does without it
     except ImportError as error:
-        raise ImportError(
-            f"the data set {name!r} needs scikit-learn, which is not installed: pip install 'koubai[recipes]'"
-        ) from error
+        problem = _("The data set {name} needs scikit-learn, which is not installed: {command}")
+        raise ImportError(problem.format(name=name, command="pip install 'koubai[recipes]'")) from error
     return getattr(datasets, f"load_{name}")(**options)
 
 

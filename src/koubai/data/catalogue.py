@@ -11,6 +11,7 @@ from koubai.data import bundled, downloaded
 from koubai.data.csv_dataset import from_csv
 from koubai.data.labelled import LabelledData
 from koubai.data.schema import Task
+from koubai.i18n import _
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,6 @@ class Card:
     Attributes:
         load: the function that loads it.
         title: what it holds.
-        task: "classification" or "regression".
         samples: how many there are in all.
         shape: of one input.
         classes: how many; 0 for a regression.
@@ -31,73 +31,42 @@ class Card:
 
     load: Callable[..., LabelledData]
     title: str
-    task: Task
     samples: int
     shape: tuple[int, ...]
     classes: int
     origin: str
     licence: str
-    download: float = 0
+    download: int = 0
+
+    @property
+    def task(self) -> Task:
+        """What it is for: "classification" or "regression"."""
+        return "classification" if self.classes else "regression"
 
 
-_UCI = "CC BY 4.0"
+_UCI = "CC BY 4.0"  # what the UCI repository says of all its sets
+_NONE = "none stated"
 
 DATASETS: dict[str, Card] = {
-    "digits": Card(
-        bundled.digits,
-        "handwritten digits",
-        "classification",
-        1797,
-        (1, 8, 8),
-        10,
-        "Alpaydin and Kaynak, 1998 (UCI)",
-        _UCI,
-    ),
-    "iris": Card(bundled.iris, "iris flowers", "classification", 150, (4,), 3, "Fisher, 1936 (UCI)", _UCI),
-    "wine": Card(
-        bundled.wine, "Italian wines", "classification", 178, (13,), 3, "Forina et al., 1991 (UCI)", _UCI
-    ),
+    "digits": Card(bundled.digits, "handwritten digits", 1797, (1, 8, 8), 10, "Alpaydin, Kaynak 1998", _UCI),
+    "iris": Card(bundled.iris, "iris flowers", 150, (4,), 3, "Fisher 1936", _UCI),
+    "wine": Card(bundled.wine, "Italian wines", 178, (13,), 3, "Aeberhard, Forina 1992", _UCI),
     "breast-cancer": Card(
-        bundled.breast_cancer,
-        "breast tumours",
-        "classification",
-        569,
-        (30,),
-        2,
-        "Wolberg et al., 1993 (UCI)",
-        _UCI,
+        bundled.breast_cancer, "breast tumours", 569, (30,), 2, "Wolberg et al. 1993", _UCI
     ),
-    "diabetes": Card(
-        bundled.diabetes,
-        "progress of diabetes",
-        "regression",
-        442,
-        (10,),
-        0,
-        "Efron et al., 2004, Annals of Statistics",
-        "none stated",
-    ),
+    "diabetes": Card(bundled.diabetes, "progress of diabetes", 442, (10,), 0, "Efron et al. 2004", _NONE),
     "mnist": Card(
         downloaded.mnist,
         "handwritten digits",
-        "classification",
         70000,
         (1, 28, 28),
         10,
-        "LeCun, Cortes and Burges, 1998",
-        "none stated",
-        11.6,
+        "LeCun et al. 1998",
+        _NONE,
+        download=12,
     ),
     "fashion-mnist": Card(
-        downloaded.fashion_mnist,
-        "pictures of clothes",
-        "classification",
-        70000,
-        (1, 28, 28),
-        10,
-        "Xiao, Rasul and Vollgraf, 2017 (Zalando)",
-        "MIT",
-        30.9,
+        downloaded.fashion_mnist, "clothes", 70000, (1, 28, 28), 10, "Xiao et al. 2017", "MIT", download=31
     ),
 }
 
@@ -120,7 +89,6 @@ def load(name: str | Path, **options: Any) -> LabelledData:
         return from_csv(name, **options)
     card = DATASETS.get(str(name).replace("_", "-"))
     if card is None:
-        raise ValueError(
-            f"there is no data set {str(name)!r}; there are {', '.join(DATASETS)}, and any file.csv"
-        )
+        problem = _("There is no data set {name!r}. There are {names}, and any file that ends in .csv.")
+        raise ValueError(problem.format(name=str(name), names=", ".join(DATASETS)))
     return card.load(**options)

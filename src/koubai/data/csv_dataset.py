@@ -9,7 +9,8 @@ from typing import Any, Literal
 from koubai.data.dataset import TensorDataset
 from koubai.data.labelled import LabelledData, part_indices
 from koubai.data.schema import Schema, Task, infer_schema, is_missing
-from koubai.data.table import Table, read_csv
+from koubai.data.table import Table, read_csv, wrong
+from koubai.i18n import _
 
 Missing = Literal["refuse", "drop", "fill"]
 
@@ -78,7 +79,7 @@ def drop_missing(table: Table, schema: Schema) -> Table:
         row for row, cells in enumerate(table.rows) if not any(is_missing(cells[place]) for place in needed)
     ]
     if not whole:
-        raise ValueError(f"{table.path}: every row has a missing cell")
+        raise wrong(table.path, _("every row has a missing cell"))
     return table.take(whole)
 
 

@@ -71,28 +71,9 @@ class DataLoader:
         augment: Augment | None = None,
     ) -> None:
         _check_workers(num_workers)
-        if isinstance(dataset, IterableDataset):
-            _refuse(
-                "an IterableDataset decides its order",
-                shuffle=shuffle,
-                sampler=sampler,
-                batch_sampler=batch_sampler,
-            )
-        elif len(dataset) == 0:
-            raise ValueError("DataLoader: the data set is empty (0 samples)")
-        if sampler is not None:
-            _refuse("a sampler decides the order", shuffle=shuffle, batch_sampler=batch_sampler)
+        _check_options(dataset, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if batch_sampler is not None:
-            _refuse(
-                "a batch_sampler decides",
-                shuffle=shuffle,
-                drop_last=drop_last,
-                batch_size=batch_size not in (1, None),
-            )
             batch_size = None
-        elif batch_size is None:
-            _refuse("batch_size=None makes no batches", drop_last=drop_last)
-
         self.dataset = dataset
         self.batch_size = batch_size
         self.drop_last = drop_last
@@ -133,6 +114,9 @@ class DataLoader:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Let the next iteration give the batches that were still to come when `state` was taken.
+
+        A sampler of the user's own has to give the order of that epoch again; if it has `set_epoch`, it is
+        told the epoch.
 
         Raises:
             ValueError: when it is not the state of a loader.
@@ -198,6 +182,23 @@ def _check_workers(num_workers: int) -> None:
             f"DataLoader: num_workers={num_workers}, but batches are made in this process: a TensorDataset "
             "is gathered batch by batch, which needs no helpers; use num_workers=0"
         )
+
+
+def _check_options(
+    dataset: Any, batch_size: object, shuffle: object, sampler: object, batch_sampler: object, drop_last: bool
+) -> None:
+    order = {"shuffle": shuffle, "batch_sampler": batch_sampler}
+    if isinstance(dataset, IterableDataset):
+        _refuse("an IterableDataset decides its order", sampler=sampler, **order)
+    elif len(dataset) == 0:
+        raise ValueError("DataLoader: the data set is empty (0 samples)")
+    if sampler is not None:
+        _refuse("a sampler decides the order", **order)
+    if batch_sampler is not None:
+        own_size = batch_size not in (1, None)
+        _refuse("a batch_sampler decides", shuffle=shuffle, drop_last=drop_last, batch_size=own_size)
+    elif batch_size is None:
+        _refuse("batch_size=None makes no batches", drop_last=drop_last)
 
 
 def _refuse(reason: str, **options: object) -> None:

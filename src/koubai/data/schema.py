@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from koubai.data.table import Table, is_number
+from koubai.data.table import Table, is_number, wrong
+from koubai.i18n import _
 
 Task = Literal["classification", "regression"]
 
@@ -132,12 +133,15 @@ def infer_schema(
     }
     answer = columns.pop(target)
     if not columns:
-        raise ValueError(f"{table.path}: no column is left as an input beside the target {target!r}")
+        problem = _("no column is left as an input beside the target {target!r}")
+        raise wrong(table.path, problem.format(target=target))
     found: Task = "regression" if answer.categories is None else "classification"
     if task == "regression" and found == "classification":
-        raise ValueError(f"{table.path}: the target {target!r} holds words, so it cannot be a regression")
+        problem = _("the target {target!r} holds words, so it cannot be a regression")
+        raise wrong(table.path, problem.format(target=target))
     if answer.categories is not None and len(answer.categories) < 2:
-        raise ValueError(f"{table.path}: the target {target!r} holds a single class, {answer.categories}")
+        problem = _("the target {target!r} holds a single class, {name!r}")
+        raise wrong(table.path, problem.format(target=target, name=answer.categories[0]))
     return Schema(tuple(columns.values()), answer, found, one_hot)
 
 
@@ -149,7 +153,7 @@ def is_missing(cell: str) -> bool:
 def _infer_column(table: Table, name: str, words: bool) -> Column:
     known = [cell for cell in table.cells(name) if not is_missing(cell)]
     if not known:
-        raise ValueError(f"{table.path}: the column {name!r} is empty; leave it out with drop")
+        raise wrong(table.path, _("the column {column!r} is empty; drop it").format(column=name))
     if not words and sum(map(is_number, known)) * 2 >= len(known):
         return Column(name)
     distinct = set(known)
@@ -160,9 +164,8 @@ def _infer_column(table: Table, name: str, words: bool) -> Column:
 def _with_fill(column: Column, table: Table) -> Column:
     known = table.take(row for row, cell in enumerate(table.cells(column.name)) if not is_missing(cell))
     if not len(known):
-        raise ValueError(
-            f"{table.path}: the column {column.name!r} is empty, so nothing can fill its missing cells"
-        )
+        problem = _("the column {column!r} is empty, so nothing can fill its missing cells")
+        raise wrong(table.path, problem.format(column=column.name))
     values = _encode(known, column)
     common = Counter(values.tolist()).most_common(1)[0][0]
     return replace(column, fill=float(values.mean()) if column.categories is None else common)
@@ -187,7 +190,9 @@ def _number(cell: str) -> float | None:
 
 def _problem(cell: str, column: Column) -> str:
     if is_missing(cell):
-        return 'is a missing value; pass missing="drop" or missing="fill", or complete the file'
-    if column.categories is None:
-        return "is not a number"
-    return f"is not one of the known values {', '.join(map(repr, column.categories[:10]))}"
+        text = _('{cell!r} is a missing value; pass missing="drop" or "fill", or complete the file')
+    elif column.categories is None:
+        text = _("{cell!r} is not a number")
+    else:
+        text = _("{cell!r} is not one of the known words {words}")
+    return text.format(cell=cell, words=", ".join(map(repr, (column.categories or ())[:10])))

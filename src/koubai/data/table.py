@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from koubai.i18n import _
+
 
 @dataclass(frozen=True)
 class Table:
@@ -42,9 +44,8 @@ class Table:
             ValueError: when there is no such column.
         """
         if column not in self.columns:
-            raise ValueError(
-                f"{self.path} has no column {column!r}; its columns are {', '.join(self.columns)}"
-            )
+            problem = _("there is no column {column!r}; the columns are {columns}")
+            raise wrong(self.path, problem.format(column=column, columns=", ".join(self.columns)))
         return self.columns.index(column)
 
     def take(self, rows: Iterable[int]) -> Table:
@@ -55,9 +56,19 @@ class Table:
         )
 
     def error(self, row: int, column: str, problem: str) -> ValueError:
-        """An error that names file, line, column and cell."""
-        cell = self.rows[row][self.position(column)]
-        return ValueError(f"{self.path}, line {self.lines[row]}, column {column!r}: {cell!r} {problem}")
+        """An error that names file, line and column."""
+        return wrong(self.path, problem, self.lines[row], column)
+
+
+def wrong(path: str | Path, problem: str, line: int | None = None, column: str | None = None) -> ValueError:
+    """An error that says where in a file something is wrong, as far as that is known, and what."""
+    if line is None:
+        where = str(path)
+    elif column is None:
+        where = _("{path}, line {line}").format(path=path, line=line)
+    else:
+        where = _("{path}, line {line}, column {column!r}").format(path=path, line=line, column=column)
+    return ValueError(f"{where}: {problem}")
 
 
 def read_csv(
@@ -77,21 +88,22 @@ def read_csv(
         ValueError: when the file is empty, cannot be decoded, or its rows have different lengths; when the
             header is missing or has a name twice.
     """
-    text = _decode(str(path), Path(path).read_bytes(), encoding)
-    lines, rows = _parse(str(path), text, delimiter)
+    text = _decode(path, Path(path).read_bytes(), encoding)
+    lines, rows = _parse(path, text, delimiter)
     if not rows:
-        raise ValueError(f"{path} is empty")
-    columns = _header(str(path), rows[0], delimiter) if header else _numbered(len(rows[0]))
+        raise wrong(path, _("the file is empty"))
+    columns = _header(path, rows[0], delimiter) if header else _numbered(len(rows[0]))
     first = 1 if header else 0
     if len(rows) == first:
-        raise ValueError(f"{path} has a header but no rows")
+        raise wrong(path, _("the file has a header but no rows"))
     for line, row in zip(lines[first:], rows[first:]):
         if len(row) != len(columns):
-            raise ValueError(f"{path}, line {line}: {len(row)} cells, but there are {len(columns)} columns")
+            problem = _("the row has {cells} cells, but there are {columns} columns")
+            raise wrong(path, problem.format(cells=len(row), columns=len(columns)), line)
     return Table(str(path), columns, tuple(rows[first:]), tuple(lines[first:]))
 
 
-def _decode(path: str, content: bytes, encoding: str) -> str:
+def _decode(path: str | Path, content: bytes, encoding: str) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif content.startswith(codecs.BOM_UTF8):
@@ -100,15 +112,16 @@ def _decode(path: str, content: bytes, encoding: str) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise ValueError(
-            f"{path}, line {line}: byte {error.start} (0x{content[error.start]:02x}) is not {encoding}; name "
-            'the right encoding, such as encoding="cp932" for a file from Excel in Japan, or "latin-1"'
-        ) from error
+        problem = _(
+            "byte {place} (0x{byte:02x}) is not {encoding}; save the file as UTF-8, or name its encoding, such "
+            'as encoding="cp932" for a file from Excel in Japan'
+        ).format(place=error.start, byte=content[error.start], encoding=encoding)
+        raise wrong(path, problem, line) from error
     except LookupError as error:
-        raise ValueError(f"{path}: there is no encoding {encoding!r}") from error
+        raise wrong(path, _("there is no encoding {encoding!r}").format(encoding=encoding)) from error
 
 
-def _parse(path: str, text: str, delimiter: str) -> tuple[list[int], list[tuple[str, ...]]]:
+def _parse(path: str | Path, text: str, delimiter: str) -> tuple[list[int], list[tuple[str, ...]]]:
     """The rows that are not blank, and the lines on which they begin."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
@@ -122,19 +135,19 @@ def _parse(path: str, text: str, delimiter: str) -> tuple[list[int], list[tuple[
                 rows.append(cells)
             begin = reader.line_num + 1
     except csv.Error as error:
-        raise ValueError(f"{path}, line {begin}: {error}") from error
+        raise wrong(path, str(error), begin) from error
     return lines, rows
 
 
-def _header(path: str, cells: Sequence[str], delimiter: str) -> tuple[str, ...]:
+def _header(path: str | Path, cells: Sequence[str], delimiter: str) -> tuple[str, ...]:
     names = tuple(cell or number for cell, number in zip(cells, _numbered(len(cells))))
     if all(is_number(name) for name in names):
-        raise ValueError(
-            f"{path}: the first line {delimiter.join(cells)!r} looks like data; is it header=False?"
-        )
+        problem = _("the first line {line!r} looks like data; if there is no header, pass header=False")
+        raise wrong(path, problem.format(line=delimiter.join(cells)))
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise ValueError(f"{path}: the header has the column {twice[0]!r} more than once")
+        problem = _("the header has the column {column!r} more than once")
+        raise wrong(path, problem.format(column=twice[0]))
     return names
 
 
