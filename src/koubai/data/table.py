@@ -113,7 +113,7 @@ def _decode(path: str | Path, content: bytes, encoding: str) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         problem = _(
-            "byte {place} (0x{byte:02x}) is not {encoding}; save the file as UTF-8, or name its encoding, such "
+            "byte {place} (0x{byte:02x}) is not {encoding}; save it as UTF-8, or name its encoding, such "
             'as encoding="cp932" for a file from Excel in Japan'
         ).format(place=error.start, byte=content[error.start], encoding=encoding)
         raise wrong(path, problem, line) from error
