@@ -1,129 +1,201 @@
-"""Arithmetic on tensors, element by element, and its operators."""
+"""Arithmetic on tensors, element by element."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from koubai.functions.operands import Operand, as_float, method, promote
+from koubai import dtypes
+from koubai.functions.operands import Number, Operand, as_type, method, promote, to_tensor
+from koubai.functions.rows import binary, unary
 from koubai.ops import elementwise as ops
-from koubai.ops.contraction import matmul as matmul_op
 from koubai.tensor import Tensor
+
+mul = multiply = binary(ops.mul, "the product", "multiply")
+floor_divide = binary(ops.floor_divide, "the quotient rounded down to a whole number")
+remainder = binary(ops.remainder, "the remainder of the division, with the sign of the divisor (Python's %)")
+fmod = binary(ops.fmod, "the remainder of the division, with the sign of the dividend (C's fmod)")
+hypot = binary(ops.hypot, "the length of the hypotenuse, sqrt(x*x + y*y)")
+copysign = binary(ops.copysign, "the first operand with the sign of the second", to_float=True)
+nextafter = binary(ops.nextafter, "the next number that the dtype has after the first operand, towards the second")
+gcd = binary(ops.gcd, "the greatest common divisor")
+lcm = binary(ops.lcm, "the least common multiple")
+
+neg = negative = unary(ops.neg, "the negative", "negative", to_float=False)
+abs = absolute = unary(ops.abs_, "the absolute value", "absolute", to_float=False)
+sign = unary(ops.sign, "-1, 0 or 1 by the sign", to_float=False)
+sgn = unary(ops.sign, "-1, 0 or 1 by the sign", "sgn", to_float=False)
+signbit = unary(ops.signbit, "whether the sign bit is set (as it is for -0.0)", to_float=False, in_place=False)
+reciprocal = unary(ops.reciprocal, "one over the value")
 
 
 @method(names=("add",), in_place=True)
-def add(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
+def add(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
     """Return `input + alpha * other`."""
-    x, y = promote(input, other if alpha == 1 else mul(other, alpha))
-    return ops.add(x, y)
+    x, y = promote(input, other)
+    return ops.add(x, _times(alpha, y))
 
 
 @method(names=("sub", "subtract"), in_place=True)
-def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Tensor:
-    """Return `input - alpha * other`."""
-    x, y = promote(input, other if alpha == 1 else mul(other, alpha))
-    return ops.sub(x, y)
+def sub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
+    """Return `input - alpha * other`.
+
+    Raises:
+        RuntimeError: for bool tensors, whose difference `^` or `logical_xor` gives.
+    """
+    x, y = promote(input, other)
+    return ops.sub(x, _times(alpha, y))
 
 
-@method(names=("mul", "multiply"), in_place=True)
-def mul(input: Operand, other: Operand) -> Tensor:
-    """Return the product, element by element."""
-    return ops.mul(*promote(input, other))
+subtract = sub
 
 
-@method(names=("div", "divide", "true_divide"), in_place=True)
-def div(input: Operand, other: Operand) -> Tensor:
-    """Return the quotient; integers divide to the default floating type."""
-    return ops.div(*promote(input, other, to_float=True))
+@method
+def rsub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
+    """Return `other - alpha * input`."""
+    return sub(other, input, alpha=alpha)
 
 
-@method(names=("pow",), in_place=True)
-def pow(input: Operand, exponent: Operand) -> Tensor:
-    """Return `input` to the power `exponent`."""
-    if not isinstance(exponent, Tensor) and exponent == 2 and isinstance(input, Tensor):
-        return ops.mul(input, input)
-    return ops.pow_(*promote(input, exponent))
+def _times(number: Number, tensor: Tensor) -> Tensor:
+    """Return the tensor multiplied by a number that must not change its type.
+
+    Raises:
+        RuntimeError: if it would.
+    """
+    if number == 1:
+        return tensor
+    if dtypes.category(dtypes.scalar_dtype(number)) > dtypes.category(tensor.dtype):
+        raise RuntimeError(f"a {tensor.dtype} tensor cannot be scaled by {number!r}; convert it to floating point first")
+    return ops.mul(tensor, as_type(number, tensor.dtype))
 
 
-@method(names=("neg", "negative"), in_place=True)
-def neg(input: Tensor) -> Tensor:
-    """Return `-input`."""
-    return ops.neg(input)
+@method(names=("div", "divide"), in_place=True)
+def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
+    """Return the quotient; integers divide to the default floating type.
+
+    Args:
+        input: the dividend.
+        other: the divisor.
+        rounding_mode: None for the true quotient; "trunc" rounds it towards zero and "floor" down, and then integers
+            stay integers.
+
+    Raises:
+        RuntimeError: if the mode is another, or an integer is divided by 0 with rounding.
+    """
+    if rounding_mode is None:
+        return ops.div(*promote(input, other, to_float=True))
+    rounded = {"trunc": ops.trunc_divide, "floor": ops.floor_divide}
+    if rounding_mode not in rounded:
+        raise RuntimeError(f"div: rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
+    return rounded[rounding_mode](*promote(input, other))
 
 
-def _unary(name: str, op: Any, meaning: str, in_place: bool = True) -> Callable[[Operand], Tensor]:
-    """Make the function of one floating tensor that applies `op`."""
-
-    def function(input: Operand) -> Tensor:
-        return op(as_float(input))
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Return {meaning} of each element; integers are converted to the default floating type."
-    return method(function, in_place=in_place)
-
-
-exp = _unary("exp", ops.exp, "e to the power")
-log = _unary("log", ops.log, "the natural logarithm")
-sqrt = _unary("sqrt", ops.sqrt, "the square root")
-tanh = _unary("tanh", ops.tanh, "the hyperbolic tangent")
-sigmoid = _unary("sigmoid", ops.sigmoid, "1 / (1 + exp(-x))")
-sin = _unary("sin", ops.sin, "the sine")
-cos = _unary("cos", ops.cos, "the cosine")
+divide = div
+true_divide = binary(ops.div, "the quotient", "true_divide", to_float=True)
 
 
 @method(in_place=True)
-def relu(input: Tensor) -> Tensor:
-    """Return the larger of each element and 0; the subgradient at 0 is 0."""
-    return ops.relu(input)
+def pow(input: Operand, exponent: Operand) -> Tensor:
+    """Return `input` to the power `exponent`.
+
+    Raises:
+        RuntimeError: for an integer tensor to a negative whole number.
+    """
+    x, y = promote(input, exponent)
+    if isinstance(exponent, int | float):
+        if exponent == 2:
+            return ops.mul(x, x)
+        if exponent < 0 and not dtypes.is_floating(x.dtype):
+            raise RuntimeError(f"{x.dtype} to the power {exponent} is a fraction; convert to floating point first")
+    return ops.pow_(x, y)
 
 
-@method(names=("maximum",))
-def maximum(input: Operand, other: Operand) -> Tensor:
-    """Return the larger of both, element by element; NaN if either is NaN."""
-    return ops.maximum(*promote(input, other))
+@method(in_place=True)
+def float_power(input: Operand, exponent: Operand) -> Tensor:
+    """Return `input` to the power `exponent`, computed in float64."""
+    return pow(as_type(input, dtypes.float64), as_type(exponent, dtypes.float64))
 
 
-@method(names=("minimum",))
-def minimum(input: Operand, other: Operand) -> Tensor:
-    """Return the smaller of both, element by element; NaN if either is NaN."""
-    return ops.minimum(*promote(input, other))
-
-
-def _comparison(op: Any) -> Callable[[Operand, Operand], Tensor]:
-    def compare(input: Operand, other: Operand) -> Tensor:
-        return op(*promote(input, other))
-
-    compare.__name__ = compare.__qualname__ = op.name
-    return method(compare)
-
-
-eq, ne, lt, le, gt, ge = map(_comparison, (ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge))
-
-
-@method
-def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
-    """Return `input` where the condition holds, else `other`."""
-    return ops.where(condition, *promote(input, other))
+@method(in_place=True)
+def square(input: Operand) -> Tensor:
+    """Return the square of each element."""
+    return pow(input, 2)
 
 
 @method
-def matmul(input: Tensor, other: Tensor) -> Tensor:
-    """Return the matrix product."""
-    return matmul_op(*promote(input, other))
+def positive(input: Tensor) -> Tensor:
+    """Return the tensor itself.
+
+    Raises:
+        RuntimeError: for a bool tensor, which has no sign.
+    """
+    if input.dtype == dtypes.bool_:
+        raise RuntimeError("positive: a bool tensor has no sign")
+    return input
 
 
-def _reflected(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    return lambda self, other: function(other, self)
+@method(in_place=True)
+def addcmul(input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1) -> Tensor:
+    """Return `input + value * tensor1 * tensor2`."""
+    x, a, b = promote(input, tensor1, tensor2)
+    return ops.add(x, _times(value, ops.mul(a, b)))
 
 
-_BINARY = {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul}
-for _name, _function in _BINARY.items():
-    setattr(Tensor, f"__{_name}__", _function)
-    setattr(Tensor, f"__r{_name}__", _reflected(_function))
-for _name in ("add", "sub", "mul"):
-    setattr(Tensor, f"__i{_name}__", getattr(Tensor, f"{_name}_"))
-Tensor.__itruediv__ = Tensor.div_  # type: ignore[attr-defined]
-Tensor.__neg__ = neg  # type: ignore[method-assign]
-for _name, _function in {"eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge}.items():
-    setattr(Tensor, f"__{_name}__", _function)
-Tensor.__and__ = lambda self, other: ops.bitwise_and(*promote(self, other))  # type: ignore[method-assign]
+@method(in_place=True)
+def addcdiv(input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1) -> Tensor:
+    """Return `input + value * tensor1 / tensor2`.
+
+    Raises:
+        RuntimeError: for integers.
+    """
+    x, a, b = promote(input, tensor1, tensor2)
+    if not dtypes.is_floating(x.dtype):
+        raise RuntimeError(f"addcdiv needs floating-point tensors, got {x.dtype}")
+    return ops.add(x, _times(value, ops.div(a, b)))
+
+
+@method(in_place=True)
+def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
+    """Return `input + weight * (end - input)`: the point that far on the way to `end`."""
+    x, y, w = promote(input, end, weight)
+    return ops.add(x, ops.mul(w, ops.sub(y, x)))
+
+
+@method(in_place=True)
+def ldexp(input: Operand, other: Operand) -> Tensor:
+    """Return `input * 2**other`."""
+    return mul(input, pow(2.0, to_tensor(other)))
+
+
+__all__ = [
+    "abs",
+    "absolute",
+    "add",
+    "addcdiv",
+    "addcmul",
+    "copysign",
+    "div",
+    "divide",
+    "float_power",
+    "floor_divide",
+    "fmod",
+    "gcd",
+    "hypot",
+    "lcm",
+    "ldexp",
+    "lerp",
+    "mul",
+    "multiply",
+    "neg",
+    "negative",
+    "nextafter",
+    "positive",
+    "pow",
+    "reciprocal",
+    "remainder",
+    "rsub",
+    "sgn",
+    "sign",
+    "signbit",
+    "square",
+    "sub",
+    "subtract",
+    "true_divide",
+]

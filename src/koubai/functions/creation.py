@@ -1,31 +1,47 @@
-"""Making tensors: from data, filled, in ranges, and like another tensor."""
+"""Making tensors: from data, filled with one number, and like another tensor."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from koubai import dtypes
-from koubai.functions.operands import Number, method, one_shape, to_tensor
-from koubai.ops.movement import alias, cast
-from koubai.tensor import Tensor, _make_view
+from koubai.devices import check_device
+from koubai.functions.operands import Operand, as_type, method, one_shape, to_tensor
+from koubai.ops.movement import alias, expand
+from koubai.tensor import Tensor
+
+Sizes = Sequence[int]
 
 
-def tensor(data: Any, *, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a new tensor with a copy of `data`.
 
     Args:
         data: a number, nested lists of numbers, a NumPy array, or a tensor.
         dtype: the element type; by default NumPy arrays keep theirs and Python floats become float32.
+        device: the CPU, which is also meant by None.
         requires_grad: whether gradients are computed for it.
+
+    Raises:
+        TypeError: if the data are no numbers, or of a type that Koubai has not.
+        ValueError: if nested lists differ in length.
+
+    Example:
+        >>> koubai.tensor([[1, 2], [3, 4]])
+        tensor([[1, 2],
+                [3, 4]])
     """
-    if isinstance(data, Tensor):
-        data = data.detach().numpy()
-    made = to_tensor(data)
-    array = made.numpy().astype(made.dtype if dtype is None else dtypes.as_dtype(dtype), copy=True)
-    return Tensor(array, requires_grad)
+    check_device(device)
+    made = data.detach().clone() if isinstance(data, Tensor) else to_tensor(data)
+    if dtype is not None:
+        made = as_type(made, dtypes.as_dtype(dtype))
+    if isinstance(data, np.ndarray):
+        made = Tensor(made._values("tensor()").copy())
+    return made.requires_grad_(requires_grad)
 
 
 def from_numpy(array: Any) -> Tensor:
@@ -33,76 +49,147 @@ def from_numpy(array: Any) -> Tensor:
     return Tensor(np.asarray(array).astype(dtypes.as_dtype(array.dtype), copy=False))
 
 
-def as_tensor(data: Any, dtype: DTypeLike = None) -> Tensor:
+def as_tensor(data: Any, dtype: DTypeLike = None, device: Any = None) -> Tensor:
     """Return `data` as a tensor, without a copy where possible."""
+    check_device(device)
     made = to_tensor(data)
-    return made if dtype is None else made.to(dtypes.as_dtype(dtype))
+    return made if dtype is None else as_type(made, dtypes.as_dtype(dtype))
 
 
-def full(*size: Any, fill_value: Number | None = None, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
-    """Return a tensor of shape `size` filled with `fill_value`: `full((2, 3), 7.0)`."""
-    if fill_value is None:
-        *size, fill_value = size  # type: ignore[assignment]
-    chosen = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype(dtype)  # type: ignore[arg-type]
-    return Tensor(np.full(one_shape(tuple(size)), fill_value, chosen), requires_grad)
+asarray = as_tensor
 
 
-def zeros(*size: Any, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
-    """Return a tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
+def scalar_tensor(
+    s: Any, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Return a number as a zero-dimensional tensor of the default floating type (or `dtype`)."""
+    return full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+
+
+def full(
+    size: Sizes,
+    fill_value: Operand,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return a tensor of shape `size` filled with a number.
+
+    Args:
+        size: the shape.
+        fill_value: the number, which gives the dtype unless `dtype` does.
+        dtype: the element type.
+        device: the CPU, which is also meant by None.
+        requires_grad: whether gradients are computed for it.
+    """
+    check_device(device)
+    shape = _shape((size,) if isinstance(size, int) else tuple(size))
+    if isinstance(fill_value, Tensor):
+        filled = expand(fill_value.detach(), shape=shape)
+        made = alias(filled if dtype is None else as_type(filled, dtypes.as_dtype(dtype)))
+        return made.clone().requires_grad_(requires_grad)  # type: ignore[no-any-return]
+    chosen = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype(dtype)
+    return Tensor(np.full(shape, fill_value, chosen), requires_grad)
+
+
+def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
+    """Return `size` if it is a shape.
+
+    Raises:
+        RuntimeError: if a length is negative.
+    """
+    shape = tuple(int(length) for length in size)
+    if any(length < 0 for length in shape):
+        raise RuntimeError(f"a shape has no negative lengths, got {list(shape)}")
+    return shape
+
+
+def _filled(name: str, value: int, what: str) -> Any:
+    """Make the function, the function `_like` and the method `new_` that fill with `value`."""
+
+    def new(
+        *sizes: Any,
+        size: Sizes | None = None,
+        dtype: DTypeLike = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Tensor:
+        shape = one_shape(sizes) if size is None else tuple(size)
+        chosen = dtype or dtypes.get_default_dtype()
+        return full(shape, value, dtype=chosen, device=device, requires_grad=requires_grad)
+
+    def like(
+        input: Tensor, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
+        return full(input.shape, value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+
+    def new_method(input: Tensor, *sizes: Any, dtype: DTypeLike = None, **options: Any) -> Tensor:
+        return new(*sizes, dtype=dtype or input.dtype, **options)
+
+    new.__doc__ = f"Return a tensor of {what}: `{name}(2, 3)` or `{name}((2, 3))`."
+    like.__doc__ = f"Return {what} of the shape and (unless given) dtype of `input`."
+    new_method.__doc__ = f"Return {what} of shape `sizes`, of this tensor's dtype unless given."
+    for function, title in ((new, name), (like, f"{name}_like"), (new_method, f"new_{name}")):
+        function.__name__ = function.__qualname__ = title
+    method(new_method)
+    return new, method(like)
+
+
+zeros, zeros_like = _filled("zeros", 0, "zeros")
+ones, ones_like = _filled("ones", 1, "ones")
+# Memory with whatever it holds is of no use where arrays never change in place.
+empty, empty_like = _filled("empty", 0, "numbers that are to be replaced (here: zeros)")
+
+
+@method
+def full_like(
+    input: Tensor,
+    fill_value: Operand,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return a tensor filled with `fill_value`, of the shape and (unless given) dtype of `input`."""
+    return full(input.shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+
+
+@method
+def new_full(input: Tensor, size: Sizes, fill_value: Operand, *, dtype: DTypeLike = None, **options: Any) -> Tensor:
+    """Return a tensor of shape `size` filled with `fill_value`, of this tensor's dtype unless given."""
+    return full(size, fill_value, dtype=dtype or input.dtype, **options)
+
+
+@method
+def new_tensor(input: Tensor, data: Any, *, dtype: DTypeLike = None, **options: Any) -> Tensor:
+    """Return a new tensor with a copy of `data`, of this tensor's dtype unless given."""
+    return tensor(data, dtype=dtype or input.dtype, **options)
+
+
+def eye(
+    n: int, m: int | None = None, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Return an `n` by `m` (by default square) matrix with ones on the diagonal and zeros elsewhere."""
+    check_device(device)
+    rows, columns = _shape((n, n if m is None else m))
     chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    return Tensor(np.zeros(one_shape(size), chosen), requires_grad)
+    return Tensor(np.eye(rows, columns, dtype=chosen), requires_grad)
 
 
-def ones(*size: Any, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
-    """Return a tensor of ones: `ones(2, 3)` or `ones((2, 3))`."""
-    chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    return Tensor(np.ones(one_shape(size), chosen), requires_grad)
-
-
-@method
-def zeros_like(input: Tensor, *, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
-    """Return zeros of the shape and (unless given) dtype of `input`."""
-    return zeros(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
-
-
-@method
-def ones_like(input: Tensor, *, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
-    """Return ones of the shape and (unless given) dtype of `input`."""
-    return ones(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
-
-
-@method
-def new_zeros(input: Tensor, *size: Any, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
-    """Return zeros of shape `size`, of the dtype of `input` unless given."""
-    return zeros(*size, dtype=dtype or input.dtype, requires_grad=requires_grad)
-
-
-@method
-def clone(input: Tensor) -> Tensor:
-    """Return a copy in a cell of its own; gradients flow back to `input`."""
-    copy: Tensor = alias(input)
-    copy._view = None
-    copy._version = type(copy._version)()
-    return copy
-
-
-@method
-def detach(input: Tensor) -> Tensor:
-    """Return the same values, cut off from the graph. It is a view: a change in place changes `input` too."""
-    cut = Tensor(input.payload)
-    _make_view(cut, input, alias, {}, tracked=False)
-    return cut
-
-
-@method
-def to(input: Tensor, *args: Any, dtype: DTypeLike = None, copy: bool = False) -> Tensor:
-    """Return the tensor in another dtype: `x.to(koubai.float64)`, or the dtype of another tensor: `x.to(y)`."""
-    for argument in args:
-        if isinstance(argument, Tensor):
-            dtype = argument.dtype
-        elif not isinstance(argument, str | bool):
-            dtype = argument
-    chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
-    if chosen == input.dtype:
-        return clone(input) if copy else input
-    return cast(input, dtype=chosen)
+__all__ = [
+    "as_tensor",
+    "asarray",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_numpy",
+    "full",
+    "full_like",
+    "ones",
+    "ones_like",
+    "scalar_tensor",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]

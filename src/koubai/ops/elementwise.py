@@ -1,8 +1,9 @@
 """Maps: ops that treat every element alone, with broadcasting. One row each: NumPy expression, then gradients.
 
 At points where a derivative does not exist these subgradients are taken, which are PyTorch's: 0 for abs and sign at 0,
-half to each side for maximum and minimum at a tie. Where a derivative is infinite or NaN (log, sqrt, division at 0) and
-exactly no gradient arrives, none is passed on, so an unused branch of `where` cannot poison the other.
+half to each side for maximum and minimum at a tie, all of it for clamp at a bound. Where a derivative is infinite or
+NaN (log, sqrt, division at 0) and exactly no gradient arrives, none is passed on, so an unused branch of `where` cannot
+poison the other.
 """
 
 from __future__ import annotations
@@ -37,22 +38,43 @@ def where_rule(condition: Symbol, x: Symbol, y: Symbol) -> Symbol:
 
 def unless_zero(g: Any, gradient: Any) -> Any:
     """Return `gradient`, but 0 where `g` is 0: an infinite slope times no gradient passes nothing on."""
-    return where(g == 0, _zero(gradient), gradient)
+    return where(g == 0, zero(gradient), gradient)
 
 
-def _zero(like: Any) -> Any:
+def zero(like: Any) -> Any:
+    """Return the number 0 in the dtype of `like`."""
     return like.new_zeros(())
+
+
+def flat(g: Any) -> Any:
+    """Return the gradient of an op whose slope is 0 everywhere: zeros, even where `g` is not finite."""
+    return zero(g).expand(g.shape)
 
 
 where = elementwise(
     "where",
     lambda xp, condition, x, y: xp.where(condition, x, y),
     where_rule,
-    x=lambda g, condition: where(condition, g, _zero(g)),
-    y=lambda g, condition: where(condition, _zero(g), g),
+    x=lambda g, condition: where(condition, g, zero(g)),
+    y=lambda g, condition: where(condition, zero(g), g),
 )
 
 # --- arithmetic
+
+
+def _sign(xp: Any, x: Array) -> Array:
+    """-1, 0 or 1; 0 for NaN."""
+    return xp.sign(x) if x.dtype.kind in "bu" else xp.subtract(x > 0, x < 0, dtype=x.dtype)
+
+
+def _power(xp: Any, x: Array, y: Array) -> Array:
+    """x**y; of integers with a negative exponent, the integer part of the reciprocal."""
+    if x.dtype.kind != "i":
+        return xp.power(x, y)
+    inverse = xp.where(xp.abs(x) == 1, xp.where(y % 2 == 0, 1, x), 0)
+    return xp.where(y < 0, inverse.astype(x.dtype), xp.power(x, xp.maximum(y, 0)))
+
+
 add = elementwise("add", lambda xp, x, y: xp.add(x, y), x=lambda g: g, y=lambda g: g)
 sub = elementwise("sub", lambda xp, x, y: xp.subtract(x, y), x=lambda g: g, y=lambda g: -g)
 mul = elementwise("mul", lambda xp, x, y: xp.multiply(x, y), x=lambda g, y: g * y, y=lambda g, x: g * x)
@@ -63,34 +85,138 @@ div = elementwise(
     y=lambda g, y, out: unless_zero(g, -g * out / y),
 )
 neg = elementwise("neg", lambda xp, x: xp.negative(x), x=lambda g: -g)
+reciprocal = elementwise(
+    "reciprocal", lambda xp, x: xp.true_divide(1, x, dtype=x.dtype), x=lambda g, out: unless_zero(g, -g * out * out)
+)
 abs_ = elementwise("abs", lambda xp, x: xp.abs(x), x=lambda g, x: g * sign(x))
-sign = elementwise("sign", lambda xp, x: xp.sign(x), x=lambda g: g * 0)
+sign = elementwise("sign", _sign, x=flat)
 pow_ = elementwise(
     "pow",
-    lambda xp, x, y: xp.power(x, y),
+    _power,
     x=lambda g, x, y: unless_zero(g * y, g * y * x ** (y - 1)),
-    y=lambda g, x, y, out: where((x == 0) & (y >= 0), _zero(g), g * out * log(x)),
+    y=lambda g, x, y, out: where((x == 0) & (y >= 0), zero(g), g * out * log(x)),
 )
+hypot = elementwise(
+    "hypot",
+    lambda xp, x, y: xp.hypot(x, y),
+    x=lambda g, x, out: unless_zero(g * x, g * (x / out)),
+    y=lambda g, y, out: unless_zero(g * y, g * (y / out)),
+)
+copysign = elementwise(
+    "copysign",
+    lambda xp, x, y: xp.copysign(x, y),
+    x=lambda g, x, out: g * sign(x) * sign(out),
+    y=flat,
+)
+nextafter = elementwise("nextafter", lambda xp, x, y: xp.nextafter(x, y))
+
+# --- division with a whole quotient
+
+
+def _refuse_zero(xp: Any, divisor: Array) -> None:
+    """Raise where NumPy would quietly give 0: integers have no infinity."""
+    if divisor.dtype.kind != "f" and not divisor.all():
+        raise RuntimeError("an integer is divided by 0; divide floating-point tensors, or mask the zeros first")
+
+
+def _divide_down(xp: Any, x: Array, y: Array) -> Array:
+    _refuse_zero(xp, y)
+    return xp.floor_divide(x, y)
+
+
+def _divide_toward_zero(xp: Any, x: Array, y: Array) -> Array:
+    if x.dtype.kind == "f":
+        return xp.trunc(xp.true_divide(x, y))
+    _refuse_zero(xp, y)
+    return xp.floor_divide(x - xp.fmod(x, y), y)
+
+
+def _remainder(xp: Any, x: Array, y: Array) -> Array:
+    _refuse_zero(xp, y)
+    return xp.remainder(x, y)
+
+
+def _fmod(xp: Any, x: Array, y: Array) -> Array:
+    _refuse_zero(xp, y)
+    return xp.fmod(x, y)
+
+
+floor_divide = elementwise("floor_divide", _divide_down, x=flat, y=flat)
+trunc_divide = elementwise("trunc_divide", _divide_toward_zero, x=flat, y=flat)
+# The sign of the divisor (Python's %), and the sign of the dividend (C's).
+remainder = elementwise("remainder", _remainder, x=lambda g: g, y=lambda g, x, y: -g * floor_divide(x, y))
+fmod = elementwise("fmod", _fmod, x=lambda g: g, y=lambda g, x, y: -g * trunc_divide(x, y))
+gcd = elementwise("gcd", lambda xp, x, y: xp.gcd(x, y))
+lcm = elementwise("lcm", lambda xp, x, y: xp.abs(xp.lcm(x, y)))
+
+# --- extremes
+
+
+def _share(g: Any, loses: Any, tie: Any) -> Any:
+    """Return none of `g` where this side loses, half at a tie, else all."""
+    return where(tie, g * 0.5, where(loses, zero(g), g))
+
+
+def _only(where_: Any, g: Any) -> Any:
+    """Return `g` where the condition holds, else 0."""
+    return where(where_, g, zero(g))
+
+
 maximum = elementwise(
     "maximum",
     lambda xp, x, y: xp.maximum(x, y),
-    x=lambda g, x, y: _share(g, x > y, x == y),
-    y=lambda g, x, y: _share(g, y > x, x == y),
+    x=lambda g, x, y: _share(g, x < y, x == y),
+    y=lambda g, x, y: _share(g, y < x, x == y),
 )
 minimum = elementwise(
     "minimum",
     lambda xp, x, y: xp.minimum(x, y),
-    x=lambda g, x, y: _share(g, x < y, x == y),
-    y=lambda g, x, y: _share(g, y < x, x == y),
+    x=lambda g, x, y: _share(g, x > y, x == y),
+    y=lambda g, x, y: _share(g, y > x, x == y),
 )
-
-
-def _share(g: Any, wins: Any, tie: Any) -> Any:
-    """Return all of `g` where this side wins, half at a tie, else 0."""
-    return where(tie, g * 0.5, where(wins, g, _zero(g)))
-
+# As maximum and minimum, but NaN loses; at a tie the first wins.
+fmax = elementwise(
+    "fmax",
+    lambda xp, x, y: xp.fmax(x, y),
+    x=lambda g, x, y: _only((x >= y) | isnan(y), g),
+    y=lambda g, x, y: _only(~((x >= y) | isnan(y)), g),
+)
+fmin = elementwise(
+    "fmin",
+    lambda xp, x, y: xp.fmin(x, y),
+    x=lambda g, x, y: _only((x <= y) | isnan(y), g),
+    y=lambda g, x, y: _only(~((x <= y) | isnan(y)), g),
+)
+clamp = elementwise(
+    "clamp",
+    lambda xp, x, low, high: xp.minimum(xp.maximum(x, low), high),
+    x=lambda g, x, low, high: _only((x >= low) & (x <= high), g),
+    low=lambda g, x, low, high: _only((x < low) & (low < high), g),
+    high=lambda g, x, low, high: _only((x > high) | (low > high), g),
+)
+clamp_min = elementwise(
+    "clamp_min",
+    lambda xp, x, low: xp.maximum(x, low),
+    x=lambda g, x, low: _only(x >= low, g),
+    low=lambda g, x, low: _only(x < low, g),
+)
+clamp_max = elementwise(
+    "clamp_max",
+    lambda xp, x, high: xp.minimum(x, high),
+    x=lambda g, x, high: _only(x <= high, g),
+    high=lambda g, x, high: _only(x > high, g),
+)
+relu = elementwise("relu", lambda xp, x: xp.maximum(x, xp.zeros((), x.dtype)), x=lambda g, out: _only(out > 0, g))
 
 # --- exponentials and logarithms
+
+
+def _sigmoid(xp: Any, x: Array) -> Array:
+    """1 / (1 + exp(-x)), without overflow on either side."""
+    small = xp.exp(-xp.abs(x))
+    return xp.where(x >= 0, 1, small) / (1 + small)
+
+
 exp = elementwise("exp", lambda xp, x: xp.exp(x), x=lambda g, out: g * out)
 exp2 = elementwise("exp2", lambda xp, x: xp.exp2(x), x=lambda g, out: g * out * math.log(2))
 expm1 = elementwise("expm1", lambda xp, x: xp.expm1(x), x=lambda g, out: g * (out + 1))
@@ -98,7 +224,28 @@ log = elementwise("log", lambda xp, x: xp.log(x), x=lambda g, x: unless_zero(g, 
 log2 = elementwise("log2", lambda xp, x: xp.log2(x), x=lambda g, x: unless_zero(g, g / (x * math.log(2))))
 log10 = elementwise("log10", lambda xp, x: xp.log10(x), x=lambda g, x: unless_zero(g, g / (x * math.log(10))))
 log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), x=lambda g, x: unless_zero(g, g / (x + 1)))
+logaddexp = elementwise(
+    "logaddexp",
+    lambda xp, x, y: xp.logaddexp(x, y),
+    x=lambda g, x, y: g * sigmoid(x - y),
+    y=lambda g, x, y: g * sigmoid(y - x),
+)
+logaddexp2 = elementwise(
+    "logaddexp2",
+    lambda xp, x, y: xp.logaddexp2(x, y),
+    x=lambda g, x, y: g * sigmoid((x - y) * math.log(2)),
+    y=lambda g, x, y: g * sigmoid((y - x) * math.log(2)),
+)
+xlogy = elementwise(  # x log y, and 0 where x is 0, whatever the logarithm
+    "xlogy",
+    lambda xp, x, y: xp.where((x == 0) & ~xp.isnan(y), xp.zeros((), x.dtype), x * xp.log(y)),
+    x=lambda g, x, y: where((x == 0) & (y <= 0), zero(g), g * log(y)),
+    y=lambda g, x, y: unless_zero(g * x, g * x / y),
+)
 sqrt = elementwise("sqrt", lambda xp, x: xp.sqrt(x), x=lambda g, out: unless_zero(g, g / (out * 2)))
+# The square root with the slope at 0 taken as 0, as norms and standard deviations have it.
+root = elementwise("root", lambda xp, x: xp.sqrt(x), x=lambda g, out: where(out == 0, zero(g), g / (out * 2)))
+sigmoid = elementwise("sigmoid", _sigmoid, x=lambda g, out: g * out * (1 - out))
 
 # --- trigonometric and hyperbolic
 sin = elementwise("sin", lambda xp, x: xp.sin(x), x=lambda g, x: g * cos(x))
@@ -120,23 +267,11 @@ atan2 = elementwise(
     x=lambda g, y, x: unless_zero(g * y, -g * y / (x * x + y * y)),
 )
 
-
-def _sigmoid(xp: Any, x: Array) -> Array:
-    """1 / (1 + exp(-x)), without overflow on either side."""
-    small = xp.exp(-xp.abs(x))
-    return xp.where(x >= 0, 1, small) / (1 + small)
-
-
-relu = elementwise(
-    "relu", lambda xp, x: xp.maximum(x, xp.zeros((), x.dtype)), x=lambda g, out: where(out > 0, g, _zero(g))
-)
-sigmoid = elementwise("sigmoid", _sigmoid, x=lambda g, out: g * out * (1 - out))
-
 # --- rounding, whose slope is 0
-floor = elementwise("floor", lambda xp, x: xp.floor(x), x=lambda g: g * 0)
-ceil = elementwise("ceil", lambda xp, x: xp.ceil(x), x=lambda g: g * 0)
-round_ = elementwise("round", lambda xp, x: xp.rint(x), x=lambda g: g * 0)
-trunc = elementwise("trunc", lambda xp, x: xp.trunc(x), x=lambda g: g * 0)
+floor = elementwise("floor", lambda xp, x: xp.floor(x), x=flat)
+ceil = elementwise("ceil", lambda xp, x: xp.ceil(x), x=flat)
+round_ = elementwise("round", lambda xp, x: xp.rint(x), x=flat)
+trunc = elementwise("trunc", lambda xp, x: xp.trunc(x), x=flat)
 
 # --- comparisons and tests
 eq = elementwise("eq", lambda xp, x, y: xp.equal(x, y), test_rule)
@@ -148,12 +283,15 @@ ge = elementwise("ge", lambda xp, x, y: xp.greater_equal(x, y), test_rule)
 isnan = elementwise("isnan", lambda xp, x: xp.isnan(x), test_rule)
 isinf = elementwise("isinf", lambda xp, x: xp.isinf(x), test_rule)
 isfinite = elementwise("isfinite", lambda xp, x: xp.isfinite(x), test_rule)
+signbit = elementwise("signbit", lambda xp, x: xp.signbit(x) if x.dtype.kind == "f" else x < 0, test_rule)
 
 # --- logic on bool, bits on integers
 bitwise_and = elementwise("bitwise_and", lambda xp, x, y: xp.bitwise_and(x, y))
 bitwise_or = elementwise("bitwise_or", lambda xp, x, y: xp.bitwise_or(x, y))
 bitwise_xor = elementwise("bitwise_xor", lambda xp, x, y: xp.bitwise_xor(x, y))
 bitwise_not = elementwise("bitwise_not", lambda xp, x: xp.invert(x))
+left_shift = elementwise("bitwise_left_shift", lambda xp, x, y: xp.left_shift(x, y))
+right_shift = elementwise("bitwise_right_shift", lambda xp, x, y: xp.right_shift(x, y))
 
 
 def _cast_rule(x: Symbol, *, dtype: dtypes.DType) -> Symbol:

@@ -1,0 +1,240 @@
+"""Conversions: copies, other dtypes, values set in place, and what a tensor says about itself."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from koubai import dtypes
+from koubai.devices import CPU, check_device
+from koubai.functions.operands import Operand, as_type, method, to_tensor
+from koubai.modes import modes
+from koubai.ops.movement import alias
+from koubai.tensor import Tensor, Version, _make_view
+
+
+@method
+def clone(input: Tensor) -> Tensor:
+    """Return a copy in a cell of its own; gradients flow back to `input`."""
+    copy: Tensor = alias(input)
+    copy._view = None
+    copy._version = Version()
+    return copy
+
+
+@method
+def detach(input: Tensor) -> Tensor:
+    """Return the same values, cut off from the graph. It is a view: a change in place changes `input` too."""
+    cut = Tensor(input.payload)
+    _make_view(cut, input, alias, {}, tracked=False)
+    return cut
+
+
+@method
+def detach_(input: Tensor) -> Tensor:
+    """Cut this tensor off from the graph, in place."""
+    input._recipe, input._index = None, 0
+    input._requires_grad = False
+    return input
+
+
+@method
+def to(
+    input: Tensor,
+    *args: Any,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+) -> Tensor:
+    """Return the tensor in another dtype: `x.to(koubai.float64)`, `x.to("cpu", koubai.float64)` or `x.to(other)`.
+
+    Args:
+        input: any tensor.
+        args: a dtype, a device, or a tensor whose dtype is taken; then `non_blocking` and `copy`.
+        dtype: the dtype, by name.
+        device: the CPU, which is also meant by None.
+        non_blocking: without effect; PyTorch has it.
+        copy: return a copy even when the dtype is the same.
+
+    Raises:
+        RuntimeError: for a device other than the CPU.
+    """
+    flags = [argument for argument in args if isinstance(argument, builtins.bool)]
+    for argument in args:
+        if isinstance(argument, Tensor):
+            dtype = argument.dtype
+        elif isinstance(argument, str):
+            device = argument
+        elif argument is not None and not isinstance(argument, builtins.bool):
+            dtype = argument
+    check_device(device)
+    converted = as_type(input, input.dtype if dtype is None else dtypes.as_dtype(dtype))
+    return clone(converted) if converted is input and (copy or flags[1:] == [True]) else converted
+
+
+def _conversion(name: str, dtype: dtypes.DType) -> None:
+    """Attach the method that converts to `dtype`."""
+
+    def convert(input: Tensor) -> Tensor:
+        return as_type(input, dtype)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"Return the tensor as {dtype}."
+    method(convert)
+
+
+for _name, _dtype in {
+    "bool": dtypes.bool_,
+    "byte": dtypes.uint8,
+    "char": dtypes.int8,
+    "short": dtypes.int16,
+    "int": dtypes.int32,
+    "long": dtypes.int64,
+    "half": dtypes.float16,
+    "float": dtypes.float32,
+    "double": dtypes.float64,
+}.items():
+    _conversion(_name, _dtype)
+
+
+@method(names=("type",))
+def _type(input: Tensor, dtype: DTypeLike) -> Tensor:
+    """Return the tensor in another dtype."""
+    return to(input, dtype)
+
+
+@method
+def type_as(input: Tensor, other: Tensor) -> Tensor:
+    """Return the tensor in the dtype of `other`."""
+    return as_type(input, other.dtype)
+
+
+@method
+def cpu(input: Tensor) -> Tensor:
+    """Return the tensor itself, which is on the CPU."""
+    return input
+
+
+@method
+def cuda(input: Tensor, device: Any = None) -> Tensor:
+    """Raise RuntimeError: there is no GPU here."""
+    check_device("cuda" if device is None else device)
+    return input
+
+
+# --- values set in place
+
+
+@method
+def copy_(input: Tensor, src: Operand, non_blocking: bool = False) -> Tensor:
+    """Replace the elements by those of `src`, converted and broadcast; gradients flow to `src` from then on."""
+    return input._become(as_type(to_tensor(src), input.dtype), "copy_")
+
+
+@method
+def fill_(input: Tensor, value: Operand) -> Tensor:
+    """Replace every element by one number."""
+    return input._become(as_type(value, input.dtype), "fill_")
+
+
+@method
+def zero_(input: Tensor) -> Tensor:
+    """Replace every element by 0."""
+    return fill_(input, 0)
+
+
+def fill(input: Tensor, value: Operand) -> Tensor:
+    """Return a tensor like `input` with every element replaced by one number."""
+    return fill_(clone(input), value)
+
+
+def _set_data(input: Tensor, value: Tensor) -> None:
+    """Rebind the cell to the values of another tensor, unseen by the graph."""
+    if modes.tracer is not None:
+        modes.tracer.remember(input)
+    if input._view is not None:
+        input._view, input._version = None, Version()
+    input._payload = value.payload
+    input._version.count += 1
+    input._version.last = "the assignment to .data"
+
+
+Tensor.data = property(detach, _set_data, doc="The values without their graph; assigning replaces them.")  # type: ignore[attr-defined]
+
+# --- what a tensor says about itself
+
+
+@method
+def dim(input: Tensor) -> int:
+    """Return the number of dimensions."""
+    return input.ndim
+
+
+Tensor.ndimension = dim  # type: ignore[attr-defined]
+
+
+@method
+def size(input: Tensor, dim: int | None = None) -> Any:
+    """Return the shape, or the length of one dimension."""
+    return input.shape if dim is None else input.shape[dim]
+
+
+@method
+def element_size(input: Tensor) -> int:
+    """Return the bytes that one element takes."""
+    return input.dtype.itemsize
+
+
+@method
+def is_floating_point(input: Tensor) -> builtins.bool:
+    """Tell whether the elements are floating-point numbers."""
+    return dtypes.is_floating(input.dtype)
+
+
+@method
+def is_complex(input: Tensor) -> builtins.bool:
+    """Tell whether the elements are complex numbers: never, in Koubai."""
+    return False
+
+
+def is_tensor(obj: Any) -> builtins.bool:
+    """Tell whether an object is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def result_type(tensor1: Operand, tensor2: Operand) -> np.dtype[Any]:
+    """Return the dtype of an operation on two tensors or numbers."""
+    return dtypes.result_type(
+        (x.dtype, x.ndim) if isinstance(x, Tensor) else (dtypes.scalar_dtype(x), None) for x in (tensor1, tensor2)
+    )
+
+
+def can_cast(from_: DTypeLike, to: DTypeLike) -> builtins.bool:
+    """Tell whether an in-place operation may store the first dtype in the second."""
+    return dtypes.category(dtypes.as_dtype(from_)) <= dtypes.category(dtypes.as_dtype(to))
+
+
+Tensor.device = property(lambda self: CPU, doc="Where the tensor lives: the CPU.")  # type: ignore[attr-defined]
+Tensor.is_cuda = property(lambda self: False, doc="Whether it lives on a GPU: never here.")  # type: ignore[attr-defined]
+Tensor.itemsize = property(element_size, doc="The bytes that one element takes.")  # type: ignore[attr-defined]
+Tensor.nbytes = property(  # type: ignore[attr-defined]
+    lambda self: self.numel() * self.dtype.itemsize, doc="The bytes that all elements take."
+)
+
+__all__ = [
+    "can_cast",
+    "clone",
+    "detach",
+    "detach_",
+    "fill",
+    "fill_",
+    "is_complex",
+    "is_floating_point",
+    "is_tensor",
+    "result_type",
+    "zero_",
+]
