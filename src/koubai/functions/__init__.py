@@ -5,23 +5,32 @@ A function here turns numbers into tensors, promotes types, checks dimensions, a
 """
 
 from koubai.functions import operators as operators
+
 from koubai.functions.arithmetic import *
 from koubai.functions.broadcasting import *
 from koubai.functions.comparison import *
 from koubai.functions.conversion import *
 from koubai.functions.convolution import *
 from koubai.functions.creation import *
+from koubai.functions.diagonal import *
 from koubai.functions.einsum import *
+from koubai.functions.embedding import *
 from koubai.functions.exponential import *
 from koubai.functions.extremes import *
+from koubai.functions.gathering import *
+from koubai.functions.indexing import *
 from koubai.functions.joining import *
 from koubai.functions.layout import *
 from koubai.functions.logic import *
+from koubai.functions.padding import *
 from koubai.functions.products import *
 from koubai.functions.ranges import *
+from koubai.functions.rearranging import *
 from koubai.functions.reduction import *
 from koubai.functions.rounding import *
+from koubai.functions.scattering import *
 from koubai.functions.shape import *
+from koubai.functions.sorting import *
 from koubai.functions.splitting import *
 from koubai.functions.transcendental import *
 from koubai.functions.transposition import *

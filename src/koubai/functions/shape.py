@@ -3,43 +3,154 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from koubai.functions.layout import regroup, strides_of
 from koubai.functions.operands import method, normalize_dim, one_shape
 from koubai.ops import movement as ops
+from koubai.ops.op import Shape, ShapeError
 from koubai.tensor import Tensor
 
+__all__ = ["flatten", "numel", "ravel", "reshape", "squeeze", "unflatten", "unsqueeze"]
 
-@method
+Sizes = Sequence[int]
+
+
+@method(names=("numel", "nelement"))
 def numel(input: Tensor) -> int:
     """Return the number of elements."""
     return math.prod(input.shape)
 
 
-@method(names=("reshape", "view"))
-def reshape(input: Tensor, *shape: Any) -> Tensor:
-    """Return the elements in the given shape, in which one length may be -1: the one that fits."""
-    wanted = one_shape(shape)
-    if -1 in wanted:
-        known = math.prod(length for length in wanted if length != -1)
-        fitting = numel(input) // known if known else 0
-        wanted = tuple(fitting if length == -1 else length for length in wanted)
-    return ops.reshape(input, shape=wanted)
+@method
+def reshape(input: Tensor, *sizes: Any, shape: Sizes | None = None) -> Tensor:
+    """Return the elements in another shape: a view where PyTorch's is one, else a copy.
+
+    Args:
+        input: any tensor.
+        sizes: the lengths, or one sequence of them; one may be -1: the one that fits.
+        shape: the same by name.
+
+    Raises:
+        RuntimeError: if the number of elements differs.
+
+    Example:
+        >>> koubai.arange(6).reshape(2, -1).shape
+        (2, 3)
+    """
+    wanted = _completed(
+        numel(input), one_shape(sizes) if shape is None else tuple(shape), "reshape", input.shape
+    )
+    result: Tensor = ops.reshape(input, shape=wanted)
+    return result if _is_view(input, wanted) else result.clone()  # type: ignore[no-any-return]
 
 
 @method
-def permute(input: Tensor, *dims: Any) -> Tensor:
-    """Return the dimensions in the order `dims`."""
-    return ops.permute(input, dims=tuple(normalize_dim(d, input.ndim) for d in one_shape(dims)))
+def view(input: Tensor, *sizes: Any) -> Tensor:
+    """Return a view of the elements in another shape; as `reshape`, but never a copy.
+
+    Raises:
+        RuntimeError: if the elements do not lie in memory so that the shape is a view of them.
+    """
+    wanted = _completed(numel(input), one_shape(sizes), "view", input.shape)
+    if not _is_view(input, wanted):
+        raise RuntimeError(
+            f"view: a tensor of shape {list(input.shape)} and strides {list(strides_of(input) or ())} cannot be "
+            f"regarded as {list(wanted)} without a copy; use reshape()"
+        )
+    return ops.reshape(input, shape=wanted)  # type: ignore[no-any-return]
+
+
+def _completed(size: int, shape: Shape, name: str, old: Shape) -> Shape:
+    """Return `shape` with the length that fits in the place of -1.
+
+    Raises:
+        RuntimeError: if the shape does not hold `size` elements.
+    """
+    known = math.prod(length for length in shape if length != -1)
+    fits = size == known if -1 not in shape else known != 0 and size % known == 0
+    if not fits or shape.count(-1) > 1 or min(shape, default=0) < -1:
+        raise ShapeError(
+            f"{name}: {list(old)}, which is {size} elements, cannot take the shape {list(shape)}"
+        )
+    return tuple(size // known if length == -1 else length for length in shape)
+
+
+def _is_view(input: Tensor, wanted: Shape) -> bool:
+    """Tell whether PyTorch has this reshape as a view."""
+    if input._view is None:
+        return True
+    strides = strides_of(input)
+    if strides is None:  # then only dimensions of length 1 may come and go
+        return [n for n in input.shape if n != 1] == [n for n in wanted if n != 1]
+    return regroup(input.shape, strides, wanted) is not None
 
 
 @method
-def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Return the tensor with two dimensions exchanged."""
-    first, second = normalize_dim(dim0, input.ndim), normalize_dim(dim1, input.ndim)
-    dims = list(range(input.ndim))
-    dims[first], dims[second] = second, first
-    return ops.permute(input, dims=tuple(dims))
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """Return a view in the shape of `other`."""
+    return view(input, other.shape)
 
 
-Tensor.T = property(lambda self: permute(self, *reversed(range(self.ndim))))  # type: ignore[attr-defined]
+@method
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """Return the elements in the shape of `other`."""
+    return reshape(input, other.shape)
+
+
+@method
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Return the tensor with the dimensions from `start_dim` to `end_dim` joined into one.
+
+    Raises:
+        RuntimeError: if `start_dim` comes after `end_dim`.
+    """
+    first, last = normalize_dim(start_dim, input.ndim), normalize_dim(end_dim, input.ndim)
+    if input.ndim == 0:
+        return reshape(input, 1)
+    if first > last:
+        raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+    if first == last:
+        return input
+    shape = input.shape
+    return reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+
+
+@method
+def ravel(input: Tensor) -> Tensor:
+    """Return all elements in one dimension."""
+    return reshape(input, numel(input))
+
+
+@method
+def unflatten(input: Tensor, dim: int, sizes: Sizes) -> Tensor:
+    """Return a view in which the dimension `dim` is split into several, of lengths `sizes` (one may be -1).
+
+    Raises:
+        RuntimeError: if `sizes` do not multiply to the length of the dimension.
+    """
+    at = normalize_dim(dim, input.ndim)
+    if not len(sizes):
+        raise RuntimeError("unflatten: sizes must name at least one length")
+    length = input.shape[at]
+    lengths = _completed(length, tuple(sizes), f"unflatten of dimension {dim}", (length,))
+    return view(input, (*input.shape[:at], *lengths, *input.shape[at + 1 :]))
+
+
+@method
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """Return a view with a new dimension of length 1 at `dim`."""
+    at = normalize_dim(dim, input.ndim + 1)
+    return ops.reshape(input, shape=(*input.shape[:at], 1, *input.shape[at:]))  # type: ignore[no-any-return]
+
+
+@method
+def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """Return a view without the dimensions of length 1, or without those of them that `dim` names."""
+    if dim is None:
+        gone = set(range(input.ndim))
+    else:
+        gone = {normalize_dim(d, input.ndim) for d in ((dim,) if isinstance(dim, int) else dim)}
+    kept = tuple(length for at, length in enumerate(input.shape) if length != 1 or at not in gone)
+    return ops.reshape(input, shape=kept)  # type: ignore[no-any-return]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from koubai.ops.elementwise import cast
+from koubai.ops.elementwise import cast, where
 from koubai.ops.op import Array, Kind, Op, Shape, ShapeError, Symbol, broadcast_shapes, describe, same_rule
 
 Span = tuple[int, int, int]  # start, stop, step of one dimension; 0 <= start, stop <= length, step >= 1
@@ -38,7 +38,9 @@ def _permute_rule(x: Symbol, *, dims: Shape) -> Symbol:
 
 def _expand_rule(x: Symbol, *, shape: Shape) -> Symbol:
     if len(shape) < x.ndim or broadcast_shapes(x.shape, shape) != tuple(shape):
-        raise ShapeError(f"{describe([x])} cannot be expanded to {list(shape)}: only dimensions of size 1 stretch")
+        raise ShapeError(
+            f"{describe([x])} cannot be expanded to {list(shape)}: only dimensions of size 1 stretch"
+        )
     return Symbol(tuple(shape), x.dtype)
 
 
@@ -61,9 +63,24 @@ def _cat_rule(*xs: Symbol, dim: int) -> Symbol:
         if x.ndim != first.ndim or any(
             a != b for axis, (a, b) in enumerate(zip(x.shape, first.shape)) if axis != dim
         ):
-            raise ShapeError(f"{describe(xs)} differ in another dimension than {dim}, along which they are joined")
+            raise ShapeError(
+                f"{describe(xs)} differ in another dimension than {dim}, along which they are joined"
+            )
     length = sum(x.shape[dim] for x in xs)
     return Symbol((*first.shape[:dim], length, *first.shape[dim + 1 :]), first.dtype)
+
+
+def _unfold_rule(x: Symbol, *, dim: int, size: int, step: int) -> Symbol:
+    length = x.shape[dim]
+    if not 0 <= size <= length:
+        raise ShapeError(f"windows of size {size} do not fit into dimension {dim} of {describe([x])}")
+    if step < 1:
+        raise ShapeError(f"the step from window to window must be at least 1, got {step}")
+    return Symbol((*x.shape[:dim], (length - size) // step + 1, *x.shape[dim + 1 :], size), x.dtype)
+
+
+def _fold_rule(windows: Symbol, *, dim: int, length: int, step: int) -> Symbol:
+    return Symbol((*windows.shape[:dim], length, *windows.shape[dim + 1 : -1]), windows.dtype)
 
 
 # --- forwards that are more than one call
@@ -79,6 +96,32 @@ def _assign_slice(xp: Any, x: Array, value: Array, *, spans: Sequence[Span]) -> 
     out = x.copy()
     out[_indices(spans)] = value
     return out
+
+
+def _unfold(xp: Any, x: Array, *, dim: int, size: int, step: int) -> Array:
+    windows = xp.lib.stride_tricks.sliding_window_view(x, size, axis=dim)
+    return windows[(slice(None),) * dim + (slice(None, None, step),)]
+
+
+def _fold(xp: Any, windows: Array, *, dim: int, length: int, step: int) -> Array:
+    *outer, size = windows.shape
+    count = outer[dim]
+    out = xp.zeros((*outer[:dim], length, *outer[dim + 1 :]), windows.dtype)
+    for start in range(size):  # the elements at one place of all windows lie apart, so they are added at once
+        places = slice(start, start + step * (count - 1) + 1, step)
+        out[(slice(None),) * dim + (places,)] += windows[..., start]
+    return out
+
+
+def _assign_windows(x: Any, value: Any, *, dim: int, size: int, step: int) -> Any:
+    if size > step:
+        raise RuntimeError(
+            f"cannot write into overlapping windows (size {size}, step {step}): several of their elements are the "
+            "same element of the base; clone() them first"
+        )
+    places = {"dim": dim, "length": x.shape[dim], "step": step}
+    covered = fold(expand(x.new_ones(()), shape=value.shape), **places)
+    return where(covered != 0, fold(value, **places), x)
 
 
 def _cat_gradient(g: Any, xs_like: Sequence[Symbol], dim: int) -> tuple[Any, ...]:
@@ -113,7 +156,10 @@ permute = movement(
 )
 
 
-def _refuse_expanded_write(x: Any, value: Any, *, shape: Shape) -> Any:
+def _assign_expanded(x: Any, value: Any, *, shape: Shape) -> Any:
+    """Replace all of `x`, if `shape` only adds dimensions of size 1."""
+    if math.prod(shape) == math.prod(x.shape):
+        return reshape(value, shape=x.shape)
     raise RuntimeError(
         f"cannot write into a view expanded from {list(x.shape)} to {list(shape)}: several of its elements are the "
         "same element of the base; clone() it first"
@@ -130,7 +176,7 @@ expand = movement(
     "expand",
     lambda xp, x, *, shape: xp.broadcast_to(x, shape),
     _expand_rule,
-    assign=_refuse_expanded_write,
+    assign=_assign_expanded,
     x=_expand_gradient,
 )
 slice_ = movement(
@@ -154,6 +200,21 @@ flip = movement(
     "flip", lambda xp, x, *, dims: xp.flip(x, dims), same_rule, x=lambda g, dims: flip(g, dims=dims)
 )
 cat = movement("cat", lambda xp, *xs, dim: xp.concatenate(xs, axis=dim), _cat_rule, xs=_cat_gradient)
+# The windows of `size` elements along dim, every `step`: (…, length, …) -> (…, windows, …, size).
+unfold = movement(
+    "unfold",
+    _unfold,
+    _unfold_rule,
+    assign=_assign_windows,
+    x=lambda g, x_like, dim, step: fold(g, dim=dim, length=x_like.shape[dim], step=step),
+)
+# The adjoint of unfold: windows are put back to their places and added up where they overlap.
+fold = movement(
+    "fold",
+    _fold,
+    _fold_rule,
+    windows=lambda g, windows_like, dim, step: unfold(g, dim=dim, size=windows_like.shape[-1], step=step),
+)
 
 __all__ = [
     "Span",
@@ -163,9 +224,11 @@ __all__ = [
     "cat",
     "expand",
     "flip",
+    "fold",
     "inverse",
     "permute",
     "place",
     "reshape",
     "slice_",
+    "unfold",
 ]

@@ -1,0 +1,112 @@
+"""Which results share memory in PyTorch: strides, as they follow from the views a tensor was made by.
+
+Koubai's views need no strides. But PyTorch's `reshape` gives a view only where strides allow it, and programs that
+write into the result rely on that; so strides are worked out here, alike in eager and traced programs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+from koubai.functions.operands import method
+from koubai.ops import movement as ops
+from koubai.ops.op import Op, Shape
+from koubai.tensor import Tensor
+
+__all__ = ["contiguous", "is_contiguous", "stride"]
+
+Strides = tuple[int, ...]
+
+
+@method
+def stride(input: Tensor, dim: int | None = None) -> Strides | int:
+    """Return how many elements of memory lie between neighbours, along each dimension or along `dim`.
+
+    These are PyTorch's, except that a computed result always lies in memory row by row.
+    """
+    strides = strides_of(input) or row_strides(input.shape)
+    return strides if dim is None else strides[dim]
+
+
+@method
+def is_contiguous(input: Tensor) -> bool:
+    """Tell whether the elements lie in memory row by row without gaps."""
+    strides = strides_of(input)
+    if strides is None:
+        return False
+    pairs = zip(input.shape, strides, row_strides(input.shape))
+    return math.prod(input.shape) == 0 or all(length == 1 or own == row for length, own, row in pairs)
+
+
+@method
+def contiguous(input: Tensor) -> Tensor:
+    """Return the tensor itself if it lies in memory row by row, else a copy that does."""
+    return input if is_contiguous(input) else input.clone()  # type: ignore[no-any-return]
+
+
+def row_strides(shape: Shape) -> Strides:
+    """Return the strides of elements that lie row by row."""
+    return tuple(math.prod(length or 1 for length in shape[dim + 1 :]) for dim in range(len(shape)))
+
+
+def strides_of(tensor: Tensor) -> Strides | None:
+    """Return the strides of a tensor; None for the rare view (a diagonal of a transposed matrix) that has none here."""
+    views = []
+    while tensor._view is not None:
+        views.append(tensor)
+        tensor = tensor._view.base
+    strides: Strides | None = row_strides(tensor.shape)
+    for base, view in pairwise([tensor, *reversed(views)]):
+        assert view._view is not None
+        if strides is None:
+            return None
+        strides = _RULES[view._view.op](base.shape, strides, **view._view.attributes)
+    return strides
+
+
+def regroup(shape: Shape, strides: Strides, wanted: Shape) -> Strides | None:
+    """Return the strides with which the same memory has the shape `wanted`, or None if no strides do it."""
+    if math.prod(shape) == 0:
+        return row_strides(wanted)
+    runs: list[
+        tuple[int, int]
+    ] = []  # (elements, stride): neighbouring dimensions that are one line in memory
+    for length, step in zip(shape, strides):
+        if length == 1:
+            continue
+        if runs and runs[-1][1] == length * step:
+            length *= runs.pop()[0]
+        runs.append((length, step))
+    result = []
+    for length in reversed(wanted):
+        left, step = runs[-1] if runs else (1, 1)
+        if left % length:
+            return None
+        result.append(step)
+        if length > 1:
+            runs[-1:] = [(left // length, step * length)] if left > length else []
+    return tuple(reversed(result))
+
+
+def _of_expanded(shape: Shape, strides: Strides, **to: Any) -> Strides:
+    wanted: Shape = to["shape"]
+    extra = len(wanted) - len(shape)
+    kept = tuple(0 if old != new else step for old, new, step in zip(shape, wanted[extra:], strides))
+    return (0,) * extra + kept
+
+
+def _of_windows(shape: Shape, strides: Strides, *, dim: int, size: int, step: int) -> Strides:
+    return (*strides[:dim], strides[dim] * step, *strides[dim + 1 :], strides[dim])
+
+
+_RULES: dict[Op, Callable[..., Strides | None]] = {
+    ops.alias: lambda shape, strides: strides,
+    ops.permute: lambda shape, strides, *, dims: tuple(strides[dim] for dim in dims),
+    ops.slice_: lambda shape, strides, *, spans: tuple(own * span[2] for own, span in zip(strides, spans)),
+    ops.expand: _of_expanded,
+    ops.unfold: _of_windows,
+    ops.reshape: lambda old, strides, *, shape: regroup(old, strides, shape),
+}
