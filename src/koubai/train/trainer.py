@@ -94,7 +94,7 @@ class Trainer:
         self.metrics = [make_metric(metric, logits=takes_logits(loss)) for metric in metrics]
         self.lr_scheduler = lr_scheduler
         self.accumulate = accumulate
-        self.target = None if target is None else Target(*target, mode=self.mode_of(target[0]))
+        self.target = target and self._checked_target(*target)
         self.baseline = Baseline()
         self.best = Best(Monitor(monitor, mode), restore_best)
         own = [StepScheduler(schedule_every, self.best.monitor), self.baseline, self.best]
@@ -255,6 +255,12 @@ class Trainer:
         self.batch: Any = None
         self.output: Any = None
         self.batch_loss = float("nan")
+
+    def _checked_target(self, metric: str, goal: float) -> Target:
+        measured = ["loss", *(metric.name for metric in self.metrics)]
+        if metric not in measured:
+            raise ValueError(f"the target {metric!r} is not measured, only {', '.join(measured)}")
+        return Target(metric, goal, self.mode_of(metric))
 
     def _feed(self, data: Any, role: str, batch_size: BatchSize, shuffle: bool) -> Feed:
         dtypes = [p.dtype for p in self.model.parameters() if p.is_floating_point()]
