@@ -1,16 +1,25 @@
 """Neural networks: `Module`, the layers, their first weights, and `summary`."""
 
-from koubai.nn import functional, init
+from koubai.nn import functional, init, utils
+from koubai.nn.activation import *
+from koubai.nn.attention import *
 from koubai.nn.batchnorm import *
 from koubai.nn.containers import *
+from koubai.nn.conv import *
 from koubai.nn.distance import *
 from koubai.nn.dropout import *
 from koubai.nn.embedding import *
 from koubai.nn.linear import *
+from koubai.nn.loss import *
 from koubai.nn.module import Module
 from koubai.nn.normalization import *
+from koubai.nn.padding import *
 from koubai.nn.parameter import Buffer, Parameter
 from koubai.nn.parameter_containers import *
+from koubai.nn.pooling import *
+from koubai.nn.recurrent import *
 from koubai.nn.residual import *
 from koubai.nn.shape import *
 from koubai.nn.summary import summary
+from koubai.nn.transformer import *
+from koubai.nn.upsampling import *

@@ -81,13 +81,13 @@ class Module:
                 f"call super().__init__() in {type(self).__name__} before assigning '{name}'"
             )
         if isinstance(value, Parameter):
-            self._forget(name)
+            self._forget(name, unless=self._parameters)
             self.register_parameter(name, value)
         elif isinstance(value, Module):
-            self._forget(name)
+            self._forget(name, unless=self._modules)
             self.add_module(name, value)
         elif isinstance(value, Buffer):
-            self._forget(name)
+            self._forget(name, unless=self._buffers)
             self.register_buffer(name, value, value.persistent)
         elif (shelf := self._shelf_of(name)) is not None:
             self._replace(shelf, name, value)
@@ -116,11 +116,12 @@ class Module:
                 return self.__dict__[shelf]  # type: ignore[no-any-return]
         return None
 
-    def _forget(self, name: str) -> None:
-        """Take `name` out of wherever it is, so that it can be registered anew."""
+    def _forget(self, name: str, unless: Mapping[str, Any] | None = None) -> None:
+        """Take `name` out of wherever it is, except `unless`, where a new value keeps its place."""
         self.__dict__.pop(name, None)
-        for shelf in (self._parameters, self._buffers, self._modules):
-            if name in shelf:
+        shelves: tuple[dict[str, Any], ...] = (self._parameters, self._buffers, self._modules)
+        for shelf in shelves:
+            if name in shelf and shelf is not unless:
                 del shelf[name]
         self._non_persistent_buffers.discard(name)
 
