@@ -3,6 +3,9 @@
 The names are PyTorch's: `torch.X` is `koubai.X`.
 """
 
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
 from koubai import autograd, functions
 from koubai.backprop import backward, grad
 from koubai.dtypes import (
@@ -59,4 +62,14 @@ from koubai.scan import scan
 from koubai.tensor import Tensor
 from koubai.trace import host_scalar, trace
 
+# The rooms above the engine, which use the names above.
+from koubai import nn, optim  # isort: skip
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> _Any:
+    """Import `koubai.data` and `koubai.train` when they are first used."""
+    if name in ("data", "train"):
+        return _import_module(f"koubai.{name}")
+    raise AttributeError(f"module 'koubai' has no attribute {name!r}")
