@@ -123,8 +123,8 @@ def _finish(name: str, output: Tensor, bias: Tensor | None, single: bool) -> Ten
         check_same_type(name, output, bias)
         if bias.shape != output.shape[1:2]:
             raise ShapeError(
-                f"{name}: the bias {list(bias.shape)} must have one element for each of the {output.shape[1]} "
-                "output channels"
+                f"{name}: the bias {list(bias.shape)} must have one element for each of the "
+                f"{output.shape[1]} output channels"
             )
         output = output + bias.reshape(-1, *[1] * (output.ndim - 2))
     return output.squeeze(0) if single else output
@@ -165,6 +165,6 @@ def _check_channels(name: str, rank: int, input: Tensor, weight: Tensor, groups:
     elif input.ndim == rank + 1:
         hint = "; if its first dimension is the batch, the channel dimension is missing: unsqueeze(1)"
     raise ShapeError(
-        f"{name}: the weight {list(weight.shape)} with groups={groups} expects {expected} input channels, but "
-        f"the input {list(input.shape)} has {input.shape[-rank - 1]}{hint}"
+        f"{name}: the weight {list(weight.shape)} with groups={groups} expects {expected} input channels, "
+        f"but the input {list(input.shape)} has {input.shape[-rank - 1]}{hint}"
     )

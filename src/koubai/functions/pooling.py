@@ -12,6 +12,7 @@ import numpy as np
 from koubai import dtypes
 from koubai.functions.spatial import Size, batched, check_fits, per_rank, sizes
 from koubai.ops.elementwise import where
+from koubai.ops.gather import index
 from koubai.ops.op import Shape, ShapeError, describe
 from koubai.ops.window import Window, window_max, window_sum
 from koubai.tensor import Tensor
@@ -200,7 +201,7 @@ def _adaptive_max_pool(
         return values
     rows = _row_sizes(batch.shape[2:])
     origins = Tensor(reduce(np.add.outer, [share.place * row for share, row in zip(shares, rows)]))
-    indices = origins.take(_flat_indices(which, window, gathered.shape[2:]))
+    indices = index(origins.reshape(-1), _flat_indices(which, window, gathered.shape[2:]), dim=0)
     return values, indices.squeeze(0) if single else indices
 
 
@@ -255,7 +256,8 @@ def _window(
     )
     if any(2 * margin > span for margin, span in zip(margins, window.spans)):
         raise RuntimeError(
-            f"{name}: padding {list(margins)} must be at most half of the window, which spans {list(window.spans)}"
+            f"{name}: padding {list(margins)} must be at most half of the window, which spans "
+            f"{list(window.spans)}"
         )
     if ceil_mode:
         reach = map(_reach, lengths, margins, window.spans, steps)
@@ -284,7 +286,7 @@ def _flat_indices(which: Tensor, window: Window, lengths: Shape) -> Tensor:
     starts = [row * (np.arange(n) * step - before) for row, n, _, step, (before, _), _ in axes]
     within = [row * gap * np.arange(k) for row, _, k, _, _, gap in axes]
     offsets = Tensor(reduce(np.add.outer, within).reshape(-1))
-    return offsets.take(which.to(dtypes.int64)) + Tensor(reduce(np.add.outer, starts))
+    return index(offsets, which.to(dtypes.int64), dim=0) + Tensor(reduce(np.add.outer, starts))
 
 
 def _element_counts(window: Window, lengths: Shape, margins: Shape) -> Any:
@@ -352,5 +354,5 @@ def _gather(input: Tensor, shares: Sequence[Share]) -> Tensor:
     """Put the elements of all windows side by side, along each dimension where windows overlap."""
     for dim, share in enumerate(shares, 2):
         if len(share.place) != input.shape[dim]:
-            input = input.index_select(dim, Tensor(share.place))
+            input = index(input, Tensor(share.place), dim=dim)
     return input

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from koubai.functions.creation import eye
-from koubai.functions.operands import method, promote, to_tensor
+from koubai.functions.operands import method, promote, scalar, to_tensor
 from koubai.ops import movement
 from koubai.ops.contraction import matmul as matmul_op
 from koubai.ops.op import ShapeError, describe
@@ -74,9 +74,10 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     left = movement.reshape(input, shape=(1, *input.shape)) if left_vector else input
     right = movement.reshape(other, shape=(*other.shape, 1)) if right_vector else other
     if left.shape[-1] != right.shape[-2]:
+        place = "only" if right_vector else "second to last"
         raise ShapeError(
-            f"matmul: {describe([input, other])} do not fit: the last dimension of the first ({left.shape[-1]}) "
-            f"must equal the {'only' if right_vector else 'second to last'} one of the second ({right.shape[-2]})"
+            f"matmul: {describe([input, other])} do not fit: the last dimension of the first "
+            f"({left.shape[-1]}) must equal the {place} one of the second ({right.shape[-2]})"
         )
     product = _matmul_folded(left, right)
     shape = product.shape
@@ -191,15 +192,21 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 
 def _blend(name: str, input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
     """Return beta * input + alpha * product; with beta = 0, `input` counts for nothing, NaN included."""
-    product = product if alpha == 1 else product * alpha
+    check_same_type(name, input, product)
+    product = _times(alpha, product)
     if beta == 0:
         return product
-    result = product + (input if beta == 1 else input * beta)
+    result = product + _times(beta, input)
     if result.shape != product.shape:
         raise ShapeError(
             f"{name}: {describe([input])} cannot be expanded to the product's shape {list(product.shape)}"
         )
     return result
+
+
+def _times(factor: float, x: Tensor) -> Tensor:
+    """Multiply by a number, which is first cut to the type of `x`, as PyTorch does here."""
+    return x if factor == 1 else x * scalar(factor, x.dtype)
 
 
 @method(in_place=True)

@@ -61,8 +61,8 @@ class Window(NamedTuple):
         if any(span > length for span, length in zip(self.spans, padded)):
             raise ShapeError(
                 f"a window that spans {list(self.spans)} (kernel {list(self.kernel)}, dilation "
-                f"{list(self.dilation)}) does not fit into the input {list(lengths)}, which is {list(padded)} with "
-                "its padding"
+                f"{list(self.dilation)}) does not fit into the input {list(lengths)}, {list(padded)} "
+                "with its padding"
             )
         return tuple(
             (length - span) // step + 1 for length, span, step in zip(padded, self.spans, self.stride)
@@ -152,11 +152,11 @@ def _position(element: Index, window: Window) -> int:
 
 
 def _windows(xp: Any, x: Array, *, window: Window) -> Array:
-    lengths = x.shape[2:]
-    out = xp.zeros((*x.shape[:2], *window.counts(lengths), *window.kernel), x.dtype)
+    lengths, rank = x.shape[2:], window.rank
+    out = xp.zeros((*x.shape[:2], *window.kernel, *window.counts(lengths)), x.dtype)
     for element, met, where in meetings(window, lengths):
-        out[(..., *where, *element)] = x[(..., *met)]
-    return out
+        out[(slice(None), slice(None), *element, *where)] = x[(..., *met)]
+    return out.transpose(0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank))
 
 
 def _add_windows(xp: Any, parts: Array, *, lengths: Shape, window: Window) -> Array:
