@@ -90,6 +90,20 @@ def test_the_order_depends_on_seed_and_epoch_alone():
     assert epoch_of(shuffled(seed=1)) != epochs[0]
 
 
+def test_without_a_generator_the_global_seed_decides():
+    def build():
+        koubai.manual_seed(7)
+        return DataLoader(numbered(50), shuffle=True)
+
+    assert epoch_of(build()) == epoch_of(build())
+
+
+def test_numbers_of_numpy_in_a_state_are_as_good():
+    resumed = shuffled(seed=99)
+    resumed.load_state_dict({name: np.int64(value) for name, value in shuffled().state_dict().items()})
+    assert epoch_of(resumed) == epoch_of(shuffled())
+
+
 def test_two_loaders_of_one_generator_have_different_orders():
     generator = seeded()
     one, other = (DataLoader(numbered(50), shuffle=True, generator=generator) for _ in range(2))

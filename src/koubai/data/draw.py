@@ -18,7 +18,7 @@ def derive_seed(seed: int, *path: object) -> int:
     Seeds of different paths are unrelated, so that what is drawn for one epoch, batch or purpose can be drawn
     again without drawing all that came before it.
     """
-    digest = hashlib.blake2b(repr((seed, *path)).encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(repr((int(seed), *path)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1  # 63 bits: a seed is a non-negative int64
 
 

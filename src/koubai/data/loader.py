@@ -125,7 +125,7 @@ class DataLoader:
             raise ValueError(
                 f"not a DataLoader's state: it holds {sorted(state)}, not seed, epoch and position"
             )
-        self.seed, self.epoch, self._position = state["seed"], state["epoch"], state["position"]
+        self.seed, self.epoch, self._position = (int(state[name]) for name in ("seed", "epoch", "position"))
         self._under_way = False
         self._begun += 1
 

@@ -63,7 +63,7 @@ class SeededSampler(Sampler[int]):
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration give this epoch's order."""
-        self.epoch = epoch
+        self.epoch = int(epoch)
 
     def draw(self, generator: Generator) -> NDArray[np.int64]:
         """The indices of one epoch."""
