@@ -118,4 +118,4 @@ def _at_least(ndim: int, shape_of: Callable[[Shape], Shape]) -> Callable[..., An
 
 atleast_1d = _at_least(1, lambda shape: (1,))
 atleast_2d = _at_least(2, lambda shape: (1, *shape) if shape else (1, 1))
-atleast_3d = _at_least(3, lambda shape: (1, *shape, 1) if len(shape) < 2 else (*shape, 1))
+atleast_3d = _at_least(3, lambda shape: (*shape, 1) if len(shape) == 2 else (1, *(shape or (1,)), 1))

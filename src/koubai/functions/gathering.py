@@ -40,7 +40,7 @@ def flat(input: Tensor) -> Tensor:
     return movement.reshape(input, shape=(math.prod(input.shape),))  # type: ignore[no-any-return]
 
 
-def along(index: Tensor, shape: Shape, dim: int, by: str) -> Tensor:
+def along(index: Tensor, shape: Shape, dim: int, by: str, wraps: bool = False) -> Tensor:
     """Return the positions, in a flattened tensor of `shape`, of the elements that `index` points to along `dim`.
 
     In every other dimension the place of an element is that of its index, whose shape may be smaller there.
@@ -57,7 +57,7 @@ def along(index: Tensor, shape: Shape, dim: int, by: str) -> Tensor:
         * math.prod(shape[at + 1 :])
         for at, n in enumerate(index.shape)
     )
-    return checked_index(index, shape[dim], dim, by) * stride + to_tensor(np.asarray(start, np.int64))
+    return checked_index(index, shape[dim], dim, by, wraps) * stride + to_tensor(np.asarray(start, np.int64))
 
 
 def as_line(tensor: Tensor) -> Tensor:
@@ -82,11 +82,14 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         IndexError: if an index is out of range (negative ones are).
         RuntimeError: if the shapes do not fit.
     """
-    at = normalize_dim(dim, input.ndim)
-    if index.numel() == 0:
-        return input.new_zeros(index.shape)  # type: ignore[no-any-return]
+    return _gathered(input, dim, index, "gather")
+
+
+def _gathered(input: Tensor, dim: int, index: Tensor, by: str, wraps: bool = False) -> Tensor:
     line, places = as_line(input), as_line(index)
-    found = ops.index(flat(line), along(places, line.shape, at, "gather"), dim=0)
+    at = normalize_dim(dim, input.ndim)
+    positions = along(places, line.shape, at, by, wraps) if index.numel() else as_type(places, dtypes.int64)
+    found = ops.index(flat(line), positions, dim=0)
     return movement.reshape(found, shape=index.shape)  # type: ignore[no-any-return]
 
 
@@ -94,10 +97,10 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """Return the elements that `indices` point to along `dim`, where both are broadcast in all other dimensions.
 
-    Made for the results of `argsort` and `argmax`. Without `dim`, both are flattened.
+    Made for the results of `argsort` and `argmax`. Without `dim`, both are flattened. Negative indices count back.
     """
     if dim is None:
-        return gather(flat(input), 0, flat(indices))
+        return _gathered(flat(input), 0, flat(indices), "take_along_dim", wraps=True)
     at = normalize_dim(dim, input.ndim)
     if input.ndim != indices.ndim:
         raise ShapeError(f"take_along_dim: {describe([input, indices])} must have equally many dimensions")
@@ -105,7 +108,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     wide, places = (
         tensor.expand(*common[:at], tensor.shape[at], *common[at:]) for tensor in (input, indices)
     )
-    return gather(wide, at, places)
+    return _gathered(wide, at, places, "take_along_dim", wraps=True)
 
 
 def _without(shape: Shape, dim: int) -> Shape:

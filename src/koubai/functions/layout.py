@@ -91,11 +91,9 @@ def regroup(shape: Shape, strides: Strides, wanted: Shape) -> Strides | None:
     return tuple(reversed(result))
 
 
-def _of_expanded(shape: Shape, strides: Strides, **to: Any) -> Strides:
-    wanted: Shape = to["shape"]
-    extra = len(wanted) - len(shape)
-    kept = tuple(0 if old != new else step for old, new, step in zip(shape, wanted[extra:], strides))
-    return (0,) * extra + kept
+def _of_expanded(old: Shape, strides: Strides, *, shape: Shape) -> Strides:
+    new = len(shape) - len(old)
+    return (0,) * new + tuple(step if n == m else 0 for n, m, step in zip(old, shape[new:], strides))
 
 
 def _of_windows(shape: Shape, strides: Strides, *, dim: int, size: int, step: int) -> Strides:

@@ -82,13 +82,13 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Number = 0) -> Ten
 def _extended(input: Tensor, dim: int, before: int, after: int, mode: str) -> Tensor:
     """Return `input` with `before` and `after` elements more along one dimension."""
     length = input.shape[dim]
-    most = {"reflect": length - 1, "circular": length, "replicate": before + after if length else 0}[mode]
-    if max(before, after) > most or min(before, 0) + min(after, 0) + length < 0:
-        raise ShapeError(
-            f'pad: ({before}, {after}) does not fit dimension {dim} of size {length} in mode "{mode}"'
-        )
-    first, last = _BORDERS[mode](input, dim, max(before, 0), max(after, 0))
-    inner = part(input, dim, max(0, -before), length + min(0, after))
+    inner = part(input, dim, min(max(0, -before), length), max(0, length + min(0, after)))
+    source = inner if mode == "circular" else input  # PyTorch cuts first, then takes from the other end
+    size = source.shape[dim]
+    most = {"reflect": size - 1, "circular": size, "replicate": before + after + length if size else 0}[mode]
+    if max(before, after) > most or before + after + length < 0:
+        raise ShapeError(f'pad: ({before}, {after}) does not fit dimension {dim} of size {length} in mode "{mode}"')
+    first, last = _BORDERS[mode](source, dim, max(before, 0), max(after, 0))
     return ops.cat(first, inner, last, dim=dim)  # type: ignore[no-any-return]
 
 

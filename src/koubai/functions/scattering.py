@@ -8,7 +8,7 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.functions.gathering import along, as_line, checked_index, flat
-from koubai.functions.operands import Number, as_type, method, normalize_dim
+from koubai.functions.operands import Number, as_type, method, normalize_dim, to_tensor
 from koubai.ops import elementwise, movement
 from koubai.ops import gather as ops
 from koubai.ops.op import Op, ShapeError, broadcast_shapes, describe
@@ -189,7 +189,7 @@ def _slices(input: Tensor, dim: int, index: Tensor, by: str) -> Put:
 
     def put(target: Tensor, values: Tensor | Number, write: Op) -> Tensor:
         slices = as_type(values, input.dtype)
-        if isinstance(values, Tensor) and (values.ndim or not input.ndim):
+        if isinstance(values, Tensor):
             slices = _fitting(as_line(same_type(values, input, by)), as_line(input), at, positions, by)
         written = write(as_line(target), positions, slices, dim=at)
         return movement.reshape(written, shape=input.shape)  # type: ignore[no-any-return]
@@ -243,8 +243,12 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -
     """
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(f"index_fill: value must be a single number, not of shape {list(value.shape)}")
-    number = as_type(value, input.dtype)
-    return _slices(input, dim, index, "index_fill")(input, number, ops.index_put)
+    at, line = normalize_dim(dim, input.ndim), as_line(input)
+    positions = checked_index(as_line(index), line.shape[at], at, "index_fill")
+    nowhere = to_tensor(False).expand(line.shape[at])
+    filled = ops.index_put(nowhere, positions, to_tensor(True), dim=0)
+    mask = movement.reshape(filled, shape=(line.shape[at], *(1,) * (line.ndim - at - 1)))
+    return masked_fill(line, mask, value).reshape(input.shape)  # type: ignore[no-any-return]
 
 
 @method(in_place=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from koubai import dtypes
 from koubai.ops.elementwise import elementwise, where
-from koubai.ops.movement import expand
+from koubai.ops.movement import expand, reshape
 from koubai.ops.op import (
     Array,
     DataDependentError,
@@ -76,12 +76,32 @@ index = Op(
     _index_rule,
     x=lambda g, x_like, i, dim: index_add(expand(g.new_zeros(()), shape=x_like.shape), i, g, dim=dim),
 )
+
+
+def _is_last(xp: Any, i: Array, *, size: int) -> Array:
+    turns = xp.arange(i.size).reshape(i.shape)
+    last = xp.empty(size, turns.dtype)
+    last[i] = turns  # NumPy writes in order
+    return last[i] == turns
+
+
+# whether each position, among those below size, is the last one in i with its value
+is_last = Op("is_last", Kind.GATHER, _is_last, lambda i, *, size: Symbol(i.shape, dtypes.bool_))
+
+
+def _unless_overwritten(g: Any, x: Symbol, i: Any, dim: int) -> Any:
+    """Return g at i, but 0 for values that a later one for the same place has overwritten."""
+    counts = is_last(i, size=x.shape[dim])
+    counts = reshape(counts, shape=(*i.shape, *(1,) * (x.ndim - dim - 1)))
+    return where(counts, index(g, i, dim=dim), g.new_zeros(()))
+
+
 # x with the elements at i replaced by value; of several values for one place the last one counts
 index_put = _write(
     "index_put",
     _index_put,
     x=lambda g, i, dim: index_put(g, i, g.new_zeros(()), dim=dim),
-    value=lambda g, i, dim: index(g, i, dim=dim),
+    value=lambda g, x_like, i, dim: _unless_overwritten(g, x_like, i, dim),
 )
 # x with value added at i, as often as a position occurs
 index_add = _write("index_add", _combine("add"), x=lambda g: g, value=lambda g, i, dim: index(g, i, dim=dim))
@@ -158,9 +178,10 @@ def _searchsorted(xp: Any, boundaries: Array, values: Array, *, right: bool) -> 
     side = "right" if right else "left"
     if boundaries.ndim == 1:
         return xp.searchsorted(boundaries, values, side)
-    rows = zip(boundaries.reshape(-1, boundaries.shape[-1]), values.reshape(-1, values.shape[-1]))
-    found = [xp.searchsorted(row, sought, side) for row, sought in rows]
-    return xp.stack(found).reshape(values.shape) if found else xp.zeros(values.shape, dtypes.int64)
+    found = xp.zeros(values.shape, dtypes.int64)
+    for row in xp.ndindex(boundaries.shape[:-1]):
+        found[row] = xp.searchsorted(boundaries[row], values[row], side)
+    return found
 
 
 # where values would be inserted into sorted boundaries: (N,) and any shape, or (…, N) and (…, M)
