@@ -300,7 +300,7 @@ class Tensor:
             modes.tracer.remember(self)
         if modes.grad_enabled:
             self._recipe, self._index = value.recipe, value._index
-        self._payload = value.payload
+        self._payload = value.payload if modes.tracer is None else modes.tracer.lift(value)
         self._version.count += 1
         self._version.last = by
         return self

@@ -68,3 +68,11 @@ RANDOM = frozenset(
 
 # Their first samples lie where no derivative exists, so that a difference quotient says nothing; with the reason.
 NOT_NUMERICALLY: dict[str, str] = {}
+
+# Their results, or the shapes of these, depend on values, which a traced program does not have.
+DATA_DEPENDENT = frozenset(
+    """
+    allclose equal item nonzero argwhere masked_select unique unique_consecutive bincount multinomial
+    linspace logspace arange nn.functional.one_hot __getitem__ index_put where repeat_interleave tensor_split
+    """.split()
+)

@@ -18,7 +18,6 @@ import torch
 
 import koubai
 import koubai.nn.functional
-from koubai.ops.op import DataDependentError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -36,7 +35,7 @@ DTYPES = {
     torch.float32: koubai.float32,
     torch.float64: koubai.float64,
 }
-TOLERANCES = {koubai.float64: (1e-9, 1e-12), koubai.float32: (1e-5, 1e-6), koubai.float16: (1e-2, 1e-3)}
+TOLERANCES = {koubai.float64: (1e-9, 1e-12), koubai.float32: (5e-5, 1e-6), koubai.float16: (1e-2, 1e-3)}
 ERRORS = (RuntimeError, TypeError, ValueError, IndexError)
 IGNORED_ARGUMENTS = ("device", "layout", "memory_format", "pin_memory")
 
@@ -54,12 +53,13 @@ class Tally:
     """How many samples of one op passed, failed and were skipped."""
 
     passed: int = 0
+    untraced: int = 0
     failures: list[str] = field(default_factory=list)
     skips: Counter[str] = field(default_factory=Counter)
 
     def as_property(self) -> dict[str, Any]:
         """Return it as plain data, which pytest can carry between processes."""
-        return {"passed": self.passed, "failed": len(self.failures), "skipped": dict(self.skips)}
+        return {"passed": self.passed, "untraced": self.untraced, "failed": len(self.failures), "skipped": dict(self.skips)}
 
 
 # --- from torch to koubai
@@ -114,7 +114,7 @@ def tensor_of(value: torch.Tensor) -> koubai.Tensor:
     dtype_of(value.dtype)
     if value.layout != torch.strided:
         raise Refused("sparse tensors")
-    made = koubai.from_numpy(value.detach().numpy().copy())
+    made = koubai.from_numpy(value.detach().numpy(force=True).copy())
     return made.requires_grad_() if value.requires_grad else made
 
 
@@ -244,7 +244,10 @@ class Run:
     def on_torch(self) -> Any:
         """Call PyTorch."""
         first = self.sample.input.clone() if self.variant.in_place else self.sample.input
-        return self._outputs(self.variant.torch(first, *self.sample.args, **self.sample.kwargs), torch)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = self.variant.torch(first, *self.sample.args, **self.sample.kwargs)
+        return self._outputs(result, torch)
 
     def on_koubai(self, *tensors: koubai.Tensor) -> Any:
         """Call Koubai, with `tensors` in the place of the converted ones."""
@@ -319,9 +322,19 @@ def check_gradients(run: Run, ours: Any, theirs: Any, second: bool) -> None:
     tops = [(o, t) for o, t in zip(leaves(ours, koubai.Tensor), leaves(theirs, torch.Tensor)) if t.requires_grad]
     if not pairs or not tops:
         return
+    arrays = [random_like(own.detach().numpy(), seed) for seed, (own, _) in enumerate(tops)]
+    try:
+        other = torch.autograd.grad(
+            [top for _, top in tops],
+            [leaf for leaf, _ in pairs],
+            [torch.from_numpy(array) for array in arrays],
+            create_graph=second,
+            allow_unused=True,
+        )
+    except NotImplementedError:
+        return  # PyTorch has no gradient for the op
     if not all(own.requires_grad for own, _ in tops):
         raise Mismatch("a result requires no gradient, but PyTorch's does")
-    arrays = [random_like(own.detach().numpy(), seed) for seed, (own, _) in enumerate(tops)]
     mine = koubai.grad(
         [own for own, _ in tops],
         [own for _, own in pairs],
@@ -329,18 +342,11 @@ def check_gradients(run: Run, ours: Any, theirs: Any, second: bool) -> None:
         create_graph=second,
         allow_unused=True,
     )
-    other = torch.autograd.grad(
-        [top for _, top in tops],
-        [leaf for leaf, _ in pairs],
-        [torch.from_numpy(array) for array in arrays],
-        create_graph=second,
-        allow_unused=True,
-    )
     both = [(m, o) for m, o in zip(mine, other) if o is not None or m is not None]
     for index, (m, o) in enumerate(both):
         shape = o if o is not None else m
         first = np.zeros(shape.shape) if m is None else m.detach().numpy()
-        compare_arrays(first, np.zeros(shape.shape) if o is None else o.detach().numpy(), f"gradient {index}")
+        compare_arrays(first, np.zeros(shape.shape) if o is None else o.detach().numpy(force=True), f"gradient {index}")
     if second:
         again = [(m, o) for m, o in both if o is not None and m is not None and o.requires_grad and m.requires_grad]
         ours, theirs = [m for m, _ in again], [o for _, o in again]
@@ -351,7 +357,7 @@ def check_trace(run: Run, ours: Any) -> None:
     """Trace the sample with its gradients, replay it, and compare the bits with eager.
 
     Raises:
-        Refused: if the op's result depends on values in a way that cannot be traced.
+        DataDependentError: if the op asks for values, or its result's shape depends on them.
     """
     tensors = run.own_tensors()
     tops = [own for own in leaves(ours, koubai.Tensor) if own.requires_grad]
@@ -367,10 +373,7 @@ def check_trace(run: Run, ours: Any) -> None:
         return outputs, [gradient for gradient in found if gradient is not None]
 
     eager = leaves(step(*tensors), koubai.Tensor)
-    try:
-        program = koubai.trace(step, *tensors)
-    except DataDependentError as error:
-        raise Refused("traced: the op's shape or value depends on data") from error
+    program = koubai.trace(step, *tensors)
     replayed = leaves(program(*tensors), koubai.Tensor)
     for index, (first, second) in enumerate(zip(eager, replayed, strict=True)):
         a, b = first.detach().numpy(), second.detach().numpy()
@@ -383,7 +386,7 @@ def check_numerically(run: Run, step: float = 1e-6) -> None:
     pairs = run.translate.differentiable()
     own = [tensor for _, tensor in pairs]
     tops = [top for top in leaves(run.on_koubai(), koubai.Tensor) if top.requires_grad]
-    if not own or not tops:
+    if not own or not tops or any(top.dtype != koubai.float64 for top in tops):
         return
     weights = [random_like(top.detach().numpy(), seed) for seed, top in enumerate(tops)]
     found = koubai.grad(tops, own, [koubai.from_numpy(w) for w in weights], allow_unused=True)
@@ -400,7 +403,7 @@ def check_numerically(run: Run, step: float = 1e-6) -> None:
         return sum(float((top.detach().numpy() * w).sum()) for top, w in zip(outputs, weights))
 
     numerical = (along(step) - along(-step)) / (2 * step)
-    if not np.isclose(analytic, numerical, rtol=1e-4, atol=1e-5):
+    if not np.isclose(analytic, numerical, rtol=1e-4, atol=1e-5, equal_nan=True):
         raise Mismatch(f"slope along a direction is {analytic}, numerically {numerical}")
 
 

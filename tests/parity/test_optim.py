@@ -1,4 +1,4 @@
-"""Optimizers, schedules and clipping agree with PyTorch, on the samples that PyTorch tests itself with and on more."""
+"""Optimizers, schedules and clipping agree with PyTorch, on its own test samples and on more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import koubai  # noqa: E402
+import koubai.optim.swa_utils  # noqa: E402
+from koubai import nn  # noqa: E402
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -25,9 +26,11 @@ TOLERANCE = {"rtol": 1e-9, "atol": 1e-12}
 SHAPES = [(4, 3), (3, 5), (5,), (), (2, 3, 4)]
 
 DIFFERENT_ON_PURPOSE = {
-    "a param group cannot have duplicate parameters": "PyTorch only warns, Koubai refuses (it is tested as an error)",
+    "a param group cannot have duplicate parameters": "PyTorch only warns, Koubai refuses",
     "lr as Tensor doesn't work with foreach & not capturable": "foreach chooses nothing in Koubai",
-    r"betas\[0\] as a Tensor is not supported for capturable=False and foreach=True": "foreach chooses nothing in Koubai",
+    r"betas\[0\] as a Tensor is not supported for capturable=False and foreach=True": (
+        "foreach chooses nothing in Koubai"
+    ),
     "betas must be either both floats or both Tensors": "Koubai reads both alike",
     "does not support complex parameters": "Koubai has no complex numbers",
 }
@@ -66,7 +69,7 @@ def count(record_property: Any) -> Callable[[], Any]:
     return counted
 
 
-# --- the same optimizer in both libraries ---------------------------------------------------------------------------
+# --- the same optimizer in both libraries -------------------------------------------------------------------
 
 
 def translated(value: Any) -> Any:
@@ -89,7 +92,9 @@ class Pair:
         self.ours = [koubai.tensor(array, requires_grad=True) for array in arrays]
         groups = 1 if name == "LBFGS" else 2
         # Some samples have a float32 learning rate, with which PyTorch computes in float32.
-        wide = {k: value.double() if isinstance(value, torch.Tensor) else value for k, value in kwargs.items()}
+        wide = {
+            k: value.double() if isinstance(value, torch.Tensor) else value for k, value in kwargs.items()
+        }
         self.their_optimizer = getattr(torch.optim, name)(grouped(self.theirs, groups), **wide)
         options = {option: translated(value) for option, value in wide.items()}
         self.our_optimizer = getattr(koubai.optim, name)(grouped(self.ours, groups), **options)
@@ -152,7 +157,7 @@ def plain(value: Any) -> Any:
     return value.detach().numpy() if hasattr(value, "detach") else value
 
 
-# --- optimizers -----------------------------------------------------------------------------------------------------
+# --- optimizers ---------------------------------------------------------------------------------------------
 
 
 def samples() -> Iterator[Any]:
@@ -237,7 +242,7 @@ def test_state_goes_to_pytorch_and_back(name: str, kwargs: dict[str, Any], monke
         loaded.compare()
 
 
-# --- errors ---------------------------------------------------------------------------------------------------------
+# --- errors -------------------------------------------------------------------------------------------------
 
 
 def wrong_samples() -> Iterator[Any]:
@@ -276,7 +281,13 @@ def test_error(info: OptimizerInfo, sample: Any, count: Any) -> None:
             getattr(koubai.optim, info.optim_cls.__name__)(parameters_of(given.params), **options)
 
 
-# --- schedules ------------------------------------------------------------------------------------------------------
+# --- schedules ----------------------------------------------------------------------------------------------
+
+
+def swa(schedulers: Any) -> Any:
+    """Return the module that has SWALR."""
+    return torch.optim.swa_utils if schedulers is torch.optim.lr_scheduler else koubai.optim.swa_utils
+
 
 SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
     "StepLR": lambda s, o: s.StepLR(o, step_size=7, gamma=0.3),
@@ -289,7 +300,9 @@ SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
     "CosineAnnealingLR": lambda s, o: s.CosineAnnealingLR(o, T_max=11, eta_min=1e-4),
     "CosineAnnealingLR long": lambda s, o: s.CosineAnnealingLR(o, T_max=200),
     "LambdaLR": lambda s, o: s.LambdaLR(o, lambda epoch: 0.95**epoch),
-    "LambdaLR per group": lambda s, o: s.LambdaLR(o, [lambda epoch: 1 / (1 + epoch), lambda epoch: 0.9**epoch]),
+    "LambdaLR per group": lambda s, o: s.LambdaLR(
+        o, [lambda epoch: 1 / (1 + epoch), lambda epoch: 0.9**epoch]
+    ),
     "MultiplicativeLR": lambda s, o: s.MultiplicativeLR(o, lambda epoch: 0.95 if epoch % 2 else 1.0),
     "CosineAnnealingWarmRestarts": lambda s, o: s.CosineAnnealingWarmRestarts(o, T_0=6, eta_min=1e-5),
     "CosineAnnealingWarmRestarts growing": lambda s, o: s.CosineAnnealingWarmRestarts(o, T_0=3, T_mult=2),
@@ -297,7 +310,13 @@ SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
     "CyclicLR triangular2": lambda s, o: s.CyclicLR(o, 0.01, [0.1, 0.2], step_size_up=8, mode="triangular2"),
     "CyclicLR exp_range": lambda s, o: s.CyclicLR(o, 0.01, 0.1, step_size_up=8, mode="exp_range", gamma=0.97),
     "CyclicLR own scale": lambda s, o: s.CyclicLR(
-        o, 0.01, 0.1, step_size_up=8, scale_fn=lambda x: 1 / (5**x), scale_mode="iterations", cycle_momentum=False
+        o,
+        0.01,
+        0.1,
+        step_size_up=8,
+        scale_fn=lambda x: 1 / (5**x),
+        scale_mode="iterations",
+        cycle_momentum=False,
     ),
     "OneCycleLR": lambda s, o: s.OneCycleLR(o, max_lr=0.2, total_steps=EPOCHS + 1),
     "OneCycleLR linear": lambda s, o: s.OneCycleLR(
@@ -313,13 +332,23 @@ SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
         o, [s.LinearLR(o, 0.1, total_iters=10), s.CosineAnnealingLR(o, 40), s.ExponentialLR(o, 0.9)], [10, 50]
     ),
     "SequentialLR of functions": lambda s, o: s.SequentialLR(
-        o, [s.ConstantLR(o, 0.5, 100), s.LambdaLR(o, lambda e: 0.9**e), s.MultiplicativeLR(o, lambda e: 0.9)], [5, 40]
+        o,
+        [s.ConstantLR(o, 0.5, 100), s.LambdaLR(o, lambda e: 0.9**e), s.MultiplicativeLR(o, lambda e: 0.9)],
+        [5, 40],
     ),
     "SequentialLR of cycles": lambda s, o: s.SequentialLR(
         o,
-        [s.PolynomialLR(o, 10), s.CosineAnnealingWarmRestarts(o, 7, 2), s.StepLR(o, 3, 0.5), s.MultiStepLR(o, [4])],
+        [
+            s.PolynomialLR(o, 10),
+            s.CosineAnnealingWarmRestarts(o, 7, 2),
+            s.StepLR(o, 3, 0.5),
+            s.MultiStepLR(o, [4]),
+        ],
         [8, 40, 60],
     ),
+    "SWALR": lambda s, o: swa(s).SWALR(o, swa_lr=[0.002, 0.9], anneal_epochs=15),
+    "SWALR linear": lambda s, o: swa(s).SWALR(o, 0.002, 15, "linear"),
+    "SWALR at once": lambda s, o: swa(s).SWALR(o, 0.002, 0),
     "SequentialLR of chains": lambda s, o: s.ChainedScheduler(
         [s.SequentialLR(o, [s.LinearLR(o, 0.2), s.ExponentialLR(o, 0.9)], [5]), s.StepLR(o, 20)]
     ),
@@ -335,7 +364,8 @@ def scheduled(library: Any, schedule: Callable[[Any, Any], Any], kind: str) -> I
     scheduler = schedule(library.optim.lr_scheduler, optimizer)
     for _ in range(EPOCHS):
         yield tuple(
-            (group["lr"], group.get("momentum"), group.get("betas", (None,))[0]) for group in optimizer.param_groups
+            (group["lr"], group.get("momentum"), group.get("betas", (None,))[0])
+            for group in optimizer.param_groups
         ) + tuple((rate, None, None) for rate in scheduler.get_last_lr())
         for parameter in parameters:
             parameter.grad = library.ones(2)
@@ -349,7 +379,9 @@ def test_schedule(name: str, kind: str, count: Any) -> None:
     with count():
         runs = [scheduled(library, SCHEDULES[name], kind) for library in (koubai, torch)]
         for epoch, (ours, theirs) in enumerate(zip(*runs, strict=True)):
-            assert np.array(ours, float) == pytest.approx(np.array(theirs, float), rel=1e-9, nan_ok=True), epoch
+            assert np.array(ours, float) == pytest.approx(np.array(theirs, float), rel=1e-9, nan_ok=True), (
+                epoch
+            )
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
@@ -360,7 +392,10 @@ def test_plateau(mode: str, threshold_mode: str, start: float, count: Any) -> No
         metrics = start + np.cumsum(np.random.default_rng(0).normal(size=200)) / 20
         rates = []
         for library in (koubai, torch):
-            groups = [{"params": [library.ones(2, requires_grad=True)]}, {"params": [library.ones(1)], "lr": 0.5}]
+            groups = [
+                {"params": [library.ones(2, requires_grad=True)]},
+                {"params": [library.ones(1)], "lr": 0.5},
+            ]
             optimizer = library.optim.SGD(groups, lr=0.05)
             scheduler = library.optim.lr_scheduler.ReduceLROnPlateau(
                 optimizer, mode, 0.5, 3, 0.01, threshold_mode, cooldown=2, min_lr=[1e-4, 1e-3]
@@ -372,7 +407,7 @@ def test_plateau(mode: str, threshold_mode: str, start: float, count: Any) -> No
         np.testing.assert_allclose(*rates, rtol=1e-9)
 
 
-# --- clipping -------------------------------------------------------------------------------------------------------
+# --- clipping -----------------------------------------------------------------------------------------------
 
 
 def gradients(library: Any) -> list[Any]:
@@ -401,3 +436,37 @@ def test_clip_grad_value(count: Any) -> None:
         torch.nn.utils.clip_grad_value_(theirs, 0.3)
         for one, other in zip(ours[:-1], theirs[:-1]):
             same(one.grad, other.grad, "gradient")
+
+
+# --- averages of weights ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("use_buffers", [False, True])
+@pytest.mark.parametrize("decay", [None, 0.8])
+def test_averaged_model(use_buffers: bool, decay: float | None, count: Any) -> None:
+    with count():
+        random = np.random.default_rng(0)
+        arrays = [random.normal(size=(6, 3)) for _ in range(5)]
+        state = None
+        results = []
+        for library, library_nn in ((torch, torch.nn), (koubai, nn)):
+            utils = library.optim.swa_utils
+            model = library_nn.Sequential(library_nn.Linear(3, 4), library_nn.BatchNorm1d(4)).double()
+            if state is None:
+                state = {key: value.numpy().copy() for key, value in model.state_dict().items()}
+            model.load_state_dict({key: library.tensor(value) for key, value in state.items()})
+            average_fn = utils.get_ema_avg_fn(decay) if decay else None
+            average = utils.AveragedModel(model, avg_fn=average_fn, use_buffers=use_buffers)
+            optimizer = library.optim.SGD(model.parameters(), lr=0.5)
+            for array in arrays:
+                optimizer.zero_grad()
+                (model(library.tensor(array)) ** 3).sum().backward()
+                optimizer.step()
+                average.update_parameters(model)
+            results.append({key: value.numpy().copy() for key, value in average.state_dict().items()})
+            utils.update_bn([library.tensor(array) for array in arrays], average)
+            results[-1].update({f"{key} after": value.numpy() for key, value in average.state_dict().items()})
+        theirs, ours = results
+        assert ours.keys() == theirs.keys()
+        for key, value in theirs.items():
+            np.testing.assert_allclose(ours[key], value, **TOLERANCE, err_msg=key)

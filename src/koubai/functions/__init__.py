@@ -7,11 +7,13 @@ A function here turns numbers into tensors, promotes types, checks dimensions, a
 from koubai.functions import operators as operators
 
 from koubai.functions.arithmetic import *
+from koubai.functions.bounds import *
 from koubai.functions.broadcasting import *
 from koubai.functions.comparison import *
 from koubai.functions.conversion import *
 from koubai.functions.convolution import *
 from koubai.functions.creation import *
+from koubai.functions.cumulative import *
 from koubai.functions.diagonal import *
 from koubai.functions.einsum import *
 from koubai.functions.embedding import *
@@ -23,6 +25,7 @@ from koubai.functions.joining import *
 from koubai.functions.layout import *
 from koubai.functions.logic import *
 from koubai.functions.padding import *
+from koubai.functions.pooling import *
 from koubai.functions.products import *
 from koubai.functions.ranges import *
 from koubai.functions.rearranging import *
@@ -35,3 +38,4 @@ from koubai.functions.splitting import *
 from koubai.functions.transcendental import *
 from koubai.functions.transposition import *
 from koubai.functions.trigonometric import *
+from koubai.functions.vision import *

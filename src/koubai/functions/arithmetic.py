@@ -8,7 +8,7 @@ from koubai.functions.rows import binary, unary
 from koubai.ops import elementwise as ops
 from koubai.tensor import Tensor
 
-mul = multiply = binary(ops.mul, "the product", "multiply")
+mul = multiply = binary(ops.mul, "the product", "mul", "multiply")
 floor_divide = binary(ops.floor_divide, "the quotient rounded down to a whole number")
 remainder = binary(ops.remainder, "the remainder of the division, with the sign of the divisor (Python's %)")
 fmod = binary(ops.fmod, "the remainder of the division, with the sign of the dividend (C's fmod)")
@@ -18,8 +18,8 @@ nextafter = binary(ops.nextafter, "the next number that the dtype has after the 
 gcd = binary(ops.gcd, "the greatest common divisor")
 lcm = binary(ops.lcm, "the least common multiple")
 
-neg = negative = unary(ops.neg, "the negative", "negative", to_float=False)
-abs = absolute = unary(ops.abs_, "the absolute value", "absolute", to_float=False)
+neg = negative = unary(ops.neg, "the negative", "neg", "negative", to_float=False)
+abs = absolute = unary(ops.abs_, "the absolute value", "abs", "absolute", to_float=False)
 sign = unary(ops.sign, "-1, 0 or 1 by the sign", to_float=False)
 sgn = unary(ops.sign, "-1, 0 or 1 by the sign", "sgn", to_float=False)
 signbit = unary(ops.signbit, "whether the sign bit is set (as it is for -0.0)", to_float=False, in_place=False)

@@ -9,11 +9,11 @@ from koubai.ops import elementwise as ops
 from koubai.tensor import Tensor
 
 eq = binary(ops.eq, "whether both are equal")
-ne = not_equal = binary(ops.ne, "whether both differ", "not_equal")
-lt = less = binary(ops.lt, "whether the first is smaller", "less")
-le = less_equal = binary(ops.le, "whether the first is smaller or both are equal", "less_equal")
-gt = greater = binary(ops.gt, "whether the first is larger", "greater")
-ge = greater_equal = binary(ops.ge, "whether the first is larger or both are equal", "greater_equal")
+ne = not_equal = binary(ops.ne, "whether both differ", "ne", "not_equal")
+lt = less = binary(ops.lt, "whether the first is smaller", "lt", "less")
+le = less_equal = binary(ops.le, "whether the first is smaller or both are equal", "le", "less_equal")
+gt = greater = binary(ops.gt, "whether the first is larger", "gt", "greater")
+ge = greater_equal = binary(ops.ge, "whether the first is larger or both are equal", "ge", "greater_equal")
 
 isnan = unary(ops.isnan, "whether it is NaN", in_place=False)
 isinf = unary(ops.isinf, "whether it is infinite", in_place=False)

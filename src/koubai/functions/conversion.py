@@ -12,6 +12,7 @@ from koubai import dtypes
 from koubai.devices import CPU, check_device
 from koubai.functions.operands import Operand, as_type, method, to_tensor
 from koubai.modes import modes
+from koubai.ops import elementwise as ops
 from koubai.ops.movement import alias
 from koubai.tensor import Tensor, Version, _make_view
 
@@ -135,21 +136,16 @@ def copy_(input: Tensor, src: Operand, non_blocking: bool = False) -> Tensor:
     return input._become(as_type(to_tensor(src), input.dtype), "copy_")
 
 
-@method
-def fill_(input: Tensor, value: Operand) -> Tensor:
-    """Replace every element by one number."""
-    return input._become(as_type(value, input.dtype), "fill_")
+@method(in_place=True)
+def fill(input: Tensor, value: Operand) -> Tensor:
+    """Return a tensor like `input` with every element replaced by one number."""
+    return ops.fill(input, as_type(value, input.dtype))
 
 
 @method
 def zero_(input: Tensor) -> Tensor:
     """Replace every element by 0."""
-    return fill_(input, 0)
-
-
-def fill(input: Tensor, value: Operand) -> Tensor:
-    """Return a tensor like `input` with every element replaced by one number."""
-    return fill_(clone(input), value)
+    return input.fill_(0)  # type: ignore[no-any-return]
 
 
 def _set_data(input: Tensor, value: Tensor) -> None:
@@ -158,7 +154,7 @@ def _set_data(input: Tensor, value: Tensor) -> None:
         modes.tracer.remember(input)
     if input._view is not None:
         input._view, input._version = None, Version()
-    input._payload = value.payload
+    input._payload = value.payload if modes.tracer is None else modes.tracer.lift(value)
     input._version.count += 1
     input._version.last = "the assignment to .data"
 
@@ -231,7 +227,6 @@ __all__ = [
     "detach",
     "detach_",
     "fill",
-    "fill_",
     "is_complex",
     "is_floating_point",
     "is_tensor",

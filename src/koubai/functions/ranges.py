@@ -44,6 +44,8 @@ def arange(
     first, last, by = (_number(value) for value in (start, end, step))
     if by == 0 or (last - first) * by < 0:
         raise RuntimeError(f"arange: steps of {by} do not lead from {first} to {last}")
+    if dtype is not None and not dtypes.is_floating(dtypes.as_dtype(dtype)):
+        first, last, by = int(first), int(last), int(by)
     whole = all(isinstance(number, int) for number in (first, last, by))
     chosen = dtypes.as_dtype(dtype) if dtype is not None else dtypes.int64 if whole else dtypes.get_default_dtype()
     count = -((first - last) // by) if whole else math.ceil((last - first) / by)

@@ -13,13 +13,13 @@ Unary = Callable[[Operand], Tensor]
 Binary = Callable[[Operand, Operand], Tensor]
 
 
-def unary(op: Op, meaning: str, *aliases: str, to_float: bool = True, in_place: bool = True) -> Unary:
+def unary(op: Op, meaning: str, *names: str, to_float: bool = True, in_place: bool = True) -> Unary:
     """Make the function of one tensor that applies `op`.
 
     Args:
-        op: the op, whose name (up to a final underscore) the function gets.
+        op: the op.
         meaning: what it returns, in words.
-        aliases: further names of the methods.
+        names: the names of the methods, first the function's own; by default the op's.
         to_float: convert integers to the default floating type first; else they keep their type.
         in_place: make the methods that end in `_` as well.
     """
@@ -30,21 +30,21 @@ def unary(op: Op, meaning: str, *aliases: str, to_float: bool = True, in_place: 
         return result
 
     how = "integers are converted to the default floating type" if to_float else "integers keep their type"
-    return _finish(function, op.name, f"Return {meaning} of each element; {how}.", aliases, in_place)
+    return _finish(function, names or (op.name,), f"Return {meaning} of each element; {how}.", in_place)
 
 
-def binary(op: Op, meaning: str, *aliases: str, to_float: bool = False, in_place: bool = True) -> Binary:
+def binary(op: Op, meaning: str, *names: str, to_float: bool = False, in_place: bool = True) -> Binary:
     """Make the function of two broadcast operands that promotes them and applies `op`; arguments as for `unary`."""
 
     def function(input: Operand, other: Operand) -> Tensor:
         result: Tensor = op(*promote(input, other, to_float=to_float))
         return result
 
-    return _finish(function, op.name, f"Return {meaning}, element by element.", aliases, in_place)
+    return _finish(function, names or (op.name,), f"Return {meaning}, element by element.", in_place)
 
 
-def _finish(function: Any, name: str, doc: str, aliases: Sequence[str], in_place: bool) -> Any:
+def _finish(function: Any, names: Sequence[str], doc: str, in_place: bool) -> Any:
     """Name and document a made function, and attach it to `Tensor`."""
-    function.__name__ = function.__qualname__ = name
+    function.__name__ = function.__qualname__ = names[0]
     function.__doc__ = doc
-    return method(function, names=(name, *aliases), in_place=in_place)
+    return method(function, names=names, in_place=in_place)

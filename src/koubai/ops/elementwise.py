@@ -58,13 +58,15 @@ where = elementwise(
     x=lambda g, condition: where(condition, g, zero(g)),
     y=lambda g, condition: where(condition, zero(g), g),
 )
+# value in the shape of x, whose elements do not matter
+fill = elementwise("fill", lambda xp, x, value: xp.broadcast_to(value, x.shape), x=flat, value=lambda g: g)
 
 # --- arithmetic
 
 
 def _sign(xp: Any, x: Array) -> Array:
     """-1, 0 or 1; 0 for NaN."""
-    return xp.sign(x) if x.dtype.kind in "bu" else xp.subtract(x > 0, x < 0, dtype=x.dtype)
+    return x != 0 if x.dtype.kind == "b" else xp.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
 def _power(xp: Any, x: Array, y: Array) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from koubai import dtypes
+from koubai.ops.cumulative import product_of_others
 from koubai.ops.movement import expand, reshape
 from koubai.ops.op import Kind, Op, Shape, ShapeError, Symbol, describe
 
@@ -46,6 +47,10 @@ def _among_ties(g: Any, x: Any, out: Any, dims: Shape) -> Any:
     return spread(g, x, dims) * tied / sum_(tied, dims=dims, keepdim=True)
 
 
+def _test_rule(x: Symbol, *, dims: Shape, keepdim: bool) -> Symbol:
+    return Symbol(reduce_rule(x, dims=dims, keepdim=keepdim).shape, dtypes.bool_)
+
+
 sum_ = Op(
     "sum",
     Kind.REDUCE,
@@ -66,6 +71,26 @@ amin = Op(
     lambda xp, x, *, dims, keepdim: xp.min(x, axis=dims, keepdims=keepdim),
     nonempty_rule,
     x=lambda g, x, out, dims: _among_ties(g, x, out, dims),
+)
+# The product along one dimension, which `dims` names alone.
+prod = Op(
+    "prod",
+    Kind.REDUCE,
+    lambda xp, x, *, dims, keepdim: xp.prod(x, axis=dims, keepdims=keepdim, dtype=x.dtype),
+    reduce_rule,
+    x=lambda g, x, dims: spread(g, x, dims) * product_of_others(x, dims[0]),
+)
+any_ = Op(
+    "any",
+    Kind.REDUCE,
+    lambda xp, x, *, dims, keepdim: xp.any(x, axis=dims, keepdims=keepdim),
+    _test_rule,
+)
+all_ = Op(
+    "all",
+    Kind.REDUCE,
+    lambda xp, x, *, dims, keepdim: xp.all(x, axis=dims, keepdims=keepdim),
+    _test_rule,
 )
 argmax = Op(
     "argmax",
