@@ -36,9 +36,10 @@ def tensor(data: Any, *, dtype: DTypeLike = None, device: Any = None, requires_g
                 [3, 4]])
     """
     check_device(device)
-    made = data.detach().clone() if isinstance(data, Tensor) else to_tensor(data)
-    if dtype is not None:
-        made = as_type(made, dtypes.as_dtype(dtype))
+    chosen = None if dtype is None else dtypes.as_dtype(dtype)
+    made = data.detach().clone() if isinstance(data, Tensor) else to_tensor(data, chosen)
+    if chosen is not None:
+        made = as_type(made, chosen)
     if isinstance(data, np.ndarray):
         made = Tensor(made._values("tensor()").copy())
     return made.requires_grad_(requires_grad)
@@ -52,8 +53,9 @@ def from_numpy(array: Any) -> Tensor:
 def as_tensor(data: Any, dtype: DTypeLike = None, device: Any = None) -> Tensor:
     """Return `data` as a tensor, without a copy where possible."""
     check_device(device)
-    made = to_tensor(data)
-    return made if dtype is None else as_type(made, dtypes.as_dtype(dtype))
+    chosen = None if dtype is None else dtypes.as_dtype(dtype)
+    made = to_tensor(data, chosen)
+    return made if chosen is None else as_type(made, chosen)
 
 
 asarray = as_tensor

@@ -59,13 +59,16 @@ def scalar(value: Number, dtype: dtypes.DType) -> Tensor:
     return Tensor(np.asarray(value, dtype))
 
 
-def to_tensor(value: Any) -> Tensor:
-    """Return a tensor as it is; a number, array or nested list as a new tensor."""
+def to_tensor(value: Any, floating: dtypes.DType | None = None) -> Tensor:
+    """Return a tensor as it is; a number, array or nested list as a new tensor.
+
+    Python floats become `floating`, by default the default floating type.
+    """
     if isinstance(value, Tensor):
         return value
     array = np.asarray(value)
     if not isinstance(value, np.ndarray | np.generic) and dtypes.is_floating(array.dtype):
-        array = array.astype(dtypes.get_default_dtype())
+        array = array.astype(dtypes.get_default_dtype() if floating is None else floating)
     return Tensor(array.astype(dtypes.as_dtype(array.dtype), copy=False))
 
 
