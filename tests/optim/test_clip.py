@@ -45,7 +45,10 @@ def test_the_norm_is_never_larger_after(values: list[float], largest: float, ord
     assert get_total_norm([weight.grad for weight in weights], order).item() <= largest * (1 + 1e-5)
 
 
-@given(values=st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=8), largest=st.floats(0.125, 10, width=32))
+@given(
+    values=st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=8),
+    largest=st.floats(0.125, 10, width=32),
+)
 @settings(max_examples=50, deadline=None)
 def test_values_are_clipped_one_by_one(values: list[float], largest: float) -> None:
     (weight,) = parameters(values)
@@ -60,7 +63,9 @@ def test_no_gradients_have_the_norm_zero() -> None:
 
 def test_a_norm_that_is_not_finite_can_be_refused() -> None:
     (weight,) = parameters([math.inf, 1.0])
-    with pytest.raises(RuntimeError, match="norm of order 2.0 of the gradients is inf.*error_if_nonfinite=False"):
+    with pytest.raises(
+        RuntimeError, match=r"norm of order 2\.0 of the gradients is inf.*error_if_nonfinite=False"
+    ):
         clip_grad_norm_([weight], 1.0, error_if_nonfinite=True)
     assert weight.grad.numpy()[1] == 1
     assert clip_grad_norm_([weight], 1.0).item() == math.inf

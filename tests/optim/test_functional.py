@@ -114,10 +114,20 @@ def test_views_and_types_of_the_caller_are_kept() -> None:
 @pytest.mark.parametrize(
     ("params", "grads", "kind", "message"),
     [
-        ({"w": np.ones(2), "b": 1.0}, {"w": np.ones(2), "b": 1.0}, TypeError, r"params\['b'\] is a float; only arrays"),
+        (
+            {"w": np.ones(2), "b": 1.0},
+            {"w": np.ones(2), "b": 1.0},
+            TypeError,
+            r"params\['b'\] is a float; only arrays",
+        ),
         ({"w": np.ones(2, int)}, {"w": np.ones(2)}, TypeError, r"params\['w'\] is an array of int64"),
-        ({"w": np.ones(2)}, {"W": np.ones(2)}, KeyError, r"grads has no entry 'w', only \['W'\]"),
-        ({"w": np.ones((2, 1))}, {"w": np.ones(2)}, ValueError, r"grads\['w'\] has shape \(2,\).*has \(2, 1\)"),
+        ({"w": np.ones(2)}, {"W": np.ones(2)}, KeyError, r"grads has no entry 'w', only \['W', 'first'\]"),
+        (
+            {"w": np.ones((2, 1))},
+            {"w": np.ones(2)},
+            ValueError,
+            r"grads\['w'\] has shape \(2,\).*has \(2, 1\)",
+        ),
     ],
 )
 def test_mistakes_are_named_and_change_nothing(params: Any, grads: Any, kind: Any, message: str) -> None:

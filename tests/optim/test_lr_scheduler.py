@@ -109,7 +109,7 @@ def test_state_of_another_schedule_is_refused() -> None:
         SCHEDULES["WarmupLR"](sgd()).load_state_dict(SCHEDULES["SequentialLR"](sgd()).state_dict())
 
 
-# --- definitions ----------------------------------------------------------------------------------------------------
+# --- definitions --------------------------------------------------------------------------------------------
 
 positive = st.floats(1e-3, 10.0)
 
@@ -180,11 +180,11 @@ def test_one_cycle_moves_momentum_against_the_rate() -> None:
     assert max(seen)[1] == pytest.approx(0.8)
     optimizer.step()
     scheduler.step()
-    with pytest.raises(ValueError, match="Tried to step 21 times. The specified number of total steps is 20"):
+    with pytest.raises(ValueError, match=r"Tried to step 21 times\. .* total steps is 20"):
         scheduler.step()
 
 
-# --- warmup ---------------------------------------------------------------------------------------------------------
+# --- warmup -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "WarmupLR"])
@@ -211,12 +211,14 @@ def test_warmup_may_stand_in_a_sequence() -> None:
 
 def test_sequences_may_be_nested() -> None:
     optimizer = sgd()
-    inner = SequentialLR(optimizer, [LinearLR(optimizer, 0.5, total_iters=2), ExponentialLR(optimizer, 0.5)], [2])
+    inner = SequentialLR(
+        optimizer, [LinearLR(optimizer, 0.5, total_iters=2), ExponentialLR(optimizer, 0.5)], [2]
+    )
     outer = SequentialLR(optimizer, [ConstantLR(optimizer, 0.1, 100), inner], [2])
     assert rates(optimizer, outer, 7) == pytest.approx([0.1, 0.1, 0.5, 0.75, 1.0, 0.5, 0.25])
 
 
-# --- mistakes -------------------------------------------------------------------------------------------------------
+# --- mistakes -----------------------------------------------------------------------------------------------
 
 MISTAKES: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "not an optimizer": (lambda o: StepLR("adam", 3), TypeError, "str is not an Optimizer"),  # type: ignore[arg-type]
@@ -235,7 +237,11 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
         ValueError,
         "does not support `ReduceLROnPlateau`",
     ),
-    "milestones": (lambda o: SequentialLR(o, [StepLR(o, 1)], [1]), ValueError, "number of milestones to be equal to 1"),
+    "milestones": (
+        lambda o: SequentialLR(o, [StepLR(o, 1)], [1]),
+        ValueError,
+        "got 1 milestones and 1 schedulers",
+    ),
     "two optimizers": (
         lambda o: ChainedScheduler([StepLR(o, 1), StepLR(sgd(), 1)]),
         ValueError,

@@ -23,7 +23,7 @@ def with_gradient(*shape: int) -> koubai.Tensor:
     return made
 
 
-# --- groups ---------------------------------------------------------------------------------------------------------
+# --- groups -------------------------------------------------------------------------------------------------
 
 
 def test_groups_have_options_of_their_own() -> None:
@@ -71,13 +71,17 @@ def test_every_option_is_shown() -> None:
     assert "    momentum: 0.5\n" in shown
 
 
-# --- mistakes -------------------------------------------------------------------------------------------------------
+# --- mistakes -----------------------------------------------------------------------------------------------
 
 TWICE = parameter(2)
 MISTAKES: dict[str, tuple[Any, type[Exception], str]] = {
     "no parameters": (lambda: optim.SGD([]), ValueError, "empty parameter list"),
     "one tensor": (lambda: optim.SGD(parameter(2)), TypeError, "iterable of Tensors or dicts"),
-    "an array": (lambda: optim.SGD([np.ones(2)]), TypeError, "ndarray; for arrays see koubai.optim.functional"),
+    "an array": (
+        lambda: optim.SGD([np.ones(2)]),
+        TypeError,
+        "ndarray; for arrays see koubai.optim.functional",
+    ),
     "a set": (lambda: optim.SGD([{"params": {TWICE}}]), TypeError, "not in a set"),
     "twice in a group": (lambda: optim.SGD([TWICE, TWICE]), ValueError, "same parameter twice"),
     "twice in groups": (
@@ -87,7 +91,11 @@ MISTAKES: dict[str, tuple[Any, type[Exception], str]] = {
     ),
     "computed": (lambda: optim.SGD([TWICE * 2]), ValueError, r"non-leaf Tensor: .*shape \(2,\).*mul"),
     "half named": (lambda: optim.SGD([("w", parameter(2)), parameter(2)]), ValueError, "names are missing"),
-    "negative lr": (lambda: optim.SGD([TWICE], lr=-1), ValueError, r"SGD: Invalid learning rate: -1.*\[0, inf\)"),
+    "negative lr": (
+        lambda: optim.SGD([TWICE], lr=-1),
+        ValueError,
+        r"SGD: Invalid learning rate: -1.*\[0, inf\)",
+    ),
     "lr is NaN": (lambda: optim.SGD([TWICE], lr=float("nan")), ValueError, "Invalid learning rate: nan"),
     "negative lr of a group": (
         lambda: optim.SGD([{"params": TWICE, "lr": -2}]),
@@ -96,9 +104,17 @@ MISTAKES: dict[str, tuple[Any, type[Exception], str]] = {
     ),
     "lr of two elements": (lambda: optim.SGD([TWICE], lr=koubai.ones(2)), ValueError, "must be 1-element"),
     "beta of 1": (lambda: optim.Adam([TWICE], betas=(0.9, 1.0)), ValueError, "index 1: 1.0; it must be in"),
-    "Nesterov without momentum": (lambda: optim.SGD([TWICE], nesterov=True), ValueError, "requires a momentum"),
+    "Nesterov without momentum": (
+        lambda: optim.SGD([TWICE], nesterov=True),
+        ValueError,
+        "requires a momentum",
+    ),
     "unknown form": (lambda: optim.SGD([TWICE], form="keras"), ValueError, "one of pytorch, classical"),
-    "differentiable": (lambda: optim.Adam([TWICE], differentiable=True), ValueError, "call the optimizer's rule"),
+    "differentiable": (
+        lambda: optim.Adam([TWICE], differentiable=True),
+        ValueError,
+        "call the optimizer's rule",
+    ),
     "vector in Muon": (lambda: optim.Muon([TWICE]), ValueError, r"only supports 2D.*\(2,\).*AdamW"),
     "groups in LBFGS": (
         lambda: optim.LBFGS([{"params": parameter(1)}, {"params": parameter(1)}]),
@@ -123,7 +139,7 @@ def test_a_refused_group_leaves_the_optimizer_as_it_was() -> None:
     assert len(optimizer.param_groups) == 1
 
 
-# --- parameters that no gradient reached ----------------------------------------------------------------------------
+# --- parameters that no gradient reached --------------------------------------------------------------------
 
 
 def test_parameters_without_gradient_are_named_once() -> None:
@@ -157,7 +173,7 @@ def test_parameters_without_gradient_stay_and_remember_nothing() -> None:
     assert list(optimizer.state_dict()["state"]) == [0]
 
 
-# --- the step -------------------------------------------------------------------------------------------------------
+# --- the step -----------------------------------------------------------------------------------------------
 
 
 def test_zero_grad() -> None:
@@ -239,7 +255,7 @@ def test_pytorchs_way_to_write_an_optimizer_works() -> None:
     assert optimizer.state_dict()["state"] == {0: {"steps": 1}}
 
 
-# --- saving and loading ---------------------------------------------------------------------------------------------
+# --- saving and loading -------------------------------------------------------------------------------------
 
 KINDS = [
     (optim.SGD, {"momentum": 0.9}),
@@ -272,7 +288,9 @@ def steps(optimizer: Any, weights: list[koubai.Tensor], seed: int, number: int =
 
 def weights_like(others: list[koubai.Tensor] | None = None) -> list[koubai.Tensor]:
     random = np.random.default_rng(5)
-    arrays = [w.detach().numpy() for w in others] if others else [random.normal(size=(3, 2)) for _ in range(2)]
+    arrays = (
+        [w.detach().numpy() for w in others] if others else [random.normal(size=(3, 2)) for _ in range(2)]
+    )
     return [koubai.tensor(array, requires_grad=True) for array in arrays]
 
 
@@ -311,7 +329,10 @@ def test_options_in_a_state_dict_are_plain_data() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda saved: saved["param_groups"].append(saved["param_groups"][0]), "different number of parameter groups"),
+        (
+            lambda saved: saved["param_groups"].append(saved["param_groups"][0]),
+            "different number of parameter groups",
+        ),
         (lambda saved: saved["param_groups"][0]["params"].pop(), "doesn't match the size"),
         (
             lambda saved: saved["state"][1].update(exp_avg=koubai.ones(7)),

@@ -1,4 +1,4 @@
-"""Update rules as formulas: against independent ones in NumPy, and the properties that their papers promise."""
+"""Update rules as formulas: against independent ones in NumPy, and what their papers promise."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_lamb_moves_zeros_and_stands_still_without_a_gradient() -> None:
     np.testing.assert_array_equal(trained(optim.LAMB, np.ones(3), [np.zeros(3)]), np.ones(3))
 
 
-# --- the two forms of momentum --------------------------------------------------------------------------------------
+# --- the two forms of momentum ------------------------------------------------------------------------------
 
 
 def momentum_run(form: Any, rates: list[float], **options: Any) -> Array:
@@ -96,7 +96,7 @@ def test_classical_momentum_is_the_textbooks() -> None:
     np.testing.assert_allclose(momentum_run("classical", rates), w, rtol=1e-12)
 
 
-# --- penalties ------------------------------------------------------------------------------------------------------
+# --- penalties ----------------------------------------------------------------------------------------------
 
 
 def test_l1_adds_the_sign_and_nothing_at_zero() -> None:
@@ -105,7 +105,16 @@ def test_l1_adds_the_sign_and_nothing_at_zero() -> None:
     np.testing.assert_allclose(moved, [1.95, -2.95, 0.0])
 
 
-DECAYING = [optim.SGD, optim.Adagrad, optim.Adadelta, optim.RMSprop, optim.Adam, optim.Adamax, optim.NAdam, optim.RAdam]
+DECAYING = [
+    optim.SGD,
+    optim.Adagrad,
+    optim.Adadelta,
+    optim.RMSprop,
+    optim.Adam,
+    optim.Adamax,
+    optim.NAdam,
+    optim.RAdam,
+]
 
 
 @pytest.mark.parametrize("kind", DECAYING)
@@ -119,13 +128,11 @@ def test_decoupled_decay_shrinks_by_the_rate_whatever_the_gradient(kind: Any) ->
 
 def test_adamw_is_adam_with_decoupled_decay() -> None:
     start, gradients = random_run((5,))
-    adam = trained(
-        lambda p: optim.Adam(p, weight_decay=0.01, decoupled_weight_decay=True), start, gradients
-    )
+    adam = trained(lambda p: optim.Adam(p, weight_decay=0.01, decoupled_weight_decay=True), start, gradients)
     np.testing.assert_array_equal(trained(optim.AdamW, start, gradients), adam)
 
 
-# --- properties -----------------------------------------------------------------------------------------------------
+# --- properties ---------------------------------------------------------------------------------------------
 
 SIMPLE = [
     optim.SGD,
@@ -173,9 +180,9 @@ def test_parameters_and_state_keep_their_type(kind: Any, dtype: Any) -> None:
 def test_every_rule_finds_the_bottom_of_a_bowl(kind: Any) -> None:
     target = koubai.tensor([[1.0, -2.0], [0.5, 1.5]])
     parameter = koubai.zeros(2, 2, requires_grad=True)
-    rate = {optim.Adadelta: 30.0, optim.SGD: 0.1, optim.ASGD: 0.1, optim.Adagrad: 0.5, optim.Adafactor: 0.5}
+    rate = {optim.Adadelta: 30.0, optim.Adagrad: 0.5, optim.Adafactor: 0.5}
     options = {"weight_decay": 0} if kind in (optim.Muon, optim.AdamW) else {}
-    optimizer = kind([parameter], lr=rate.get(kind, 0.02), **options)
+    optimizer = kind([parameter], lr=rate.get(kind, 0.1), **options)
     scheduler = optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=300)
     for _ in range(300):
         optimizer.zero_grad()

@@ -1,7 +1,7 @@
 """Optimizers, schedules of the learning rate, and clipping of gradients, under PyTorch's names.
 
-An optimizer is its options and a rule, a pure function on tensors; `optim.functional` offers the same rules on
-dictionaries of NumPy arrays.
+An optimizer is its options and a rule, a pure function on tensors; `optim.functional` offers the same rules
+on dictionaries of NumPy arrays.
 """
 
 from koubai.optim.adadelta import Adadelta

@@ -1,4 +1,4 @@
-"""Adadelta: steps in the units of the weights, from running averages of squared gradients and squared steps."""
+"""Adadelta: steps in the units of the weights, from running averages of squared gradients and steps."""
 
 from __future__ import annotations
 

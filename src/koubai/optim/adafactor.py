@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 
 import koubai
@@ -48,14 +50,14 @@ def _variance(gradient: Tensor, state: State, share: Tensor, floor: Tensor) -> t
 
 @rule(step=counter, row_var=_row_averages, col_var=_column_averages, variance=_averages)
 def adafactor(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> tuple[Tensor, State]:
-    """Adafactor: the gradient over the root of a factored second moment, clipped, relative to the weights' size.
+    """Adafactor: the gradient over the root of a factored second moment, relative to the weights' size.
 
-        R ← lerp(R, mean of g² over columns, t^τ)    C ← lerp(C, mean of g² over rows, t^τ)    V = R C / mean(R)
-        U = g / √max(V, ε₁²)
-        w ← w − min(η, 1/√t) · max(ε₂, RMS(w)) · U / max(1, RMS(U) / d)
+        R ← lerp(R, mean of g² over columns, t^τ)    C ← lerp(C, mean of g² over rows, t^τ)    V = R C /
+        mean(R) U = g / √max(V, ε₁²) w ← w − min(η, 1/√t) · max(ε₂, RMS(w)) · U / max(1, RMS(U) / d)
 
-    Shazeer and Stern, "Adafactor: adaptive learning rates with sublinear memory cost" (2018), algorithms 4 and 5.
-    As in PyTorch, ε₁ bounds V from below where the paper adds it to g², and η caps the paper's relative step 1/√t.
+    Shazeer and Stern, "Adafactor: adaptive learning rates with sublinear memory cost" (2018), algorithms 4
+    and 5. As in PyTorch, ε₁ bounds V from below where the paper adds it to g², and η caps the paper's
+    relative step 1/√t.
     """
     share = scalars(lambda o: o.step**o.beta2_decay)
     tiny = float(np.finfo(parameter.dtype).eps)
@@ -75,8 +77,8 @@ class Adafactor(Optimizer):
         params: what to train: tensors, (name, tensor) pairs, or dictionaries of parameter groups.
         lr: the largest relative step size η, at least 0: the fraction of its size by which a tensor may move.
         beta2_decay: τ, at most 0: the average of squares gives step t the weight t^τ.
-        eps: (ε₁, ε₂): a floor of the second moment's root, by default the dtype's machine epsilon, and a floor of the
-            size of the weights.
+        eps: (ε₁, ε₂): a floor of the second moment's root, by default the dtype's machine epsilon, and a
+            floor of the size of the weights.
         d: at least 1, the largest root mean square of a step's direction.
         weight_decay: λ; each step shrinks the weights by ηλ, whatever the gradient was.
         foreach: accepted for PyTorch's sake; Koubai has one implementation.
@@ -88,7 +90,7 @@ class Adafactor(Optimizer):
     """
 
     rule = adafactor
-    fixed = {"decoupled_weight_decay": True}
+    fixed: ClassVar[dict[str, Any]] = {"decoupled_weight_decay": True}
 
     def __init__(
         self,

@@ -18,8 +18,9 @@ def _initial_sum(parameter: Tensor, options: Options) -> Tensor:
 def adagrad(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> tuple[Tensor, State]:
     """Adagrad: `s ← s + g²`, `w ← w − η_t g / (√s + ε)` with `η_t = η / (1 + (t − 1) decay)`.
 
-    Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic optimization" (2011).
-    The paper has ε inside a matrix root; here, as everywhere, it is added to the root. The decay is not in the paper.
+    Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic optimization"
+    (2011). The paper has ε inside a matrix root; here, as everywhere, it is added to the root. The decay is
+    not in the paper.
     """
     total = state["sum"] + gradient * gradient
     rate = scalars(lambda o: o.lr / (1 + (o.step - 1) * o.lr_decay))
@@ -29,7 +30,8 @@ def adagrad(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars)
 class Adagrad(Optimizer):
     """Adagrad, good for rare features: a weight that seldom gets a gradient keeps taking large steps.
 
-    The learning rate never recovers, which ends long trainings early; RMSprop and Adam forget the past instead.
+    The learning rate never recovers, which ends long trainings early; RMSprop and Adam forget the past
+    instead.
 
     Args:
         params: what to train: tensors, (name, tensor) pairs, or dictionaries of parameter groups.

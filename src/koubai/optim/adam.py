@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import koubai
 from koubai.optim.optimizer import Optimizer, Params
 from koubai.optim.rule import Scalars, State, counter, rule, when, zeros
@@ -12,15 +14,15 @@ __all__ = ["Adam", "AdamW", "adam"]
 
 @rule(step=counter, exp_avg=zeros, exp_avg_sq=zeros, max_exp_avg_sq=when(lambda o: o.amsgrad, zeros))
 def adam(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> tuple[Tensor, State]:
-    """Adam: the average gradient over the root of the average squared gradient, both corrected for their start at 0.
+    """Adam: the average gradient over the root of the average squared gradient, with their bias corrected.
 
         m ← β₁ m + (1 − β₁) g
         v ← β₂ v + (1 − β₂) g²
         w ← w − η m̂ / (√v̂ + ε)        with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ)
 
-    Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1. With `amsgrad`, v̂ is made of the
-    largest v so far: Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018), who do not correct the
-    bias; PyTorch does, and so do we.
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1. With `amsgrad`, v̂ is
+    made of the largest v so far: Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018), who
+    do not correct the bias; PyTorch does, and so do we.
     """
     exp_avg = koubai.lerp(state["exp_avg"], gradient, scalars(lambda o: 1 - o.beta1))
     exp_avg_sq = scalars.beta2 * state["exp_avg_sq"] + scalars(lambda o: 1 - o.beta2) * gradient * gradient
@@ -39,8 +41,8 @@ class Adam(Optimizer):
         params: what to train: tensors, (name, tensor) pairs, or dictionaries of parameter groups.
         lr: learning rate η, at least 0; no weight moves by much more than this in a step.
         betas: (β₁, β₂), each in [0, 1), how much of the two averages stays.
-        eps: ε, keeps the division finite. PyTorch's default is the paper's 1e-8, Keras's 1e-7 and added before the
-            bias correction.
+        eps: ε, keeps the division finite. PyTorch's default is the paper's 1e-8, Keras's 1e-7 and added
+            before the bias correction.
         weight_decay: λ; adds λw to the gradient. For decay beside the gradient take `AdamW`.
         amsgrad: divide by the largest average so far, see the rule.
         foreach, fused, capturable: accepted for PyTorch's sake; Koubai has one implementation.
@@ -78,8 +80,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam whose weight decay is decoupled: each step shrinks the weights by ηλ, whatever the gradient was.
 
-    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2. Their schedule multiplier
-    is the learning rate here, so λ is scaled by it, as in PyTorch.
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2. Their schedule
+    multiplier is the learning rate here, so λ is scaled by it, as in PyTorch.
 
     Args:
         params: what to train: tensors, (name, tensor) pairs, or dictionaries of parameter groups.
@@ -97,7 +99,7 @@ class AdamW(Adam):
         ValueError: for a value outside its range.
     """
 
-    fixed = {"decoupled_weight_decay": True}
+    fixed: ClassVar[dict[str, Any]] = {"decoupled_weight_decay": True}
 
     def __init__(
         self,

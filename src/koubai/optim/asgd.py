@@ -22,11 +22,11 @@ def _first_share(parameter: Tensor, options: Options) -> Tensor:
 def asgd(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> tuple[Tensor, State]:
     """Averaged SGD: `w ← (1 − λ η_t) w − η_t g` and the average `a ← a + μ_t (w − a)`.
 
-    The rates of the following step are `η_{t+1} = η / (1 + λ η t)^α` and `μ_{t+1} = 1 / max(1, t − t₀)`, so the
-    average is simply w until step t₀.
+    The rates of the following step are `η_{t+1} = η / (1 + λ η t)^α` and `μ_{t+1} = 1 / max(1, t − t₀)`, so
+    the average is simply w until step t₀.
 
-    Polyak and Juditsky, "Acceleration of stochastic approximation by averaging" (1992), with the rates of Bottou,
-    "Stochastic gradient descent tricks" (2012), section 5.1.
+    Polyak and Juditsky, "Acceleration of stochastic approximation by averaging" (1992), with the rates of
+    Bottou, "Stochastic gradient descent tricks" (2012), section 5.1.
     """
     eta = state["eta"]
     updated = parameter * (1 - scalars.lambd * eta) - eta * gradient

@@ -1,4 +1,4 @@
-"""Clipping gradients, by their common norm or each value by itself, so that one bad batch cannot wreck a training."""
+"""Clipping gradients, by their common norm or one by one, so that one bad batch cannot wreck a training."""
 
 from __future__ import annotations
 
@@ -51,8 +51,9 @@ def get_total_norm(
     total = _norm(koubai.stack(norms), float(norm_type))
     if error_if_nonfinite and not koubai.isfinite(total).item():
         raise RuntimeError(
-            f"The total norm of order {float(norm_type)} of the gradients is {total.item()}, so it cannot be clipped. "
-            "Look for the op that made it with koubai.detect_anomaly(), or set error_if_nonfinite=False"
+            f"The total norm of order {float(norm_type)} of the gradients is {total.item()}, so it cannot "
+            "be clipped. Look for the op that made it with koubai.autograd.detect_anomaly(), "
+            "or set error_if_nonfinite=False"
         )
     return total
 
@@ -84,8 +85,8 @@ def clip_grad_norm_(
 ) -> Tensor:
     """Scale all gradients in place by one factor so that their common norm is at most `max_norm`.
 
-    The direction stays. Usual values are 0.5 to 5; 1 for transformers and recurrent networks. Pascanu, Mikolov and
-    Bengio, "On the difficulty of training recurrent neural networks" (2013), algorithm 1.
+    The direction stays. Usual values are 0.5 to 5; 1 for transformers and recurrent networks. Pascanu,
+    Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013), algorithm 1.
 
     Args:
         parameters: the tensors whose `.grad` is clipped; those without one are passed over.
@@ -102,7 +103,9 @@ def clip_grad_norm_(
     """
     listed = _listed(parameters)
     if not listed and isinstance(parameters, GeneratorType):
-        warnings.warn("`parameters` is an empty generator, no gradient is clipped; was it used up?", stacklevel=2)
+        warnings.warn(
+            "`parameters` is an empty generator, no gradient is clipped; was it used up?", stacklevel=2
+        )
     total = get_total_norm(_gradients(listed), norm_type, error_if_nonfinite)
     clip_grads_with_norm_(listed, max_norm, total)
     return total

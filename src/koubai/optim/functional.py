@@ -1,7 +1,7 @@
-"""The update rules on bare NumPy arrays: dictionaries of parameters and gradients in, parameters changed in place.
+"""The update rules on bare NumPy arrays: dictionaries in, parameters changed in place.
 
-They are the very rules of the optimizers. Use them with gradients you computed yourself, for instance in a network
-written by hand:
+They are the very rules of the optimizers. Use them with gradients you computed yourself, for instance in a
+network written by hand:
 
     >>> sgd_update(params, grads, learning_rate=0.1)
 """
@@ -72,7 +72,7 @@ def momentum_update(
 def nesterov_update(
     params: Arrays, grads: Arrays, velocity: Arrays, learning_rate: float = 0.01, momentum: float = 0.9
 ) -> Arrays:
-    """Change every parameter in place by one step with Nesterov's momentum, `v ← γ v − η g`, `w ← w + γ v − η g`.
+    """Change every parameter in place by one Nesterov step, `v ← γ v − η g`, `w ← w + γ v − η g`.
 
     Args and returns are those of `momentum_update`; the gradients are those at `params`.
     """
@@ -148,7 +148,9 @@ def _check(name: str, array: Any, grads: Arrays) -> None:
     if name not in grads:
         raise KeyError(f"grads has no entry {name!r}, only {sorted(grads)}")
     if np.shape(grads[name]) != array.shape:
-        raise ValueError(f"grads[{name!r}] has shape {np.shape(grads[name])}, params[{name!r}] has {array.shape}")
+        raise ValueError(
+            f"grads[{name!r}] has shape {np.shape(grads[name])}, params[{name!r}] has {array.shape}"
+        )
 
 
 def _update(

@@ -20,8 +20,8 @@ def lamb(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) ->
 
     Where either norm is 0 the ratio is 1, so that zeros can begin to learn.
 
-    You et al., "Large batch optimization for deep learning: training BERT in 76 minutes" (2020), algorithm 2, with
-    the identity as φ.
+    You et al., "Large batch optimization for deep learning: training BERT in 76 minutes" (2020), algorithm 2,
+    with the identity as φ.
     """
     exp_avg = koubai.lerp(state["exp_avg"], gradient, scalars(lambda o: 1 - o.beta1))
     exp_avg_sq = scalars.beta2 * state["exp_avg_sq"] + scalars(lambda o: 1 - o.beta2) * gradient * gradient

@@ -14,13 +14,15 @@ __all__ = ["LBFGS"]
 
 
 class LBFGS(Optimizer):
-    """The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno, for smooth losses on the whole data set.
+    """The method of Broyden, Fletcher, Goldfarb and Shanno, with limited memory.
 
-    One `step` makes up to `max_iter` iterations, each of which computes the loss again through the closure. All
-    parameters are one vector here, so there can be only one parameter group, and memory is needed for `history_size`
-    times twice their number. The values of the loss decide what comes next, so a step cannot be traced.
+    It is for smooth losses computed on the whole data set. One `step` makes up to `max_iter` iterations, each
+    of which computes the loss again through the closure. All parameters are one vector here, so there can be
+    only one parameter group, and memory is needed for `history_size` times twice their number. The values of
+    the loss decide what comes next, so a step cannot be traced.
 
-    Nocedal and Wright, "Numerical optimization" (2006), algorithm 7.5, with the tolerances and the order of PyTorch.
+    Nocedal and Wright, "Numerical optimization" (2006), algorithm 7.5, with the tolerances and the order of
+    PyTorch.
 
     Args:
         params: what to train: tensors, or (name, tensor) pairs.
@@ -81,7 +83,7 @@ class _Descent:
         self.lr = float(group["lr"])
         self.parameters: list[Tensor] = group["params"]
         # As in PyTorch, the state of all belongs to the first parameter.
-        self.state: dict[str, Any] = optimizer.state[self.parameters[0]]  # type: ignore[assignment]
+        self.state: dict[str, Any] = optimizer.state[self.parameters[0]]
         self.optimizer = optimizer
         self.closure = closure
         self.evaluations = 0

@@ -57,15 +57,16 @@ def strong_wolfe(
 ) -> tuple[Point, int]:
     """Find a point where the loss is low enough and its slope flat enough.
 
-    First step outwards until an interval is known to hold such a point, then shrink it by cubic interpolation:
-    Nocedal and Wright, "Numerical optimization" (2006), algorithms 3.5 and 3.6. The safeguards are PyTorch's, so that
-    the same points are tried.
+    First step outwards until an interval is known to hold such a point, then shrink it by cubic
+    interpolation: Nocedal and Wright, "Numerical optimization" (2006), algorithms 3.5 and 3.6. The safeguards
+    are PyTorch's, so that the same points are tried.
 
     Args:
         evaluate: gives the point at a distance t.
         start: the point at distance 0; its slope must be negative.
         t: the first distance to try.
-        direction_size: the largest absolute element of the direction, to measure how far apart two points are.
+        direction_size: the largest absolute element of the direction, to measure how far apart two points
+            are.
         c1: the share of the decrease that the first slope promises which is enough.
         c2: the share of the first slope which is flat enough.
         tolerance_change: an interval shorter than this is not searched.
@@ -84,7 +85,7 @@ def strong_wolfe(
 def _enclose(
     evaluate: Callable[[float], Point], conditions: _Conditions, point: Point, max_ls: int
 ) -> tuple[list[Point], int]:
-    """Step outwards; return two points between which a good one lies, or one good point, and the calls made."""
+    """Step outwards; return two points with a good one between, or one good point, and the calls made."""
     before = conditions.start
     for calls in range(1, max_ls + 1):
         if conditions.too_high(point) or (calls > 2 and point.loss >= before.loss):
@@ -127,7 +128,8 @@ def _shrink(
 def _trial(interval: list[Point], stuck: bool) -> tuple[float, bool]:
     """Return the distance to try next, and whether it is near an end, which may happen only once in a row."""
     nearest, farthest = sorted(point.t for point in interval)
-    t, margin = _cubic_minimum(*interval, nearest, farthest), 0.1 * (farthest - nearest)
+    t = _cubic_minimum(interval[0], interval[1], nearest, farthest)
+    margin = 0.1 * (farthest - nearest)
     if min(farthest - t, t - nearest) >= margin:
         return t, False
     if not stuck and nearest < t < farthest:

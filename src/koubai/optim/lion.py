@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import koubai
 from koubai.optim.optimizer import Optimizer, Params
 from koubai.optim.rule import Scalars, State, rule, zeros
@@ -24,8 +26,8 @@ def lion(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) ->
 class Lion(Optimizer):
     """Lion, which remembers one average where Adam remembers two.
 
-    Its steps are larger than Adam's, so take a learning rate 3 to 10 times smaller and a weight decay larger by as
-    much.
+    Its steps are larger than Adam's, so take a learning rate 3 to 10 times smaller and a weight decay larger
+    by as much.
 
     Args:
         params: what to train: tensors, (name, tensor) pairs, or dictionaries of parameter groups.
@@ -40,7 +42,7 @@ class Lion(Optimizer):
     """
 
     rule = lion
-    fixed = {"decoupled_weight_decay": True}
+    fixed: ClassVar[dict[str, Any]] = {"decoupled_weight_decay": True}
 
     def __init__(
         self,

@@ -1,9 +1,10 @@
-"""Muon: momentum whose matrix is made orthogonal, so that every direction in it gets a step of the same size."""
+"""Muon: momentum made orthogonal as a matrix, so that every direction in it gets a step of the same size."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 import koubai
 from koubai.optim.optimizer import Optimizer, Params
@@ -13,11 +14,11 @@ from koubai.tensor import Tensor
 __all__ = ["Muon", "muon", "orthogonalise"]
 
 
-def orthogonalise(matrix: Tensor, coefficients: tuple[Any, Any, Any], steps: int, eps: Any) -> Tensor:
+def orthogonalise(matrix: Tensor, coefficients: Sequence[Any], steps: int, eps: Any) -> Tensor:
     """Bring the singular values of a matrix near 1, by `X ← a X + (b A + c A²) X` with `A = X Xᵀ`.
 
-    This Newton–Schulz iteration does not converge to 1: Jordan's coefficients (3.4445, −4.775, 2.0315) grow small
-    singular values as fast as possible, and leave them all between about 0.7 and 1.2.
+    This Newton–Schulz iteration does not converge to 1: Jordan's coefficients (3.4445, −4.775, 2.0315) grow
+    small singular values as fast as possible, and leave them all between about 0.7 and 1.2.
 
     Args:
         matrix: any matrix, (R, C).
@@ -48,22 +49,19 @@ def _shape_factor(options: Options, shape: tuple[int, ...]) -> float:
 
 @rule(momentum_buffer=zeros)
 def muon(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> tuple[Tensor, State]:
-    """Muon: `b ← μ b + (1 − μ) g`, `w ← w − η s · orthogonal(b)`, with Nesterov `orthogonal((1 − μ) g + μ b)`.
+    """Muon: `b ← μ b + (1 − μ) g`, `w ← w − η s · orthogonal(b)`.
 
-    The factor s is √max(1, R/C), or 0.2 √max(R, C) to match the size of AdamW's steps.
+    With Nesterov it is `orthogonal((1 − μ) g + μ b)`. The factor s is √max(1, R/C), or 0.2 √max(R, C) to
+    match the size of AdamW's steps.
 
-    Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024); the second factor is from Liu et
-    al., "Muon is scalable for LLM training" (2025). Both iterate in bfloat16, and so does PyTorch; here the
-    iteration runs in the parameter's own dtype, which is more exact and on a CPU not slower.
+    Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024); the second factor is from
+    Liu et al., "Muon is scalable for LLM training" (2025). Both iterate in bfloat16, and so does PyTorch;
+    here the iteration runs in the parameter's own dtype, which is more exact and on a CPU not slower.
     """
     options = scalars.options
     average = koubai.lerp(state["momentum_buffer"], gradient, scalars(lambda o: 1 - o.momentum))
     direction = koubai.lerp(gradient, average, scalars.momentum) if options.nesterov else average
-    coefficients = (
-        scalars(lambda o: o.ns_coefficients[0]),
-        scalars(lambda o: o.ns_coefficients[1]),
-        scalars(lambda o: o.ns_coefficients[2]),
-    )
+    coefficients = [scalars(lambda o, i=i: o.ns_coefficients[i]) for i in range(3)]
     direction = orthogonalise(direction, coefficients, options.ns_steps, scalars.eps)
     shape = tuple(parameter.shape)
     rate = scalars(lambda o: o.lr * _shape_factor(o, shape))
@@ -91,7 +89,7 @@ class Muon(Optimizer):
     """
 
     rule = muon
-    fixed = {"decoupled_weight_decay": True}
+    fixed: ClassVar[dict[str, Any]] = {"decoupled_weight_decay": True}
 
     def __init__(
         self,

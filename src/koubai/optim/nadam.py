@@ -21,14 +21,16 @@ def _momentum(options: Options, step: float) -> float:
 
 @rule(step=counter, mu_product=_one, exp_avg=zeros, exp_avg_sq=zeros)
 def nadam(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> tuple[Tensor, State]:
-    """NAdam: Adam that steps along the average gradient as it will be, with momentum μ_t = β₁ (1 − ½ 0.96^(tψ)).
+    """NAdam: Adam that steps along the average gradient as it will be, with momentum μ_t.
 
         m ← β₁ m + (1 − β₁) g
         v ← β₂ v + (1 − β₂) g²
-        w ← w − η [(1 − μ_t) / (1 − Π_t) g + μ_{t+1} / (1 − Π_{t+1}) m] / (√v̂ + ε)        with Π_t = μ₁ μ₂ … μ_t
+        w ← w − η [(1 − μ_t) / (1 − Π_t) g + μ_{t+1} / (1 − Π_{t+1}) m] / (√v̂ + ε)
 
-    Dozat, "Incorporating Nesterov momentum into Adam" (2016), where m too is averaged with μ_t; PyTorch averages it
-    with β₁, and so do we.
+    with `μ_t = β₁ (1 − ½ 0.96^(t ψ))` and `Π_t = μ₁ μ₂ … μ_t`.
+
+    Dozat, "Incorporating Nesterov momentum into Adam" (2016), where m too is averaged with μ_t; PyTorch
+    averages it with β₁, and so do we.
     """
     exp_avg = koubai.lerp(state["exp_avg"], gradient, scalars(lambda o: 1 - o.beta1))
     exp_avg_sq = scalars.beta2 * state["exp_avg_sq"] + scalars(lambda o: 1 - o.beta2) * gradient * gradient

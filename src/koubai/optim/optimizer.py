@@ -27,7 +27,8 @@ Group = dict[str, Any]
 class Optimizer:
     """Base of all optimizers.
 
-    A new optimizer is a class with a `rule` and an `__init__` whose arguments are the options and their defaults:
+    A new optimizer is a class with a `rule` and an `__init__` whose arguments are the options and their
+    defaults:
 
         >>> class SignDescent(koubai.optim.Optimizer):
         ...     rule = sign_descent
@@ -35,21 +36,21 @@ class Optimizer:
         ...         super().__init__(params, locals())
 
     Args:
-        params: what to train: tensors, (name, tensor) pairs as `named_parameters()` yields, or parameter groups:
-            dictionaries with "params" and the options in which the group differs.
-        defaults: the options of groups that do not say otherwise. The entries of `locals()` that are no options
-            (`self`, `params`) are left out.
+        params: what to train: tensors, (name, tensor) pairs as `named_parameters()` yields, or parameter
+            groups: dictionaries with "params" and the options in which the group differs.
+        defaults: the options of groups that do not say otherwise. The entries of `locals()` that are no
+            options (`self`, `params`) are left out.
 
     Attributes:
-        param_groups: a list of dictionaries, each with its "params" and its options; options may be changed at any
-            time, also between the replays of a traced step.
+        param_groups: a list of dictionaries, each with its "params" and its options; options may be changed
+            at any time, also between the replays of a traced step.
         state: for each parameter a dictionary of tensors, what the rule remembers.
         defaults: the options of groups that do not say otherwise.
 
     Raises:
         TypeError: if `params` is not an ordered iterable of tensors, pairs or groups.
-        ValueError: if there are no parameters, the same one twice, one that was computed from others, or an option
-            has a value outside its range.
+        ValueError: if there are no parameters, the same one twice, one that was computed from others, or an
+            option has a value outside its range.
     """
 
     rule: ClassVar[Rule]
@@ -58,11 +59,13 @@ class Optimizer:
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got one "
-                "Tensor; write [tensor]"
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                "one Tensor; write [tensor]"
             )
         no_options = {"self", "params", "__class__"}
-        self.defaults = {name: value for name, value in defaults.items() if name not in no_options} | self.fixed
+        self.defaults = {
+            name: value for name, value in defaults.items() if name not in no_options
+        } | self.fixed
         check_options(self.defaults, type(self).__name__)
         self.state: defaultdict[Tensor, State] = defaultdict(dict)
         self.param_groups: list[Group] = []
@@ -76,13 +79,14 @@ class Optimizer:
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
-    # --- parameter groups -------------------------------------------------------------------------------------
+    # --- parameter groups -----------------------------------------------------------------------------------
 
     def add_param_group(self, param_group: Group) -> None:
-        """Add parameters with options of their own, for instance those of a layer that is trained from now on.
+        """Add parameters with options of their own, such as those of a layer that is trained from now on.
 
         Args:
-            param_group: a dictionary with "params" (a tensor, tensors, or (name, tensor) pairs) and any options.
+            param_group: a dictionary with "params" (a tensor, tensors, or (name, tensor) pairs) and any
+                options.
 
         Raises:
             TypeError, ValueError: as the constructor; nothing is added then.
@@ -100,7 +104,9 @@ class Optimizer:
     def _check_against_others(self, group: Group) -> None:
         identities = [id(parameter) for parameter in group["params"]]
         if len(set(identities)) != len(identities):
-            raise ValueError("a parameter group has the same parameter twice; it would take two steps at once")
+            raise ValueError(
+                "a parameter group has the same parameter twice; it would take two steps at once"
+            )
         for other in self.param_groups:
             if not set(identities).isdisjoint(map(id, other["params"])):
                 raise ValueError("some parameters appear in more than one parameter group")
@@ -122,13 +128,14 @@ class Optimizer:
                     group,
                 )
 
-    # --- the step ---------------------------------------------------------------------------------------------
+    # --- the step -------------------------------------------------------------------------------------------
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, which `backward` would otherwise add to.
 
         Args:
-            set_to_none: set them to None; else to zeros, which costs memory and lets rules with momentum move on.
+            set_to_none: set them to None; else to zeros, which costs memory and lets rules with momentum move
+                on.
         """
         for _, parameter, _ in self._places():
             if parameter.grad is None or set_to_none:
@@ -190,8 +197,8 @@ class Optimizer:
         """Return which parameters got no gradient at the last step (before the first: have none now).
 
         Returns:
-            their names, if the optimizer was made from `named_parameters()`; else their places in `param_groups`.
-            Parameters that do not require gradients are not listed.
+            their names, if the optimizer was made from `named_parameters()`; else their places in
+            `param_groups`. Parameters that do not require gradients are not listed.
         """
         if self._without_gradient is not None:
             return list(self._without_gradient)
@@ -215,14 +222,14 @@ class Optimizer:
         self._after.append(hook)
         return HookHandle(self._after, hook)
 
-    # --- saving and loading -----------------------------------------------------------------------------------
+    # --- saving and loading ---------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         """Return options and state, in PyTorch's layout.
 
         Returns:
-            {"state": {index: {entry: tensor}}, "param_groups": [{option: value, "params": [index]}]}, where an index
-            counts the parameters over all groups. The tensors are the optimizer's own, not copies.
+            {"state": {index: {entry: tensor}}, "param_groups": [{option: value, "params": [index]}]}, where
+            an index counts the parameters over all groups. The tensors are the optimizer's own, not copies.
         """
         return saved.state_of(self)
 
@@ -260,15 +267,17 @@ def _tensors_and_names(params: Any) -> Group:
     if isinstance(params, Tensor):
         params = [params]
     if isinstance(params, set | frozenset):
-        raise TypeError("optimizer parameters need to be in an ordered collection, such as a list, not in a set")
+        raise TypeError(
+            "optimizer parameters need to be in an ordered collection, such as a list, not in a set"
+        )
     given = list(params)
     named = [isinstance(entry, tuple) for entry in given]
     if not any(named):
         return {"params": given}
     if not all(named):
         raise ValueError(
-            "all optimizer params should be with/without names. Some param names are missing: give tensors only, "
-            "or (name, tensor) pairs only"
+            "all optimizer params should be with/without names. Some param names are missing: give tensors "
+            "only, or (name, tensor) pairs only"
         )
     return {"params": [tensor for _, tensor in given], "param_names": [name for name, _ in given]}
 

@@ -1,4 +1,4 @@
-"""What the options of an optimizer may be: one table, so that a wrong one is refused the same way everywhere."""
+"""What the options of an optimizer may be, in one table, so that all refuse a wrong one in the same way."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def _learning_rate(value: Any) -> str | None:
 
 
 def _betas(value: Any) -> str | None:
-    complaints = (_between(f"beta parameter at index {i}", 0, 1, below=True)(beta) for i, beta in enumerate(value))
+    complaints = (
+        _between(f"beta parameter at index {i}", 0, 1, below=True)(beta) for i, beta in enumerate(value)
+    )
     return next(filter(None, complaints), None)
 
 
@@ -66,14 +68,19 @@ def _epsilon(value: Any) -> str | None:
     """A number, or Adafactor's pair of which the first may be None."""
     if not isinstance(value, tuple | list):
         return _between("epsilon value", 0)(value)
-    wrong = (i for i, eps in enumerate(value, start=1) if eps is not None and not eps >= 0)
-    index = next(wrong, None)
-    return index and f"epsilon{index} should be >= 0 but is: {value[index - 1]}"
+    for index, eps in enumerate(value, start=1):
+        if eps is not None and not eps >= 0:
+            return f"epsilon{index} should be >= 0 but is: {eps}"
+    return None
 
 
 def _one_of(what: str, *choices: str) -> Complaint:
     def complain(value: Any) -> str | None:
-        return None if value in choices else f"{what} {value} is not supported; choose one of {', '.join(choices)}"
+        return (
+            None
+            if value in choices
+            else f"{what} {value} is not supported; choose one of {', '.join(choices)}"
+        )
 
     return complain
 

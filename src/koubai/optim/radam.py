@@ -11,7 +11,7 @@ __all__ = ["RAdam", "radam"]
 
 
 def _rectification(options: Options) -> float:
-    """Return r_t of the paper, or 0 while the variance of the adaptive rate is not defined (ρ_t at most 5)."""
+    """Return the paper's r_t, or 0 while the variance of the adaptive rate is not defined (ρ_t at most 5)."""
     beta2, step = options.beta2, options.step
     longest = 2 / (1 - beta2) - 1
     length = longest - 2 * step * beta2**step / (1 - beta2**step)

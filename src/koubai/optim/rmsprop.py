@@ -22,8 +22,9 @@ def rmsprop(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars)
     Centred, √v becomes the standard deviation √(v − m²) with `m ← α m + (1 − α) g`. With momentum γ,
     `b ← γ b + g / (√v + ε)` and `w ← w − η b`.
 
-    Hinton, "Neural networks for machine learning", lecture 6e (2012); the centred form is from Graves, "Generating
-    sequences with recurrent neural networks" (2013), equations 38 to 45, who has ε inside the root.
+    Hinton, "Neural networks for machine learning", lecture 6e (2012); the centred form is from Graves,
+    "Generating sequences with recurrent neural networks" (2013), equations 38 to 45, who has ε inside the
+    root.
     """
     options = scalars.options
     kept, fresh = scalars.alpha, scalars(lambda o: 1 - o.alpha)

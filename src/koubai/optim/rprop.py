@@ -16,13 +16,14 @@ def _first_step_size(parameter: Tensor, options: Options) -> Tensor:
 
 @rule(step=counter, prev=zeros, step_size=_first_step_size)
 def rprop(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> tuple[Tensor, State]:
-    """Rprop: `Δ ← clip(η₊ Δ or η₋ Δ, Δ_min, Δ_max)` as the gradient kept or changed its sign, `w ← w − sign(g) Δ`.
+    """Rprop: `Δ ← η₊ Δ` or `η₋ Δ` as the gradient kept or changed its sign, then `w ← w − sign(g) Δ`.
 
-    Where the sign changed, the weight stays this once, and the next gradient counts as of unknown sign.
+    Δ is kept between two bounds. Where the sign changed, the weight stays this once, and the next gradient
+    counts as of unknown sign.
 
-    Riedmiller and Braun, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm" (1993).
-    The paper takes the last step back where the sign changed; this is the variant without ("iRprop−" of Igel and
-    Hüsken, 2003), as in PyTorch. It needs gradients of the whole data set, not of mini-batches.
+    Riedmiller and Braun, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm"
+    (1993). The paper takes the last step back where the sign changed; this is the variant without ("iRprop−"
+    of Igel and Hüsken, 2003), as in PyTorch. It needs gradients of the whole data set, not of mini-batches.
     """
     agreement = gradient * state["prev"]
     shrink, grow = scalars(lambda o: o.etas[0]), scalars(lambda o: o.etas[1])

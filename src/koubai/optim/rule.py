@@ -1,7 +1,7 @@
-"""What an update rule is: a pure formula on tensors, what it remembers of a parameter, and the numbers it is given.
+"""What an update rule is: a pure formula on tensors, what it remembers, and the numbers it is given.
 
-An optimizer applies a rule to parameters, `optim.functional` applies the same rule to arrays. Sign, L1 penalty and
-weight decay are the same for every rule, so they are here, around the formula.
+An optimizer applies a rule to parameters, `optim.functional` applies the same rule to arrays. Sign, L1
+penalty and weight decay are the same for every rule, so they are here, around the formula.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Options:
         try:
             value = self._group[name]
         except KeyError:
-            raise AttributeError(f"the parameter group has no option {name!r}: {sorted(self._group)}") from None
+            raise AttributeError(
+                f"the parameter group has no option {name!r}: {sorted(self._group)}"
+            ) from None
         return value.item() if isinstance(value, Tensor) else value
 
     @property
@@ -53,11 +55,11 @@ class Options:
 
 
 class Scalars:
-    """The numbers of one update, read anew each time the step runs, also when it was traced once and is replayed.
+    """The numbers of one update, read anew each time the step runs, also when it is replayed from a trace.
 
-    `scalars.lr` is the option "lr" as a 0-dimensional float64 tensor; `scalars(lambda o: ...)` is a number computed
-    from the options on the host, such as a bias correction. `scalars.options.nesterov` is a plain Python value, for
-    choices that make another program.
+    `scalars.lr` is the option "lr" as a 0-dimensional float64 tensor; `scalars(lambda o: ...)` is a number
+    computed from the options on the host, such as a bias correction. `scalars.options.nesterov` is a plain
+    Python value, for choices that make another program.
 
     Args:
         step: the number of this step, from 1, or a function that returns it.
@@ -80,6 +82,7 @@ class Scalars:
         return scalars
 
     def __call__(self, formula: Callable[[Options], float]) -> Tensor:
+        """Return the number that `formula` computes from the options, a 0-dimensional float64 tensor."""
         options = self.options
         return koubai.host_scalar(lambda: float(formula(options)))
 

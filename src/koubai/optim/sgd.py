@@ -1,4 +1,4 @@
-"""Stochastic gradient descent: plain, with momentum in PyTorch's form and in the classical one, and Nesterov's."""
+"""Stochastic gradient descent: plain, with momentum in PyTorch's or the classical form, and Nesterov's."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ def sgd(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> 
 
         b ← γ b + (1 − τ) g        w ← w − η b        Nesterov: w ← w − η (g + γ b)
 
-    The classical form keeps a velocity, in which each gradient stays scaled by the learning rate it came with:
+    The classical form keeps a velocity, in which each gradient stays scaled by the learning rate it came
+    with:
 
         v ← γ v − η (1 − τ) g      w ← w + v          Nesterov: w ← w + γ v − η g
 
-    As PyTorch does, the first gradient enters undamped. See Polyak, "Some methods of speeding up the convergence of
-    iteration methods" (1964); Sutskever et al., "On the importance of initialization and momentum in deep learning"
-    (2013), whose Nesterov step is written here at the point looked ahead to, as is usual in training code.
+    As PyTorch does, the first gradient enters undamped. See Polyak, "Some methods of speeding up the
+    convergence of iteration methods" (1964); Sutskever et al., "On the importance of initialization and
+    momentum in deep learning" (2013), whose Nesterov step is written here at the point looked ahead to, as is
+    usual in training code.
     """
     options = scalars.options
     if not options.momentum:
@@ -49,12 +51,12 @@ def sgd(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> 
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum if wanted.
 
-    The two forms of momentum make the same steps as long as the learning rate stays. They part ways as soon as it
-    changes: in PyTorch's form a lower rate slows the momentum gathered so far at once, in the classical one
-    (Keras's, and most papers') the velocity keeps its speed and only new gradients count less.
+    The two forms of momentum make the same steps as long as the learning rate stays. They part ways as soon
+    as it changes: in PyTorch's form a lower rate slows the momentum gathered so far at once, in the classical
+    one (Keras's, and most papers') the velocity keeps its speed and only new gradients count less.
 
-    Usual values: learning rate 0.01 to 0.1, momentum 0.9. PyTorch's default rate of 0.001 is kept here; Keras's is
-    0.01.
+    Usual values: learning rate 0.01 to 0.1, momentum 0.9. PyTorch's default rate of 0.001 is kept here;
+    Keras's is 0.01.
 
     Args:
         params: what to train: tensors, (name, tensor) pairs, or dictionaries of parameter groups.

@@ -1,4 +1,4 @@
-"""Taking an optimizer's options and state out as a dictionary in PyTorch's layout, and putting one back in."""
+"""Taking an optimizer's options and state out as a dictionary in PyTorch's layout, and putting them back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def state_of(optimizer: Optimizer) -> dict[str, Any]:
     """Return the dictionary that `Optimizer.state_dict` promises."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     indices = iter(range(len(parameters)))
-    groups = [{**group, "params": [next(indices) for _ in group["params"]]} for group in optimizer.param_groups]
+    groups = [
+        {**group, "params": [next(indices) for _ in group["params"]]} for group in optimizer.param_groups
+    ]
     state = {
         index: dict(optimizer.state[parameter])
         for index, parameter in enumerate(parameters)
@@ -56,7 +58,8 @@ def _check_groups(optimizer: Optimizer, groups: list[dict[str, Any]]) -> None:
     loaded = [len(group["params"]) for group in groups]
     if len(own) != len(loaded):
         raise ValueError(
-            f"loaded state dict has a different number of parameter groups: {len(loaded)}, the optimizer has {len(own)}"
+            f"loaded state dict has a different number of parameter groups: {len(loaded)}, "
+            f"the optimizer has {len(own)}"
         )
     if own != loaded:
         raise ValueError(
@@ -82,7 +85,9 @@ def _parameter_state(
                 f"loaded state dict is of another model: {key} of {name} has shape {tuple(given.shape)}, "
                 f"expected {tuple(value.shape)}"
             )
-    if missing_step and "step" in expected:  # PyTorch counts no steps for this rule; what has state took at least one
+    if (
+        missing_step and "step" in expected
+    ):  # PyTorch counts no steps for this rule; what has state took at least one
         state["step"] = koubai.ones(())
     return state
 
@@ -90,11 +95,14 @@ def _parameter_state(
 def _converted(parameter: Tensor, key: str, value: Any) -> Any:
     """Copy a saved value; arrays, also PyTorch's tensors, become tensors of the parameter's dtype.
 
-    Counts and the like, which are 0-dimensional, keep their own dtype, so that a resumed training stays the same.
+    Counts and the like, which are 0-dimensional, keep their own dtype, so that a resumed training stays the
+    same.
     """
     if isinstance(value, list | tuple):
         return type(value)(_converted(parameter, key, entry) for entry in value)
+    if key == "step" and isinstance(value, int | float):
+        return koubai.tensor(float(value))
     if isinstance(value, bool | int | float | str | None):
-        return koubai.tensor(float(value)) if key == "step" else value
+        return value
     tensor = value.detach().clone() if isinstance(value, Tensor) else koubai.tensor(np.asarray(value))
     return tensor.to(parameter.dtype) if tensor.ndim else tensor

@@ -1,7 +1,7 @@
-"""Schedules of the learning rate, under PyTorch's names: call `scheduler.step()` after each epoch or each batch.
+"""Schedules of the learning rate, under PyTorch's names: call `scheduler.step()` after each epoch or batch.
 
-A schedule only changes "lr" (and where it says so the momentum) in the optimizer's parameter groups, so it also works
-on a traced step.
+A schedule only changes "lr" (and where it says so the momentum) in the optimizer's parameter groups, so it
+also works on a traced step.
 """
 
 from koubai.optim.lr_scheduler.composed import ChainedScheduler, SequentialLR, WarmupLR, warmup

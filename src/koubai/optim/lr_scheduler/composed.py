@@ -20,7 +20,7 @@ class _Composed(LRScheduler):
     _schedulers: Sequence[LRScheduler]
 
     def _check_parts(self, optimizer: Optimizer | None, schedulers: Sequence[LRScheduler]) -> None:
-        """Refuse schedules that cannot be composed; without an `optimizer`, all must belong to the first one's."""
+        """Refuse schedules that cannot be composed; without an `optimizer`, the first one's is meant."""
         name = type(self).__name__
         if not schedulers:
             raise ValueError(f"{name} expects at least one scheduler, but got no scheduler.")
@@ -88,9 +88,8 @@ class SequentialLR(_Composed):
         self._check_parts(optimizer, schedulers)
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
-                "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
-                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to "
-                f"be equal to {len(milestones)}"
+                "there must be one milestone less than schedulers, the epoch at which the next begins; got "
+                f"{len(milestones)} milestones and {len(schedulers)} schedulers"
             )
         self.optimizer = optimizer
         self._schedulers = schedulers
@@ -162,8 +161,9 @@ class ChainedScheduler(_Composed):
 class WarmupLR(_Composed):
     """Raise the rate in a straight line to where a schedule begins, then follow that schedule.
 
-    Large first steps in a direction that a few batches happened to agree on are hard to undo, most of all with
-    momentum and with Adam, whose averages are still poor. Goyal et al., "Accurate, large minibatch SGD" (2017).
+    Large first steps in a direction that a few batches happened to agree on are hard to undo, most of all
+    with momentum and with Adam, whose averages are still poor. Goyal et al., "Accurate, large minibatch SGD"
+    (2017).
 
     Args:
         scheduler: any schedule, also `ReduceLROnPlateau`; it waits meanwhile.

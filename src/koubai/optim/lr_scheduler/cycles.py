@@ -1,4 +1,4 @@
-"""Schedules that rise and fall: cosines with restarts, triangles, and the one cycle, with the momentum going against."""
+"""Schedules that rise and fall: cosines with restarts, triangles, one cycle; momentum may go against them."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ class CyclicLR(_Cycle):
         last_epoch: see `LRScheduler`.
 
     Raises:
-        ValueError: for an unknown mode, a list of the wrong length, or an optimizer without momentum that shall be
-            cycled.
+        ValueError: for an unknown mode, a list of the wrong length, or an optimizer without momentum that
+            shall be cycled.
     """
 
     unsaved = LRScheduler.unsaved | {"_scale_fn"}
@@ -184,10 +184,10 @@ class CyclicLR(_Cycle):
 
 
 class OneCycleLR(_Cycle):
-    """Let the rate rise once from low to `max_lr` and then fall far below where it began, a little every batch.
+    """Let the rate rise once to `max_lr` and then fall far below where it began, a little every batch.
 
-    Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates" (2018); in
-    two phases as fastai does it, or in the paper's three.
+    Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates"
+    (2018); in two phases as fastai does it, or in the paper's three.
 
     Args:
         optimizer: whose learning rates to change.
@@ -229,7 +229,9 @@ class OneCycleLR(_Cycle):
         if not 0 <= pct_start <= 1:
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ANNEALING:
-            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+            raise ValueError(
+                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
+            )
         self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
         self.anneal_strategy = anneal_strategy
         self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
@@ -253,7 +255,8 @@ class OneCycleLR(_Cycle):
     def _annealed(self, what: str) -> list[float]:
         if self.last_epoch > self.total_steps:
             raise ValueError(
-                f"Tried to step {self.last_epoch} times. The specified number of total steps is {self.total_steps}"
+                f"Tried to step {self.last_epoch} times. The specified number of total steps is "
+                f"{self.total_steps}"
             )
         start_step = 0.0
         for phase in self._schedule_phases:

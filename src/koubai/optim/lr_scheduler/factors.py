@@ -1,4 +1,4 @@
-"""Schedules that scale the learning rate by a factor of the epoch: steps, ramps, powers, half a cosine, the user's own.
+"""Schedules that scale the learning rate by a factor of the epoch: steps, ramps, powers, a cosine, your own.
 
 Several of them on one optimizer multiply, as each changes the rate only by how its own factor changed.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from koubai.optim.lr_scheduler.scheduler import LRScheduler, current_lrs
 from koubai.optim.optimizer import Optimizer
@@ -33,7 +34,9 @@ class FactorLR(LRScheduler):
 
     def factor(self, epoch: float) -> float:
         """Return the factor of an epoch, counted from 0."""
-        raise NotImplementedError(f"{type(self).__name__} does not say by which factor the learning rate goes")
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say by which factor the learning rate goes"
+        )
 
     def get_lr(self) -> list[float]:
         """Return the present rates, scaled from the last epoch's factor to this one's."""
@@ -42,7 +45,9 @@ class FactorLR(LRScheduler):
         before = self.factor(self.last_epoch - 1) if self.last_epoch > 0 else 1.0
         now, rates = self.factor(self.last_epoch), current_lrs(self.optimizer)
         if before == 0:  # the present rate says nothing about the scale: begin again from the first rate
-            return [rate + (base - self.eta_min) * now for rate, base in zip(rates, self.base_lrs, strict=True)]
+            return [
+                rate + (base - self.eta_min) * now for rate, base in zip(rates, self.base_lrs, strict=True)
+            ]
         return [self.eta_min + (rate - self.eta_min) * now / before for rate in rates]
 
     def _get_closed_form_lr(self) -> list[float]:
@@ -60,7 +65,9 @@ class StepLR(FactorLR):
         last_epoch: see `LRScheduler`.
     """
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         self.step_size = step_size
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -147,7 +154,9 @@ class LinearLR(FactorLR):
                 f"got {start_factor}."
             )
         if not 0 <= end_factor <= 1:
-            raise ValueError(f"Ending multiplicative factor expected to be between 0 and 1, got {end_factor}.")
+            raise ValueError(
+                f"Ending multiplicative factor expected to be between 0 and 1, got {end_factor}."
+            )
         self.start_factor = start_factor
         self.end_factor = end_factor
         self.total_iters = total_iters
@@ -202,7 +211,8 @@ class PolynomialLR(FactorLR):
 class CosineAnnealingLR(FactorLR):
     """Let the rate fall to `eta_min` along half a cosine, over `T_max` epochs; after that it rises again.
 
-    Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017), equation 5 without restarts.
+    Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017), equation 5 without
+    restarts.
 
     Args:
         optimizer: whose learning rates to change.
@@ -221,7 +231,7 @@ class CosineAnnealingLR(FactorLR):
         return (1 + math.cos(math.pi * epoch / self.T_max)) / 2
 
 
-EpochFunction = Callable[[int], float]
+EpochFunction = Callable[[Any], float]
 
 
 class _FunctionLR(LRScheduler):
@@ -242,7 +252,9 @@ class _FunctionLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def _scaled(self, rates: list[float]) -> list[float]:
-        return [rate * function(self.last_epoch) for rate, function in zip(rates, self.lr_lambdas, strict=True)]  # type: ignore[arg-type]
+        return [
+            rate * function(self.last_epoch) for rate, function in zip(rates, self.lr_lambdas, strict=True)
+        ]
 
 
 class LambdaLR(_FunctionLR):

@@ -1,4 +1,4 @@
-"""`LRScheduler`, what all schedules share: the epoch they are at, and setting, saving and loading learning rates."""
+"""`LRScheduler`, what all schedules share: the epoch they are at, and setting, saving and loading rates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class LRScheduler:
 
     Args:
         optimizer: whose learning rates to change.
-        last_epoch: the epoch that the optimizer's groups, loaded from a checkpoint, are at; -1 for a new training.
+        last_epoch: the epoch that the optimizer's groups, loaded from a checkpoint, are at; -1 for a new
+            training.
 
     Attributes:
         base_lrs: the rates of the groups as the schedule began.
@@ -41,8 +42,8 @@ class LRScheduler:
                 group.setdefault("initial_lr", float(group["lr"]))
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"param 'initial_lr' is not specified in param_groups[{number}] when resuming scheduler with "
-                    "last_epoch >= 0; load the optimizer's state first, or begin with last_epoch=-1"
+                    f"param 'initial_lr' is not specified in param_groups[{number}] when resuming scheduler "
+                    "with last_epoch >= 0; load the optimizer's state first, or begin with last_epoch=-1"
                 )
         self.optimizer = optimizer
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
@@ -80,8 +81,8 @@ class LRScheduler:
         """
         if self._step_count == 1 and not self.optimizer._opt_called:
             warnings.warn(
-                "lr_scheduler.step() was called before optimizer.step(), so the first learning rate of the schedule "
-                "is skipped; call optimizer.step() first",
+                "lr_scheduler.step() was called before optimizer.step(), so the first learning rate of the "
+                "schedule is skipped; call optimizer.step() first",
                 stacklevel=2,
             )
         self._step_count += 1
