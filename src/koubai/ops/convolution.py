@@ -136,7 +136,9 @@ def _convolution_input(
     matrices = weight.reshape(groups, -1, channels, window.elements).transpose(0, 3, 1, 2)
     matrices = xp.ascontiguousarray(matrices).reshape(groups, *window.kernel, -1, channels)  # (g, *k, o, c)
     out = xp.zeros((groups, y.shape[0], *lengths, channels), y.dtype)
-    for every, images, _ in _blocks((*rows.shape[:2], 1), math.prod(rows.shape[2:]) * groups * channels):
+    for every, images, _ in _blocks(
+        (*rows.shape[:2], 1), math.prod(rows.shape[2:-1]) * matrices.size // rows.shape[-1]
+    ):
         part = rows[every, images]
         flat = part.reshape(groups, -1, part.shape[-1])  # (g, n t, o)
         for element, met, where in meetings(window, lengths):
