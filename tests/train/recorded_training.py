@@ -1,4 +1,4 @@
-"""A training with everything that has state, run as a process of its own: `recorded_training.py FOLDER [resume]`.
+"""A training with everything that has state, as a process: `recorded_training.py FOLDER [resume]`.
 
 Tests kill, interrupt and resume it. It prints "ready" when training begins.
 """

@@ -96,7 +96,7 @@ def test_ctrl_c_ends_the_step_and_keeps_it(tmp_path, undisturbed):
 
 
 def test_a_full_disk_leaves_a_readable_run_that_goes_on_when_there_is_room(tmp_path, undisturbed):
-    """The process may not write files of more than some bytes, as if the disk were full: the journal hits it."""
+    """The process may not write files of more than some bytes, as if the disk were full."""
     folder = tmp_path / "run"
     limit = 24 * 1024
 

@@ -23,7 +23,8 @@ class EarlyStopping(Best):
         min_delta: Only a change by more than this is an improvement.
         patience: How many epochs without improvement to wait.
         mode: `"min"`, `"max"` or `"auto"` (by the metric).
-        baseline: Improvements do not count as long as the value is not better than this.
+        baseline: Improvements do not count as long as the value is not better than this (as Keras's page has
+            it; its code goes on waiting while the value gets better).
         restore_best_weights: Whether to put the weights of the best epoch back at the end.
         start_from_epoch: How many epochs to let pass before watching.
 
@@ -62,7 +63,7 @@ class EarlyStopping(Best):
         self.waited += 1
         if self.improved and self._beats_baseline(trainer):
             self.waited = 0
-        elif not self.improved and self.waited >= self.patience and trainer.progress.epoch > 1:
+        elif self.waited >= self.patience and trainer.progress.epoch > 1:
             self.stopped_epoch = trainer.progress.epoch
             trainer.stop(f"{self.monitor.name} has not improved for {self.waited} epochs")
 

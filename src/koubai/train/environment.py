@@ -6,11 +6,12 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+import koubai
 
 __all__ = ["describe_environment"]
 
@@ -21,18 +22,11 @@ def describe_environment() -> dict[str, Any]:
         "created": datetime.now(UTC).isoformat(timespec="microseconds"),
         "command": sys.argv,
         "python": platform.python_version(),
-        "koubai": _version("koubai"),
+        "koubai": koubai.__version__,
         "numpy": np.__version__,
         "platform": platform.platform(),
         "git": _git_revision(Path.cwd()),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _git_revision(folder: Path) -> dict[str, Any] | None:

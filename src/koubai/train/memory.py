@@ -71,7 +71,7 @@ def _largest(samples: int, fits: Callable[[int], bool]) -> int:
 def _advice(samples: int, fits: int) -> str:
     recompute = "recompute activations instead of keeping them (koubai.checkpoint around blocks of layers)"
     if not fits:
-        return f"Not even one sample fits: use a smaller model or smaller inputs, or {recompute}."
+        return f"No smaller batch fits: use a smaller model or smaller inputs, or {recompute}."
     parts = math.ceil(samples / fits)
     return (
         f"A batch of {fits} fits (it was tried): use batch_size={fits}, with accumulate={parts} for the same "

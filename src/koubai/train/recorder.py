@@ -46,6 +46,7 @@ class Recorder(Callback):
         self.resume = resume
         self.every_steps = every_steps
         self.every_seconds = every_seconds
+        self._begun = False  # until then nothing is written: the run may be another process's
         self._rows: list[tuple[Any, ...]] = []
         self._flushed = self._saved = time.monotonic()
         self._saved_at: tuple[Any, ...] = ()
@@ -53,12 +54,17 @@ class Recorder(Callback):
     def on_fit_start(self, trainer: Trainer) -> None:
         """Take the run for this process, and load its newest checkpoint or write the first."""
         self._take()
-        with self._writing():
-            self._write_result(trainer, "running")
-            if self.resume and self.record.checkpoints.names():
-                self._go_on(trainer)
-            else:
+        if self.resume and self.record.checkpoints.names():
+            stored = self.record.checkpoints.newest()
+            trainer.load_state_dict({"model": stored.model, **stored.training})
+            with self._writing():
+                self._rewind(trainer, stored.name)
+            trainer.notify("on_resume")
+        else:
+            with self._writing():
                 self._save(trainer)
+        self._begun = True
+        self._write_result(trainer, "running")
 
     def _take(self) -> None:
         if not self.record.lock.acquire():
@@ -69,13 +75,11 @@ class Recorder(Callback):
                 f"{self.record.folder} has been trained already: go on with resume=True, or create another"
             )
 
-    def _go_on(self, trainer: Trainer) -> None:
-        stored = self.record.checkpoints.newest()
-        trainer.load_state_dict({"model": stored.model, **stored.training})
-        self.record.checkpoints.drop_after(stored.name)
+    def _rewind(self, trainer: Trainer, checkpoint: str) -> None:
+        """Remove what was recorded after the checkpoint, for it will be recorded again."""
+        self.record.checkpoints.drop_after(checkpoint)
         finished = len(trainer.history.get("loss", ()))
         self.record.journal.rewind(trainer.progress.updates, finished)
-        trainer.notify("on_resume")
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Note the step, and write a checkpoint when it is time."""
@@ -108,6 +112,8 @@ class Recorder(Callback):
 
     def on_interrupt(self, trainer: Trainer) -> None:
         """Write a last checkpoint if the state is consistent, as it is after a first Ctrl-C."""
+        if not self._begun:
+            return
         with self._writing():
             if trainer.between_steps and self._saved_at != _moment(trainer):
                 self._save(trainer)
@@ -117,6 +123,8 @@ class Recorder(Callback):
     def on_error(self, trainer: Trainer) -> None:
         """Say in the result what went wrong, if it can still be written."""
         with suppress(OSError, sqlite3.Error):
+            if not self._begun:
+                return
             self._flush()
             self._write_result(trainer, "failed", error=f"{type(trainer.error).__name__}: {trainer.error}")
 

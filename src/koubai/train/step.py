@@ -6,11 +6,9 @@ mean loss weighs as much as its share of the samples.
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import koubai
@@ -44,13 +42,8 @@ def train_step(trainer: Trainer, batches: Sequence[Batch]) -> None:
     """
     undo = _side_effects(trainer.model)
     try:
-        closure = _closure(trainer, batches)
-        with _named_once(trainer):
-            if _needs_closure(type(trainer.optimizer)):
-                trainer.optimizer.step(closure)
-            else:
-                closure()
-                trainer.optimizer.step()
+        with _optimizer_warns_not(trainer.checked is not trainer.optimizer):
+            trainer.optimizer.step(_closure(trainer, batches))
     except NonFiniteLoss as error:
         undo()
         _name_first_op(error, trainer, batches)
@@ -81,8 +74,9 @@ def _closure(trainer: Trainer, batches: Sequence[Batch]) -> Callable[[], Tensor]
         trainer.optimizer.zero_grad()
         weights = [1.0 if sums(trainer.loss) else batch.size / samples for batch in batches]
         losses = [_backward(trainer, b, weight, first=calls == 1) for b, weight in zip(batches, weights)]
-        if trainer.progress.step <= 1 and calls == 1:
+        if trainer.checked is not trainer.optimizer:
             check_gradients_arrived(trainer.model, trainer.optimizer)
+            trainer.checked = trainer.optimizer
         trainer.notify("before_update")
         return koubai.stack(losses).sum()
 
@@ -107,17 +101,11 @@ def _backward(trainer: Trainer, batch: Batch, weight: float, first: bool) -> Ten
     return (loss * weight).detach()
 
 
-@cache
-def _needs_closure(optimizer: type) -> bool:
-    closure = inspect.signature(optimizer.step).parameters.get("closure")  # type: ignore[attr-defined]
-    return closure is not None and closure.default is inspect.Parameter.empty
-
-
 @contextmanager
-def _named_once(trainer: Trainer) -> Iterator[None]:
-    """Silence the optimizer's own warning of missing gradients: ours has the model's names."""
-    with warnings.catch_warnings():
-        if trainer.progress.step <= 1:
+def _optimizer_warns_not(first: bool) -> Iterator[None]:
+    """In the first step silence the optimizer's warning of missing gradients: ours has the model's names."""
+    with warnings.catch_warnings() if first else nullcontext():
+        if first:
             warnings.filterwarnings("ignore", "[A-Za-z]+ holds parameters that no gradient reached")
         yield
 
@@ -153,7 +141,7 @@ def _trial(trainer: Trainer, batch: Batch, undo: Callable[[], None]) -> Callable
     def fits(samples: int) -> bool:
         try:
             compare(trainer, batch.first(samples))[1].backward()
-        except MemoryError:
+        except Exception:  # too large still, or so small that a layer refuses it
             return False
         finally:
             trainer.optimizer.zero_grad()

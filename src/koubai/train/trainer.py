@@ -251,6 +251,7 @@ class Trainer:
         self.epoch_began = 0.0
         self.between_steps = False
         self.interrupted = False
+        self.checked: Optimizer | None = None
         self.error: BaseException | None = None
         self.batch: Any = None
         self.output: Any = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from koubai.nn.utils import clip_grad_norm_, clip_grad_value_
+from koubai.optim import clip_grad_norm_, clip_grad_value_
 from koubai.optim.lr_scheduler import ReduceLROnPlateau
 from koubai.train.events import Callback
 from koubai.train.monitor import Monitor
