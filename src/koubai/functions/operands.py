@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
@@ -21,6 +21,10 @@ Dims = int | Sequence[int] | None
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
+@overload
+def method(function: AnyFunction) -> AnyFunction: ...
+@overload
+def method(*, names: Iterable[str] = (), in_place: bool = False) -> Callable[[AnyFunction], AnyFunction]: ...
 def method(
     function: AnyFunction | None = None, *, names: Iterable[str] = (), in_place: bool = False
 ) -> AnyFunction | Callable[[AnyFunction], AnyFunction]:
