@@ -253,6 +253,7 @@ def test_pytorchs_way_to_write_an_optimizer_works() -> None:
     optimizer.step()
     assert weight.item() == 0.75
     assert optimizer.state_dict()["state"] == {0: {"steps": 1}}
+    optim.lr_scheduler.StepLR(optimizer, 1).step()  # does not complain that no step was taken
 
 
 # --- saving and loading -------------------------------------------------------------------------------------

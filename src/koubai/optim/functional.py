@@ -1,6 +1,7 @@
 """The update rules on bare NumPy arrays: dictionaries in, parameters changed in place.
 
-They are the very rules of the optimizers. Use them with gradients you computed yourself, for instance in a
+They are the very rules of the optimizers, which are here too (`adam`, a pure function on tensors, is what
+`adam_update` applies to arrays). Use them with gradients you computed yourself, for instance in a
 network written by hand:
 
     >>> sgd_update(params, grads, learning_rate=0.1)
@@ -17,8 +18,59 @@ from numpy.typing import NDArray
 
 import koubai
 from koubai import optim
+from koubai.optim.adadelta import adadelta
+from koubai.optim.adafactor import adafactor
+from koubai.optim.adagrad import adagrad
+from koubai.optim.adam import adam
+from koubai.optim.adamax import adamax
+from koubai.optim.asgd import asgd
+from koubai.optim.lamb import lamb
+from koubai.optim.lion import lion
+from koubai.optim.muon import muon
+from koubai.optim.nadam import nadam
 from koubai.optim.options import check_options
-from koubai.optim.rule import Rule, Scalars
+from koubai.optim.radam import radam
+from koubai.optim.rmsprop import rmsprop
+from koubai.optim.rprop import rprop
+from koubai.optim.rule import Rule, Scalars, rule
+from koubai.optim.sgd import sgd
+
+__all__ = [
+    "Rule",
+    "Scalars",
+    "adadelta",
+    "adadelta_update",
+    "adafactor",
+    "adafactor_update",
+    "adagrad",
+    "adagrad_update",
+    "adam",
+    "adam_update",
+    "adamax",
+    "adamax_update",
+    "adamw_update",
+    "asgd",
+    "asgd_update",
+    "lamb",
+    "lamb_update",
+    "lion",
+    "lion_update",
+    "momentum_update",
+    "muon",
+    "muon_update",
+    "nadam",
+    "nadam_update",
+    "nesterov_update",
+    "radam",
+    "radam_update",
+    "rmsprop",
+    "rmsprop_update",
+    "rprop",
+    "rprop_update",
+    "rule",
+    "sgd",
+    "sgd_update",
+]
 
 Arrays = dict[str, NDArray[Any]]
 Memory = dict[str, Arrays]  # for each parameter what its rule remembers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import koubai
@@ -14,7 +13,7 @@ from koubai.tensor import Tensor
 __all__ = ["Muon", "muon", "orthogonalise"]
 
 
-def orthogonalise(matrix: Tensor, coefficients: Sequence[Any], steps: int, eps: Any) -> Tensor:
+def orthogonalise(matrix: Tensor, coefficients: tuple[Any, Any, Any], steps: int, eps: Any) -> Tensor:
     """Bring the singular values of a matrix near 1, by `X ← a X + (b A + c A²) X` with `A = X Xᵀ`.
 
     This Newton–Schulz iteration does not converge to 1: Jordan's coefficients (3.4445, −4.775, 2.0315) grow
@@ -61,8 +60,9 @@ def muon(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) ->
     options = scalars.options
     average = koubai.lerp(state["momentum_buffer"], gradient, scalars(lambda o: 1 - o.momentum))
     direction = koubai.lerp(gradient, average, scalars.momentum) if options.nesterov else average
-    coefficients = [scalars(lambda o, i=i: o.ns_coefficients[i]) for i in range(3)]
-    direction = orthogonalise(direction, coefficients, options.ns_steps, scalars.eps)
+    a, b = scalars(lambda o: o.ns_coefficients[0]), scalars(lambda o: o.ns_coefficients[1])
+    c = scalars(lambda o: o.ns_coefficients[2])
+    direction = orthogonalise(direction, (a, b, c), options.ns_steps, scalars.eps)
     shape = tuple(parameter.shape)
     rate = scalars(lambda o: o.lr * _shape_factor(o, shape))
     return parameter - rate * direction, {"momentum_buffer": average}

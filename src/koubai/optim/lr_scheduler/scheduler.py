@@ -79,7 +79,8 @@ class LRScheduler:
         Args:
             epoch: jump to this epoch instead.
         """
-        if self._step_count == 1 and not self.optimizer._opt_called:
+        counted = type(self.optimizer).step is Optimizer.step  # a step that the user wrote is not counted
+        if self._step_count == 1 and counted and not self.optimizer._opt_called:
             warnings.warn(
                 "lr_scheduler.step() was called before optimizer.step(), so the first learning rate of the "
                 "schedule is skipped; call optimizer.step() first",
