@@ -90,10 +90,10 @@ def _read_lists(arguments: Sequence[Any]) -> tuple[list[list[str]], list[str] | 
 
 def _letters(numbers: Iterable[Any]) -> list[str]:
     """Write numbers as letters."""
-    labels = [_ELLIPSIS if number is Ellipsis else number for number in numbers]
-    if any(label != _ELLIPSIS and not 0 <= label < len(_LETTERS) for label in labels):
+    labels = list(numbers)
+    if any(number is not Ellipsis and not 0 <= number < len(_LETTERS) for number in labels):
         raise RuntimeError(f"einsum: the numbers of dimensions must be in 0 to 51, got {labels}")
-    return [label if label == _ELLIPSIS else _LETTERS[label] for label in labels]
+    return [_ELLIPSIS if number is Ellipsis else _LETTERS[number] for number in labels]
 
 
 def _split_labels(term: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from koubai import dtypes
+from koubai.functions.arithmetic import add
 from koubai.functions.spatial import Size, batched, check_fits, per_rank, sizes
 from koubai.ops.elementwise import where
 from koubai.ops.gather import index
@@ -286,7 +287,7 @@ def _flat_indices(which: Tensor, window: Window, lengths: Shape) -> Tensor:
     starts = [row * (np.arange(n) * step - before) for row, n, _, step, (before, _), _ in axes]
     within = [row * gap * np.arange(k) for row, _, k, _, _, gap in axes]
     offsets = Tensor(reduce(np.add.outer, within).reshape(-1))
-    return index(offsets, which.to(dtypes.int64), dim=0) + Tensor(reduce(np.add.outer, starts))
+    return add(index(offsets, which.to(dtypes.int64), dim=0), Tensor(reduce(np.add.outer, starts)))
 
 
 def _element_counts(window: Window, lengths: Shape, margins: Shape) -> Any:

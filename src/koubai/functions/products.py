@@ -9,8 +9,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from koubai.functions.arithmetic import mul
 from koubai.functions.creation import eye
 from koubai.functions.operands import method, promote, scalar, to_tensor
+from koubai.functions.shape import reshape
 from koubai.ops import movement
 from koubai.ops.contraction import matmul as matmul_op
 from koubai.ops.op import ShapeError, describe
@@ -93,7 +95,7 @@ def _matmul_folded(left: Tensor, right: Tensor) -> Tensor:
     folded = left.ndim > 2 and right.ndim == 2
     rows = left.reshape(math.prod(left.shape[:-1]), left.shape[-1]) if folded else left  # (... M, K)
     product: Tensor = matmul_op(rows, right)
-    return product.reshape(*left.shape[:-1], right.shape[-1]) if folded else product
+    return reshape(product, *left.shape[:-1], right.shape[-1]) if folded else product
 
 
 def _check_dims(name: str, wanted: Sequence[int], *operands: Tensor) -> None:
@@ -162,7 +164,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     if input.shape[-1] != other.shape[-1]:
         raise ShapeError(f"inner: the last dimensions of {describe([input, other])} must be equal")
     product = matmul(input, other.reshape(math.prod(other.shape[:-1]), other.shape[-1]).T)
-    return product.reshape(*input.shape[:-1], *other.shape[:-1])
+    return reshape(product, *input.shape[:-1], *other.shape[:-1])
 
 
 @method(names=("outer", "ger"))
@@ -171,7 +173,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     x, y = promote(input, vec2)
     if x.ndim != 1 or y.ndim != 1:
         raise ShapeError(f"outer takes two vectors, got {describe([x, y])}; flatten() them first")
-    return x.unsqueeze(1) * y
+    return mul(x.unsqueeze(1), y)
 
 
 ger = outer
@@ -187,7 +189,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     blocks = x.reshape([n for length in a for n in (length, 1)]) * y.reshape(
         [n for length in b for n in (1, length)]
     )
-    return blocks.reshape([m * n for m, n in zip(a, b)])
+    return reshape(blocks, [m * n for m, n in zip(a, b)])
 
 
 def _blend(name: str, input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
@@ -267,7 +269,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     if matrices[-1].ndim == 1:
         matrices[-1] = matrices[-1].unsqueeze(1)
     product = _multiply_chain(matrices, _cheapest_splits(matrices), 0, len(matrices) - 1)
-    return product.reshape([*tensors[0].shape[:-1], *tensors[-1].shape[1:]])
+    return reshape(product, [*tensors[0].shape[:-1], *tensors[-1].shape[1:]])
 
 
 def chain_matmul(*matrices: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import numpy as np
 from koubai import dtypes
 from koubai.functions.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from koubai.functions.products import matmul
+from koubai.functions.transposition import transpose
 from koubai.ops.gather import index
 from koubai.ops.op import Shape, ShapeError, describe
 from koubai.tensor import Tensor
@@ -134,7 +135,7 @@ def _mix(input: Tensor, dim: int, weights: Array) -> Tensor:
     if weights.shape[0] == weights.shape[1] and (weights == np.eye(len(weights))).all():
         return input
     matrix = Tensor(weights.T.astype(input.dtype))
-    return matmul(input.transpose(dim, -1), matrix).transpose(dim, -1)
+    return transpose(matmul(input.transpose(dim, -1), matrix), dim, -1)
 
 
 def _weights(old: int, new: int, ratio: float, mode: str, align_corners: bool, antialias: bool) -> Array:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import add, mul
 from typing import NamedTuple
 
 import numpy as np
 
 from koubai import dtypes
+from koubai.functions.shape import reshape
 from koubai.ops.gather import index
 from koubai.ops.op import ShapeError, describe
 from koubai.tensor import Tensor
@@ -50,7 +53,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     points = np.stack([*np.meshgrid(*axes, indexing="ij")[::-1], np.ones(lengths)], axis=-1)
     base = Tensor(points.reshape(-1, rank + 1).astype(theta.dtype))  # (points, rank + 1)
     grid = base @ theta.transpose(1, 2)  # (N, points, rank)
-    return grid.reshape(size[0], *lengths, rank)
+    return reshape(grid, size[0], *lengths, rank)
 
 
 def _coordinates(length: int, align_corners: bool) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -110,15 +113,12 @@ def grid_sample(
     ]
     pixels = input.reshape(n, channels, -1).transpose(1, 2).reshape(-1, channels)  # (N pixels, C)
     first = Tensor(np.arange(n)[:, None] * math.prod(lengths))
-    total: Tensor | None = None
+    terms = []
     for taps in itertools.product(*axes):
-        place, weight = first, None
-        for axis, tap in enumerate(taps):
-            place = place + tap.place * math.prod(lengths[axis + 1 :])
-            weight = tap.weight if weight is None else weight * tap.weight
-        term = index(pixels, place, dim=0) * weight.unsqueeze(-1)  # (N, points, C)
-        total = term if total is None else total + term
-    return total.transpose(1, 2).reshape(n, channels, *grid.shape[1:-1])
+        steps = [tap.place * math.prod(lengths[axis + 1 :]) for axis, tap in enumerate(taps)]
+        weight = reduce(mul, [tap.weight for tap in taps]).unsqueeze(-1)  # (N, points, 1)
+        terms.append(index(pixels, reduce(add, steps, first), dim=0) * weight)  # (N, points, C)
+    return reshape(reduce(add, terms).transpose(1, 2), n, channels, *grid.shape[1:-1])
 
 
 def _neighbours(x: Tensor, length: int, mode: str, padding_mode: str, align_corners: bool) -> list[Tap]:
@@ -139,7 +139,8 @@ def _neighbours(x: Tensor, length: int, mode: str, padding_mode: str, align_corn
 
 
 def _clamp(x: Tensor, length: int, align_corners: bool = False) -> Tensor:
-    return x.clamp(0, length - 1)
+    inside: Tensor = x.clamp(0, length - 1)
+    return inside
 
 
 def _reflect_and_clamp(x: Tensor, length: int, align_corners: bool) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from koubai.functions.shape import reshape
 from koubai.functions.spatial import Size, check_fits, sizes
 from koubai.ops.op import ShapeError, describe
 from koubai.ops.window import Window, add_windows, windows
@@ -37,8 +38,8 @@ def unfold(
     check_fits("unfold", window, batch.shape[2:])
     parts = windows(batch, window=window)  # (N, C, *counts, *kernel)
     n, channels, *counts = parts.shape[:4]
-    columns = parts.permute(0, 1, 4, 5, 2, 3).reshape(n, channels * window.elements, math.prod(counts))
-    return columns.squeeze(0) if input.ndim == 3 else columns
+    by_element = parts.permute(0, 1, 4, 5, 2, 3)  # (N, C, *kernel, *counts)
+    return reshape(by_element, *[n] * (input.ndim == 4), channels * window.elements, math.prod(counts))
 
 
 def fold(
@@ -108,7 +109,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     split = input.reshape(*lead, channels // r**2, r, r, height, width)
     n = len(lead)
     pixels = split.permute(*range(n + 1), n + 3, n + 1, n + 4, n + 2)  # (..., C, H, r, W, r)
-    return pixels.reshape(*lead, channels // r**2, height * r, width * r)
+    return reshape(pixels, *lead, channels // r**2, height * r, width * r)
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -124,7 +125,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     split = input.reshape(*lead, channels, height // r, r, width // r, r)
     n = len(lead)
     pixels = split.permute(*range(n + 1), n + 2, n + 4, n + 1, n + 3)  # (..., C, r, r, H, W)
-    return pixels.reshape(*lead, channels * r**2, height // r, width // r)
+    return reshape(pixels, *lead, channels * r**2, height // r, width // r)
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
@@ -139,4 +140,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"channel_shuffle: the channels of {describe([input])} must be a multiple of {groups}"
         )
     n, channels, *rest = input.shape
-    return input.reshape(n, groups, channels // groups, *rest).transpose(1, 2).reshape(input.shape)
+    return reshape(input.reshape(n, groups, channels // groups, *rest).transpose(1, 2), input.shape)
