@@ -11,7 +11,7 @@ labels = ((points**2).sum(dim=1) < 0.5).long()
 
 model = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 2))
 loss_fn = nn.CrossEntropyLoss()
-optimizer = optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
 for epoch in range(100):
     order = torch.randperm(len(points))

@@ -4,25 +4,30 @@ The names are PyTorch's: `torch.X` is `koubai.X`.
 """
 
 from importlib import import_module as _import_module
+from math import e, inf, nan, pi
 from typing import Any as _Any
 
-from koubai import autograd, functions
+from koubai import autograd, cuda, functions, linalg, special
 from koubai.backprop import backward, grad
+from koubai.devices import device
 from koubai.dtypes import (
     bool_ as bool,
     double,
+    finfo,
     float,
     float16,
     float32,
     float64,
     get_default_dtype,
     half,
+    iinfo,
     int,
     int8,
     int16,
     int32,
     int64,
     long,
+    promote_types,
     set_default_dtype,
     short,
     uint8,
@@ -69,7 +74,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> _Any:
-    """Import `koubai.data` and `koubai.train` when they are first used."""
-    if name in ("data", "train"):
+    """Import the rooms that not every program needs when they are first used."""
+    if name in ("data", "train", "utils"):
         return _import_module(f"koubai.{name}")
     raise AttributeError(f"module 'koubai' has no attribute {name!r}")

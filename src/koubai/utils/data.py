@@ -1,0 +1,3 @@
+"""`torch.utils.data`: data sets and loaders."""
+
+from koubai.data import *
