@@ -22,13 +22,22 @@ Hook = Callable[["Tensor"], "Tensor | None"]
 
 
 class Version:
-    """Counts the in-place changes of a cell; a base and its views share one."""
+    """Counts the in-place changes of a cell, which a tensor, its views and what is detached from them share.
 
-    __slots__ = ("count", "last")
+    Attributes:
+        count: how many there were.
+        last: the op that made the last one.
+        newest: the payload of the base since then.
+        home: the tracer under which the cell was made.
+    """
+
+    __slots__ = ("count", "home", "last", "newest")
 
     def __init__(self) -> None:
         self.count = 0
         self.last = ""
+        self.newest: Any = None
+        self.home = modes.tracer
 
 
 class Edge(NamedTuple):
@@ -125,13 +134,25 @@ class Recipe:
 
 @dataclass(slots=True)
 class View:
-    """What a view is a view of: `op(base, **attributes)`, as of the base's version `seen`."""
+    """What a view is a view of: `op(base, **attributes)`.
+
+    Attributes:
+        base: the tensor; use `found_base()`.
+        tracked: whether gradients flow between view and base.
+        through: the view that the base was itself when this view was made.
+    """
 
     base: Tensor
     op: Op
     attributes: dict[str, Any]
-    tracked: bool  # whether gradients flow between view and base
-    seen: int
+    tracked: bool
+    through: View | None
+
+    def found_base(self) -> Tensor:
+        """Return the base; if it became a view of what it was, like by `unsqueeze_`, then what it was."""
+        while self.base._view is not self.through and self.base._view is not None:
+            self.base = self.base._view.base
+        return self.base
 
 
 class Tensor:
@@ -152,10 +173,10 @@ class Tensor:
         "_recipe",
         "_requires_grad",
         "_retains_grad",
+        "_seen",
         "_version",
         "_view",
         "grad",
-        "home",
     )
     __array_priority__ = 1000  # array + tensor asks the tensor
 
@@ -165,11 +186,11 @@ class Tensor:
         self._recipe: Recipe | None = None
         self._index = 0
         self._version = Version()
+        self._seen = 0  # the version that the payload is of
         self._view: View | None = None
         self._hooks: list[Hook] | None = None
         self._retains_grad = False
         self.grad: Tensor | None = None
-        self.home = modes.tracer  # the tracer under which it was made
         if requires_grad:
             self.requires_grad = True
 
@@ -178,15 +199,15 @@ class Tensor:
     @property
     def payload(self) -> Array | Symbol:
         """The array, or while tracing the symbol. Arrays must not be written to."""
-        if self._view is not None and self._view.seen != self._version.count:
-            self._refresh(self._view)
+        if self._seen != self._version.count:
+            self._refresh()
         return self._payload
 
     @property
     def recipe(self) -> Recipe | None:
         """How the tensor was made, or None for a leaf."""
-        if self._view is not None and self._view.seen != self._version.count:
-            self._refresh(self._view)
+        if self._seen != self._version.count:
+            self._refresh()
         return self._recipe
 
     @property
@@ -263,18 +284,28 @@ class Tensor:
 
     # --- cells: views and in-place changes --------------------------------------------------------------------
 
-    def _refresh(self, view: View) -> None:
-        """Take the value again from the base, which has changed."""
+    def _refresh(self) -> None:
+        """Take the value again, since the cell has changed: a view from its base, which must do so first."""
+        stale = [self]
+        while (view := stale[-1]._view) is not None and view.found_base()._seen != self._version.count:
+            stale.append(view.base)
+        for tensor in reversed(stale):
+            tensor._take_again()
+
+    def _take_again(self) -> None:
         if modes.tracer is not None:
             modes.tracer.remember(self)
-        with set_grad_enabled(view.tracked and modes.grad_enabled):
-            fresh = Tensor.apply(view.op, (view.base,), view.attributes)
-        self._payload, self._recipe, self._index = fresh._payload, fresh._recipe, fresh._index
-        view.seen = self._version.count
+        if self._view is None:
+            self._payload = self._version.newest
+        else:
+            with set_grad_enabled(self._view.tracked):
+                fresh = Tensor.apply(self._view.op, (self._view.found_base(),), self._view.attributes)
+            self._payload, self._recipe, self._index = fresh._payload, fresh._recipe, fresh._index
+        self._seen = self._version.count
 
     def _snapshot(self) -> Tensor:
         """Return the present value as a cell of its own, which later in-place changes do not touch."""
-        if not modes.grad_enabled or self.recipe is None:
+        if not modes.grad_enabled:
             return self
         copy = Tensor(self.payload if modes.tracer is None else modes.tracer.lift(self))
         copy._recipe, copy._index = self._recipe, self._index
@@ -291,25 +322,55 @@ class Tensor:
         if self._view is not None:
             self._write_through(self._view, value, by)
             return self
+        self._refuse_leaf(by)
+        if modes.tracer is not None:
+            modes.tracer.remember(self)
+        if modes.grad_enabled:
+            self._recipe, self._index = value.recipe, value._index
+        self._rebind(value.payload if modes.tracer is None else modes.tracer.lift(value), by)
+        return self
+
+    def _refuse_leaf(self, by: str) -> None:
+        """Raise RuntimeError if an in-place op would cut off a leaf from its gradient."""
         if self._requires_grad and self._recipe is None and modes.grad_enabled:
             raise RuntimeError(
                 f"{by} would change a leaf tensor ({self.dtype}{list(self.shape)}) that requires gradients; wrap the "
                 "change in `with koubai.no_grad():`, or use the out-of-place form"
             )
-        if modes.tracer is not None:
-            modes.tracer.remember(self)
-        if modes.grad_enabled:
-            self._recipe, self._index = value.recipe, value._index
-        self._payload = value.payload if modes.tracer is None else modes.tracer.lift(value)
-        self._version.count += 1
-        self._version.last = by
-        return self
+
+    def _rebind(self, payload: Array | Symbol, by: str) -> None:
+        """Store a new value in this cell, which its views and what is detached from it will see."""
+        version = self._version
+        self._payload = version.newest = payload
+        version.count += 1
+        version.last = by
+        self._seen = version.count
 
     def _write_through(self, view: View, value: Tensor, by: str) -> None:
         if view.op.assign is None:
             raise RuntimeError(f"{by} cannot write through {view.op.name}; clone() the view first")
+        base = view.found_base()
         with set_grad_enabled(view.tracked and modes.grad_enabled):
-            view.base._become(view.op.assign(view.base, value, **view.attributes), by)
+            base._become(view.op.assign(base, value, **view.attributes), by)
+
+    def _become_view(self, of: Callable[[Tensor], Tensor], by: str) -> Self:
+        """Become the view `of(what this tensor was)`, as `unsqueeze_` does.
+
+        Raises:
+            RuntimeError: for a leaf that requires gradients, while ops are recorded.
+        """
+        self._refuse_leaf(by)
+        if modes.tracer is not None:
+            modes.tracer.remember(self)
+        before = Tensor(self.payload)
+        before._take_over(self)
+        self._take_over(of(before))
+        return self
+
+    def _take_over(self, other: Tensor) -> None:
+        """Become what `other` is: the same value, view and recipe, in the same cell."""
+        for name in ("_payload", "_recipe", "_index", "_version", "_seen", "_view"):
+            setattr(self, name, getattr(other, name))
 
     # --- backward ---------------------------------------------------------------------------------------------
 
@@ -530,6 +591,8 @@ def _compute(op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> 
             op.infer(*symbols, **attributes)
         except (RuntimeError, ValueError, TypeError, IndexError) as reason:
             raise type(reason)(f"{op.name}: {reason}") from None
+        if type(error) is IndexError:  # an index that is data
+            raise
         raise ShapeError(f"{op.name} does not accept {describe(symbols)}: {error}") from error
 
 
@@ -559,13 +622,13 @@ def _leave_recipe(rule: Any, inputs: tuple[Tensor, ...], attributes: dict[str, A
 
 def _make_view(view: Tensor, base: Tensor, op: Op, attributes: dict[str, Any], tracked: bool) -> None:
     """Tie `view` to the cell of `base`."""
-    view._version = base._version
-    view._view = View(base, op, attributes, tracked, base._version.count)
+    view._version, view._seen = base._version, base._version.count
+    view._view = View(base, op, attributes, tracked, base._view)
 
 
 def _fit(value: Tensor, cell: Tensor, by: str) -> Tensor:
     """Return `value` in the shape and dtype of `cell`, which it is about to replace."""
-    from koubai.ops.movement import cast, expand
+    from koubai.ops.movement import alias, cast, expand
 
     if dtypes.category(value.dtype) > dtypes.category(cell.dtype):
         raise RuntimeError(f"{by}: a result of type {value.dtype} cannot be stored in a tensor of type {cell.dtype}")
@@ -578,6 +641,8 @@ def _fit(value: Tensor, cell: Tensor, by: str) -> Tensor:
             raise RuntimeError(
                 f"{by}: a result of shape {list(value.shape)} cannot be stored in a tensor of shape {list(cell.shape)}"
             ) from None
+    if value._requires_grad and value.recipe is None and modes.grad_enabled:
+        value = alias(value)  # the cell must lead back to this leaf
     return value
 
 

@@ -17,34 +17,32 @@ from koubai.arrays import Array
 from koubai.graph import Graph, interpret, prune
 from koubai.modes import modes
 from koubai.ops.op import Op, Symbol
-from koubai.tensor import Recipe, Tensor, View
+from koubai.tensor import Tensor, Version
 
 HostFunction = Callable[[], float]
 
 
-@dataclass(slots=True)
-class _CellState:
-    """A cell as it was before the traced function changed it."""
+class _State:
+    """The attributes of a tensor or a cell as they were before the traced function changed them."""
 
-    payload: Any
-    recipe: Recipe | None
-    index: int
-    count: int
-    last: str
-    seen: int | None
+    def __init__(self, target: Tensor | Version, *names: str) -> None:
+        self.target = target
+        self.values = {name: getattr(target, name) for name in names}
 
     @classmethod
-    def of(cls, cell: Tensor) -> _CellState:
-        view: View | None = cell._view
-        version = cell._version
-        seen = view.seen if view else None
-        return cls(cell._payload, cell._recipe, cell._index, version.count, version.last, seen)
+    def of(cls, tensor: Tensor) -> _State:
+        """Note a tensor."""
+        return cls(tensor, "_payload", "_recipe", "_index", "_requires_grad", "_seen", "_view", "_version")
 
-    def restore(self, cell: Tensor) -> None:
-        cell._payload, cell._recipe, cell._index = self.payload, self.recipe, self.index
-        cell._version.count, cell._version.last = self.count, self.last
-        if cell._view is not None and self.seen is not None:
-            cell._view.seen = self.seen
+    @classmethod
+    def of_cell(cls, cell: Version) -> _State:
+        """Note a cell."""
+        return cls(cell, "count", "last", "newest")
+
+    def restore(self) -> None:
+        """Put the attributes back."""
+        for name, value in self.values.items():
+            setattr(self.target, name, value)
 
 
 class Tracer:
@@ -56,7 +54,9 @@ class Tracer:
         self.captured: dict[Tensor, Symbol] = {}
         self.hosts: dict[HostFunction, Symbol] = {}
         self._own: set[Symbol] = set()
-        self._cells: dict[Tensor, _CellState] = {}
+        self._tensors: dict[Tensor, _State] = {}
+        self._cells: dict[Version, _State] = {}
+        self._owners: dict[Version, Tensor] = {}  # from outside, a tensor that holds the whole cell
         self._grads: dict[Tensor, Tensor | None] = {}
 
     def record(self, op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
@@ -76,10 +76,12 @@ class Tracer:
             return payload
         if tensor not in self.captured:
             symbol = self.symbol(payload)
-            if tensor.home is self:
+            if tensor._version.home is self:
                 self.graph.constants[symbol] = payload
             else:
                 self.graph.inputs.append(symbol)
+                if tensor._view is None:
+                    self._owners.setdefault(tensor._version, tensor)
             self.captured[tensor] = symbol
         return self.captured[tensor]
 
@@ -96,12 +98,15 @@ class Tracer:
             self.graph.inputs.append(self.hosts[function])
         return self.hosts[function]
 
-    def remember(self, cell: Tensor) -> None:
-        """Note a cell as it is now, before its first change."""
-        if cell not in self._cells:
-            if cell._view is None and not isinstance(cell._payload, Symbol):
-                self.lift(cell)
-            self._cells[cell] = _CellState.of(cell)
+    def remember(self, tensor: Tensor) -> None:
+        """Note a tensor and its cell as they are now, before their first change."""
+        if tensor in self._tensors:
+            return
+        self._tensors[tensor] = _State.of(tensor)
+        if tensor._view is None:
+            if tensor._seen == tensor._version.count:
+                self.lift(tensor)
+            self._cells.setdefault(tensor._version, _State.of_cell(tensor._version))
 
     def remember_grad(self, leaf: Tensor) -> None:
         """Note the `.grad` of a leaf as it is now, before its first change."""
@@ -109,19 +114,17 @@ class Tracer:
 
     def changes(self) -> tuple[list[tuple[Tensor, Symbol]], list[tuple[Tensor, Symbol]]]:
         """Return the new values of changed cells, and of changed gradients."""
-        cells = [(c, self.lift(c)) for c in self._cells if c._view is None and self._is_outside(c)]
+        changed = [cell for cell, state in self._cells.items() if cell.count != state.values["count"]]
+        cells = [(self._owners[cell], cell.newest) for cell in changed if cell in self._owners]
         grads = [(leaf, self.lift(leaf.grad)) for leaf in self._grads if leaf.grad is not None]
         return cells, grads
 
-    def _is_outside(self, cell: Tensor) -> bool:
-        return cell.home is not self and not isinstance(self._cells[cell].payload, Symbol)
-
     def restore(self) -> None:
-        """Put every changed cell and gradient back as it was."""
+        """Put every changed tensor, cell and gradient back as it was."""
         for leaf, grad in self._grads.items():
             leaf.grad = grad
-        for cell, state in self._cells.items():
-            state.restore(cell)
+        for state in (*self._tensors.values(), *self._cells.values()):
+            state.restore()
 
 
 @dataclass(eq=False)
@@ -169,9 +172,7 @@ class Program:
         """Store the new values of all changed cells, and return the results."""
         results = len(arrays) - len(self.writes) - len(self.grads)
         for cell, array in zip(self.writes, arrays[results:]):
-            cell._payload = array
-            cell._version.count += 1
-            cell._version.last = "a traced program"
+            cell._rebind(array, "a traced program")
         for leaf, array in zip(self.grads, arrays[results + len(self.writes) :]):
             leaf.grad = Tensor(array)
         return unflatten(self.structure, iter([Tensor(array) for array in arrays[:results]]))

@@ -14,7 +14,8 @@ from koubai.functions.operands import Operand, as_type, method, to_tensor
 from koubai.modes import modes
 from koubai.ops import elementwise as ops
 from koubai.ops.movement import alias
-from koubai.tensor import Tensor, Version, _make_view
+from koubai.ops.movement import detach as detach_op
+from koubai.tensor import Tensor, Version
 
 
 @method
@@ -22,15 +23,18 @@ def clone(input: Tensor) -> Tensor:
     """Return a copy in a cell of its own; gradients flow back to `input`."""
     copy: Tensor = alias(input)
     copy._view = None
-    copy._version = Version()
+    copy._version, copy._seen = Version(), 0
     return copy
 
 
 @method
 def detach(input: Tensor) -> Tensor:
-    """Return the same values, cut off from the graph. It is a view: a change in place changes `input` too."""
-    cut = Tensor(input.payload)
-    _make_view(cut, input, alias, {}, tracked=False)
+    """Return the same values, cut off from the graph, in the same cell: a change in place changes `input` too."""
+    if input._view is not None:
+        view = input._view
+        return view.op(detach(view.found_base()), **view.attributes)  # type: ignore[no-any-return]
+    cut = Tensor(input.payload if modes.tracer is None else modes.tracer.record(detach_op, (input,), {})[0])
+    cut._version, cut._seen = input._version, input._version.count
     return cut
 
 
@@ -154,9 +158,7 @@ def _set_data(input: Tensor, value: Tensor) -> None:
         modes.tracer.remember(input)
     if input._view is not None:
         input._view, input._version = None, Version()
-    input._payload = value.payload if modes.tracer is None else modes.tracer.lift(value)
-    input._version.count += 1
-    input._version.last = "the assignment to .data"
+    input._rebind(value.payload if modes.tracer is None else modes.tracer.lift(value), "the assignment to .data")
 
 
 Tensor.data = property(detach, _set_data, doc="The values without their graph; assigning replaces them.")  # type: ignore[attr-defined]

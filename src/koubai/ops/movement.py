@@ -140,6 +140,7 @@ def inverse(dims: Sequence[int]) -> Shape:
 
 
 alias = movement("alias", lambda xp, x: x, same_rule, assign=lambda x, value: value, x=lambda g: g)
+detach = movement("detach", lambda xp, x: x, same_rule)  # no gradient passes
 reshape = movement(
     "reshape",
     lambda xp, x, *, shape: x.reshape(shape),
@@ -222,6 +223,7 @@ __all__ = [
     "assign_slice",
     "cast",
     "cat",
+    "detach",
     "expand",
     "flip",
     "fold",
