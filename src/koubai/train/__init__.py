@@ -18,7 +18,8 @@ from koubai.train.metrics import METRICS, Metric, make_metric
 from koubai.train.monitor import Best, Monitor
 from koubai.train.progress import Progress
 from koubai.train.record import RunRecord, list_runs
-from koubai.train.recorder import Recorder, RecordError
+from koubai.train.record_error import RecordError
+from koubai.train.recorder import Recorder
 from koubai.train.switch_optimizer import SwitchOptimizer
 from koubai.train.trainer import Trainer
 

@@ -127,6 +127,8 @@ def _make_step(trainer: Trainer, batches: list[Batch]) -> None:
         train_step(trainer, batches)
     progress.loss = (trainer.meter.loss - before) / size
     progress.updates += 1
+    if len(batches) < trainer.accumulate:  # the data have run out, and stand at the next epoch already
+        progress.phase = "validation"
     progress.seconds = time.perf_counter() - trainer.epoch_began
     trainer.notify("on_step_end")
     trainer.between_steps = True

@@ -26,6 +26,7 @@ from koubai.train.checkpoints import Checkpoints
 from koubai.train.environment import describe_environment
 from koubai.train.journal import Journal
 from koubai.train.lock import Lock
+from koubai.train.record_error import writing
 
 __all__ = ["RunRecord", "list_runs"]
 
@@ -66,15 +67,17 @@ class RunRecord:
 
         Raises:
             FileExistsError: There is a run in this folder already.
+            RecordError: The folder cannot be written.
         """
         record, config = cls(folder), dict(config or {})
         if (record.folder / _CONFIG).exists():
             raise FileExistsError(f"{folder} already holds a run; resume it, or choose another folder")
-        record.checkpoints.folder.mkdir(parents=True, exist_ok=True)
-        record.journal.create()
         seed = config.get("seed") if seed is None else seed
-        record._write(_ENVIRONMENT, {"seed": seed, **describe_environment()})
-        record._write(_CONFIG, config)  # last: a folder without it is no run
+        with writing(record.folder):
+            record.checkpoints.folder.mkdir(parents=True, exist_ok=True)
+            record.journal.create()
+            record._write(_ENVIRONMENT, {"seed": seed, **describe_environment()})
+            record._write(_CONFIG, config)  # last: a folder without it is no run
         return record
 
     @classmethod

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from koubai.train.events import Callback
+from koubai.train.record_error import writing
 
 if TYPE_CHECKING:
     from koubai.train.record import RunRecord
     from koubai.train.trainer import Trainer
 
-__all__ = ["RecordError", "Recorder"]
+__all__ = ["Recorder"]
 
 _FLUSH_SECONDS = 0.5
-
-
-class RecordError(OSError):
-    """The record of a run cannot be written, for example because the disk is full. What is there is safe."""
 
 
 class Recorder(Callback):
@@ -57,14 +53,15 @@ class Recorder(Callback):
         if self.resume and self.record.checkpoints.names():
             stored = self.record.checkpoints.newest()
             trainer.load_state_dict({"model": stored.model, **stored.training})
-            with self._writing():
+            with writing(self.record.folder):
                 self._rewind(trainer, stored.name)
             trainer.notify("on_resume")
         else:
-            with self._writing():
+            with writing(self.record.folder):
                 self._save(trainer)
         self._begun = True
-        self._write_result(trainer, "running")
+        with writing(self.record.folder):
+            self._write_result(trainer, "running")
 
     def _take(self) -> None:
         if not self.record.lock.acquire():
@@ -85,7 +82,7 @@ class Recorder(Callback):
         """Note the step, and write a checkpoint when it is time."""
         p = trainer.progress
         self._rows.append((p.updates, p.epoch, p.samples, p.loss, p.lr, p.seconds))
-        with self._writing():
+        with writing(self.record.folder):
             if self._is_due(p.updates):
                 self._save(trainer)
             elif time.monotonic() - self._flushed > _FLUSH_SECONDS:
@@ -94,19 +91,19 @@ class Recorder(Callback):
     def on_validation_start(self, trainer: Trainer) -> None:
         """Write a checkpoint if one is due: the validation may take long."""
         if self._is_due(0):
-            with self._writing():
+            with writing(self.record.folder):
                 self._save(trainer)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Note the epoch's values, and write a checkpoint."""
-        with self._writing():
+        with writing(self.record.folder):
             self._flush({trainer.progress.epoch: trainer.logs})
             self._save(trainer, trainer.best.improved)
             self._write_result(trainer, "running")
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Keep the final weights and the result."""
-        with self._writing():
+        with writing(self.record.folder):
             self.record.write_weights(trainer.model)
             self._write_result(trainer, "finished")
 
@@ -114,7 +111,7 @@ class Recorder(Callback):
         """Write a last checkpoint if the state is consistent, as it is after a first Ctrl-C."""
         if not self._begun:
             return
-        with self._writing():
+        with writing(self.record.folder):
             if trainer.between_steps and self._saved_at != _moment(trainer):
                 self._save(trainer)
             self._flush()
@@ -153,17 +150,6 @@ class Recorder(Callback):
 
     def _write_result(self, trainer: Trainer, status: str, **more: Any) -> None:
         self.record.write_result({"status": status, **trainer.result, **more})
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Say what happened if the disk does not take it."""
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            raise RecordError(
-                f"cannot write the record {self.record.folder}: {error}. What was recorded before is safe: "
-                "make room or repair the disk, and resume the run"
-            ) from error
 
 
 def _moment(trainer: Trainer) -> tuple[Any, ...]:

@@ -61,6 +61,7 @@ def _put(trainer: Trainer, saved: dict[str, Any]) -> None:
             feed.load_state_dict(state)
     for name, value in saved["progress"].items():
         setattr(trainer.progress, name, value)
+    trainer.optimizer._opt_called = trainer.progress.updates > 0  # else schedulers think they come too early
     trainer.meter.load_state_dict(saved["meter"])
     trainer.history = {name: list(values) for name, values in saved["history"].items()}
     trainer.stop_reason = saved["stop_reason"]
