@@ -56,7 +56,7 @@ def test_rows_behave_like_lists(kind):
     assert factors(row) == [2, 3, 7, 6]
     assert [name for name, _ in row.named_children()] == ["0", "1", "2", "3"]
     assert factors(row + tens(1)) == [2, 3, 7, 6, 1]
-    with pytest.raises(IndexError, match="index 9 is out of range for a .* of 4 modules"):
+    with pytest.raises(IndexError, match=r"index 9 is out of range for a .* of 4 modules"):
         row[9]
 
 

@@ -1,4 +1,4 @@
-"""Convolution layers: shapes, padding, starting values and mistakes. The products are checked with the functions."""
+"""Convolution layers: shapes, padding, first values and mistakes (products are tested with the functions)."""
 
 import math
 
@@ -72,5 +72,6 @@ def test_mistakes(arguments, message):
 def test_the_printed_form_shows_what_differs_from_the_defaults():
     assert repr(nn.Conv2d(1, 2, 3)) == "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))"
     assert repr(nn.ConvTranspose1d(2, 4, 3, 2, 1, 1, groups=2, bias=False)) == (
-        "ConvTranspose1d(2, 4, kernel_size=(3,), stride=(2,), padding=(1,), output_padding=(1,), groups=2, bias=False)"
+        "ConvTranspose1d(2, 4, kernel_size=(3,), stride=(2,), padding=(1,), output_padding=(1,), "
+        "groups=2, bias=False)"
     )

@@ -79,7 +79,7 @@ def test_the_same_seed_drops_the_same_elements_also_when_traced():
 
 
 def test_mistakes():
-    with pytest.raises(ValueError, match="between 0 and 1, got 1.5"):
+    with pytest.raises(ValueError, match=r"between 0 and 1, got 1\.5"):
         nn.Dropout(1.5)
     with pytest.raises(RuntimeError, match="dropout2d: expected"):
         nn.Dropout2d()(koubai.ones(3))

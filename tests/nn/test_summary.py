@@ -43,7 +43,9 @@ def test_the_table_is_printed(capsys):
     printed = capsys.readouterr().out
     assert printed == f"{result}\n"
     lines = printed.splitlines()
-    assert lines[0].split() == "layer output shape parameters trainable multiply-adds activations".split()
+    assert lines[0].split() == [
+        "layer", "output", "shape", "parameters", "trainable", "multiply-adds", "activations",
+    ]  # fmt: skip
     assert lines[2].split() == ["0", "(Linear)", "(4,", "20)", "220", "220", "800"]
     assert "activations by batch size: 1: " in printed
     assert repr(result) == "<Summary of Sequential: 325 parameters>"
@@ -65,7 +67,7 @@ def test_nothing_is_changed():
 
 def test_an_error_leaves_no_hooks_behind():
     model = convnet()
-    with pytest.raises(RuntimeError, match="convolution|conv2d"):
+    with pytest.raises(RuntimeError, match="conv2d"):
         nn.summary(model, koubai.zeros(2, 3, 8, 8))
     assert not any(module._hooks for module in model.modules())
 

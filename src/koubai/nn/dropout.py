@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from koubai.nn import functional as F
+from koubai.nn.functional.dropout import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
 from koubai.nn.module import Module
 from koubai.tensor import Tensor
 
@@ -44,25 +51,25 @@ class Dropout(_Dropout):
         input and output: any, the same.
     """
 
-    _function = F.dropout
+    _function = dropout
 
 
 class Dropout1d(_Dropout):
     """`Dropout` of whole channels, (N, C, L) or (C, L), whose neighbours are alike (Tompson et al., 2015)."""
 
-    _function = F.dropout1d
+    _function = dropout1d
 
 
 class Dropout2d(_Dropout):
     """`Dropout` of whole channels of images, (N, C, H, W) or (C, H, W)."""
 
-    _function = F.dropout2d
+    _function = dropout2d
 
 
 class Dropout3d(_Dropout):
     """`Dropout` of whole channels of volumes, (N, C, D, H, W) or (C, D, H, W)."""
 
-    _function = F.dropout3d
+    _function = dropout3d
 
 
 class AlphaDropout(_Dropout):
@@ -74,10 +81,10 @@ class AlphaDropout(_Dropout):
         input and output: any, the same.
     """
 
-    _function = F.alpha_dropout
+    _function = alpha_dropout
 
 
 class FeatureAlphaDropout(_Dropout):
     """`AlphaDropout` of whole channels, (N, C, *)."""
 
-    _function = F.feature_alpha_dropout
+    _function = feature_alpha_dropout

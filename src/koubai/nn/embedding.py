@@ -118,8 +118,9 @@ class Embedding(_Table):
         """Make an embedding of the table `embeddings` (rows, length), frozen unless told otherwise."""
         if embeddings.ndim != 2:
             raise ValueError(f"embeddings must be (rows, length), got shape {tuple(embeddings.shape)}")
+        rows, length = embeddings.shape
         options = (padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
-        return cls(*embeddings.shape, *options, _weight=embeddings, _freeze=freeze)
+        return cls(rows, length, *options, embeddings, freeze)
 
     def forward(self, input: Tensor) -> Tensor:
         """Look up."""

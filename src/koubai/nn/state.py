@@ -36,10 +36,6 @@ class _Place(NamedTuple):
     name: str
     tensor: Tensor
 
-    @property
-    def kind(self) -> str:
-        return "parameter" if self.name in self.owner._parameters else "buffer"
-
 
 def _places(module: Module, prefix: str = "") -> Iterator[_Place]:
     """All entries of the state, a shared tensor under each of its names."""
@@ -73,7 +69,7 @@ def load_state(module: Module, state: Mapping[str, Any], strict: bool, assign: b
     if mistakes:
         listed = "".join(f"\n  {mistake}" for mistake in mistakes)
         raise RuntimeError(f"this state does not fit {type(module).__name__}; nothing was loaded:{listed}")
-    found = [(place, koubai.as_tensor(state[place.key])) for place in places if place.key in state]
+    found = [(place, _as_tensor(state[place.key])) for place in places if place.key in state]
     with koubai.no_grad():
         for place, value in found:
             (_assign if assign else _copy)(place, value)
@@ -102,12 +98,20 @@ def _mistake(place: _Place, value: Any) -> str:
     return ""
 
 
+def _as_tensor(value: Any) -> Tensor:
+    """A tensor as it is, an array copied: its owner may change it later."""
+    return value if isinstance(value, Tensor) else koubai.tensor(value)
+
+
 def _copy(place: _Place, value: Tensor) -> None:
     place.tensor.copy_(value)
 
 
 def _assign(place: _Place, value: Tensor) -> None:
     """Put the tensor itself in place of the old one, as a parameter where it was one."""
-    if place.kind == "parameter" and not isinstance(value, Parameter):
+    if place.name in place.owner._buffers:
+        place.owner._buffers[place.name] = value
+        return
+    if not isinstance(value, Parameter):
         value = Parameter(value, place.tensor.requires_grad)
-    (place.owner._parameters if place.kind == "parameter" else place.owner._buffers)[place.name] = value
+    place.owner._parameters[place.name] = value

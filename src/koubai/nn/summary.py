@@ -18,6 +18,7 @@ from koubai.modes import modes
 from koubai.nn.module import Module
 from koubai.ops.op import Symbol
 from koubai.tensor import Recipe, Tensor
+from koubai.trace import trace
 
 __all__ = ["LayerSummary", "Summary", "summary"]
 
@@ -125,7 +126,7 @@ def summary(model: Module, input: Any, *, mode: str = "train", show: bool = True
     arguments = input if isinstance(input, tuple) else (input,)
     meter = _Meter(model)
     with _in_mode(model, mode), meter, koubai.enable_grad():
-        koubai.trace(lambda *tensors: meter.run(model, tensors), *arguments)
+        trace(meter.follow, *arguments)
     result = Summary(type(model).__name__, meter.layers(), *_sizes(model, arguments))
     if show:
         print(result)
@@ -155,6 +156,7 @@ class _Meter(ExitStack):
 
     def __init__(self, model: Module) -> None:
         super().__init__()
+        self._model = model
         self._running: list[Module] = []
         self._charged_ops = 0
         self._charged_recipes: set[Recipe] = set()
@@ -170,10 +172,11 @@ class _Meter(ExitStack):
         """All entries, those of layers that did not run last."""
         return [*self._entries.values(), *self._uncalled.values()]
 
-    def run(self, model: Module, tensors: Sequence[Tensor]) -> list[Tensor]:
+    def follow(self, *arguments: Any) -> list[Tensor]:
         """Call the model, and return the tensors it returned."""
-        self._kept.update(id(tensor._payload) for tensor in tensors)  # the input is the caller's, not a cost
-        return _tensors(model(*tensors))
+        # the input is the caller's: keeping it costs nothing
+        self._kept.update(id(tensor._payload) for tensor in _tensors(arguments))
+        return _tensors(self._model(*arguments))
 
     def _enter(self, module: Module, args: Any) -> None:
         self._charge()

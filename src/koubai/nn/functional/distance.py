@@ -22,7 +22,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-08) 
     """
     x1, x2 = koubai.broadcast_tensors(x1, x2)
     unit1, unit2 = (x / x.norm(2, dim, keepdim=True).clamp(min=eps) for x in (x1, x2))
-    return (unit1 * unit2).sum(dim)
+    return (unit1 * unit2).sum(dim)  # type: ignore[no-any-return]
 
 
 def pairwise_distance(

@@ -104,4 +104,4 @@ def _check_probability(p: float) -> None:
 
 
 def _store(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
-    return input.copy_(result) if inplace else result  # type: ignore[no-any-return]
+    return input.copy_(result) if inplace else result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import koubai
 from koubai.functions.ranges import one_hot
 from koubai.tensor import Tensor
@@ -123,8 +125,8 @@ def _check_bags(input: Tensor, offsets: Tensor | None, mode: str, weights: Tenso
         raise ValueError("embedding_bag: per_sample_weights are for mode='sum', and have the input's shape")
     if input.ndim not in (1, 2) or (input.ndim == 1) != (offsets is not None):
         raise ValueError(
-            f"embedding_bag: input must be (bags, length) without offsets or (n) with them, got {list(input.shape)} "
-            f"{'without' if offsets is None else 'with'} offsets"
+            f"embedding_bag: input must be (bags, length) without offsets or (n) with them, got "
+            f"{list(input.shape)} {'without' if offsets is None else 'with'} offsets"
         )
 
 
@@ -141,6 +143,7 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last_offset: bool) -> t
 def _largest(rows: Tensor, bag_of: Tensor, bags: int, present: Tensor) -> Tensor:
     """The maximum over each bag; 0 for a bag without rows."""
     inside = (bag_of == koubai.arange(bags).unsqueeze(1)) & (present > 0)  # (bags, n)
-    lowest = koubai.where(inside.unsqueeze(2), rows, -float("inf"))  # (bags, n, length)
-    largest = lowest.max(1)[0]
-    return koubai.where(inside.any(1).unsqueeze(1), largest, koubai.zeros_like(largest))
+    lowest: Any = koubai.where(inside.unsqueeze(2), rows, -float("inf"))  # (bags, n, length)
+    largest: Tensor = lowest.max(1)[0]
+    filled: Tensor = koubai.where(inside.any(1).unsqueeze(1), largest, 0.0)  # type: ignore[assignment]
+    return filled

@@ -242,6 +242,8 @@ def _track(
     momentum: float | Tensor,
 ) -> None:
     """Move running statistics towards those of a batch; the variance is made unbiased for `count` values."""
+    if count == 0:
+        return  # an empty batch tells nothing
     unbiased = count / max(count - 1, 1)
     news = ((running_mean, statistics["mean"]), (running_var, statistics["variance"] * unbiased))
     with koubai.no_grad():
@@ -316,9 +318,11 @@ def local_response_norm(
     total = squares[:, :channels]
     for offset in range(1, size):
         total = total + squares[:, offset : offset + channels]
-    return input / (total * (alpha / size) + k) ** beta
+    divisor: Tensor = (total * (alpha / size) + k) ** beta
+    return input / divisor
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Tensor:
     """x / max(‖x‖ₚ, eps) along `dim`: vectors of length 1."""
-    return input / input.norm(p, dim, keepdim=True).clamp(min=eps)
+    length: Tensor = input.norm(p, dim, keepdim=True).clamp(min=eps)
+    return input / length
