@@ -156,6 +156,19 @@ def test_parameters_without_gradient_are_named_once() -> None:
     assert optimizer.parameters_without_gradient() == []
 
 
+def test_a_long_list_of_parameters_without_gradient_is_cut() -> None:
+    optimizer = optim.SGD([(f"layer{i}", parameter(1)) for i in range(30)])
+    with pytest.warns(UserWarning, match=r"layer0, layer1, .*, layer9 and 20 more; was backward\(\) called"):
+        optimizer.step()
+
+
+def test_a_gradient_of_another_shape_is_refused() -> None:
+    weight = parameter(3)
+    weight.grad = koubai.ones(1)
+    with pytest.raises(ValueError, match=r"gradient of w has shape \(1,\), the parameter \(3,\)"):
+        optim.SGD([("w", weight)]).step()
+
+
 def test_parameters_without_gradient_and_name_are_located() -> None:
     optimizer = optim.SGD([{"params": [parameter(1)]}, {"params": [with_gradient(1), parameter(1)]}])
     assert optimizer.parameters_without_gradient() == [

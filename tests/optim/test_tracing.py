@@ -46,7 +46,7 @@ class Training:
         self.optimizer.zero_grad()
         loss = (koubai.tanh(inputs @ self.weight) * self.gain).sum()
         loss.backward()
-        # self.clip()
+        self.clip()
         self.optimizer.step()
         return loss
 

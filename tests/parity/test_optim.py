@@ -451,7 +451,7 @@ def test_averaged_model(use_buffers: bool, decay: float | None, count: Any) -> N
         results = []
         for library, library_nn in ((torch, torch.nn), (koubai, nn)):
             utils = library.optim.swa_utils
-            model = library_nn.Sequential(library_nn.Linear(3, 4), library_nn.BatchNorm1d(4)).double()
+            model = library_nn.Sequential(library_nn.BatchNorm1d(3), library_nn.Linear(3, 4)).double()
             if state is None:
                 state = {key: value.numpy().copy() for key, value in model.state_dict().items()}
             model.load_state_dict({key: library.tensor(value) for key, value in state.items()})
@@ -460,7 +460,7 @@ def test_averaged_model(use_buffers: bool, decay: float | None, count: Any) -> N
             optimizer = library.optim.SGD(model.parameters(), lr=0.5)
             for array in arrays:
                 optimizer.zero_grad()
-                (model(library.tensor(array)) ** 3).sum().backward()
+                (model(library.tensor(array)) ** 2).mean().backward()
                 optimizer.step()
                 average.update_parameters(model)
             results.append({key: value.numpy().copy() for key, value in average.state_dict().items()})

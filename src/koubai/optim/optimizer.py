@@ -153,11 +153,11 @@ class Optimizer:
             the closure's loss, or None.
         """
         self._opt_called = True
-        for hook in self._before:
+        for hook in tuple(self._before):
             hook(self, (closure,), {})
         with koubai.no_grad():
             loss = self._advance(closure)
-        for hook in self._after:
+        for hook in tuple(self._after):
             hook(self, (closure,), {})
         return loss
 
@@ -167,28 +167,33 @@ class Optimizer:
             with koubai.enable_grad():
                 loss = closure()
         self._note_missing_gradients()
-        for _, parameter, group in self._places():
+        for name, parameter, group in self._places():
             if parameter.grad is not None:
-                self._update(parameter, parameter.grad, group)
+                self._update(name, parameter, parameter.grad, group)
         return loss
 
-    def _update(self, parameter: Tensor, gradient: Tensor, group: Group) -> None:
+    def _update(self, name: str, parameter: Tensor, gradient: Tensor, group: Group) -> None:
+        if gradient.shape != parameter.shape:
+            raise ValueError(
+                f"the gradient of {name} has shape {gradient.shape}, the parameter {parameter.shape}"
+            )
         state = self.state[parameter]
         scalars = Scalars.of(group, step=lambda: state["step"].item() + 1)
         with untraced():  # what is made here has to outlive a trace, as the parameters do
             self.rule.remember(parameter, state, scalars.options)
         updated, remembered = self.rule(parameter, gradient, state, scalars)
         parameter.copy_(updated)
-        for name, value in remembered.items():
-            state[name].copy_(value)
+        for entry, value in remembered.items():
+            state[entry].copy_(value)
 
     def _note_missing_gradients(self) -> None:
         """Remember which parameters got no gradient; at the first step say so, as it is usually a mistake."""
         missing = [name for name, p, _ in self._places() if p.requires_grad and p.grad is None]
         if missing and self._without_gradient is None:
+            named = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
             warnings.warn(
-                f"{type(self).__name__} holds parameters that no gradient reached: {', '.join(missing)}; was "
-                "backward() called, does the loss depend on them, is there a detach() in between?",
+                f"{type(self).__name__} holds parameters that no gradient reached: {named}; was backward() "
+                "called, does the loss depend on them, is there a detach() in between?",
                 stacklevel=4,
             )
         self._without_gradient = missing

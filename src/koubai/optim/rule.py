@@ -30,12 +30,13 @@ class Options:
         self._step = step
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            value = self._group[name]
-        except KeyError:
-            raise AttributeError(
-                f"the parameter group has no option {name!r}: {sorted(self._group)}"
-            ) from None
+        if name not in self._group:
+            raise AttributeError(f"the parameter group has no option {name!r}, only {sorted(self._group)}")
+        return self.get(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an option, or `default` if the group has none of that name."""
+        value = self._group.get(name, default)
         return value.item() if isinstance(value, Tensor) else value
 
     @property
@@ -62,7 +63,7 @@ class Scalars:
     Python value, for choices that make another program.
 
     Args:
-        step: the number of this step, from 1, or a function that returns it.
+        step: the number of this step, from 1.
         options: the hyperparameters by their names in a parameter group.
 
     Example:
@@ -71,8 +72,8 @@ class Scalars:
         0.18999999999999995
     """
 
-    def __init__(self, step: float | Callable[[], float] = 1.0, /, **options: Any) -> None:
-        self.options = Options(options, step if callable(step) else lambda: step)
+    def __init__(self, *, step: float = 1.0, **options: Any) -> None:
+        self.options = Options(options, lambda: step)
 
     @classmethod
     def of(cls, group: Mapping[str, Any], step: Callable[[], float]) -> Scalars:
@@ -94,7 +95,7 @@ Formula = Callable[[Tensor, Tensor, State, Scalars], tuple[Tensor, State]]
 Beginning = Callable[[Tensor, Options], Tensor | None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Rule:
     """An update rule.
 
@@ -131,29 +132,22 @@ class Rule:
         Returns:
             the new parameter, and the new values of the state's entries.
         """
-        options = scalars.options
-        gradient = self._penalised(parameter, gradient, scalars)
+        option = scalars.options.get
+        decay = 0 if self.decays_itself else option("weight_decay", 0)
+        decoupled = option("decoupled_weight_decay", False)
+        if option("maximize", False):
+            gradient = -gradient
+        if option("l1", 0):
+            gradient = gradient + scalars.l1 * koubai.sign(parameter)  # the subgradient at 0 is 0
+        if decay and not decoupled:
+            gradient = gradient + scalars.weight_decay * parameter
         updated, remembered = self.formula(parameter, gradient, state, scalars)
-        if self._decay(options) and getattr(options, "decoupled_weight_decay", False):
+        if decay and decoupled:
             updated = updated - scalars(lambda o: o.lr * o.weight_decay) * parameter
         if "step" in state:
             remembered = {"step": state["step"] + 1, **remembered}
         # 0-dimensional tensors meet the float64 scalars as equals, so their dtype has to be restored.
         return updated.to(parameter.dtype), {k: v.to(state[k].dtype) for k, v in remembered.items()}
-
-    def _penalised(self, parameter: Tensor, gradient: Tensor, scalars: Scalars) -> Tensor:
-        """Turn the gradient round if the objective is maximised, and add those of the L1 and L2 penalties."""
-        options = scalars.options
-        if getattr(options, "maximize", False):
-            gradient = -gradient
-        if getattr(options, "l1", 0):
-            gradient = gradient + scalars.l1 * koubai.sign(parameter)  # the subgradient at 0 is 0
-        if self._decay(options) and not getattr(options, "decoupled_weight_decay", False):
-            gradient = gradient + scalars.weight_decay * parameter
-        return gradient
-
-    def _decay(self, options: Options) -> bool:
-        return not self.decays_itself and bool(getattr(options, "weight_decay", 0))
 
 
 def rule(*, decays_itself: bool = False, **memory: Beginning) -> Callable[[Formula], Rule]:
@@ -168,7 +162,7 @@ def rule(*, decays_itself: bool = False, **memory: Beginning) -> Callable[[Formu
 
     def make(formula: Formula) -> Rule:
         made = Rule(formula, memory, decays_itself)
-        object.__setattr__(made, "__doc__", formula.__doc__)
+        made.__doc__ = formula.__doc__
         return made
 
     return make
