@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class device(str):  # noqa: N801 - PyTorch's name
+class device(str):
     """The name of a device, such as "cpu"; it compares and prints as that string.
 
     Attributes:
@@ -22,7 +22,9 @@ class device(str):  # noqa: N801 - PyTorch's name
         """Read the name, as in "cpu" or "cpu:0"."""
         kind, _, number = str(type).partition(":")
         if kind != "cpu":
-            raise RuntimeError(f"koubai computes on the CPU: there is no device {str(type)!r} here; use 'cpu'")
+            raise RuntimeError(
+                f"koubai computes on the CPU: there is no device {str(type)!r} here; use 'cpu'"
+            )
         made = super().__new__(cls, str(type))
         made.type, made.index = kind, int(number) if number else index
         return made

@@ -27,6 +27,7 @@ float64 = double = np.dtype(np.float64)
 short, int, long = int16, int32, int64
 
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, float32, float64)
+finfo, iinfo = np.finfo, np.iinfo  # limits of a type: finfo(float32).eps, iinfo(int8).max
 _RANK = {dtype: rank for rank, dtype in enumerate(ALL)}
 _default = float32
 
@@ -85,7 +86,10 @@ def promote_types(first: DType, second: DType) -> DType:
     """Return the smallest type to which both convert safely, by PyTorch's table."""
     if category(first) != category(second):
         return max(first, second, key=category)
-    if first != second and uint8 in (first, second):  # uint8 with a signed type needs the next wider signed one
+    if first != second and uint8 in (
+        first,
+        second,
+    ):  # uint8 with a signed type needs the next wider signed one
         other = second if first == uint8 else first
         return int16 if other == int8 else other
     return max(first, second, key=_RANK.__getitem__)

@@ -1,19 +1,24 @@
 """`koubai.special`: the special functions under the names that `torch.special` gives them."""
 
-from koubai.functions.exponential import exp2, expm1, log1p, logit, sigmoid as expit, xlogy
+from koubai.functions.exponential import exp2, expm1, log1p, logit, xlogy
+from koubai.functions.exponential import sigmoid as expit
 from koubai.functions.reduction import logsumexp
 from koubai.functions.rounding import round
 from koubai.functions.transcendental import (
     digamma,
-    digamma as psi,
     entr,
     erf,
     erfc,
     erfinv,
-    lgamma as gammaln,
     ndtr,
     polygamma,
     xlog1py,
+)
+from koubai.functions.transcendental import (
+    digamma as psi,
+)
+from koubai.functions.transcendental import (
+    lgamma as gammaln,
 )
 from koubai.functions.trigonometric import sinc
 

@@ -28,7 +28,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("samples of PyTorch's test databases")
         terminalreporter.line(f"{passed + untraced} passed, {failed} failed, {skipped.total()} skipped")
         if untraced:
-            terminalreporter.line(f"  of those that passed, {untraced} not traced: their result depends on values")
+            terminalreporter.line(
+                f"  of those that passed, {untraced} not traced: their result depends on values"
+            )
         for reason, count in skipped.most_common():
             terminalreporter.line(f"  skipped {count:6d}: {reason}")
         for line in failing:

@@ -58,12 +58,32 @@ REQUIRED = frozenset(_REQUIRED.split())
 
 # Their values come from a random generator, or are whatever memory holds: only shapes and dtypes are compared.
 RANDOM = frozenset(
-    """
-    randn randn_like rand_like randint randint_like bernoulli normal uniform multinomial exponential geometric cauchy
-    log_normal empty empty_like new_empty nn.functional.dropout nn.functional.dropout2d nn.functional.dropout3d
-    nn.functional.alpha_dropout nn.functional.feature_alpha_dropout nn.functional.rrelu
-    nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d
-    """.split()
+    [
+        "randn",
+        "randn_like",
+        "rand_like",
+        "randint",
+        "randint_like",
+        "bernoulli",
+        "normal",
+        "uniform",
+        "multinomial",
+        "exponential",
+        "geometric",
+        "cauchy",
+        "log_normal",
+        "empty",
+        "empty_like",
+        "new_empty",
+        "nn.functional.dropout",
+        "nn.functional.dropout2d",
+        "nn.functional.dropout3d",
+        "nn.functional.alpha_dropout",
+        "nn.functional.feature_alpha_dropout",
+        "nn.functional.rrelu",
+        "nn.functional.fractional_max_pool2d",
+        "nn.functional.fractional_max_pool3d",
+    ]
 )
 
 # Their first samples lie where no derivative exists, so that a difference quotient says nothing; with the reason.
@@ -71,8 +91,28 @@ NOT_NUMERICALLY: dict[str, str] = {}
 
 # Their results, or the shapes of these, depend on values, which a traced program does not have.
 DATA_DEPENDENT = frozenset(
-    """
-    allclose equal item nonzero argwhere masked_select unique unique_consecutive bincount multinomial
-    linspace logspace arange nn.functional.one_hot __getitem__ index_put where repeat_interleave tensor_split
-    """.split()
+    [
+        "allclose",
+        "equal",
+        "item",
+        "nonzero",
+        "argwhere",
+        "masked_select",
+        "unique",
+        "unique_consecutive",
+        "bincount",
+        "multinomial",
+        "linspace",
+        "logspace",
+        "arange",
+        "nn.functional.one_hot",
+        "__getitem__",
+        "index_put",
+        "where",
+        "repeat_interleave",
+        "tensor_split",
+    ]
 )
+
+# Of several equally good positions either may be given: only the values are compared.
+ANY_POSITION = frozenset({"mode"})

@@ -59,7 +59,12 @@ class Tally:
 
     def as_property(self) -> dict[str, Any]:
         """Return it as plain data, which pytest can carry between processes."""
-        return {"passed": self.passed, "untraced": self.untraced, "failed": len(self.failures), "skipped": dict(self.skips)}
+        return {
+            "passed": self.passed,
+            "untraced": self.untraced,
+            "failed": len(self.failures),
+            "skipped": dict(self.skips),
+        }
 
 
 # --- from torch to koubai
@@ -91,6 +96,8 @@ class Translator:
             return slice(self(value.start), self(value.stop), self(value.step))
         if isinstance(value, torch.device):
             return "cpu"
+        if isinstance(value, torch.nn.PairwiseDistance):
+            return koubai.nn.PairwiseDistance(value.norm, value.eps, value.keepdim)
         if isinstance(value, torch.Generator | torch.layout | complex | torch.nn.Module):
             raise Refused(f"{type(value).__name__} as an argument")
         if callable(value) and getattr(value, "__module__", "").startswith("torch.nn"):
@@ -214,7 +221,9 @@ def compare_arrays(mine: Any, other: Any, what: str) -> None:
     close = np.isclose(mine, other, rtol=relative, atol=absolute * scale, equal_nan=True)
     if not close.all():
         at = tuple(int(i) for i in np.argwhere(~close)[0])
-        raise Mismatch(f"{what}{list(at)} is {mine[at]}, not {other[at]} ({(~close).sum()} of {close.size} differ)")
+        raise Mismatch(
+            f"{what}{list(at)} is {mine[at]}, not {other[at]} ({(~close).sum()} of {close.size} differ)"
+        )
 
 
 def random_like(values: Any, seed: int = 0) -> Any:
@@ -290,8 +299,8 @@ def replace(value: Any, swap: dict[int, Any]) -> Any:
 # --- the checks on one sample
 
 
-def check_values(run: Run, values: bool) -> tuple[Any, Any]:
-    """Compare the results and return both."""
+def check_values(run: Run, values: bool, positions: bool = True) -> tuple[Any, Any]:
+    """Compare the results and return both; of (values, positions) maybe only the values."""
     try:
         theirs = run.on_torch()
     except ERRORS:
@@ -302,7 +311,9 @@ def check_values(run: Run, values: bool) -> tuple[Any, Any]:
     for leaf in leaves(theirs, torch.Tensor):
         dtype_of(leaf.dtype)
     ours = run.on_koubai()
-    compare(ours, theirs, "result", values)
+    compare(ours, theirs, "result", values and positions)
+    if not positions:
+        compare(ours[0], theirs[0], "result", values)
     return ours, theirs
 
 
@@ -315,11 +326,13 @@ def check_refusal(run: Run) -> None:
     raise Refused("PyTorch raises on the sample, Koubai computes it")
 
 
-def check_gradients(run: Run, ours: Any, theirs: Any, second: bool) -> None:
+def check_gradients(run: Run, ours: Any, theirs: Any, second: bool, order: str = "gradient") -> None:
     """Compare the gradients of every differentiable input, for a random gradient of every result; then once more
-    the gradients of those, if `second`."""
+    the gradients of those, if `second`, except where PyTorch's are NaN (such as those of a norm at 0)."""
     pairs = run.translate.differentiable()
-    tops = [(o, t) for o, t in zip(leaves(ours, koubai.Tensor), leaves(theirs, torch.Tensor)) if t.requires_grad]
+    tops = [
+        (o, t) for o, t in zip(leaves(ours, koubai.Tensor), leaves(theirs, torch.Tensor)) if t.requires_grad
+    ]
     if not pairs or not tops:
         return
     arrays = [random_like(own.detach().numpy(), seed) for seed, (own, _) in enumerate(tops)]
@@ -346,11 +359,16 @@ def check_gradients(run: Run, ours: Any, theirs: Any, second: bool) -> None:
     for index, (m, o) in enumerate(both):
         shape = o if o is not None else m
         first = np.zeros(shape.shape) if m is None else m.detach().numpy()
-        compare_arrays(first, np.zeros(shape.shape) if o is None else o.detach().numpy(force=True), f"gradient {index}")
+        other_first = np.zeros(shape.shape) if o is None else o.detach().numpy(force=True)
+        if order != "gradient":
+            first = np.where(np.isnan(other_first), np.nan, first)
+        compare_arrays(first, other_first, f"{order} {index}")
     if second:
-        again = [(m, o) for m, o in both if o is not None and m is not None and o.requires_grad and m.requires_grad]
+        again = [
+            (m, o) for m, o in both if o is not None and m is not None and o.requires_grad and m.requires_grad
+        ]
         ours, theirs = [m for m, _ in again], [o for _, o in again]
-        check_gradients(run, ours, theirs, second=False)
+        check_gradients(run, ours, theirs, second=False, order="second gradient")
 
 
 def check_trace(run: Run, ours: Any) -> None:

@@ -24,8 +24,11 @@ from koubai.functions.indexing import *
 from koubai.functions.joining import *
 from koubai.functions.layout import *
 from koubai.functions.logic import *
+from koubai.functions.norms import *
+from koubai.functions.matrix_chain import *
 from koubai.functions.padding import *
 from koubai.functions.pooling import *
+from koubai.functions.product_sums import *
 from koubai.functions.products import *
 from koubai.functions.ranges import *
 from koubai.functions.rearranging import *
@@ -35,6 +38,7 @@ from koubai.functions.scattering import *
 from koubai.functions.shape import *
 from koubai.functions.sorting import *
 from koubai.functions.splitting import *
+from koubai.functions.statistics import *
 from koubai.functions.transcendental import *
 from koubai.functions.transposition import *
 from koubai.functions.trigonometric import *

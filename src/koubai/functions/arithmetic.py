@@ -14,7 +14,9 @@ remainder = binary(ops.remainder, "the remainder of the division, with the sign 
 fmod = binary(ops.fmod, "the remainder of the division, with the sign of the dividend (C's fmod)")
 hypot = binary(ops.hypot, "the length of the hypotenuse, sqrt(x*x + y*y)")
 copysign = binary(ops.copysign, "the first operand with the sign of the second", to_float=True)
-nextafter = binary(ops.nextafter, "the next number that the dtype has after the first operand, towards the second")
+nextafter = binary(
+    ops.nextafter, "the next number that the dtype has after the first operand, towards the second"
+)
 gcd = binary(ops.gcd, "the greatest common divisor")
 lcm = binary(ops.lcm, "the least common multiple")
 
@@ -22,7 +24,9 @@ neg = negative = unary(ops.neg, "the negative", "neg", "negative", to_float=Fals
 abs = absolute = unary(ops.abs_, "the absolute value", "abs", "absolute", to_float=False)
 sign = unary(ops.sign, "-1, 0 or 1 by the sign", to_float=False)
 sgn = unary(ops.sign, "-1, 0 or 1 by the sign", "sgn", to_float=False)
-signbit = unary(ops.signbit, "whether the sign bit is set (as it is for -0.0)", to_float=False, in_place=False)
+signbit = unary(
+    ops.signbit, "whether the sign bit is set (as it is for -0.0)", to_float=False, in_place=False
+)
 reciprocal = unary(ops.reciprocal, "one over the value")
 
 
@@ -62,7 +66,9 @@ def _times(number: Number, tensor: Tensor) -> Tensor:
     if number == 1:
         return tensor
     if dtypes.category(dtypes.scalar_dtype(number)) > dtypes.category(tensor.dtype):
-        raise RuntimeError(f"a {tensor.dtype} tensor cannot be scaled by {number!r}; convert it to floating point first")
+        raise RuntimeError(
+            f"a {tensor.dtype} tensor cannot be scaled by {number!r}; convert it to floating point first"
+        )
     return ops.mul(tensor, as_type(number, tensor.dtype))
 
 
@@ -103,7 +109,9 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
         if exponent == 2:
             return ops.mul(x, x)
         if exponent < 0 and not dtypes.is_floating(x.dtype):
-            raise RuntimeError(f"{x.dtype} to the power {exponent} is a fraction; convert to floating point first")
+            raise RuntimeError(
+                f"{x.dtype} to the power {exponent} is a fraction; convert to floating point first"
+            )
     return ops.pow_(x, y)
 
 

@@ -33,7 +33,9 @@ def isneginf(input: Tensor) -> Tensor:
 
 
 @method
-def where(condition: Tensor, input: Operand | None = None, other: Operand | None = None) -> Tensor | tuple[Tensor, ...]:
+def where(
+    condition: Tensor, input: Operand | None = None, other: Operand | None = None
+) -> Tensor | tuple[Tensor, ...]:
     """Return `input` where the condition holds, else `other`; no gradient flows to the branch not taken.
 
     With the condition alone: the indices of where it holds, one tensor for each dimension.

@@ -158,7 +158,9 @@ def _set_data(input: Tensor, value: Tensor) -> None:
         modes.tracer.remember(input)
     if input._view is not None:
         input._view, input._version = None, Version()
-    input._rebind(value.payload if modes.tracer is None else modes.tracer.lift(value), "the assignment to .data")
+    input._rebind(
+        value.payload if modes.tracer is None else modes.tracer.lift(value), "the assignment to .data"
+    )
 
 
 Tensor.data = property(detach, _set_data, doc="The values without their graph; assigning replaces them.")  # type: ignore[attr-defined]
@@ -207,7 +209,8 @@ def is_tensor(obj: Any) -> builtins.bool:
 def result_type(tensor1: Operand, tensor2: Operand) -> np.dtype[Any]:
     """Return the dtype of an operation on two tensors or numbers."""
     return dtypes.result_type(
-        (x.dtype, x.ndim) if isinstance(x, Tensor) else (dtypes.scalar_dtype(x), None) for x in (tensor1, tensor2)
+        (x.dtype, x.ndim) if isinstance(x, Tensor) else (dtypes.scalar_dtype(x), None)
+        for x in (tensor1, tensor2)
     )
 
 

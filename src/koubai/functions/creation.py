@@ -124,7 +124,9 @@ def _filled(name: str, value: int, what: str) -> Any:
     def like(
         input: Tensor, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
     ) -> Tensor:
-        return full(input.shape, value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+        return full(
+            input.shape, value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad
+        )
 
     def new_method(input: Tensor, *sizes: Any, dtype: DTypeLike = None, **options: Any) -> Tensor:
         return new(*sizes, dtype=dtype or input.dtype, **options)
@@ -154,11 +156,15 @@ def full_like(
     requires_grad: bool = False,
 ) -> Tensor:
     """Return a tensor filled with `fill_value`, of the shape and (unless given) dtype of `input`."""
-    return full(input.shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    return full(
+        input.shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad
+    )
 
 
 @method
-def new_full(input: Tensor, size: Sizes, fill_value: Operand, *, dtype: DTypeLike = None, **options: Any) -> Tensor:
+def new_full(
+    input: Tensor, size: Sizes, fill_value: Operand, *, dtype: DTypeLike = None, **options: Any
+) -> Tensor:
     """Return a tensor of shape `size` filled with `fill_value`, of this tensor's dtype unless given."""
     return full(size, fill_value, dtype=dtype or input.dtype, **options)
 

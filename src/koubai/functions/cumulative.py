@@ -46,7 +46,9 @@ def _extreme_so_far(name: str, which: str, largest: bool) -> Callable[[Tensor, i
         return Ordered(gather(input, dim, indices), indices)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Return the {which} element so far along `dim`, and where it stands (the latest of several)."
+    function.__doc__ = (
+        f"Return the {which} element so far along `dim`, and where it stands (the latest of several)."
+    )
     return method(function)  # type: ignore[return-value]
 
 

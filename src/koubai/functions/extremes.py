@@ -71,7 +71,9 @@ argmin = _position("argmin", ops.argmin, "smallest")
 def _with_position(
     name: str, whole: Callable[..., Tensor], position: Callable[..., Tensor], pairwise: Any, which: str
 ) -> Callable[..., Any]:
-    def function(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
+    def function(
+        input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None
+    ) -> Any:
         if other is not None or isinstance(dim, Tensor):
             return pairwise(input, dim if other is None else other)
         if dim is None:

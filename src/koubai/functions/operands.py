@@ -58,6 +58,22 @@ def _in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return store
 
 
+def view_method(function: AnyFunction) -> AnyFunction:
+    """Attach a function that returns a view to `Tensor`, and its in-place form: the tensor itself becomes that view."""
+    name = f"{function.__name__}_"
+
+    @wraps(function)
+    def become(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return self._become_view(lambda before: function(before, *args, **kwargs), name)
+
+    become.__name__ = name
+    become.__doc__ = (
+        f"In-place form of `{function.__name__}`: gives this tensor the shape of that view and returns it."
+    )
+    setattr(Tensor, name, become)
+    return method(function)
+
+
 def scalar(value: Number, dtype: dtypes.DType) -> Tensor:
     """Return a number as a zero-dimensional tensor."""
     return Tensor(np.asarray(value, dtype))
@@ -119,7 +135,9 @@ def normalize_dim(dim: int, ndim: int) -> int:
     """
     ndim = max(ndim, 1)
     if not -ndim <= dim < ndim:
-        raise IndexError(f"dimension {dim} is out of range: a tensor with {ndim} dimensions has {-ndim} to {ndim - 1}")
+        raise IndexError(
+            f"dimension {dim} is out of range: a tensor with {ndim} dimensions has {-ndim} to {ndim - 1}"
+        )
     return dim % ndim
 
 

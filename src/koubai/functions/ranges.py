@@ -47,7 +47,9 @@ def arange(
     if dtype is not None and not dtypes.is_floating(dtypes.as_dtype(dtype)):
         first, last, by = int(first), int(last), int(by)
     whole = all(isinstance(number, int) for number in (first, last, by))
-    chosen = dtypes.as_dtype(dtype) if dtype is not None else dtypes.int64 if whole else dtypes.get_default_dtype()
+    chosen = (
+        dtypes.as_dtype(dtype) if dtype is not None else dtypes.int64 if whole else dtypes.get_default_dtype()
+    )
     count = -((first - last) // by) if whole else math.ceil((last - first) / by)
     numbers = np.arange(count) * (by if whole else float(by)) + first
     return Tensor(numbers.astype(chosen), requires_grad)
@@ -142,7 +144,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         RuntimeError: if the classes are no int64 numbers, or one is negative or not below `num_classes`.
     """
     if tensor.dtype != dtypes.int64:
-        raise RuntimeError(f"one_hot: classes must be int64 numbers, got {tensor.dtype}; convert with .long()")
+        raise RuntimeError(
+            f"one_hot: classes must be int64 numbers, got {tensor.dtype}; convert with .long()"
+        )
     if num_classes == -1:
         num_classes = int(tensor.max().item()) + 1
     if modes.tracer is None and not bool(((tensor >= 0) & (tensor < num_classes)).all()):

@@ -21,7 +21,9 @@ tanh = unary(ops.tanh, "the hyperbolic tangent")
 asinh = arcsinh = unary(ops.asinh, "the inverse hyperbolic sine", "asinh", "arcsinh")
 acosh = arccosh = unary(ops.acosh, "the inverse hyperbolic cosine", "acosh", "arccosh")
 atanh = arctanh = unary(ops.atanh, "the inverse hyperbolic tangent", "atanh", "arctanh")
-atan2 = arctan2 = binary(ops.atan2, "the angle of the point (other, input)", "atan2", "arctan2", to_float=True)
+atan2 = arctan2 = binary(
+    ops.atan2, "the angle of the point (other, input)", "atan2", "arctan2", to_float=True
+)
 
 
 @method(in_place=True)

@@ -88,7 +88,9 @@ div = elementwise(
 )
 neg = elementwise("neg", lambda xp, x: xp.negative(x), x=lambda g: -g)
 reciprocal = elementwise(
-    "reciprocal", lambda xp, x: xp.true_divide(1, x, dtype=x.dtype), x=lambda g, out: unless_zero(g, -g * out * out)
+    "reciprocal",
+    lambda xp, x: xp.true_divide(1, x, dtype=x.dtype),
+    x=lambda g, out: unless_zero(g, -g * out * out),
 )
 abs_ = elementwise("abs", lambda xp, x: xp.abs(x), x=lambda g, x: g * sign(x))
 sign = elementwise("sign", _sign, x=flat)
@@ -118,7 +120,9 @@ nextafter = elementwise("nextafter", lambda xp, x, y: xp.nextafter(x, y))
 def _refuse_zero(xp: Any, divisor: Array) -> None:
     """Raise where NumPy would quietly give 0: integers have no infinity."""
     if divisor.dtype.kind != "f" and not divisor.all():
-        raise RuntimeError("an integer is divided by 0; divide floating-point tensors, or mask the zeros first")
+        raise RuntimeError(
+            "an integer is divided by 0; divide floating-point tensors, or mask the zeros first"
+        )
 
 
 def _divide_down(xp: Any, x: Array, y: Array) -> Array:
@@ -208,7 +212,9 @@ clamp_max = elementwise(
     x=lambda g, x, high: _only(x <= high, g),
     high=lambda g, x, high: _only(x > high, g),
 )
-relu = elementwise("relu", lambda xp, x: xp.maximum(x, xp.zeros((), x.dtype)), x=lambda g, out: _only(out > 0, g))
+relu = elementwise(
+    "relu", lambda xp, x: xp.maximum(x, xp.zeros((), x.dtype)), x=lambda g, out: _only(out > 0, g)
+)
 
 # --- exponentials and logarithms
 

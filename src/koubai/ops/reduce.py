@@ -27,7 +27,9 @@ def nonempty_rule(x: Symbol, *, dims: Shape, keepdim: bool) -> Symbol:
         ShapeError: if a reduced dimension is empty.
     """
     if any(x.shape[dim] == 0 for dim in dims):
-        raise ShapeError(f"{describe([x])} is empty along dimensions {list(dims)}, so it has no largest element")
+        raise ShapeError(
+            f"{describe([x])} is empty along dimensions {list(dims)}, so it has no largest element"
+        )
     return reduce_rule(x, dims=dims, keepdim=keepdim)
 
 
@@ -109,6 +111,8 @@ argmin = Op(
 def sum_to(x: Any, shape: Shape) -> Any:
     """Sum `x` over the dimensions in which a tensor of `shape` was stretched to become it."""
     extra = x.ndim - len(shape)
-    dims = [axis for axis in range(x.ndim) if axis < extra or (shape[axis - extra] == 1 and x.shape[axis] != 1)]
+    dims = [
+        axis for axis in range(x.ndim) if axis < extra or (shape[axis - extra] == 1 and x.shape[axis] != 1)
+    ]
     reduced = sum_(x, dims=tuple(dims), keepdim=True) if dims else x
     return reshape(reduced, shape=tuple(shape)) if extra else reduced

@@ -172,7 +172,9 @@ def _lgamma(xp: Any, x: Array) -> Array:
             lambda v: _lgamma_raised(xp, v),
         ],
     )
-    reflected = math.log(math.pi) - xp.log(xp.abs(xp.sin(math.pi * (wide - xp.rint(wide))))) - found  # (5.5.3)
+    reflected = (
+        math.log(math.pi) - xp.log(xp.abs(xp.sin(math.pi * (wide - xp.rint(wide))))) - found
+    )  # (5.5.3)
     found = xp.where(wide < 0.5, reflected, found)
     return xp.where(xp.isinf(wide), xp.inf, found).astype(x.dtype)
 
