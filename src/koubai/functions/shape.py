@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from koubai.functions.layout import regroup, strides_of
-from koubai.functions.operands import method, normalize_dim, one_shape
+from koubai.functions.operands import method, normalize_dim, one_shape, view_method
 from koubai.ops import movement as ops
 from koubai.ops.op import Shape, ShapeError
 from koubai.tensor import Tensor
@@ -138,14 +138,14 @@ def unflatten(input: Tensor, dim: int, sizes: Sizes) -> Tensor:
     return view(input, (*input.shape[:at], *lengths, *input.shape[at + 1 :]))
 
 
-@method
+@view_method
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Return a view with a new dimension of length 1 at `dim`."""
     at = normalize_dim(dim, input.ndim + 1)
     return ops.reshape(input, shape=(*input.shape[:at], 1, *input.shape[at:]))  # type: ignore[no-any-return]
 
 
-@method
+@view_method
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Return a view without the dimensions of length 1, or without those of them that `dim` names."""
     if dim is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from koubai.functions.operands import method, normalize_dim, one_shape
+from koubai.functions.operands import method, normalize_dim, one_shape, view_method
 from koubai.ops import movement as ops
 from koubai.ops.op import ShapeError
 from koubai.tensor import Tensor
@@ -32,7 +32,7 @@ def permute(input: Tensor, *order: Any, dims: Sequence[int] | None = None) -> Te
     return ops.permute(input, dims=tuple(normalize_dim(d, input.ndim) for d in wanted))  # type: ignore[no-any-return]
 
 
-@method
+@view_method
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Return a view with two dimensions exchanged."""
     first, second = normalize_dim(dim0, input.ndim), normalize_dim(dim1, input.ndim)
@@ -42,19 +42,19 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return permute(input, dims)
 
 
-@method
+@view_method
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     """Return a view with two dimensions exchanged."""
     return transpose(input, axis0, axis1)
 
 
-@method
+@view_method
 def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Return a view with two dimensions exchanged."""
     return transpose(input, dim0, dim1)
 
 
-@method
+@view_method
 def t(input: Tensor) -> Tensor:
     """Return a matrix transposed; a vector or number as it is.
 
