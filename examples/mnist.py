@@ -1,7 +1,7 @@
 """MNIST: a multilayer perceptron to 97.5 % and a small convolutional net to 99 % test accuracy, over several seeds.
 
-    python examples/mnist.py --model mlp --seeds 5
-    python examples/mnist.py --model cnn --seeds 5      # about ten minutes a seed on two cores
+python examples/mnist.py --model mlp --seeds 5
+python examples/mnist.py --model cnn --seeds 5      # about ten minutes a seed on two cores
 """
 
 import argparse

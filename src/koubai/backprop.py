@@ -9,9 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from koubai.apply import refuse_nonfinite
 from koubai.modes import modes, set_grad_enabled
 from koubai.ops.op import Symbol
-from koubai.tensor import Edge, Hook, Recipe, Tensor, _refuse_nonfinite
+from koubai.recipe import Edge, Hook, Recipe
+from koubai.tensor import Tensor
+
+__all__ = [
+    "backward",
+    "grad",
+]
 
 Source = Recipe | Tensor
 Gradients = dict[Source, list[Tensor | None]]
@@ -95,7 +102,10 @@ def grad(
 
 
 def local_gradients(
-    outputs: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None], create_graph: bool
+    outputs: Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    create_graph: bool,
 ) -> list[Tensor | None]:
     """Return the gradients at `inputs`, going no further back: what a recipe made of other recipes hands on.
 
@@ -203,7 +213,9 @@ def _consumers_first(roots: Iterable[Source]) -> list[Source]:
             seen.add(source)
             stack.append((source, True))
             if isinstance(source, Recipe):
-                stack.extend((edge.source, False) for edge in source.edges if edge and edge.source not in seen)
+                stack.extend(
+                    (edge.source, False) for edge in source.edges if edge and edge.source not in seen
+                )
     return order[::-1]
 
 
@@ -237,7 +249,10 @@ def _run_hooks(source: Source, gradients: list[Tensor | None]) -> None:
 
 
 def _collect(
-    source: Source, gradients: list[Tensor | None], wanted: dict[Edge, Tensor] | None, found: dict[Edge, Tensor]
+    source: Source,
+    gradients: list[Tensor | None],
+    wanted: dict[Edge, Tensor] | None,
+    found: dict[Edge, Tensor],
 ) -> None:
     for index, gradient in enumerate(gradients):
         edge = Edge(source, index)
@@ -271,7 +286,7 @@ def _pull_watched(
         modes.anomaly = watched
     if watched and modes.tracer is None:
         arrived = [gradient for gradient in gradients if gradient is not None]
-        _refuse_nonfinite(f"the gradient of {recipe.name}", arrived, pulled, recipe.where or "unknown line")
+        refuse_nonfinite(f"the gradient of {recipe.name}", arrived, pulled, recipe.where or "unknown line")
     return pulled
 
 
@@ -298,3 +313,27 @@ def _accumulate(leaf: Tensor, gradient: Tensor, create_graph: bool) -> None:
     else:
         with set_grad_enabled(False):
             leaf.grad._become(leaf.grad + gradient, "accumulation of gradients")
+
+
+def _backward_method(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Sequence[Tensor] | None = None,
+) -> None:
+    """Compute the gradients of this tensor and add them to the `.grad` of every leaf it depends on.
+
+    Args:
+        gradient: the gradient that arrives here, of this tensor's shape; may be left out for a single element.
+        retain_graph: keep the graph for another backward; by default as `create_graph`.
+        create_graph: record the backward pass too, for gradients of gradients.
+        inputs: if given, accumulate only into these tensors.
+
+    Raises:
+        RuntimeError: if nothing here requires gradients, or a value that is needed was freed or overwritten.
+    """
+    backward([self], [gradient], retain_graph, create_graph, inputs)
+
+
+Tensor.backward = _backward_method

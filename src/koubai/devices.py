@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 
-class device(str):
-    """The name of a device, such as "cpu"; it compares and prints as that string.
+class device:
+    """The name of a device, such as "cpu"; it equals that string, and prints as it.
 
     Attributes:
         type: the kind of device, "cpu".
@@ -18,19 +18,25 @@ class device(str):
 
     __slots__ = ("index", "type")
 
-    def __new__(cls, type: Any = "cpu", index: int | None = None) -> device:
-        """Read the name, as in "cpu" or "cpu:0"."""
-        kind, _, number = str(type).partition(":")
-        if kind != "cpu":
+    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
+        self.type, _, number = str(type).partition(":")
+        if self.type != "cpu":
             raise RuntimeError(
                 f"koubai computes on the CPU: there is no device {str(type)!r} here; use 'cpu'"
             )
-        made = super().__new__(cls, str(type))
-        made.type, made.index = kind, int(number) if number else index
-        return made
+        self.index = int(number) if number else index
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, device | str) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
 
     def __repr__(self) -> str:
-        return f"device(type={self.type!r})"
+        return f"device(type={self.type!r})" if self.index is None else f"device({str(self)!r})"
 
 
 CPU = device("cpu")

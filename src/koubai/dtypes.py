@@ -13,9 +13,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+__all__ = [
+    "bool",
+    "double",
+    "finfo",
+    "float",
+    "float16",
+    "float32",
+    "float64",
+    "get_default_dtype",
+    "half",
+    "iinfo",
+    "int",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "long",
+    "promote_types",
+    "set_default_dtype",
+    "short",
+    "uint8",
+]
+
 DType = np.dtype[Any]
 
-bool_ = np.dtype(np.bool_)
+bool = bool_ = np.dtype(np.bool_)
 uint8 = np.dtype(np.uint8)
 int8 = np.dtype(np.int8)
 int16 = np.dtype(np.int16)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from koubai import dtypes
 from koubai.ops.op import Symbol
-
-if TYPE_CHECKING:
-    from koubai.tensor import Tensor
+from koubai.tensor import Tensor
 
 
 def format_tensor(tensor: Tensor) -> str:
@@ -26,3 +22,6 @@ def format_tensor(tensor: Tensor) -> str:
     elif tensor.requires_grad:
         parts.append("requires_grad=True")
     return f"tensor({', '.join(parts)})"
+
+
+Tensor.__repr__ = format_tensor  # type: ignore[method-assign]

@@ -19,8 +19,15 @@ from koubai import dtypes
 from koubai.backprop import local_gradients
 from koubai.modes import enable_grad, modes, no_grad
 from koubai.ops.op import DataDependentError, Symbol
-from koubai.tensor import Recipe, Saved, Tensor, Version
+from koubai.recipe import Recipe, Saved, Version
+from koubai.tensor import Tensor
 from koubai.trace import Program, flatten, trace, unflatten
+
+__all__ = [
+    "Function",
+    "checkpoint",
+    "composite",
+]
 
 
 def composite(gradient: Callable[..., Sequence[Tensor | None]]) -> Callable[[Callable[..., Any]], Composite]:
@@ -57,7 +64,9 @@ class Composite:
     def __call__(self, *inputs: Tensor | None, **attributes: Any) -> Tensor:
         """Compute the result, and note how its gradient is found."""
         inputs = (*inputs, *[None] * (len(self.inputs) - len(inputs)))
-        edges = tuple([tensor.edge if tensor is not None and modes.grad_enabled else None for tensor in inputs])
+        edges = tuple(
+            [tensor.edge if tensor is not None and modes.grad_enabled else None for tensor in inputs]
+        )
         if not any(edges):
             return self._split(self.function(*inputs, **attributes))[0]
         with no_grad():
@@ -184,7 +193,9 @@ class Function:
     def apply(cls, *args: Any) -> Any:
         """Run `forward` and note that `backward` gives its gradients."""
         if modes.tracer is not None and modes.tracer.derives_gradients:
-            raise RuntimeError(f"{cls.__name__}: a Function inside the step of a scan would lose its own gradient")
+            raise RuntimeError(
+                f"{cls.__name__}: a Function inside the step of a scan would lose its own gradient"
+            )
         context = Context()
         edges = tuple([a.edge if isinstance(a, Tensor) and modes.grad_enabled else None for a in args])
         context.needs_input_grad = tuple(edge is not None for edge in edges)
@@ -232,7 +243,11 @@ def _keep_saved(recipe: Recipe, context: Context, results: Sequence[Any], output
     def unpack() -> tuple[Tensor | None, ...]:
         recipe.check_not_freed()
         return tuple(
-            None if key is None else recipe.output(int(key[3:])) if isinstance(key, str) else recipe.input(key)
+            None
+            if key is None
+            else recipe.output(int(key[3:]))
+            if isinstance(key, str)
+            else recipe.input(key)
             for key in keys
         )
 

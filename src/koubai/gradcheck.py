@@ -17,6 +17,12 @@ from koubai.modes import enable_grad, no_grad
 from koubai.random import Generator, randn
 from koubai.tensor import Tensor
 
+__all__ = [
+    "GradientError",
+    "check_gradients",
+    "numerical_gradient",
+]
+
 TensorFunction = Callable[..., Any]
 
 
@@ -24,7 +30,9 @@ class GradientError(AssertionError):
     """A gradient differs from numerical differentiation."""
 
 
-def numerical_gradient(function: TensorFunction, *inputs: Tensor, epsilon: float = 1e-6) -> tuple[Tensor, ...]:
+def numerical_gradient(
+    function: TensorFunction, *inputs: Tensor, epsilon: float = 1e-6
+) -> tuple[Tensor, ...]:
     """Return the gradient of a scalar function by central differences, (f(x + ε) - f(x - ε)) / 2ε for each element.
 
     It runs the function twice for every element of every input.
@@ -51,7 +59,9 @@ def numerical_gradient(function: TensorFunction, *inputs: Tensor, epsilon: float
     return tuple(Tensor(gradient) for gradient in gradients)
 
 
-def _at(function: TensorFunction, values: Sequence[Any], position: int, index: tuple[int, ...], step: float) -> float:
+def _at(
+    function: TensorFunction, values: Sequence[Any], position: int, index: tuple[int, ...], step: float
+) -> float:
     """Return the function's value with one element of one input moved by `step`."""
     changed = values[position].copy()
     changed[index] += step
@@ -91,7 +101,9 @@ def check_gradients(
     """
     positions = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.dtype == dtypes.float64]
     if not positions:
-        raise TypeError("check_gradients() needs float64 inputs: in float32 the differences drown in rounding")
+        raise TypeError(
+            "check_gradients() needs float64 inputs: in float32 the differences drown in rounding"
+        )
     generator = Generator().manual_seed(seed)
     scalar = _scalar_function(function, inputs, positions, generator)
     points = [inputs[position].detach() for position in positions]
@@ -99,7 +111,15 @@ def check_gradients(
     if order > 1:
         slope = _directional(scalar, points, generator)
         _check_once(
-            slope, points, positions, full, epsilon, tolerance, directions, generator, "gradient of the gradient"
+            slope,
+            points,
+            positions,
+            full,
+            epsilon,
+            tolerance,
+            directions,
+            generator,
+            "gradient of the gradient",
         )
 
 
@@ -134,7 +154,9 @@ def _directional(scalar: TensorFunction, points: Sequence[Tensor], generator: Ge
     def slope(*at: Tensor) -> Tensor:
         with enable_grad():
             leaves = [x if x.requires_grad else x.detach().clone().requires_grad_() for x in at]
-            gradients = grad(scalar(*leaves), leaves, create_graph=True, allow_unused=True, materialize_grads=True)
+            gradients = grad(
+                scalar(*leaves), leaves, create_graph=True, allow_unused=True, materialize_grads=True
+            )
             terms = [(g * d).sum() for g, d in zip(gradients, direction) if g is not None]
             return sum(terms[1:], terms[0])
 
@@ -159,7 +181,9 @@ def _check_once(
     else:
         found = tuple(leaf.detach().zeros_like() for leaf in leaves)
     if full:
-        for position, ours, theirs in zip(positions, found, numerical_gradient(scalar, *points, epsilon=epsilon)):
+        for position, ours, theirs in zip(
+            positions, found, numerical_gradient(scalar, *points, epsilon=epsilon)
+        ):
             _compare(ours, theirs, f"{what} of input {position}", tolerance)
         return
     for _ in range(directions):

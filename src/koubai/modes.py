@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 if TYPE_CHECKING:
     from koubai.trace import Tracer
 
+__all__ = [
+    "detect_anomaly",
+    "enable_grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "set_grad_enabled",
+]
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 _PACKAGE = str(Path(__file__).parent)
 
@@ -57,7 +66,7 @@ class _Mode:
         return wrapped  # type: ignore[return-value]
 
 
-class no_grad(_Mode):  # noqa: N801 - PyTorch's name
+class no_grad(_Mode):
     """Within it, ops leave no recipe: results do not require gradients.
 
     Example:
@@ -68,17 +77,17 @@ class no_grad(_Mode):  # noqa: N801 - PyTorch's name
     name, value = "grad_enabled", False
 
 
-class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
+class enable_grad(_Mode):
     """Within it, ops are recorded again, inside a `no_grad`."""
 
     name, value = "grad_enabled", True
 
 
-class inference_mode(no_grad):  # noqa: N801 - PyTorch's name
+class inference_mode(no_grad):
     """The same as `no_grad`."""
 
 
-class set_grad_enabled(_Mode):  # noqa: N801 - PyTorch's name
+class set_grad_enabled(_Mode):
     """Turn recording on or off, at once, or for a stretch when used as a context manager."""
 
     name = "grad_enabled"
@@ -97,7 +106,7 @@ class set_grad_enabled(_Mode):  # noqa: N801 - PyTorch's name
         return set_grad_enabled(self.value)
 
 
-class detect_anomaly(_Mode):  # noqa: N801 - PyTorch's name
+class detect_anomaly(_Mode):
     """Within it, the first op whose result is NaN or inf although its inputs are finite raises FloatingPointError,
     in the forward and in the backward pass, with the op's name and the user's line that called it."""
 

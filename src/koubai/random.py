@@ -21,6 +21,27 @@ from koubai.modes import modes, no_grad
 from koubai.ops import random as ops
 from koubai.tensor import Tensor
 
+__all__ = [
+    "Generator",
+    "bernoulli",
+    "default_generator",
+    "fork_rng",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "multinomial",
+    "normal",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+    "seed",
+    "set_rng_state",
+]
+
 
 class Generator:
     """A source of random numbers: same seed, same numbers, on every machine.
@@ -250,7 +271,9 @@ def multinomial(
         picked = (draws[:, :, None] >= bounds[:, None, :]).sum(-1).clamp(max=rows.shape[-1] - 1)
     else:
         if bool(((rows > 0).sum(-1) < num_samples).any()):
-            raise RuntimeError(f"multinomial() cannot draw {num_samples} from fewer positive weights without replacement")
+            raise RuntimeError(
+                f"multinomial() cannot draw {num_samples} from fewer positive weights without replacement"
+            )
         gumbel = -(-(1 - rand(rows.shape, dtype=rows.dtype, generator=generator)).log()).log()
         picked = (rows.log() + gumbel).topk(num_samples, -1)[1]
     drawn: Tensor = picked.reshape(*input.shape[:-1], num_samples)
@@ -264,7 +287,9 @@ def uniform_(input: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Genera
 
 
 @method
-def normal_(input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+def normal_(
+    input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
     """Fill the tensor with normal numbers."""
     return input._become(randn(input.shape, dtype=input.dtype, generator=generator) * std + mean, "normal_")
 

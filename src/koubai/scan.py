@@ -16,9 +16,14 @@ from koubai.graph import Graph
 from koubai.modes import modes, no_grad
 from koubai.ops.op import Symbol
 from koubai.ops.scan import Loop, scan_op
+from koubai.recipe import Recipe
 from koubai.scan_gradient import StepGradient
-from koubai.tensor import Recipe, Tensor
+from koubai.tensor import Tensor
 from koubai.trace import flatten, trace, unflatten
+
+__all__ = [
+    "scan",
+]
 
 
 def scan(
@@ -55,12 +60,16 @@ def scan(
         derives_gradients=True,
     )
     if program.writes or program.grads:
-        raise RuntimeError("the step of a scan must not change tensors outside it; return what changes in the carry")
-    _check_carry(carry, program.graph.outputs[: len(carry)])
+        raise RuntimeError(
+            "the step of a scan must not change tensors outside it; return what changes in the carry"
+        )
+    _check_carry(carry, program.results[: len(carry)])
     constants = [*program.captured, *(Tensor(np.asarray(host())) for host in program.hosts)]
     symbols = [*program.arguments, *program.captured.values(), *program.hosts.values()]
-    body = Graph(symbols, program.graph.constants, program.graph.nodes, program.graph.outputs)
-    results = scan_graph(Loop(body, len(carry), len(sequences), length, reverse), [*carry, *sequences, *constants])
+    body = Graph(symbols, program.graph.constants, program.graph.nodes, program.results)
+    results = scan_graph(
+        Loop(body, len(carry), len(sequences), length, reverse), [*carry, *sequences, *constants]
+    )
     final = unflatten(carry_structure, iter(results[: len(carry)]))
     return final, unflatten(program.structure[1], iter(results[len(carry) :]))
 
@@ -68,7 +77,9 @@ def scan(
 def _common_length(sequences: Sequence[Tensor]) -> int:
     lengths = {sequence.shape[0] for sequence in sequences}
     if len(lengths) != 1:
-        raise RuntimeError(f"the sequences of a scan need one common length, got {sorted(lengths) or 'no sequence'}")
+        raise RuntimeError(
+            f"the sequences of a scan need one common length, got {sorted(lengths) or 'no sequence'}"
+        )
     return lengths.pop()
 
 
@@ -137,7 +148,9 @@ class _LoopGradient:
         if create_graph:  # the residuals must depend on the inputs: compute them again as proper results
             residuals = scan_graph(self.forward, inputs)[shown:]
         else:
-            residuals = [Tensor(recipe.saved[f"out{shown + i}"].value) for i in range(len(self.joint.residuals))]
+            residuals = [
+                Tensor(recipe.saved[f"out{shown + i}"].value) for i in range(len(self.joint.residuals))
+            ]
         seeds = [_zeros(s) if g is None else g for g, s in zip(gradients, recipe.outputs)]
         carry = [seeds[i] for i in self.joint.float_carries]
         arrived = [seeds[i] for i in range(loop.carries, shown) if dtypes.is_floating(seeds[i].dtype)]

@@ -55,7 +55,9 @@ class Term:
         left, right = (stacks[symbol] for symbol in self.operands)
         rows = left.shape[0] * left.shape[1]
         flat = reshape(left, shape=(rows, left.shape[2]))  # (T * rows, M)
-        total: Tensor = matmul(permute(flat, dims=(1, 0)), reshape(right, shape=(rows, right.shape[2])))  # (M, N)
+        total: Tensor = matmul(
+            permute(flat, dims=(1, 0)), reshape(right, shape=(rows, right.shape[2]))
+        )  # (M, N)
         return total
 
     def _product(self, stacks: dict[Symbol, Tensor]) -> Tensor:
@@ -115,7 +117,9 @@ class StepGradient:
         outputs = iter(graph.outputs)
         self.forward_outputs = [next(outputs) for _ in body.outputs]
         kinds = program.structure[1]
-        self.found: dict[int, Symbol] = {i: next(outputs) for i, kind in zip(self.wanted, kinds) if kind is Tensor}
+        self.found: dict[int, Symbol] = {
+            i: next(outputs) for i, kind in zip(self.wanted, kinds) if kind is Tensor
+        }
         self.maker: dict[Symbol, Node] = {symbol: node for node in self.nodes for symbol in node.outputs}
 
     def _split(self) -> None:
@@ -155,7 +159,11 @@ class StepGradient:
             moves.append(node)
             symbol = node.inputs[0]
             node = self.maker.get(symbol)
-        if node is not None and node.op.name == "add" and node.inputs[0].shape == node.inputs[1].shape == symbol.shape:
+        if (
+            node is not None
+            and node.op.name == "add"
+            and node.inputs[0].shape == node.inputs[1].shape == symbol.shape
+        ):
             terms = [term for operand in node.inputs for term in self._terms(operand)]
             return [Term(term.kind, term.operands, term.dims, [*moves, *term.moves]) for term in terms]
         if node is not None and node.op is matmul and all(len(s.shape) == 2 for s in node.inputs):
@@ -184,8 +192,14 @@ class StepGradient:
         outputs = [*next_carry, *emitted]
         pruned = prune(Graph([], self.constants, self.backward_nodes, outputs))
         needed = {s for node in pruned.nodes for s in node.inputs} | set(outputs) | set(self.emitted)
-        known = produced | set(self.constants) | self._constants | set(self.inputs[loop.carries : first_constant])
-        self.residuals = [s for s in dict.fromkeys([*self.inputs[: loop.carries], *self._forward_results()]) if s in needed - known]
+        known = (
+            produced | set(self.constants) | self._constants | set(self.inputs[loop.carries : first_constant])
+        )
+        self.residuals = [
+            s
+            for s in dict.fromkeys([*self.inputs[: loop.carries], *self._forward_results()])
+            if s in needed - known
+        ]
         self.given = [*arrived, *self.inputs[loop.carries : first_constant], *self.residuals]
         inputs = [*carry_seeds, *self.given, *self.inputs[first_constant:]]
         body = Graph(inputs, pruned.constants, pruned.nodes, outputs)

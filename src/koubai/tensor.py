@@ -7,152 +7,19 @@ cell's version; a write through a view becomes a new value of the view's base.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
-
-import numpy as np
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from koubai import dtypes
 from koubai.arrays import Array
-from koubai.modes import modes, no_grad, set_grad_enabled, users_line
-from koubai.ops.op import DataDependentError, Op, Shape, ShapeError, Symbol, describe
+from koubai.modes import modes, set_grad_enabled, users_line
+from koubai.ops.movement import alias, cast, expand
+from koubai.ops.op import DataDependentError, Op, Shape, ShapeError, Symbol
+from koubai.recipe import Edge, Hook, HookHandle, Recipe, Version, View
 
-Hook = Callable[["Tensor"], "Tensor | None"]
-
-
-class Version:
-    """Counts the in-place changes of a cell, which a tensor, its views and what is detached from them share.
-
-    Attributes:
-        count: how many there were.
-        last: the op that made the last one.
-        newest: the payload of the base since then.
-        home: the tracer under which the cell was made.
-    """
-
-    __slots__ = ("count", "home", "last", "newest")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.last = ""
-        self.newest: Any = None
-        self.home = modes.tracer
-
-
-class Edge(NamedTuple):
-    """Where a gradient goes: output `index` of a recipe, or a leaf tensor (index 0)."""
-
-    source: Recipe | Tensor
-    index: int
-
-
-class Saved(NamedTuple):
-    """A value that a gradient formula needs, and the version it had when it was recorded."""
-
-    value: Any  # the input Tensor itself, or the payload of an output (which would be a cycle as a Tensor)
-    version: Version
-    count: int
-
-
-class Recipe:
-    """How a tensor was made: the op, where its inputs came from, and the values its gradient needs."""
-
-    __slots__ = ("attributes", "edges", "freed", "hooks", "inputs", "outputs", "rule", "saved", "where")
-
-    def __init__(self, rule: Any, attributes: dict[str, Any], edges: tuple[Edge | None, ...]) -> None:
-        self.rule = rule
-        self.attributes = attributes
-        self.edges = edges
-        self.inputs: tuple[Symbol, ...] = ()
-        self.outputs: tuple[Symbol, ...] = ()
-        self.saved: dict[str | int, Saved] = {}
-        self.hooks: dict[int, list[Hook]] | None = None
-        self.freed = False
-        self.where = users_line() if modes.anomaly else ""
-
-    @property
-    def name(self) -> str:
-        """The name of the op."""
-        return str(self.rule.name)
-
-    @property
-    def next_functions(self) -> tuple[tuple[Recipe | Tensor | None, int], ...]:
-        """The (recipe or leaf, output index) pairs that this recipe's gradients go to, as in PyTorch."""
-        return tuple((edge.source, edge.index) if edge else (None, 0) for edge in self.edges)
-
-    def save_input(self, position: int, tensor: Tensor) -> None:
-        """Keep the value of an input for backward."""
-        self.saved[position] = Saved(tensor, tensor._version, tensor._version.count)
-
-    def save_output(self, tensor: Tensor) -> None:
-        """Keep the value of an output for backward."""
-        self.saved[f"out{tensor._index}"] = Saved(tensor._payload, tensor._version, tensor._version.count)
-
-    def input(self, position: int) -> Tensor:
-        """Return the saved input at `position`.
-
-        Raises:
-            RuntimeError: if it was changed in place since, or the graph was freed.
-        """
-        value: Tensor = self._unpack(position, f"input {position}")
-        return value
-
-    def output(self, index: int) -> Tensor:
-        """Return the saved output `index`, connected to this recipe again."""
-        tensor = Tensor(self._unpack(f"out{index}", "result"))
-        tensor._recipe, tensor._index = self, index
-        return tensor
-
-    def check_not_freed(self) -> None:
-        """Raise RuntimeError if the saved values are gone."""
-        if self.freed:
-            raise RuntimeError(
-                f"backward through {self.name} a second time: the values it needs were freed by the first backward; "
-                "call the first one with retain_graph=True"
-            )
-
-    def _unpack(self, key: str | int, what: str) -> Any:
-        saved = self.saved[key]
-        if saved.version.count != saved.count:
-            shape = self.inputs[key] if isinstance(key, int) else self.outputs[0]
-            raise RuntimeError(
-                f"the gradient of {self.name} needs its {what} ({shape}), but {saved.version.last} has changed it in "
-                f"place since (version {saved.version.count}, expected {saved.count}); use the out-of-place form, or "
-                "clone() the tensor before changing it"
-            )
-        return saved.value
-
-    def free(self) -> None:
-        """Drop the saved values."""
-        self.saved = {}
-        self.freed = True
-
-    def __repr__(self) -> str:
-        return f"<{self.name}>"
-
-
-@dataclass(slots=True)
-class View:
-    """What a view is a view of: `op(base, **attributes)`.
-
-    Attributes:
-        base: the tensor; use `found_base()`.
-        tracked: whether gradients flow between view and base.
-        through: the view that the base was itself when this view was made.
-    """
-
-    base: Tensor
-    op: Op
-    attributes: dict[str, Any]
-    tracked: bool
-    through: View | None
-
-    def found_base(self) -> Tensor:
-        """Return the base; if it became a view of what it was, like by `unsqueeze_`, then what it was."""
-        while self.base._view is not self.through and self.base._view is not None:
-            self.base = self.base._view.base
-        return self.base
+__all__ = [
+    "Tensor",
+]
 
 
 class Tensor:
@@ -264,23 +131,7 @@ class Tensor:
             return Edge(self.recipe, self._index)
         return Edge(self, 0) if self._requires_grad else None
 
-    # --- running ops ------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def apply(op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> Any:
-        """Run `op` (or record it, while tracing) and note the recipe on its results."""
-        if modes.tracer is not None:
-            payloads = modes.tracer.record(op, inputs, attributes)
-        else:
-            payloads = _compute(op, inputs, attributes)
-        outputs = tuple([Tensor(payload) for payload in payloads])
-        if modes.anomaly and modes.tracer is None:
-            _refuse_nonfinite(op.name, inputs, outputs, users_line())
-        if op.gradients and modes.grad_enabled:
-            _leave_recipe(op, inputs, attributes, outputs)
-        if op.assign is not None:
-            _make_view(outputs[0], inputs[0], op, attributes, modes.grad_enabled)
-        return outputs[0] if len(outputs) == 1 else outputs
+    apply: ClassVar[Callable[[Op, tuple[Tensor, ...], dict[str, Any]], Any]]  # set by koubai.apply
 
     # --- cells: views and in-place changes --------------------------------------------------------------------
 
@@ -372,29 +223,7 @@ class Tensor:
         for name in ("_payload", "_recipe", "_index", "_version", "_seen", "_view"):
             setattr(self, name, getattr(other, name))
 
-    # --- backward ---------------------------------------------------------------------------------------------
-
-    def backward(
-        self,
-        gradient: Tensor | None = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
-        inputs: Sequence[Tensor] | None = None,
-    ) -> None:
-        """Compute the gradients of this tensor and add them to the `.grad` of every leaf it depends on.
-
-        Args:
-            gradient: the gradient that arrives here, of this tensor's shape; may be left out for a single element.
-            retain_graph: keep the graph for another backward; by default as `create_graph`.
-            create_graph: record the backward pass too, for gradients of gradients.
-            inputs: if given, accumulate only into these tensors.
-
-        Raises:
-            RuntimeError: if nothing here requires gradients, or a value that is needed was freed or overwritten.
-        """
-        from koubai.backprop import backward
-
-        backward([self], [gradient], retain_graph, create_graph, inputs)
+    # --- gradients -----------------------------------------------------------------------------------------
 
     def retain_grad(self) -> None:
         """Keep the gradient of this computed tensor in `.grad` too, as leaves do."""
@@ -473,7 +302,9 @@ class Tensor:
         """
         array = self._values("item()")
         if array.size != 1:
-            raise RuntimeError(f"item() needs a tensor with one element, this one has shape {list(self.shape)}")
+            raise RuntimeError(
+                f"item() needs a tensor with one element, this one has shape {list(self.shape)}"
+            )
         return array.item()
 
     def tolist(self) -> Any:
@@ -510,11 +341,6 @@ class Tensor:
         return iter([self[i] for i in range(self.shape[0])])
 
     __hash__ = object.__hash__
-
-    def __repr__(self) -> str:
-        from koubai.formatting import format_tensor
-
-        return format_tensor(self)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
@@ -560,78 +386,12 @@ class Tensor:
         def __setitem__(self, index: Any, value: Any) -> None: ...
 
 
-class HookHandle:
-    """Takes a hook away again."""
-
-    def __init__(self, hooks: list[Any], hook: Any) -> None:
-        self._hooks = hooks
-        self._hook = hook
-
-    def remove(self) -> None:
-        """Take the hook away; harmless when it is gone already."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
-
-
-def _compute(op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> tuple[Array, ...]:
-    """Run the op on the inputs' arrays; when that fails, let the op's shape rule say why."""
-    arrays = tuple([tensor.payload for tensor in inputs])
-    try:
-        with np.errstate(all="ignore"):
-            return op.run(arrays, attributes)
-    except (ValueError, TypeError, IndexError) as error:
-        symbols = [Symbol(array.shape, array.dtype) for array in arrays]
-        try:
-            op.infer(*symbols, **attributes)
-        except (RuntimeError, ValueError, TypeError, IndexError) as reason:
-            raise type(reason)(f"{op.name}: {reason}") from None
-        if type(error) is IndexError:  # an index that is data
-            raise
-        raise ShapeError(f"{op.name} does not accept {describe(symbols)}: {error}") from error
-
-
-def _leave_recipe(rule: Any, inputs: tuple[Tensor, ...], attributes: dict[str, Any], outputs: Any) -> None:
-    """Note on `outputs` how they were made, with what the gradients of the inputs that want one will need."""
-    wanted = [
-        rule.gradients.get(rule.input_name(position)) if tensor.requires_grad else None
-        for position, tensor in enumerate(inputs)
-    ]
-    if not any(wanted):
-        return
-    needs = {name for gradient in wanted if gradient is not None for name in gradient.needs}
-    edges = tuple([tensor.edge if gradient else None for tensor, gradient in zip(inputs, wanted)])
-    recipe = Recipe(rule, attributes, edges)
-    recipe.inputs = tuple([Symbol(tensor.shape, tensor.dtype) for tensor in inputs])
-    recipe.outputs = tuple([Symbol(tensor.shape, tensor.dtype) for tensor in outputs])
-    for index, tensor in enumerate(outputs):
-        if dtypes.is_floating(tensor.dtype):
-            tensor._recipe, tensor._index = recipe, index
-        if "out" in needs:
-            tensor._index = index
-            recipe.save_output(tensor)
-    for position, tensor in enumerate(inputs):
-        if rule.input_name(position) in needs:
-            recipe.save_input(position, tensor)
-
-
-def _make_view(view: Tensor, base: Tensor, op: Op, attributes: dict[str, Any], tracked: bool) -> None:
-    """Tie `view` to the cell of `base`."""
-    view._version, view._seen = base._version, base._version.count
-    view._view = View(base, op, attributes, tracked, base._view)
-
-
 def _fit(value: Tensor, cell: Tensor, by: str) -> Tensor:
     """Return `value` in the shape and dtype of `cell`, which it is about to replace."""
-    from koubai.ops.movement import alias, cast, expand
-
     if dtypes.category(value.dtype) > dtypes.category(cell.dtype):
-        raise RuntimeError(f"{by}: a result of type {value.dtype} cannot be stored in a tensor of type {cell.dtype}")
+        raise RuntimeError(
+            f"{by}: a result of type {value.dtype} cannot be stored in a tensor of type {cell.dtype}"
+        )
     if value.dtype != cell.dtype:
         value = cast(value, dtype=cell.dtype)
     if value.shape != cell.shape:
@@ -644,19 +404,3 @@ def _fit(value: Tensor, cell: Tensor, by: str) -> Tensor:
     if value._requires_grad and value.recipe is None and modes.grad_enabled:
         value = alias(value)  # the cell must lead back to this leaf
     return value
-
-
-def _refuse_nonfinite(name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor | None], where: str) -> None:
-    """Raise FloatingPointError if an output is NaN or inf although every input is finite."""
-
-    def finite(tensor: Tensor | None) -> bool:
-        return tensor is None or not dtypes.is_floating(tensor.dtype) or bool(np.isfinite(tensor._payload).all())
-
-    if all(map(finite, outputs)) or not all(map(finite, inputs)):
-        return
-    raise FloatingPointError(
-        f"{name} produced the first NaN or inf, from finite inputs {describe(inputs)}, at {where}"
-    )
-
-
-__all__ = ["Edge", "HookHandle", "Recipe", "Tensor", "View", "no_grad"]

@@ -15,9 +15,16 @@ import numpy as np
 
 from koubai.arrays import Array
 from koubai.graph import Graph, interpret, prune
-from koubai.modes import modes
+from koubai.modes import modes, no_grad
 from koubai.ops.op import Op, Symbol
-from koubai.tensor import Tensor, Version
+from koubai.recipe import Version
+from koubai.tensor import Tensor
+
+__all__ = [
+    "Program",
+    "host_scalar",
+    "trace",
+]
 
 HostFunction = Callable[[], float]
 
@@ -49,7 +56,9 @@ class Tracer:
     """Writes down the ops of one traced function, and what it changed."""
 
     def __init__(self, derives_gradients: bool = False) -> None:
-        self.derives_gradients = derives_gradients  # from the graph, where a user's own gradient would be lost
+        self.derives_gradients = (
+            derives_gradients  # from the graph, where a user's own gradient would be lost
+        )
         self.graph = Graph()
         self.captured: dict[Tensor, Symbol] = {}
         self.hosts: dict[HostFunction, Symbol] = {}
@@ -138,6 +147,7 @@ class Program:
         hosts: the numbers that are asked for anew at each run, with their symbols.
         writes: the cells that it changes; their new values are graph outputs after the results.
         grads: the leaves whose `.grad` it changes; likewise after the writes.
+        rewritten: the positions of the arguments that it changes; likewise after the gradients.
     """
 
     graph: Graph
@@ -146,6 +156,7 @@ class Program:
     hosts: dict[HostFunction, Symbol]
     writes: list[Tensor]
     grads: list[Tensor]
+    rewritten: list[int]
     structure: Any
 
     def __call__(self, *arguments: Any) -> Any:
@@ -154,7 +165,7 @@ class Program:
         flatten(arguments, tensors)
         self._check(tensors)
         arrays = interpret(self.graph, self._inputs(tensors))
-        return self._commit(arrays)
+        return self._commit(arrays, [tensors[position] for position in self.rewritten])
 
     def _check(self, tensors: Sequence[Tensor]) -> None:
         given = [(tensor.shape, tensor.dtype) for tensor in tensors]
@@ -168,14 +179,24 @@ class Program:
         values.update((symbol, np.asarray(host(), np.float64)) for host, symbol in self.hosts.items())
         return [values[symbol] for symbol in self.graph.inputs]
 
-    def _commit(self, arrays: list[Array]) -> Any:
-        """Store the new values of all changed cells, and return the results."""
-        results = len(arrays) - len(self.writes) - len(self.grads)
-        for cell, array in zip(self.writes, arrays[results:]):
-            cell._rebind(array, "a traced program")
-        for leaf, array in zip(self.grads, arrays[results + len(self.writes) :]):
-            leaf.grad = Tensor(array)
-        return unflatten(self.structure, iter([Tensor(array) for array in arrays[:results]]))
+    @property
+    def results(self) -> list[Symbol]:
+        """The symbols of the function's results."""
+        changes = len(self.writes) + len(self.grads) + len(self.rewritten)
+        return self.graph.outputs[: len(self.graph.outputs) - changes]
+
+    def _commit(self, arrays: list[Array], arguments: Sequence[Tensor]) -> Any:
+        """Store the new values of all changed cells, gradients and arguments, and return the results."""
+        values = iter([Tensor(array) for array in arrays])
+        results = unflatten(self.structure, values)
+        for cell in self.writes:
+            cell._rebind(next(values)._payload, "a traced program")
+        for leaf in self.grads:
+            leaf.grad = next(values)
+        with no_grad():
+            for argument in arguments:
+                argument._become(next(values), "a traced program")
+        return results
 
 
 def trace(function: Callable[..., Any], *examples: Any, derives_gradients: bool = False) -> Program:
@@ -201,19 +222,26 @@ def trace(function: Callable[..., Any], *examples: Any, derives_gradients: bool 
     tracer.graph.inputs.extend(arguments)
     before, modes.tracer = modes.tracer, tracer
     try:
-        stand_ins = iter([_stand_in(s, t.requires_grad) for s, t in zip(arguments, tensors)])
+        stand_ins = [_stand_in(s, t.requires_grad) for s, t in zip(arguments, tensors)]
         results: list[Tensor] = []
-        result_structure = flatten(function(*unflatten(structure, stand_ins)), results)
+        result_structure = flatten(function(*unflatten(structure, iter(stand_ins))), results)
         outputs = [tracer.lift(tensor) for tensor in results]
         writes, grads = tracer.changes()
+        rewritten = {at: s._version.newest for at, s in enumerate(stand_ins) if s._version.count}
     finally:
         tracer.restore()
         modes.tracer = before
-    tracer.graph.outputs = [*outputs, *(symbol for _, symbol in writes), *(symbol for _, symbol in grads)]
-    outside = {t: s for t, s in tracer.captured.items() if s not in tracer.graph.constants}
-    changed, leaves = [cell for cell, _ in writes], [leaf for leaf, _ in grads]
+    new = [symbol for _, symbol in (*writes, *grads)]
+    tracer.graph.outputs = [*outputs, *new, *rewritten.values()]
     return Program(
-        prune(tracer.graph), arguments, outside, tracer.hosts, changed, leaves, result_structure
+        prune(tracer.graph),
+        arguments,
+        captured={t: s for t, s in tracer.captured.items() if s not in tracer.graph.constants},
+        hosts=tracer.hosts,
+        writes=[cell for cell, _ in writes],
+        grads=[leaf for leaf, _ in grads],
+        rewritten=list(rewritten),
+        structure=result_structure,
     )
 
 

@@ -215,7 +215,10 @@ def test_where_keeps_nan_of_the_other_branch_out_of_the_gradient():
 
 def test_first_nan_is_traced_to_its_op_and_line():
     x = leaf(-1.0)
-    with koubai.detect_anomaly(), pytest.raises(FloatingPointError, match=r"log produced.*test_backprop\.py:\d+"):
+    with (
+        koubai.detect_anomaly(),
+        pytest.raises(FloatingPointError, match=r"log produced.*test_backprop\.py:\d+"),
+    ):
         koubai.exp(koubai.log(x))
 
 

@@ -65,7 +65,9 @@ def test_nested_carries_and_sequences():
 
     a, b = koubai.arange(4).to(f64), koubai.tensor([3.0, 1.0, 2.0, 5.0], dtype=f64)
     (total, (low, count)), ys = koubai.scan(
-        step, (koubai.tensor(0.0, dtype=f64), (koubai.tensor(9.0, dtype=f64), koubai.tensor(0))), {"a": a, "b": b}
+        step,
+        (koubai.tensor(0.0, dtype=f64), (koubai.tensor(9.0, dtype=f64), koubai.tensor(0))),
+        {"a": a, "b": b},
     )
     assert (total.item(), low.item(), count.item()) == (6.0, 1.0, 4)
     assert ys["sum"].tolist() == [0.0, 0.0, 2.0, 9.0]
@@ -73,7 +75,9 @@ def test_nested_carries_and_sequences():
 
 def test_a_weight_used_twice_gets_both_contributions():
     def function(x, w):
-        return koubai.scan(lambda h, now: ((h @ w + now @ w).tanh(),) * 2, koubai.zeros(2, 3, dtype=f64), x)[1]
+        return koubai.scan(lambda h, now: ((h @ w + now @ w).tanh(),) * 2, koubai.zeros(2, 3, dtype=f64), x)[
+            1
+        ]
 
     koubai.manual_seed(1)
     koubai.check_gradients(function, koubai.randn(4, 2, 3, dtype=f64), koubai.randn(3, 3, dtype=f64), order=2)

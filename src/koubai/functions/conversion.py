@@ -6,16 +6,18 @@ import builtins
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from koubai import dtypes
 from koubai.devices import CPU, check_device
+from koubai.devices import device as device_type
+from koubai.dtypes import DTypeLike
 from koubai.functions.operands import Operand, as_type, method, to_tensor
 from koubai.modes import modes
 from koubai.ops import elementwise as ops
 from koubai.ops.movement import alias
 from koubai.ops.movement import detach as detach_op
-from koubai.tensor import Tensor, Version
+from koubai.recipe import Version
+from koubai.tensor import Tensor
 
 
 @method
@@ -72,7 +74,7 @@ def to(
     for argument in args:
         if isinstance(argument, Tensor):
             dtype = argument.dtype
-        elif isinstance(argument, str):
+        elif isinstance(argument, str | device_type):
             device = argument
         elif argument is not None and not isinstance(argument, builtins.bool):
             dtype = argument

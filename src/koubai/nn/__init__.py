@@ -1,6 +1,8 @@
 """Neural networks: `Module`, the layers, their first weights, and `summary`."""
 
-from koubai.nn import functional, init, utils
+from koubai.nn import functional as functional
+from koubai.nn import init as init
+from koubai.nn import utils as utils
 from koubai.nn.activation import *
 from koubai.nn.attention import *
 from koubai.nn.batchnorm import *
@@ -11,15 +13,15 @@ from koubai.nn.dropout import *
 from koubai.nn.embedding import *
 from koubai.nn.linear import *
 from koubai.nn.loss import *
-from koubai.nn.module import Module
+from koubai.nn.module import *
 from koubai.nn.normalization import *
 from koubai.nn.padding import *
-from koubai.nn.parameter import Buffer, Parameter
+from koubai.nn.parameter import *
 from koubai.nn.parameter_containers import *
 from koubai.nn.pooling import *
 from koubai.nn.recurrent import *
 from koubai.nn.residual import *
 from koubai.nn.shape import *
-from koubai.nn.summary import summary
+from koubai.nn.summary import *
 from koubai.nn.transformer import *
 from koubai.nn.upsampling import *

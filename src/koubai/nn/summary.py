@@ -17,7 +17,8 @@ from koubai.graph import Node
 from koubai.modes import modes
 from koubai.nn.module import Module
 from koubai.ops.op import Symbol
-from koubai.tensor import Recipe, Tensor
+from koubai.recipe import Recipe
+from koubai.tensor import Tensor
 from koubai.trace import trace
 
 __all__ = ["LayerSummary", "Summary", "summary"]

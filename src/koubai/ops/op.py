@@ -107,8 +107,12 @@ class Op:
         self.infer = infer
         self.assign = assign
         self.inputs, self.variadic, self.attributes = _signature(forward)
-        self.gradients: Mapping[str, Gradient] = {name: Gradient(formula) for name, formula in gradients.items()}
-        self.call: Callable[..., Any] | None = None  # how tensors call it, where that is more than applying it
+        self.gradients: Mapping[str, Gradient] = {
+            name: Gradient(formula) for name, formula in gradients.items()
+        }
+        self.call: Callable[..., Any] | None = (
+            None  # how tensors call it, where that is more than applying it
+        )
 
     def __call__(self, *inputs: Any, **attributes: Any) -> Any:
         """Apply the op to tensors."""

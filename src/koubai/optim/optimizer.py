@@ -16,7 +16,8 @@ from koubai.modes import modes
 from koubai.optim import state_dict as saved
 from koubai.optim.options import check_options
 from koubai.optim.rule import Rule, Scalars, State
-from koubai.tensor import HookHandle, Tensor
+from koubai.recipe import HookHandle
+from koubai.tensor import Tensor
 
 __all__ = ["Group", "Optimizer", "Params"]
 

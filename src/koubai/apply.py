@@ -1,0 +1,98 @@
+"""Running an op on tensors: compute it or record it while tracing, and leave the recipe on its results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from koubai import dtypes
+from koubai.arrays import Array
+from koubai.modes import modes, users_line
+from koubai.ops.op import Op, ShapeError, Symbol, describe
+from koubai.recipe import Recipe, View
+from koubai.tensor import Tensor
+
+
+def apply(op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> Any:
+    """Run `op` (or record it, while tracing) and note the recipe on its results."""
+    if modes.tracer is not None:
+        payloads = modes.tracer.record(op, inputs, attributes)
+    else:
+        payloads = _compute(op, inputs, attributes)
+    outputs = tuple([Tensor(payload) for payload in payloads])
+    if modes.anomaly and modes.tracer is None:
+        refuse_nonfinite(op.name, inputs, outputs, users_line())
+    if op.gradients and modes.grad_enabled:
+        _leave_recipe(op, inputs, attributes, outputs)
+    if op.assign is not None:
+        make_view(outputs[0], inputs[0], op, attributes, modes.grad_enabled)
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _compute(op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> tuple[Array, ...]:
+    """Run the op on the inputs' arrays; when that fails, let the op's shape rule say why."""
+    arrays = tuple([tensor.payload for tensor in inputs])
+    try:
+        with np.errstate(all="ignore"):
+            return op.run(arrays, attributes)
+    except (ValueError, TypeError, IndexError) as error:
+        symbols = [Symbol(array.shape, array.dtype) for array in arrays]
+        try:
+            op.infer(*symbols, **attributes)
+        except (RuntimeError, ValueError, TypeError, IndexError) as reason:
+            raise type(reason)(f"{op.name}: {reason}") from None
+        if type(error) is IndexError:  # an index that is data
+            raise
+        raise ShapeError(f"{op.name} does not accept {describe(symbols)}: {error}") from error
+
+
+def _leave_recipe(rule: Any, inputs: tuple[Tensor, ...], attributes: dict[str, Any], outputs: Any) -> None:
+    """Note on `outputs` how they were made, with what the gradients of the inputs that want one will need."""
+    wanted = [
+        rule.gradients.get(rule.input_name(position)) if tensor.requires_grad else None
+        for position, tensor in enumerate(inputs)
+    ]
+    if not any(wanted):
+        return
+    needs = {name for gradient in wanted if gradient is not None for name in gradient.needs}
+    edges = tuple([tensor.edge if gradient else None for tensor, gradient in zip(inputs, wanted)])
+    recipe = Recipe(rule, attributes, edges)
+    recipe.inputs = tuple([Symbol(tensor.shape, tensor.dtype) for tensor in inputs])
+    recipe.outputs = tuple([Symbol(tensor.shape, tensor.dtype) for tensor in outputs])
+    for index, tensor in enumerate(outputs):
+        if dtypes.is_floating(tensor.dtype):
+            tensor._recipe, tensor._index = recipe, index
+        if "out" in needs:
+            tensor._index = index
+            recipe.save_output(tensor)
+    for position, tensor in enumerate(inputs):
+        if rule.input_name(position) in needs:
+            recipe.save_input(position, tensor)
+
+
+def make_view(view: Tensor, base: Tensor, op: Op, attributes: dict[str, Any], tracked: bool) -> None:
+    """Tie `view` to the cell of `base`."""
+    view._version, view._seen = base._version, base._version.count
+    view._view = View(base, op, attributes, tracked, base._view)
+
+
+def refuse_nonfinite(
+    name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor | None], where: str
+) -> None:
+    """Raise FloatingPointError if an output is NaN or inf although every input is finite."""
+
+    def finite(tensor: Tensor | None) -> bool:
+        return (
+            tensor is None or not dtypes.is_floating(tensor.dtype) or bool(np.isfinite(tensor._payload).all())
+        )
+
+    if all(map(finite, outputs)) or not all(map(finite, inputs)):
+        return
+    raise FloatingPointError(
+        f"{name} produced the first NaN or inf, from finite inputs {describe(inputs)}, at {where}"
+    )
+
+
+Tensor.apply = staticmethod(apply)
