@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -199,8 +199,16 @@ class Program:
         return results
 
 
-def trace(function: Callable[..., Any], *examples: Any, derives_gradients: bool = False) -> Program:
+@overload
+def trace(function: Tensor) -> Tensor: ...
+@overload
+def trace(function: Callable[..., Any], *examples: Any, derives_gradients: bool = False) -> Program: ...
+def trace(
+    function: Callable[..., Any] | Tensor, *examples: Any, derives_gradients: bool = False
+) -> Program | Tensor:
     """Run `function` on symbols like `examples` and return its program.
+
+    A matrix instead of a function gives the sum of its diagonal, which is what PyTorch calls `trace`.
 
     Args:
         function: a function of tensors (or nested tuples, lists and dicts of them) that returns the same.
@@ -215,6 +223,8 @@ def trace(function: Callable[..., Any], *examples: Any, derives_gradients: bool 
         >>> program(koubai.tensor([1.0, 2.0, 3.0]))
         tensor(12.)
     """
+    if isinstance(function, Tensor):
+        return function.trace()  # type: ignore[no-any-return]
     tracer = Tracer(derives_gradients)
     tensors: list[Tensor] = []
     structure = flatten(examples, tensors)
