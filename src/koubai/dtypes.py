@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy import typing
 
 __all__ = [
     "bool",
@@ -37,6 +37,9 @@ __all__ = [
 ]
 
 DType = np.dtype[Any]
+DTypeLike = (
+    typing.DTypeLike | None
+)  # whatever names a type; None usually stands for the default floating type
 
 bool = bool_ = np.dtype(np.bool_)
 uint8 = np.dtype(np.uint8)
@@ -74,12 +77,12 @@ def set_default_dtype(dtype: DTypeLike) -> None:
 
 
 def as_dtype(dtype: DTypeLike) -> DType:
-    """Return `dtype` as one of Koubai's types; Python's `float` means the default floating type.
+    """Return `dtype` as one of Koubai's types; None and Python's `float` mean the default floating type.
 
     Raises:
         TypeError: if Koubai has no such type (complex, unsigned 16 bits and wider, strings, objects).
     """
-    if dtype is builtins.float:
+    if dtype is None or dtype is builtins.float:
         return _default
     found = np.dtype(dtype)
     if found not in _RANK:
@@ -88,7 +91,7 @@ def as_dtype(dtype: DTypeLike) -> DType:
     return found
 
 
-def is_floating(dtype: DType) -> bool:
+def is_floating(dtype: DType) -> builtins.bool:
     """Tell whether `dtype` is a floating-point type."""
     return dtype.kind == "f"
 

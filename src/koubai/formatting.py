@@ -24,4 +24,4 @@ def format_tensor(tensor: Tensor) -> str:
     return f"tensor({', '.join(parts)})"
 
 
-Tensor.__repr__ = format_tensor  # type: ignore[method-assign]
+Tensor.__repr__ = format_tensor  # type: ignore[method-assign, assignment]

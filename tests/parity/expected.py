@@ -115,4 +115,4 @@ DATA_DEPENDENT = frozenset(
 )
 
 # Of several equally good positions either may be given: only the values are compared.
-ANY_POSITION = frozenset({"mode"})
+ANY_POSITION = frozenset({"mode", "topk"})

@@ -1,6 +1,6 @@
 """PyTorch's own test samples (OpInfo), run on PyTorch and on Koubai, and compared.
 
-A sample's arguments are converted one by one; a helper lambda that PyTorch wrote for an op runs unchanged, with the name
+A sample's arguments are converted one by one; a helper that PyTorch wrote for an op runs unchanged, with the name
 `torch` standing for `koubai` in it. What Koubai leaves out on purpose raises `Refused`, with the reason.
 """
 

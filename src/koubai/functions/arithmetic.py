@@ -34,7 +34,7 @@ reciprocal = unary(ops.reciprocal, "one over the value")
 def add(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
     """Return `input + alpha * other`."""
     x, y = promote(input, other)
-    return ops.add(x, _times(alpha, y))
+    return ops.add(x, _times(alpha, y))  # type: ignore[no-any-return]
 
 
 @method(names=("sub", "subtract"), in_place=True)
@@ -45,7 +45,7 @@ def sub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
         RuntimeError: for bool tensors, whose difference `^` or `logical_xor` gives.
     """
     x, y = promote(input, other)
-    return ops.sub(x, _times(alpha, y))
+    return ops.sub(x, _times(alpha, y))  # type: ignore[no-any-return]
 
 
 subtract = sub
@@ -69,7 +69,7 @@ def _times(number: Number, tensor: Tensor) -> Tensor:
         raise RuntimeError(
             f"a {tensor.dtype} tensor cannot be scaled by {number!r}; convert it to floating point first"
         )
-    return ops.mul(tensor, as_type(number, tensor.dtype))
+    return ops.mul(tensor, as_type(number, tensor.dtype))  # type: ignore[no-any-return]
 
 
 @method(names=("div", "divide"), in_place=True)
@@ -86,11 +86,11 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
         RuntimeError: if the mode is another, or an integer is divided by 0 with rounding.
     """
     if rounding_mode is None:
-        return ops.div(*promote(input, other, to_float=True))
+        return ops.div(*promote(input, other, to_float=True))  # type: ignore[no-any-return]
     rounded = {"trunc": ops.trunc_divide, "floor": ops.floor_divide}
     if rounding_mode not in rounded:
         raise RuntimeError(f"div: rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
-    return rounded[rounding_mode](*promote(input, other))
+    return rounded[rounding_mode](*promote(input, other))  # type: ignore[no-any-return]
 
 
 divide = div
@@ -107,12 +107,12 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     x, y = promote(input, exponent)
     if isinstance(exponent, int | float):
         if exponent == 2:
-            return ops.mul(x, x)
+            return ops.mul(x, x)  # type: ignore[no-any-return]
         if exponent < 0 and not dtypes.is_floating(x.dtype):
             raise RuntimeError(
                 f"{x.dtype} to the power {exponent} is a fraction; convert to floating point first"
             )
-    return ops.pow_(x, y)
+    return ops.pow_(x, y)  # type: ignore[no-any-return]
 
 
 @method(in_place=True)
@@ -143,7 +143,7 @@ def positive(input: Tensor) -> Tensor:
 def addcmul(input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1) -> Tensor:
     """Return `input + value * tensor1 * tensor2`."""
     x, a, b = promote(input, tensor1, tensor2)
-    return ops.add(x, _times(value, ops.mul(a, b)))
+    return ops.add(x, _times(value, ops.mul(a, b)))  # type: ignore[no-any-return]
 
 
 @method(in_place=True)
@@ -156,14 +156,14 @@ def addcdiv(input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number 
     x, a, b = promote(input, tensor1, tensor2)
     if not dtypes.is_floating(x.dtype):
         raise RuntimeError(f"addcdiv needs floating-point tensors, got {x.dtype}")
-    return ops.add(x, _times(value, ops.div(a, b)))
+    return ops.add(x, _times(value, ops.div(a, b)))  # type: ignore[no-any-return]
 
 
 @method(in_place=True)
 def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     """Return `input + weight * (end - input)`: the point that far on the way to `end`."""
     x, y, w = promote(input, end, weight)
-    return ops.add(x, ops.mul(w, ops.sub(y, x)))
+    return ops.add(x, ops.mul(w, ops.sub(y, x)))  # type: ignore[no-any-return]
 
 
 @method(in_place=True)

@@ -26,11 +26,11 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
         RuntimeError: if neither bound is given.
     """
     if min is not None and max is not None:
-        return ops.clamp(*promote(input, min, max))
+        return ops.clamp(*promote(input, min, max))  # type: ignore[no-any-return]
     if min is not None:
-        return ops.clamp_min(*promote(input, min))
+        return ops.clamp_min(*promote(input, min))  # type: ignore[no-any-return]
     if max is not None:
-        return ops.clamp_max(*promote(input, max))
+        return ops.clamp_max(*promote(input, max))  # type: ignore[no-any-return]
     raise RuntimeError("clamp needs min, max or both")
 
 
@@ -52,7 +52,7 @@ def clamp_max(input: Tensor, max: Operand) -> Tensor:
 @method(in_place=True)
 def relu(input: Tensor) -> Tensor:
     """Return the larger of each element and 0; the subgradient at 0 is 0."""
-    return ops.relu(input)
+    return ops.relu(input)  # type: ignore[no-any-return]
 
 
 __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum", "relu"]

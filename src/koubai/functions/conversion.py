@@ -145,7 +145,7 @@ def copy_(input: Tensor, src: Operand, non_blocking: bool = False) -> Tensor:
 @method(in_place=True)
 def fill(input: Tensor, value: Operand) -> Tensor:
     """Return a tensor like `input` with every element replaced by one number."""
-    return ops.fill(input, as_type(value, input.dtype))
+    return ops.fill(input, as_type(value, input.dtype))  # type: ignore[no-any-return]
 
 
 @method

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from koubai import dtypes
 from koubai.devices import check_device
+from koubai.dtypes import DTypeLike
 from koubai.functions.operands import Operand, as_type, method, one_shape, to_tensor
 from koubai.ops.movement import alias, expand
 from koubai.tensor import Tensor
@@ -181,7 +181,7 @@ def eye(
     """Return an `n` by `m` (by default square) matrix with ones on the diagonal and zeros elsewhere."""
     check_device(device)
     rows, columns = _shape((n, n if m is None else m))
-    chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+    chosen = dtypes.as_dtype(dtype)
     return Tensor(np.eye(rows, columns, dtype=chosen), requires_grad)
 
 

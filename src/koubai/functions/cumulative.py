@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numpy.typing import DTypeLike
-
+from koubai.dtypes import DTypeLike
 from koubai.functions.gathering import as_line, gather
 from koubai.functions.operands import as_float, method, normalize_dim
 from koubai.functions.reduction import summable
@@ -19,7 +18,7 @@ from koubai.tensor import Tensor
 def _run(op: Op, input: Tensor, dim: int, **attributes: Any) -> Tensor:
     """Apply a running op; a zero-dimensional tensor counts as a line of one element."""
     result: Tensor = op(as_line(input), dim=normalize_dim(dim, input.ndim), **attributes)
-    return result if input.ndim else result.reshape(())  # type: ignore[no-any-return]
+    return result if input.ndim else result.reshape(())
 
 
 @method(in_place=True)
@@ -49,7 +48,7 @@ def _extreme_so_far(name: str, which: str, largest: bool) -> Callable[[Tensor, i
     function.__doc__ = (
         f"Return the {which} element so far along `dim`, and where it stands (the latest of several)."
     )
-    return method(function)  # type: ignore[return-value]
+    return method(function)
 
 
 cummax = _extreme_so_far("cummax", "largest", True)

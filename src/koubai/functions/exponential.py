@@ -24,7 +24,7 @@ xlogy = binary(ops.xlogy, "x * log(y), and 0 where x is 0", to_float=True)
 @method(in_place=True)
 def rsqrt(input: Tensor) -> Tensor:
     """Return one over the square root of each element."""
-    return ops.reciprocal(sqrt(input))
+    return ops.reciprocal(sqrt(input))  # type: ignore[no-any-return]
 
 
 @method(in_place=True)
@@ -38,7 +38,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     x = as_float(input)
     if eps is not None:
         x = ops.clamp(*promote(x, eps, 1 - eps))
-    return ops.log(x / (1 - x))
+    return ops.log(x / (1 - x))  # type: ignore[no-any-return]
 
 
 __all__ = [

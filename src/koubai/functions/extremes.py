@@ -35,7 +35,7 @@ def _extreme(name: str, op: Op, which: str) -> Callable[..., Tensor]:
 
     Elements that are equally {"large" if op is ops.amax else "small"} share the gradient. NaN counts as both.
     """
-    return method(function)  # type: ignore[return-value]
+    return method(function)
 
 
 amax = _extreme("amax", ops.amax, "largest")
@@ -52,7 +52,7 @@ def _position(name: str, op: Op, which: str) -> Callable[..., Tensor]:
     def function(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
         if dim is None:
             place: Tensor = op(flat(input), dim=0, keepdim=False)
-            return place.reshape((1,) * input.ndim) if keepdim else place  # type: ignore[no-any-return]
+            return place.reshape((1,) * input.ndim) if keepdim else place
         found: Tensor = op(as_line(input), dim=normalize_dim(dim, input.ndim), keepdim=keepdim)
         return found if input.ndim else found.reshape(())
 
@@ -61,7 +61,7 @@ def _position(name: str, op: Op, which: str) -> Callable[..., Tensor]:
 
     Of several the first counts; NaN counts as {which}.
     """
-    return method(function)  # type: ignore[return-value]
+    return method(function)
 
 
 argmax = _position("argmax", ops.argmax, "largest")

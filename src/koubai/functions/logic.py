@@ -25,7 +25,7 @@ def _logical(name: str, op: Op, meaning: str) -> Binary:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Return whether {meaning}, element by element; anything but 0 is true."
-    return method(function, in_place=True)  # type: ignore[return-value]
+    return method(in_place=True)(function)
 
 
 logical_and = _logical("logical_and", ops.bitwise_and, "both are true")
@@ -36,14 +36,14 @@ logical_xor = _logical("logical_xor", ops.bitwise_xor, "exactly one is true")
 @method(in_place=True)
 def logical_not(input: Tensor) -> Tensor:
     """Return whether each element is 0."""
-    return ops.bitwise_not(as_type(to_tensor(input), dtypes.bool_))
+    return ops.bitwise_not(as_type(to_tensor(input), dtypes.bool_))  # type: ignore[no-any-return]
 
 
 @method(in_place=True)
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """Return 0 for negative elements, 1 for positive ones, and `values` where they are 0."""
     x, at_zero = promote(input, values)
-    return ops.where(x == 0, at_zero, as_type(x > 0, x.dtype))
+    return ops.where(x == 0, at_zero, as_type(x > 0, x.dtype))  # type: ignore[no-any-return]
 
 
 __all__ = [

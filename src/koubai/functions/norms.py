@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from numpy.typing import DTypeLike
-
 from koubai import dtypes
+from koubai.dtypes import DTypeLike
 from koubai.functions.extremes import amax, amin
 from koubai.functions.operands import Dims, Operand, as_type, method, normalize_dim, normalize_dims
 from koubai.functions.reduction import sum
@@ -29,7 +28,7 @@ def _power(x: Tensor, exponent: float) -> Tensor:
     """Return `x**exponent` for x >= 0, with the slope at 0 taken as 0 (it would be infinite for exponents below 1)."""
     at_zero = x == 0
     inside = maps.where(at_zero, maps.zero(x) + 1, x) ** exponent
-    return maps.where(
+    return maps.where(  # type: ignore[no-any-return]
         at_zero, maps.zero(x) + 0.0**exponent if exponent > 0 else maps.zero(x) + math.inf, inside
     )
 
@@ -52,7 +51,7 @@ def vector_norm(
     """
     v = _prepared(x, dtype, "vector_norm")
     if ord == 2:
-        return maps.root(sum(v * v, dim, keepdim))
+        return maps.root(sum(v * v, dim, keepdim))  # type: ignore[no-any-return]
     if ord == 0:
         return sum(maps.where(v != 0, maps.fill(v, maps.zero(v) + 1), maps.zero(v)), dim, keepdim)
     size = maps.abs_(v)
@@ -95,8 +94,8 @@ def matrix_norm(
     if ord == "fro":
         return vector_norm(x, 2, (rows, columns), keepdim)
     if ord in (1, -1, math.inf, -math.inf):
-        inner, outer = (rows, columns) if abs(ord) == 1 else (columns, rows)  # type: ignore[arg-type]
-        result = _extreme(vector_norm(x, 1, inner, keepdim=True), outer, ord > 0)  # type: ignore[operator]
+        inner, outer = (rows, columns) if abs(ord) == 1 else (columns, rows)
+        result = _extreme(vector_norm(x, 1, inner, keepdim=True), outer, ord > 0)
     elif ord in ("nuc", 2, -2):
         values = svdvals(x.movedim((rows, columns), (-2, -1)))
         found = sum(values, -1, keepdim=True) if ord == "nuc" else _extreme(values, -1, ord == 2)
@@ -105,7 +104,7 @@ def matrix_norm(
         raise RuntimeError(
             f"matrix_norm: there is no order {ord!r}; use 'fro', 'nuc', 1, -1, 2, -2, inf or -inf"
         )
-    return result if keepdim else result.squeeze((rows, columns))  # type: ignore[no-any-return]
+    return result if keepdim else result.squeeze((rows, columns))
 
 
 def _extreme(norms: Tensor, dim: int, largest: bool) -> Tensor:
@@ -192,7 +191,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Return the tensor with each of its slices along `dim` whose norm of order `p` exceeds `maxnorm` scaled to it."""
     at = normalize_dim(dim, input.ndim)
     size = vector_norm(input, p, tuple(d for d in range(input.ndim) if d != at), keepdim=True)
-    return input * maps.where(size > maxnorm, maxnorm / (size + 1e-7), maps.zero(size) + 1)
+    return input * maps.where(size > maxnorm, maxnorm / (size + 1e-7), maps.zero(size) + 1)  # type: ignore[no-any-return]
 
 
 __all__ = ["dist", "norm", "renorm"]

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from koubai import dtypes
 from koubai.devices import check_device
+from koubai.dtypes import DTypeLike
 from koubai.functions.operands import Operand, method
 from koubai.modes import modes
 from koubai.ops import elementwise as ops
@@ -82,7 +82,7 @@ def linspace(
 ) -> Tensor:
     """Return `steps` evenly spaced numbers from `start` to `end`, both included."""
     check_device(device)
-    chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+    chosen = dtypes.as_dtype(dtype)
     return Tensor(_spaced(start, end, steps, chosen).astype(chosen), requires_grad)
 
 
@@ -98,7 +98,7 @@ def logspace(
 ) -> Tensor:
     """Return `steps` numbers from `base**start` to `base**end`, evenly spaced on a logarithmic scale."""
     check_device(device)
-    chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+    chosen = dtypes.as_dtype(dtype)
     return Tensor((base ** _spaced(start, end, steps, chosen)).astype(chosen), requires_grad)
 
 
@@ -151,7 +151,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         num_classes = int(tensor.max().item()) + 1
     if modes.tracer is None and not bool(((tensor >= 0) & (tensor < num_classes)).all()):
         raise RuntimeError(f"one_hot: every class must be from 0 to {num_classes - 1}")
-    return ops.cast(tensor.unsqueeze(-1) == arange(num_classes), dtype=dtypes.int64)
+    return ops.cast(tensor.unsqueeze(-1) == arange(num_classes), dtype=dtypes.int64)  # type: ignore[no-any-return]
 
 
 __all__ = ["arange", "linspace", "logspace", "one_hot", "tril_indices", "triu_indices"]

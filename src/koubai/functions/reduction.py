@@ -7,9 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from numpy.typing import DTypeLike
-
 from koubai import dtypes
+from koubai.dtypes import DTypeLike
 from koubai.functions.operands import Dims, as_float, as_type, method, normalize_dim, normalize_dims
 from koubai.ops import elementwise as maps
 from koubai.ops import movement
@@ -39,7 +38,7 @@ def check_floating(input: Tensor, name: str) -> None:
 @method
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Tensor:
     """Return the sum over the dimensions `dim` (all by default); integers and bool add up as int64."""
-    return ops.sum_(summable(input, dtype), dims=normalize_dims(dim, input.ndim), keepdim=keepdim)
+    return ops.sum_(summable(input, dtype), dims=normalize_dims(dim, input.ndim), keepdim=keepdim)  # type: ignore[no-any-return]
 
 
 @method
@@ -68,7 +67,7 @@ def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DT
     """Return the mean over the dimensions `dim` (all by default) of what is not NaN."""
     x = input if dtype is None else as_type(input, dtypes.as_dtype(dtype))
     check_floating(x, "nanmean")
-    return nansum(x, dim, keepdim) / as_type(~maps.isnan(x), x.dtype).sum(dim, keepdim)
+    return nansum(x, dim, keepdim) / as_type(~maps.isnan(x), x.dtype).sum(dim, keepdim)  # type: ignore[no-any-return]
 
 
 @method
@@ -76,7 +75,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     """Return the product of all elements, or along `dim`; integers and bool multiply as int64."""
     x = summable(input, dtype)
     if dim is None:
-        return ops.prod(movement.reshape(x, shape=(math.prod(x.shape),)), dims=(0,), keepdim=False)
+        return ops.prod(movement.reshape(x, shape=(math.prod(x.shape),)), dims=(0,), keepdim=False)  # type: ignore[no-any-return]
     dims = (normalize_dim(dim, x.ndim),)
     return ops.prod(x, dims=dims, keepdim=keepdim) if x.ndim else x
 
@@ -138,11 +137,11 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     x = as_float(input)
     dims = normalize_dims(dim, x.ndim)
     if count_along(x, dim) == 0:
-        return maps.log(sum(maps.exp(x), dim, keepdim))
+        return maps.log(sum(maps.exp(x), dim, keepdim))  # type: ignore[no-any-return]
     largest = ops.amax(x.detach(), dims=dims, keepdim=True)
     shift = maps.where(maps.isfinite(largest), largest, maps.zero(x))
     total = maps.log(sum(maps.exp(x - shift), dim, keepdim))
-    return total + (shift if keepdim else sum(shift, dim))
+    return total + (shift if keepdim else sum(shift, dim))  # type: ignore[no-any-return]
 
 
 # --- tests
@@ -155,7 +154,7 @@ def _test(name: str, op: Op, meaning: str) -> Callable[..., Tensor]:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Return whether {meaning} over the dimensions `dim` (all by default) is not 0."
-    return method(function)  # type: ignore[return-value]
+    return method(function)
 
 
 any = _test("any", ops.any_, "any element")

@@ -23,7 +23,7 @@ def _rounding(op: Op, meaning: str, *names: str) -> Callable[[Tensor], Tensor]:
 
     function.__name__ = function.__qualname__ = names[0]
     function.__doc__ = f"Return each element rounded {meaning}."
-    return method(function, names=names, in_place=True)  # type: ignore[return-value]
+    return method(names=names, in_place=True)(function)
 
 
 floor = _rounding(ops.floor, "down", "floor")
@@ -35,17 +35,17 @@ trunc = fix = _rounding(ops.trunc, "towards zero", "trunc", "fix")
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """Return each element rounded to `decimals` decimal places; halves go to the even neighbour."""
     if not dtypes.is_floating(input.dtype):
-        return alias(input)
+        return alias(input)  # type: ignore[no-any-return]
     if decimals == 0:
-        return ops.round_(input)
+        return ops.round_(input)  # type: ignore[no-any-return]
     scale = 10.0 ** abs(decimals)
-    return ops.round_(input * scale) / scale if decimals > 0 else ops.round_(input / scale) * scale
+    return ops.round_(input * scale) / scale if decimals > 0 else ops.round_(input / scale) * scale  # type: ignore[no-any-return]
 
 
 @method(in_place=True)
 def frac(input: Tensor) -> Tensor:
     """Return what `trunc` takes away: the part behind the decimal point, with the sign of the number."""
-    return input - ops.trunc(input)
+    return input - ops.trunc(input)  # type: ignore[no-any-return]
 
 
 @method(in_place=True)
@@ -61,12 +61,12 @@ def nan_to_num(
         neginf: stands for minus infinity; by default the smallest.
     """
     if not dtypes.is_floating(input.dtype):
-        return alias(input)
+        return alias(input)  # type: ignore[no-any-return]
     largest = float(np.finfo(input.dtype).max)
     infinite = as_type(largest if posinf is None else posinf, input.dtype)
     negative = as_type(-largest if neginf is None else neginf, input.dtype)
     bounded = ops.where(input == np.inf, infinite, ops.where(input == -np.inf, negative, input))
-    return ops.where(ops.isnan(input), as_type(nan, input.dtype), bounded)
+    return ops.where(ops.isnan(input), as_type(nan, input.dtype), bounded)  # type: ignore[no-any-return]
 
 
 __all__ = ["ceil", "fix", "floor", "frac", "nan_to_num", "round", "trunc"]

@@ -30,7 +30,7 @@ def unary(op: Op, meaning: str, *names: str, to_float: bool = True, in_place: bo
         return result
 
     how = "integers are converted to the default floating type" if to_float else "integers keep their type"
-    return _finish(function, names or (op.name,), f"Return {meaning} of each element; {how}.", in_place)
+    return _finish(function, names or (op.name,), f"Return {meaning} of each element; {how}.", in_place)  # type: ignore[no-any-return]
 
 
 def binary(op: Op, meaning: str, *names: str, to_float: bool = False, in_place: bool = True) -> Binary:
@@ -40,11 +40,11 @@ def binary(op: Op, meaning: str, *names: str, to_float: bool = False, in_place: 
         result: Tensor = op(*promote(input, other, to_float=to_float))
         return result
 
-    return _finish(function, names or (op.name,), f"Return {meaning}, element by element.", in_place)
+    return _finish(function, names or (op.name,), f"Return {meaning}, element by element.", in_place)  # type: ignore[no-any-return]
 
 
 def _finish(function: Any, names: Sequence[str], doc: str, in_place: bool) -> Any:
     """Name and document a made function, and attach it to `Tensor`."""
     function.__name__ = function.__qualname__ = names[0]
     function.__doc__ = doc
-    return method(function, names=names, in_place=in_place)
+    return method(names=names, in_place=in_place)(function)

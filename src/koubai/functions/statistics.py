@@ -47,9 +47,9 @@ def _place(line: Tensor, share: Tensor, skip_nan: bool) -> Tensor:
     last, nan = line.shape[-1] - 1, maps.isnan(line)
     if skip_nan:
         end = (last - nan.sum(-1, keepdim=True)).clamp(min=0)
-        return as_type(end, line.dtype) * share.reshape((-1,))
+        return as_type(end, line.dtype) * share.reshape((-1,))  # type: ignore[no-any-return]
     place = share.reshape((-1,)) * last
-    return maps.where(nan.any(-1, keepdim=True), maps.zero(line) + last, place)
+    return maps.where(nan.any(-1, keepdim=True), maps.zero(line) + last, place)  # type: ignore[no-any-return]
 
 
 def _read(ordered: Tensor, place: Tensor, interpolation: str) -> Tensor:

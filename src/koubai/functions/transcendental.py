@@ -19,7 +19,7 @@ lgamma = unary(ops.lgamma, "the logarithm of the absolute value of the gamma fun
 @method(in_place=True)
 def digamma(input: Tensor) -> Tensor:
     """Return the derivative of `lgamma`."""
-    return ops.polygamma(as_float(input), n=0)
+    return ops.polygamma(as_float(input), n=0)  # type: ignore[no-any-return]
 
 
 def polygamma(n: int, input: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ def polygamma(n: int, input: Tensor) -> Tensor:
     """
     if n < 0:
         raise RuntimeError(f"polygamma: the order must be at least 0, got {n}")
-    return ops.polygamma(as_float(input), n=n)
+    return ops.polygamma(as_float(input), n=n)  # type: ignore[no-any-return]
 
 
 @method(names=("polygamma",), in_place=True)
@@ -42,18 +42,18 @@ def _polygamma_method(input: Tensor, n: int) -> Tensor:
 def xlog1py(input: Operand, other: Operand) -> Tensor:
     """Return `input * log1p(other)`, and 0 where `input` is 0."""
     x, y = promote(input, other, to_float=True)
-    return maps.where((x == 0) & ~maps.isnan(y), maps.zero(x), x * maps.log1p(y))
+    return maps.where((x == 0) & ~maps.isnan(y), maps.zero(x), x * maps.log1p(y))  # type: ignore[no-any-return]
 
 
 def entr(input: Tensor) -> Tensor:
     """Return the entropy -x log(x) of each element: 0 at 0, minus infinity below."""
     x = as_float(input)
-    return maps.where(x < 0, maps.zero(x) - math.inf, -maps.xlogy(x, x))
+    return maps.where(x < 0, maps.zero(x) - math.inf, -maps.xlogy(x, x))  # type: ignore[no-any-return]
 
 
 def ndtr(input: Tensor) -> Tensor:
     """Return the probability that a standard normal number is below each element."""
-    return ops.erfc(as_float(input) * -math.sqrt(0.5)) * 0.5
+    return ops.erfc(as_float(input) * -math.sqrt(0.5)) * 0.5  # type: ignore[no-any-return]
 
 
 __all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma", "polygamma"]

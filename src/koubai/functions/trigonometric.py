@@ -32,7 +32,7 @@ def sinc(input: Tensor) -> Tensor:
     x = as_float(input)
     at_zero = x == 0
     angle = ops.where(at_zero, ops.zero(x) + 1, x) * math.pi
-    return ops.where(at_zero, ops.zero(x) + 1, ops.sin(angle) / angle)
+    return ops.where(at_zero, ops.zero(x) + 1, ops.sin(angle) / angle)  # type: ignore[no-any-return]
 
 
 @method(in_place=True)

@@ -58,7 +58,7 @@ def _adjoint(a: Any, g: Any, dim: int) -> Any:
     return backwards(recurrence, behind(a, dim, 0), g, dim=dim)
 
 
-cumsum = running(
+cumsum: Op = running(
     "cumsum",
     lambda xp, x, *, dim: xp.cumsum(x, axis=dim, dtype=x.dtype),
     x=lambda g, dim: backwards(cumsum, g, dim=dim),

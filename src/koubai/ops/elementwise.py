@@ -51,7 +51,7 @@ def flat(g: Any) -> Any:
     return zero(g).expand(g.shape)
 
 
-where = elementwise(
+where: Op = elementwise(
     "where",
     lambda xp, condition, x, y: xp.where(condition, x, y),
     where_rule,
@@ -93,7 +93,7 @@ reciprocal = elementwise(
     x=lambda g, out: unless_zero(g, -g * out * out),
 )
 abs_ = elementwise("abs", lambda xp, x: xp.abs(x), x=lambda g, x: g * sign(x))
-sign = elementwise("sign", _sign, x=flat)
+sign: Op = elementwise("sign", _sign, x=flat)
 pow_ = elementwise(
     "pow",
     _power,
@@ -228,7 +228,7 @@ def _sigmoid(xp: Any, x: Array) -> Array:
 exp = elementwise("exp", lambda xp, x: xp.exp(x), x=lambda g, out: g * out)
 exp2 = elementwise("exp2", lambda xp, x: xp.exp2(x), x=lambda g, out: g * out * math.log(2))
 expm1 = elementwise("expm1", lambda xp, x: xp.expm1(x), x=lambda g, out: g * (out + 1))
-log = elementwise("log", lambda xp, x: xp.log(x), x=lambda g, x: unless_zero(g, g / x))
+log: Op = elementwise("log", lambda xp, x: xp.log(x), x=lambda g, x: unless_zero(g, g / x))
 log2 = elementwise("log2", lambda xp, x: xp.log2(x), x=lambda g, x: unless_zero(g, g / (x * math.log(2))))
 log10 = elementwise("log10", lambda xp, x: xp.log10(x), x=lambda g, x: unless_zero(g, g / (x * math.log(10))))
 log1p = elementwise("log1p", lambda xp, x: xp.log1p(x), x=lambda g, x: unless_zero(g, g / (x + 1)))
@@ -253,17 +253,17 @@ xlogy = elementwise(  # x log y, and 0 where x is 0, whatever the logarithm
 sqrt = elementwise("sqrt", lambda xp, x: xp.sqrt(x), x=lambda g, out: unless_zero(g, g / (out * 2)))
 # The square root with the slope at 0 taken as 0, as norms and standard deviations have it.
 root = elementwise("root", lambda xp, x: xp.sqrt(x), x=lambda g, out: where(out == 0, zero(g), g / (out * 2)))
-sigmoid = elementwise("sigmoid", _sigmoid, x=lambda g, out: g * out * (1 - out))
+sigmoid: Op = elementwise("sigmoid", _sigmoid, x=lambda g, out: g * out * (1 - out))
 
 # --- trigonometric and hyperbolic
 sin = elementwise("sin", lambda xp, x: xp.sin(x), x=lambda g, x: g * cos(x))
-cos = elementwise("cos", lambda xp, x: xp.cos(x), x=lambda g, x: -g * sin(x))
+cos: Op = elementwise("cos", lambda xp, x: xp.cos(x), x=lambda g, x: -g * sin(x))
 tan = elementwise("tan", lambda xp, x: xp.tan(x), x=lambda g, out: g * (1 + out * out))
 asin = elementwise("asin", lambda xp, x: xp.arcsin(x), x=lambda g, x: unless_zero(g, g / sqrt(1 - x * x)))
 acos = elementwise("acos", lambda xp, x: xp.arccos(x), x=lambda g, x: unless_zero(g, -g / sqrt(1 - x * x)))
 atan = elementwise("atan", lambda xp, x: xp.arctan(x), x=lambda g, x: g / (1 + x * x))
 sinh = elementwise("sinh", lambda xp, x: xp.sinh(x), x=lambda g, x: g * cosh(x))
-cosh = elementwise("cosh", lambda xp, x: xp.cosh(x), x=lambda g, x: g * sinh(x))
+cosh: Op = elementwise("cosh", lambda xp, x: xp.cosh(x), x=lambda g, x: g * sinh(x))
 tanh = elementwise("tanh", lambda xp, x: xp.tanh(x), x=lambda g, out: g * (1 - out * out))
 asinh = elementwise("asinh", lambda xp, x: xp.arcsinh(x), x=lambda g, x: g / sqrt(1 + x * x))
 acosh = elementwise("acosh", lambda xp, x: xp.arccosh(x), x=lambda g, x: unless_zero(g, g / sqrt(x * x - 1)))
@@ -288,7 +288,7 @@ lt = elementwise("lt", lambda xp, x, y: xp.less(x, y), test_rule)
 le = elementwise("le", lambda xp, x, y: xp.less_equal(x, y), test_rule)
 gt = elementwise("gt", lambda xp, x, y: xp.greater(x, y), test_rule)
 ge = elementwise("ge", lambda xp, x, y: xp.greater_equal(x, y), test_rule)
-isnan = elementwise("isnan", lambda xp, x: xp.isnan(x), test_rule)
+isnan: Op = elementwise("isnan", lambda xp, x: xp.isnan(x), test_rule)
 isinf = elementwise("isinf", lambda xp, x: xp.isinf(x), test_rule)
 isfinite = elementwise("isfinite", lambda xp, x: xp.isfinite(x), test_rule)
 signbit = elementwise("signbit", lambda xp, x: xp.signbit(x) if x.dtype.kind == "f" else x < 0, test_rule)
@@ -306,7 +306,7 @@ def _cast_rule(x: Symbol, *, dtype: dtypes.DType) -> Symbol:
     return Symbol(x.shape, dtype)
 
 
-cast = elementwise(
+cast: Op = elementwise(
     "cast",
     lambda xp, x, *, dtype: x.astype(dtype),
     _cast_rule,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from koubai.ops.elementwise import elementwise, exp, unless_zero
-from koubai.ops.op import Array
+from koubai.ops.op import Array, Op
 
 TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
 
@@ -143,7 +143,7 @@ _SHIFT = 10  # the asymptotic series are used from here on; smaller arguments ar
 
 
 def _zeta(s: int, x: Any) -> Any:
-    """The sum of (x + k)**-s over k = 0, 1, ... for x > 0: directly at first, then by Euler and Maclaurin (25.11.28)."""
+    """The sum of (x + k)**-s over k = 0, 1, ... for x > 0: term by term, then by Euler and Maclaurin (25.11.28)."""
     total = 0.0
     for k in range(_SHIFT):
         total = total + (x + k) ** -s
@@ -224,4 +224,6 @@ erf = elementwise("erf", _erf, x=lambda g, x: g * TWO_BY_ROOT_PI * exp(-x * x))
 erfc = elementwise("erfc", _erfc, x=lambda g, x: g * -TWO_BY_ROOT_PI * exp(-x * x))
 erfinv = elementwise("erfinv", _erfinv, x=lambda g, out: unless_zero(g, g / TWO_BY_ROOT_PI * exp(out * out)))
 lgamma = elementwise("lgamma", _lgamma, x=lambda g, x: unless_zero(g, g * polygamma(x, n=0)))
-polygamma = elementwise("polygamma", _polygamma, x=lambda g, x, n: unless_zero(g, g * polygamma(x, n=n + 1)))
+polygamma: Op = elementwise(
+    "polygamma", _polygamma, x=lambda g, x, n: unless_zero(g, g * polygamma(x, n=n + 1))
+)
