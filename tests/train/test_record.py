@@ -271,6 +271,17 @@ def test_ctrl_c_in_the_middle_of_a_step_keeps_the_checkpoint_before_it(run, make
     assert make.weights(resumed.model) == make.weights(whole.model)
 
 
+def test_ctrl_c_while_the_training_is_ending_comes_after_its_end(run, make, blobs):
+    def interrupt(trainer):
+        trainer.interrupted = True
+
+    trainer = make.trainer(callbacks=[make.Spy("on_fit_end", interrupt)])
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(blobs, run=run)
+    assert run.status == "finished"
+    trainer.evaluate(blobs)
+
+
 def test_an_interrupted_validation_is_done_again(run, make, blobs):
     koubai.manual_seed(0)
     trainer = make.trainer(make.model(dropout=0.5))

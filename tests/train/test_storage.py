@@ -232,3 +232,20 @@ def test_others_read_while_it_is_written(journal):
         assert journal.steps()["step"] == [1]
     finally:
         writer.close()
+
+
+def test_without_room_for_an_index_it_can_still_be_read(journal, monkeypatch):
+    """As on a full or write-protected disk, where SQLite cannot make its shared index."""
+    journal.add([(1, 1, 1, 1.0, 0.1, 0.0)])
+    connect = sqlite3.connect
+
+    def full(path, **options):
+        if "immutable" not in str(path):
+            raise sqlite3.OperationalError("disk I/O error")
+        return connect(path, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", full)
+    assert journal.steps()["step"] == [1]
+    journal.path.with_name("metrics.sqlite-wal").write_bytes(b"rows that only the index leads to")
+    with pytest.raises(sqlite3.OperationalError):
+        journal.steps()

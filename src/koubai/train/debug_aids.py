@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from koubai.nn import Module
+from koubai.nn.module import Module
 from koubai.optim import Optimizer
 from koubai.tensor import Tensor
 from koubai.train.batch import Batch

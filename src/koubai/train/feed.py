@@ -37,8 +37,6 @@ class Feed:
         self.role = role
         self._remembers = hasattr(source, "state_dict") and hasattr(source, "load_state_dict")
         self._position = 0
-        if self.batches == 0:
-            raise ValueError(f"the {role} data are empty: there is no batch in them")
 
     @property
     def batches(self) -> int | None:
@@ -94,10 +92,10 @@ def make_feed(
     if _is_array(data) or (isinstance(data, tuple) and all(map(_is_array, data))):
         arrays = data if isinstance(data, tuple) else (data,)
         data = TensorDataset(*[_as_tensor(array, dtype) for array in arrays])
+    if _length(data) == 0:
+        raise ValueError(f"the {role} data are empty")
     if isinstance(data, DataLoader) or not hasattr(data, "__getitem__") or isinstance(data, list | tuple):
         return Feed(data, role)
-    if len(data) == 0:
-        raise ValueError(f"the {role} data are empty: there is no sample in them")
     size = len(data) if batch_size == "full" else batch_size
     return Feed(DataLoader(data, batch_size=size, shuffle=shuffle), role)
 

@@ -10,7 +10,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,18 +76,26 @@ class Journal:
         return history
 
     def _read(self, query: str) -> list[tuple[Any, ...]]:
-        with self._connected() as connection:
+        try:
+            with self._connected() as connection:
+                return connection.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            if self._has_log():
+                raise
+        # On a full or write-protected disk SQLite has no room for its shared index; nor does it need one here.
+        with closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?immutable=1", uri=True)) as connection:
             return connection.execute(query).fetchall()
+
+    def _has_log(self) -> bool:
+        """Whether there are rows that are only in the write-ahead log."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return log.exists() and log.stat().st_size > 0
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         """Connect for one transaction; nothing stays open between two."""
-        connection = sqlite3.connect(self.path, timeout=30.0)
-        try:
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+        with closing(sqlite3.connect(self.path, timeout=30.0)) as connection, connection:
+            yield connection
 
 
 def _marks(columns: tuple[str, ...]) -> str:

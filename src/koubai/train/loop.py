@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import koubai
-from koubai.nn import Module
+from koubai.nn.module import Module
 from koubai.tensor import Tensor
 from koubai.train.batch import Batch
 from koubai.train.checks import check_no_nan
@@ -44,8 +44,10 @@ def fit(trainer: Trainer) -> None:
         trainer.notify("on_error")
         raise
     finally:
-        trainer.interrupted = False
+        late, trainer.interrupted = trainer.interrupted, False
         trainer.notify("on_close")
+    if late:  # Ctrl-C came while the training was ending anyway
+        raise KeyboardInterrupt
 
 
 def evaluate(trainer: Trainer, feed: Feed, meter: Meter, baseline: Meter | None) -> None:

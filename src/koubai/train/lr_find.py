@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from koubai.nn import Module
+from koubai.nn.module import Module
 from koubai.optim import Optimizer
 from koubai.tensor import Tensor
 from koubai.train.checks import NonFiniteLoss

@@ -81,10 +81,8 @@ def _advice(samples: int, fits: int) -> str:
 
 def _bytes_of(error: Any) -> int | None:
     """Return how much NumPy asked for, which it notes on its MemoryError."""
-    shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
-    if shape is None or dtype is None:
-        return None
-    return math.prod(shape) * np.dtype(dtype).itemsize
+    shape: tuple[int, ...] | None = getattr(error, "shape", None)
+    return None if shape is None else math.prod(shape) * int(np.dtype(error.dtype).itemsize)
 
 
 def _readable(size: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from koubai.nn import Module
+from koubai.nn.module import Module
 from koubai.optim import Optimizer
 from koubai.tensor import Tensor
 from koubai.train.batch import Batch

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import safetensors.numpy
 
-from koubai.nn import Module
+from koubai.nn.module import Module
 from koubai.train.atomic import write_file
 from koubai.train.checkpoint import MODEL_FILE, encode_weights
 from koubai.train.checkpoints import Checkpoints

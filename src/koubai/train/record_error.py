@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,13 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
+        reason = f"the disk is full ({error})" if _is_full(folder) else str(error)
         raise RecordError(
-            f"cannot write the record {folder}: {error}. What was recorded before is safe: make room or "
+            f"cannot write the record {folder}: {reason}. What was recorded before is safe: make room or "
             "repair the disk, and resume the run"
         ) from error
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether less than a page of SQLite is left, whose own message is only "disk I/O error"."""
+    return folder.exists() and shutil.disk_usage(folder).free < 4096

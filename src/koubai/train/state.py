@@ -27,8 +27,8 @@ def state_of(trainer: Trainer) -> dict[str, Any]:
         "optimizer": _stateful(trainer.optimizer),
         "lr_scheduler": _stateful(trainer.lr_scheduler),
         "random": random_state(trainer.model),
-        "loader": trainer.feed and trainer.feed.state_dict(),
-        "validation_loader": trainer.validation and trainer.validation.state_dict(),
+        "loader": trainer.feed.state_dict(),
+        "validation_loader": trainer.validation.state_dict() if trainer.validation else None,
         "plan": _plan(trainer),
         "progress": {name: v for name, v in asdict(trainer.progress).items() if name not in _PLAN},
         "meter": trainer.meter.state_dict(),
@@ -56,9 +56,9 @@ def _put(trainer: Trainer, saved: dict[str, Any]) -> None:
     _load_callbacks(trainer, saved["callbacks"])
     _load_kind("optimizer", trainer.optimizer, saved["optimizer"])
     _load_kind("lr_scheduler", trainer.lr_scheduler, saved["lr_scheduler"])
-    for feed, state in ((trainer.feed, saved["loader"]), (trainer.validation, saved["validation_loader"])):
-        if feed is not None and state is not None:
-            feed.load_state_dict(state)
+    trainer.feed.load_state_dict(saved["loader"])
+    if trainer.validation is not None and saved["validation_loader"] is not None:
+        trainer.validation.load_state_dict(saved["validation_loader"])
     for name, value in saved["progress"].items():
         setattr(trainer.progress, name, value)
     trainer.optimizer._opt_called = trainer.progress.updates > 0  # else schedulers think they come too early
@@ -89,10 +89,9 @@ def _kind(tensor: Any) -> str:
 
 def _plan(trainer: Trainer) -> dict[str, Any]:
     """Return what has to be the same for the training to go on as it would have."""
-    feed = trainer.feed
     return {
-        "samples of training": feed and feed.samples,
-        "batches of training": feed and feed.batches,
+        "samples of training": trainer.feed.samples,
+        "batches of training": trainer.feed.batches,
         "batches per update": trainer.accumulate,
         "metrics": [metric.name for metric in trainer.metrics],
     }

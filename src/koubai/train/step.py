@@ -73,12 +73,12 @@ def _closure(trainer: Trainer, batches: Sequence[Batch]) -> Callable[[], Tensor]
         calls += 1
         trainer.optimizer.zero_grad()
         weights = [1.0 if sums(trainer.loss) else batch.size / samples for batch in batches]
-        losses = [_backward(trainer, b, weight, first=calls == 1) for b, weight in zip(batches, weights)]
+        parts = [_backward(trainer, b, weight, first=calls == 1) for b, weight in zip(batches, weights)]
         if trainer.checked is not trainer.optimizer:
             check_gradients_arrived(trainer.model, trainer.optimizer)
             trainer.checked = trainer.optimizer
         trainer.notify("before_update")
-        return koubai.stack(losses).sum()
+        return sum(parts[1:], parts[0])
 
     return closure
 
@@ -90,15 +90,16 @@ def _backward(trainer: Trainer, batch: Batch, weight: float, first: bool) -> Ten
     output, loss = compare(trainer, batch)
     if loss is None:
         raise ValueError("training needs targets: the batches have to be (inputs, target)")
-    if not first:
-        (loss if weight == 1 else loss * weight).backward()
-        return (loss * weight).detach()
-    check_loss(loss, batch, output)
-    trainer.count(batch, output, loss)
-    trainer.notify("after_loss")
-    (loss if weight == 1 else loss * weight).backward()
-    trainer.notify("after_backward")
-    return (loss * weight).detach()
+    if first:
+        check_loss(loss, batch, output)
+        trainer.count(batch, output, loss)
+        trainer.notify("after_loss")
+    weighted: Tensor = loss if weight == 1 else loss * weight
+    weighted.backward()
+    if first:
+        trainer.notify("after_backward")
+    value: Tensor = weighted.detach()
+    return value
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import koubai
-from koubai.nn import Module
+from koubai.nn.module import Module
 from koubai.optim import Optimizer
 from koubai.tensor import Tensor
 from koubai.train import loop, state
@@ -94,13 +94,14 @@ class Trainer:
         self.metrics = [make_metric(metric, logits=takes_logits(loss)) for metric in metrics]
         self.lr_scheduler = lr_scheduler
         self.accumulate = accumulate
-        self.target = target and self._checked_target(*target)
+        self.target = self._checked_target(*target) if target else None
+        self.stop_reason: str | None = None
         self.baseline = Baseline()
         self.best = Best(Monitor(monitor, mode), restore_best)
         own = [StepScheduler(schedule_every, self.best.monitor), self.baseline, self.best]
         self._own = [ClipGradients(clip_norm, clip_value), *own]
         self.callbacks: list[Callback] = [*self._own, *callbacks]
-        self._begin(None, None, 0)
+        self._begin(Feed((), "training"), None, 0)
 
     def fit(
         self,
@@ -145,7 +146,7 @@ class Trainer:
                 "resume=True needs the run to resume: fit(..., run=RunRecord.open(folder), resume=True)"
             )
         feed = self._feed(train, "training", batch_size, shuffle)
-        checked = None if validation is None else self._feed(validation, "validation", batch_size, False)
+        checked = None if validation is None else self._quiet_feed(validation, "validation", batch_size)
         self._begin(feed, checked, epochs)
         recorder = [] if run is None else [Recorder(run, resume, checkpoint_steps, checkpoint_seconds)]
         own = self.callbacks
@@ -168,10 +169,10 @@ class Trainer:
             in `fit`) and `target` say what to compare them with.
         """
         meter, baseline = Meter(self.metrics), Meter(self.metrics)
-        loop.evaluate(self, self._feed(data, "evaluation", batch_size, False), meter, baseline)
+        loop.evaluate(self, self._quiet_feed(data, "evaluation", batch_size), meter, baseline)
         values = meter.compute()
         trivial = baseline.compute() if baseline.samples else {}
-        return Evaluation(values, trivial, self.target and self.target.report(values))
+        return Evaluation(values, trivial, self.target.report(values) if self.target else None)
 
     def predict(self, data: Any, *, batch_size: BatchSize = 32) -> Any:
         """Return the model's outputs for all samples of `data`, in evaluation mode and without gradients.
@@ -183,7 +184,7 @@ class Trainer:
         Returns:
             A tensor `(N, ...)`; if the model returns a tuple, a tuple of such tensors.
         """
-        return loop.predict(self, self._feed(data, "prediction", batch_size, False))
+        return loop.predict(self, self._quiet_feed(data, "prediction", batch_size))
 
     def stop(self, reason: str) -> None:
         """End the training after the step or epoch under way; `reason` goes into the result."""
@@ -233,28 +234,27 @@ class Trainer:
 
     def count(self, batch: Batch, output: Any, loss: Tensor) -> None:
         """Take note of a batch of training."""
-        self.batch, self.output, self.batch_loss = batch, output, float(loss.item())
+        self.batch, self.output = batch, output
+        self.batch_loss = float(loss.item())
         total = self.total_loss(loss, batch.size)
         self.meter.update(total, batch.size, output, self.metric_target(output, batch.target))
         self.progress.samples += batch.size
 
-    def _begin(self, feed: Feed | None, validation: Feed | None, epochs: int) -> None:
+    def _begin(self, feed: Feed, validation: Feed | None, epochs: int) -> None:
         """Forget an earlier fit."""
         self.feed, self.validation = feed, validation
-        steps = feed and feed.batches and -(-feed.batches // self.accumulate)
-        self.progress = Progress(epochs=epochs, steps=steps, total_samples=feed and feed.samples)
+        steps = feed.batches and -(-feed.batches // self.accumulate)
+        self.progress = Progress(epochs=epochs, steps=steps, total_samples=feed.samples)
         self.meter = Meter(self.metrics)
         self.logs: dict[str, Any] = {}
         self.history: dict[str, list[Any]] = {}
-        self.stop_reason: str | None = None
+        self.stop_reason = None
         self.kept_epoch = 0
         self.epoch_began = 0.0
         self.between_steps = False
         self.interrupted = False
         self.checked: Optimizer | None = None
         self.error: BaseException | None = None
-        self.batch: Any = None
-        self.output: Any = None
         self.batch_loss = float("nan")
 
     def _checked_target(self, metric: str, goal: float) -> Target:
@@ -262,6 +262,11 @@ class Trainer:
         if metric not in measured:
             raise ValueError(f"the target {metric!r} is not measured, only {', '.join(measured)}")
         return Target(metric, goal, self.mode_of(metric))
+
+    def _quiet_feed(self, data: Any, role: str, batch_size: BatchSize) -> Feed:
+        """Make a feed without drawing the loader's seed from the training's random numbers."""
+        with koubai.fork_rng():
+            return self._feed(data, role, batch_size, False)
 
     def _feed(self, data: Any, role: str, batch_size: BatchSize, shuffle: bool) -> Feed:
         dtypes = [p.dtype for p in self.model.parameters() if p.is_floating_point()]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from koubai.optim import clip_grad_norm_, clip_grad_value_
-from koubai.optim.lr_scheduler import ReduceLROnPlateau
+from koubai.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 from koubai.train.events import Callback
 from koubai.train.monitor import Monitor
 
@@ -44,7 +44,7 @@ class StepScheduler(Callback):
 
     Args:
         every: When to step it; None means after each step for `OneCycleLR` and `CyclicLR`, which count steps,
-            and after each epoch for all others.
+            and after each epoch for all others. `ReduceLROnPlateau` judges epochs, whatever is given.
         monitor: What `ReduceLROnPlateau` is told.
     """
 
@@ -56,20 +56,18 @@ class StepScheduler(Callback):
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Step a scheduler that counts steps."""
-        if self._counts(trainer) == "step":
+        if trainer.lr_scheduler is not None and self._counts(trainer.lr_scheduler) == "step":
             trainer.lr_scheduler.step()
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Step a scheduler that counts epochs."""
-        if self._counts(trainer) != "epoch":
-            return
-        if isinstance(trainer.lr_scheduler, ReduceLROnPlateau):
-            trainer.lr_scheduler.step(self.monitor.value(trainer))
-        else:
-            trainer.lr_scheduler.step()
+        scheduler = trainer.lr_scheduler
+        if isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step(self.monitor.value(trainer))
+        elif scheduler is not None and self._counts(scheduler) == "epoch":
+            scheduler.step()
 
-    def _counts(self, trainer: Trainer) -> str | None:
-        if trainer.lr_scheduler is None:
-            return None
-        by_nature = "step" if type(trainer.lr_scheduler).__name__ in ("OneCycleLR", "CyclicLR") else "epoch"
-        return self.every or by_nature
+    def _counts(self, scheduler: Any) -> str:
+        if isinstance(scheduler, ReduceLROnPlateau):
+            return "epoch"
+        return self.every or ("step" if isinstance(scheduler, OneCycleLR | CyclicLR) else "epoch")

@@ -9,7 +9,14 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 
-from koubai.train.metrics.classification import F1, Accuracy, ConfusionMatrix, Precision, Recall
+from koubai.train.metrics.classification import (
+    AVERAGES,
+    F1,
+    Accuracy,
+    ConfusionMatrix,
+    Precision,
+    Recall,
+)
 from koubai.train.metrics.metric import Metric, MetricValue
 from koubai.train.metrics.ranking import ROCAUC, TopKAccuracy
 from koubai.train.metrics.regression import R2, MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError
@@ -36,10 +43,13 @@ METRICS: dict[str, Callable[..., Metric]] = {
     "accuracy": Accuracy,
     "top_3_accuracy": partial(TopKAccuracy, 3),
     "top_5_accuracy": TopKAccuracy,
+    "precision": Precision,
+    "recall": Recall,
+    "f1": F1,
     **{
-        f"{name}_{average}" if average else name: partial(metric, average or "macro")
+        f"{name}_{average}": partial(metric, average)
         for name, metric in (("precision", Precision), ("recall", Recall), ("f1", F1))
-        for average in ("", "macro", "micro", "weighted", "binary")
+        for average in AVERAGES
     },
     "roc_auc": ROCAUC,
     "confusion_matrix": ConfusionMatrix,

@@ -16,6 +16,7 @@ from koubai.train.metrics.metric import Array, Metric, MetricValue, as_array
 __all__ = ["F1", "Accuracy", "ConfusionMatrix", "CountingMetric", "Precision", "Recall", "predicted_classes"]
 
 Average = Literal["macro", "micro", "weighted", "binary"]
+AVERAGES: tuple[Average, ...] = ("macro", "micro", "weighted", "binary")
 
 
 def predicted_classes(output: Array, target: Array, logits: bool) -> Array:
@@ -127,8 +128,8 @@ class _PerClassMetric(CountingMetric):
     def __init__(
         self, average: Average | None = "macro", *, logits: bool = False, ignore_index: int = -100
     ) -> None:
-        if average not in ("macro", "micro", "weighted", "binary", None):
-            raise ValueError(f"average must be macro, micro, weighted, binary or None, got {average!r}")
+        if average is not None and average not in AVERAGES:
+            raise ValueError(f"average must be {', '.join(AVERAGES)} or None, got {average!r}")
         self.average = average
         if average in ("micro", "weighted", "binary"):
             self.name = f"{self.name}_{average}"
@@ -153,8 +154,8 @@ class _PerClassMetric(CountingMetric):
 
     def _weights(self, predicted: Array, actual: Array) -> Array:
         if self.average == "binary":
-            return np.arange(len(actual)) == 1
-        return actual if self.average == "weighted" else (predicted + actual) > 0
+            return np.asarray(np.arange(len(actual)) == 1)
+        return actual if self.average == "weighted" else np.asarray(predicted + actual > 0)
 
 
 class Precision(_PerClassMetric):
