@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 from koubai import dtypes
 from koubai.functions.operands import Operand, as_float, method, promote
 from koubai.functions.rows import binary, unary
@@ -32,6 +34,10 @@ def isneginf(input: Tensor) -> Tensor:
     return as_float(input) == -float("inf")
 
 
+@overload
+def where(condition: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Tensor, input: Operand, other: Operand) -> Tensor: ...
 @method
 def where(
     condition: Tensor, input: Operand | None = None, other: Operand | None = None
@@ -53,7 +59,7 @@ def where(
     return ops.where(condition, *promote(input, other))  # type: ignore[no-any-return]
 
 
-def _where_method(input: Tensor, condition: Tensor, other: Operand) -> Tensor | tuple[Tensor, ...]:
+def _where_method(input: Tensor, condition: Tensor, other: Operand) -> Tensor:
     """Return this tensor's elements where the condition holds, else those of `other`."""
     return where(condition, input, other)
 

@@ -15,7 +15,7 @@ def _first_rate(parameter: Tensor, options: Options) -> Tensor:
 
 
 def _first_share(parameter: Tensor, options: Options) -> Tensor:
-    return koubai.ones(())
+    return koubai.full((), 1.0)
 
 
 @rule(step=counter, eta=_first_rate, mu=_first_share, ax=zeros)

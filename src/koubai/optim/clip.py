@@ -22,11 +22,6 @@ def _gradients(parameters: Tensors) -> list[Tensor]:
     return [parameter.grad for parameter in _listed(parameters) if parameter.grad is not None]
 
 
-def _norm(tensor: Tensor, order: float) -> Tensor:
-    """Return the norm of all elements as one vector."""
-    return tensor.reshape(-1).norm(order)
-
-
 @koubai.no_grad()
 def get_total_norm(
     tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
@@ -45,10 +40,10 @@ def get_total_norm(
     Raises:
         RuntimeError: if the norm is not finite and `error_if_nonfinite`.
     """
-    norms = [_norm(tensor, float(norm_type)) for tensor in _listed(tensors)]
+    norms = [koubai.linalg.vector_norm(tensor, float(norm_type)) for tensor in _listed(tensors)]
     if not norms:
         return koubai.tensor(0.0)
-    total = _norm(koubai.stack(norms), float(norm_type))
+    total = koubai.linalg.vector_norm(koubai.stack(norms), float(norm_type))
     if error_if_nonfinite and not koubai.isfinite(total).item():
         raise RuntimeError(
             f"The total norm of order {float(norm_type)} of the gradients is {total.item()}, so it cannot "

@@ -11,7 +11,7 @@ __all__ = ["NAdam", "nadam"]
 
 
 def _one(parameter: Tensor, options: Options) -> Tensor:
-    return koubai.ones(())
+    return koubai.full((), 1.0)
 
 
 def _momentum(options: Options, step: float) -> float:

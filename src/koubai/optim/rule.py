@@ -170,12 +170,12 @@ def rule(*, decays_itself: bool = False, **memory: Beginning) -> Callable[[Formu
 
 def zeros(parameter: Tensor, options: Options) -> Tensor:
     """Begin with zeros of the parameter's shape."""
-    return koubai.zeros_like(parameter)
+    return koubai.full_like(parameter, 0.0)
 
 
 def counter(parameter: Tensor, options: Options) -> Tensor:
     """Begin to count steps at 0 (as PyTorch does, in a 0-dimensional tensor of the default floating type)."""
-    return koubai.zeros(())
+    return koubai.full((), 0.0)
 
 
 def when(wanted: Callable[[Options], Any], beginning: Beginning) -> Beginning:
