@@ -114,5 +114,5 @@ DATA_DEPENDENT = frozenset(
     ]
 )
 
-# Of several equally good positions either may be given: only the values are compared.
-ANY_POSITION = frozenset({"mode", "topk"})
+# Of several equally good positions any may be given: where elements are equal, only the values are compared.
+ANY_POSITION = frozenset({"argsort", "kthvalue", "mode", "sort", "topk"})
