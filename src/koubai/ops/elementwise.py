@@ -37,8 +37,8 @@ def where_rule(condition: Symbol, x: Symbol, y: Symbol) -> Symbol:
 
 
 def unless_zero(g: Any, gradient: Any) -> Any:
-    """Return `gradient`, but 0 where `g` is 0: an infinite slope times no gradient passes nothing on."""
-    return where(g == 0, zero(gradient), gradient)
+    """Return `gradient`, but 0 where `g` is 0 and it is NaN: an infinite slope times no gradient passes nothing on."""
+    return where((g == 0) & isnan(gradient), zero(gradient), gradient)
 
 
 def zero(like: Any) -> Any:
