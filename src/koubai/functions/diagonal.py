@@ -55,7 +55,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
 @method
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Return matrices, in the dimensions `dim1` and `dim2`, with the last dimension of `input` on a diagonal, else 0."""
+    """Return matrices, in the dimensions `dim1` and `dim2`, with the last dimension of `input` on a diagonal."""
     first, second = _matrix_dims(input.ndim + 1, dim1, dim2, "diag_embed")
     if first > second:
         first, second, offset = second, first, -offset
@@ -71,7 +71,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return a matrix with a vector on its diagonal, or a copy of the diagonal of a matrix."""
     if input.ndim not in (1, 2):
         raise ShapeError(f"diag: a vector or a matrix is needed, not {list(input.shape)}")
-    return diag_embed(input, diagonal) if input.ndim == 1 else _diagonal(input, diagonal).clone()  # type: ignore[no-any-return]
+    return diag_embed(input, diagonal) if input.ndim == 1 else _diagonal(input, diagonal).clone()
 
 
 _diagonal = diagonal

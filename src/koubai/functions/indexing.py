@@ -42,11 +42,11 @@ class _Places:
 
 
 def _permuted(x: Tensor, order: Shape) -> Tensor:
-    return x if order == tuple(range(x.ndim)) else ops.permute(x, dims=order)  # type: ignore[no-any-return]
+    return x if order == tuple(range(x.ndim)) else ops.permute(x, dims=order)
 
 
 def _reshaped(x: Tensor, shape: Shape) -> Tensor:
-    return x if shape == x.shape else ops.reshape(x, shape=shape)  # type: ignore[no-any-return]
+    return x if shape == x.shape else ops.reshape(x, shape=shape)
 
 
 def _places(shape: Shape, tensors: dict[int, Tensor]) -> _Places:
@@ -142,7 +142,7 @@ def _without_leading_ones(value: Tensor, ndim: int) -> Tensor:
     extra = 0
     while extra < value.ndim - ndim and value.shape[extra] == 1:
         extra += 1
-    return ops.reshape(value, shape=value.shape[extra:]) if extra else value  # type: ignore[no-any-return]
+    return ops.reshape(value, shape=value.shape[extra:]) if extra else value
 
 
 @method(in_place=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 from koubai.functions.operands import method
 from koubai.ops import movement as ops
@@ -44,7 +43,7 @@ def is_contiguous(input: Tensor) -> bool:
 @method
 def contiguous(input: Tensor) -> Tensor:
     """Return the tensor itself if it lies in memory row by row, else a copy that does."""
-    return input if is_contiguous(input) else input.clone()  # type: ignore[no-any-return]
+    return input if is_contiguous(input) else input.clone()
 
 
 def row_strides(shape: Shape) -> Strides:

@@ -87,7 +87,9 @@ def _extended(input: Tensor, dim: int, before: int, after: int, mode: str) -> Te
     size = source.shape[dim]
     most = {"reflect": size - 1, "circular": size, "replicate": before + after + length if size else 0}[mode]
     if max(before, after) > most or before + after + length < 0:
-        raise ShapeError(f'pad: ({before}, {after}) does not fit dimension {dim} of size {length} in mode "{mode}"')
+        raise ShapeError(
+            f'pad: ({before}, {after}) does not fit dimension {dim} of size {length} in mode "{mode}"'
+        )
     first, last = _BORDERS[mode](source, dim, max(before, 0), max(after, 0))
     return ops.cat(first, inner, last, dim=dim)  # type: ignore[no-any-return]
 

@@ -64,7 +64,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tenso
     if dims is None:
         if len(steps) != 1:
             raise RuntimeError("roll: several shifts need as many dims")
-        return roll(input.reshape(-1), steps, 0).reshape(input.shape) if input.numel() else input.clone()
+        return roll(input.reshape(-1), steps, 0).reshape(input.shape) if input.numel() else input.clone()  # type: ignore[no-any-return]
     if len(steps) != len(one_shape((dims,))):
         raise RuntimeError(f"roll: shifts {shifts} and dims {dims} must be equally many")
     result = input

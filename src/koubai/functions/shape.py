@@ -43,7 +43,7 @@ def reshape(input: Tensor, *sizes: Any, shape: Sizes | None = None) -> Tensor:
         numel(input), one_shape(sizes) if shape is None else tuple(shape), "reshape", input.shape
     )
     result: Tensor = ops.reshape(input, shape=wanted)
-    return result if _is_view(input, wanted) else result.clone()  # type: ignore[no-any-return]
+    return result if _is_view(input, wanted) else result.clone()
 
 
 @method

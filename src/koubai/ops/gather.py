@@ -69,7 +69,7 @@ def _write(name: str, forward: Any, **gradients: Any) -> Op:
 
 
 # x read at the positions i along dim: (…, length, …) -> (…, *i.shape, …)
-index = Op(
+index: Op = Op(
     "index",
     Kind.GATHER,
     lambda xp, x, i, *, dim: xp.take(x, i, axis=dim),
@@ -97,14 +97,16 @@ def _unless_overwritten(g: Any, x: Symbol, i: Any, dim: int) -> Any:
 
 
 # x with the elements at i replaced by value; of several values for one place the last one counts
-index_put = _write(
+index_put: Op = _write(
     "index_put",
     _index_put,
     x=lambda g, i, dim: index_put(g, i, g.new_zeros(()), dim=dim),
     value=lambda g, x_like, i, dim: _unless_overwritten(g, x_like, i, dim),
 )
 # x with value added at i, as often as a position occurs
-index_add = _write("index_add", _combine("add"), x=lambda g: g, value=lambda g, i, dim: index(g, i, dim=dim))
+index_add: Op = _write(
+    "index_add", _combine("add"), x=lambda g: g, value=lambda g, i, dim: index(g, i, dim=dim)
+)
 
 
 def _factors_gradient(g: Any, x: Any, i: Any, value: Any, dim: int) -> Any:
@@ -117,7 +119,7 @@ def _factors_gradient(g: Any, x: Any, i: Any, value: Any, dim: int) -> Any:
 
 
 # x multiplied by value at i, as often as a position occurs
-index_mul = _write(
+index_mul: Op = _write(
     "index_mul",
     _combine("multiply"),
     x=lambda g, x_like, i, value, dim: (
@@ -145,8 +147,8 @@ def _extreme_value(g: Any, x: Any, i: Any, value: Any, out: Any, dim: int) -> An
 
 
 # the larger (smaller) of x and all values at i
-index_max = _write("index_max", _combine("maximum"), x=_extreme_x, value=_extreme_value)
-index_min = _write("index_min", _combine("minimum"), x=_extreme_x, value=_extreme_value)
+index_max: Op = _write("index_max", _combine("maximum"), x=_extreme_x, value=_extreme_value)
+index_min: Op = _write("index_min", _combine("minimum"), x=_extreme_x, value=_extreme_value)
 
 
 def _position(xp: Any, i: Array, *, size: int, dim: int, wraps: bool, by: str) -> Array:

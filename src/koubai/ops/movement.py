@@ -141,14 +141,14 @@ def inverse(dims: Sequence[int]) -> Shape:
 
 alias = movement("alias", lambda xp, x: x, same_rule, assign=lambda x, value: value, x=lambda g: g)
 detach = movement("detach", lambda xp, x: x, same_rule)  # no gradient passes
-reshape = movement(
+reshape: Op = movement(
     "reshape",
     lambda xp, x, *, shape: x.reshape(shape),
     _reshape_rule,
     assign=lambda x, value, *, shape: reshape(value, shape=x.shape),
     x=lambda g, x_like: reshape(g, shape=x_like.shape),
 )
-permute = movement(
+permute: Op = movement(
     "permute",
     lambda xp, x, *, dims: x.transpose(dims),
     _permute_rule,
@@ -173,14 +173,14 @@ def _expand_gradient(g: Any, x_like: Symbol) -> Any:
     return sum_to(g, x_like.shape)
 
 
-expand = movement(
+expand: Op = movement(
     "expand",
     lambda xp, x, *, shape: xp.broadcast_to(x, shape),
     _expand_rule,
     assign=_assign_expanded,
     x=_expand_gradient,
 )
-slice_ = movement(
+slice_: Op = movement(
     "slice",
     lambda xp, x, *, spans: x[_indices(spans)],
     _slice_rule,
@@ -188,21 +188,21 @@ slice_ = movement(
     x=lambda g, x_like, spans: place(g, shape=x_like.shape, spans=spans, fill=0),
 )
 # An array of `shape` filled with `fill`, with x at `spans`.
-place = movement("place", _place, _place_rule, x=lambda g, spans: slice_(g, spans=spans))
+place: Op = movement("place", _place, _place_rule, x=lambda g, spans: slice_(g, spans=spans))
 # x with the part at `spans` replaced by value.
-assign_slice = movement(
+assign_slice: Op = movement(
     "assign_slice",
     _assign_slice,
     _assign_slice_rule,
     x=lambda g, value_like, spans: assign_slice(g, g.new_zeros(()), spans=spans),
     value=lambda g, value_like, spans: _expand_gradient(slice_(g, spans=spans), value_like),
 )
-flip = movement(
+flip: Op = movement(
     "flip", lambda xp, x, *, dims: xp.flip(x, dims), same_rule, x=lambda g, dims: flip(g, dims=dims)
 )
-cat = movement("cat", lambda xp, *xs, dim: xp.concatenate(xs, axis=dim), _cat_rule, xs=_cat_gradient)
+cat: Op = movement("cat", lambda xp, *xs, dim: xp.concatenate(xs, axis=dim), _cat_rule, xs=_cat_gradient)
 # The windows of `size` elements along dim, every `step`: (…, length, …) -> (…, windows, …, size).
-unfold = movement(
+unfold: Op = movement(
     "unfold",
     _unfold,
     _unfold_rule,
@@ -210,7 +210,7 @@ unfold = movement(
     x=lambda g, x_like, dim, step: fold(g, dim=dim, length=x_like.shape[dim], step=step),
 )
 # The adjoint of unfold: windows are put back to their places and added up where they overlap.
-fold = movement(
+fold: Op = movement(
     "fold",
     _fold,
     _fold_rule,
