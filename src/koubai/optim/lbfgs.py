@@ -178,7 +178,7 @@ class _Descent:
 
 
 def _dot(a: Tensor, b: Tensor) -> float:
-    return float((a * b).sum().item())
+    return float((a @ b).item())
 
 
 def _bent(
