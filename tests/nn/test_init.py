@@ -156,3 +156,12 @@ def test_both_branches_of_a_residual_match_what_follows_it():
         ("0.module.2", "ReLU"),
         ("0.shortcut", "ReLU"),
     ]
+
+
+def test_a_transformer_layer_matches_the_activation_inside_it():
+    choices = init.match_activations(nn.TransformerEncoderLayer(8, 2, 16, activation="gelu"))
+    assert [choice[:3] for choice in choices] == [
+        ("self_attn.out_proj", "none", "Xavier uniform"),
+        ("linear1", "GELU", "He normal"),
+        ("linear2", "none", "Xavier uniform"),
+    ]

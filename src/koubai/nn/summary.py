@@ -166,7 +166,7 @@ class _Meter(ExitStack):
         self._uncalled = {module: _describe(path, module) for path, module in model.named_modules()}
         _count_parameters(self._uncalled)
         for module in self._uncalled:
-            self.enter_context(module.register_forward_pre_hook(self._enter, prepend=True))
+            self.enter_context(module.register_forward_pre_hook(self._enter, prepend=True, with_kwargs=True))
             self.enter_context(module.register_forward_hook(self._leave))
 
     def layers(self) -> list[LayerSummary]:
@@ -179,27 +179,25 @@ class _Meter(ExitStack):
         self._kept.update(id(tensor._payload) for tensor in _tensors(arguments))
         return _tensors(self._model(*arguments))
 
-    def _enter(self, module: Module, args: Any) -> None:
-        self._charge()
+    def _enter(self, module: Module, args: Any, kwargs: Any) -> None:
+        self._charge(_tensors((args, kwargs)))  # what led to the inputs is the layer's around it
         if module in self._uncalled:
             self._entries[module] = self._uncalled.pop(module)
         self._running.append(module)
 
     def _leave(self, module: Module, args: Any, output: Any) -> None:
-        self._charge()
-        entry = self._entries[self._running.pop()]
         results = _tensors(output)
-        entry.output_shapes = [tuple(tensor.shape) for tensor in results]
-        entry.activations += sum(map(self._keep, results))
+        self._charge(results)
+        self._entries[self._running.pop()].output_shapes = [tuple(tensor.shape) for tensor in results]
 
-    def _charge(self) -> None:
-        """Charge the ops since the last time."""
+    def _charge(self, results: list[Tensor]) -> None:
+        """Charge the innermost layer for the ops since the last time, and for what those behind `results` keep."""
         assert modes.tracer is not None
         nodes = modes.tracer.graph.nodes
         if self._running:
-            self._entries[self._running[-1]].multiply_adds += sum(
-                map(multiply_adds, nodes[self._charged_ops :])
-            )
+            entry = self._entries[self._running[-1]]
+            entry.multiply_adds += sum(map(multiply_adds, nodes[self._charged_ops :]))
+            entry.activations += sum(map(self._keep, results))
         self._charged_ops = len(nodes)
 
     def _keep(self, result: Tensor) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import koubai
 from koubai.tensor import Tensor
 
 __all__ = ["bilinear", "linear"]
@@ -51,5 +50,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
             f"bilinear: inputs {list(input1.shape)} and {list(input2.shape)} must agree in all but "
             f"the last, and those fit the weight's (out, in1, in2) {list(weight.shape)}"
         )
-    product = koubai.einsum("...i,oij,...j->...o", input1, weight, input2)
+    outputs, features1, features2 = weight.shape
+    flat = weight.transpose(0, 1).reshape(features1, outputs * features2)
+    partial = (input1 @ flat).reshape(*input1.shape[:-1], outputs, features2)  # (*, out, in2)
+    product: Tensor = (partial @ input2.unsqueeze(-1)).squeeze(-1)  # (*, out)
     return product if bias is None else product + bias

@@ -189,6 +189,8 @@ def batch_norm(
         ValueError: there is just one value per channel to take the variance of, or eps is negative.
         RuntimeError: the input has another number of channels, or running statistics are missing.
     """
+    if input.shape == (0,):
+        return input  # an empty batch without channels, which PyTorch lets pass
     _check_batch_norm(input, running_mean, running_var, weight, bias, training, eps)
     if training:
         if input.numel() // max(input.shape[1], 1) == 1:
@@ -312,6 +314,8 @@ def local_response_norm(
     """
     if input.ndim < 3:
         raise ValueError(f"local_response_norm: expected (N, C, *), got input {list(input.shape)}")
+    if input.numel() == 0:
+        return input
     channels = input.shape[1]
     margins = [0, 0] * (input.ndim - 2) + [size // 2, (size - 1) // 2]
     squares = koubai.nn.functional.pad(input * input, margins)

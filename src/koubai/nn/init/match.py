@@ -5,7 +5,7 @@ ReLU and its relatives want He's, tanh, sigmoid and softmax Xavier's, SELU LeCun
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from koubai.nn.init import fill
 from koubai.tensor import Tensor
@@ -38,6 +38,13 @@ _ACTIVATIONS = _HE | _LECUN | _XAVIER
 _WEIGHTED = {"Linear", "Bilinear", "_Convolution"}
 
 
+class Activation(NamedTuple):
+    """What follows a layer: the name of the activation, and its slope for negative input."""
+
+    kind: str
+    slope: float
+
+
 class Choice(NamedTuple):
     """What one layer was given: its path, the activation after it, the scheme, and the standard deviation."""
 
@@ -64,7 +71,7 @@ def match_activations(model: Module) -> Choices:
     gain 1 (Glorot and Bengio, 2010). Normalisation, dropout, pooling and reshaping in between do not count.
 
     The activation must be a module registered in the order in which it runs: one called as a function in
-    `forward` cannot be seen, and its layer counts as followed by none.
+    `forward` cannot be seen, and its layer counts as followed by none. A Transformer layer's own is known.
 
     Args:
         model: to initialise, in place.
@@ -84,43 +91,53 @@ def match_activations(model: Module) -> Choices:
     return choices
 
 
-def _visit(path: str, module: Module, after: Module | None, choices: Choices) -> Module | None:
+def _visit(path: str, module: Module, after: Activation | None, choices: Choices) -> Activation | None:
     """Initialise `module`, which `after` follows; return the activation that a layer before it sees."""
-    if _is_a(module, _ACTIVATIONS):
-        return module
-    if _is_a(module, _WEIGHTED):
+    kind = _kind(module, _ACTIVATIONS)
+    if kind is not None:
+        return Activation(kind, _slope(module, kind))
+    if _kind(module, _WEIGHTED):
         choices.append(_initialise(path, module, after))
         return None
     seen = after
     for name, child in reversed(list(module.named_children())):
         # both branches of a residual connection end where the connection ends
-        follows = after if _is_a(module, {"Residual"}) else seen
+        follows = after if _kind(module, {"Residual"}) else seen
+        if name == "linear1":
+            follows = _of_function(getattr(module, "activation", None)) or follows
         seen = _visit(f"{path}.{name}" if path else name, child, follows, choices)
     return seen
 
 
-def _is_a(module: Module, kinds: set[str]) -> bool:
-    return any(cls.__name__ in kinds for cls in type(module).__mro__)
+def _kind(module: Module, kinds: set[str]) -> str | None:
+    """The name of the first class of `module` that is among `kinds`."""
+    return next((cls.__name__ for cls in type(module).__mro__ if cls.__name__ in kinds), None)
 
 
-def _initialise(path: str, layer: Module, after: Module | None) -> Choice:
+def _slope(activation: Module, kind: str) -> float:
+    """The slope of a leaky activation for negative input; 0 for the others."""
+    if kind == "LeakyReLU":
+        return float(activation.negative_slope)
+    if kind == "RReLU":
+        return float(activation.lower + activation.upper) / 2
+    return float(activation.weight.detach().mean()) if kind == "PReLU" else 0.0
+
+
+def _of_function(function: Any) -> Activation | None:
+    """The activation that a function such as `F.gelu` is."""
+    name = getattr(function, "__name__", "").lower()
+    return next((Activation(kind, 0.0) for kind in _ACTIVATIONS if kind.lower() == name), None)
+
+
+def _initialise(path: str, layer: Module, after: Activation | None) -> Choice:
     weight: Tensor = layer.weight
     mode = "fan_out" if getattr(layer, "transposed", False) else "fan_in"  # such a weight is (in, out, ...)
-    if after is None or _is_a(after, _XAVIER):
+    if after is None or after.kind in _XAVIER:
         scheme, filled = "Xavier uniform", fill.xavier_uniform_(weight)
-    elif _is_a(after, _LECUN):
+    elif after.kind in _LECUN:
         scheme, filled = "LeCun normal", fill.kaiming_normal_(weight, mode=mode, nonlinearity="linear")
     else:
-        scheme, filled = "He normal", fill.kaiming_normal_(weight, a=_slope(after), mode=mode)
+        scheme, filled = "He normal", fill.kaiming_normal_(weight, a=after.slope, mode=mode)
     if layer.bias is not None:
         fill.zeros_(layer.bias)
-    return Choice(path, type(after).__name__ if after else "none", scheme, float(filled.detach().std()))
-
-
-def _slope(activation: Module) -> float:
-    """The slope of a leaky activation for negative input; 0 for the others."""
-    if _is_a(activation, {"LeakyReLU"}):
-        return float(activation.negative_slope)
-    if _is_a(activation, {"RReLU"}):
-        return float(activation.lower + activation.upper) / 2
-    return float(activation.weight.detach().mean()) if _is_a(activation, {"PReLU"}) else 0.0
+    return Choice(path, after.kind if after else "none", scheme, float(filled.detach().std(correction=0)))
