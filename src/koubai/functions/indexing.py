@@ -109,27 +109,30 @@ def _written(x: Tensor, tensors: dict[int, Tensor], value: Tensor, accumulate: b
     """Return `x` with `value` written, or added, at the places that integer tensors and masks select."""
     if len(tensors) == 1 and not accumulate:
         ((dim, mask),) = tensors.items()
-        after = x.ndim - dim - max(mask.ndim, 1)
-        if is_mask(mask) and _fits_after(value, after):
-            return _where_masked(x, mask, value, after)
+        if is_mask(mask) and _is_same_at_every_place(value, x.ndim - dim - max(mask.ndim, 1)):
+            return _where_masked(x, mask, value, x.ndim - dim - max(mask.ndim, 1))
     places = _places(x.shape, tensors)
     write = gather.index_add if accumulate else gather.index_put
     return places.restore(write(places.arrange(x), places.positions, value, dim=places.dim))
 
 
-def _fits_after(value: Tensor, ndim: int) -> bool:
-    """Tell whether `value` varies only along its last `ndim` dimensions, so that it is the same at every place."""
-    return all(length == 1 for length in value.shape[: max(0, value.ndim - ndim)])
+def _is_same_at_every_place(value: Tensor, after: int) -> bool:
+    """Tell whether `value` does not vary along the dimension of the places, which `after` dimensions follow."""
+    return value.ndim <= after or value.shape[value.ndim - after - 1] == 1
 
 
 def _where_masked(x: Tensor, mask: Tensor, value: Tensor, after: int) -> Tensor:
-    """Return `x` with `value` where the mask holds, which is for all but the last `after` dimensions.
+    """Return `x` with `value` where the mask, whose dimensions `after` others follow, holds.
 
     Unlike the positions of a mask, this can be traced.
     """
-    condition = ops.reshape(mask, shape=(*(mask.shape or (1,)), *(1,) * after))
-    same = ops.reshape(value, shape=value.shape[max(0, value.ndim - after) :])
-    return elementwise.where(condition, same, x)  # type: ignore[no-any-return]
+    lengths = mask.shape or (1,)
+    condition = ops.reshape(mask, shape=(*lengths, *(1,) * after))
+    if value.ndim > after:  # (before, 1, after) -> (before, 1 for each dimension of the mask, after)
+        before = value.ndim - after - 1
+        shape = (*value.shape[:before], *(1,) * len(lengths), *value.shape[before + 1 :])
+        value = ops.reshape(value, shape=shape)
+    return elementwise.where(condition, value, x)  # type: ignore[no-any-return]
 
 
 def as_type_of(value: Any, tensor: Tensor) -> Tensor:
