@@ -12,7 +12,10 @@ from koubai.report.labels import clock, duration, label, written
     ("metric", "value", "text"),
     [
         ("accuracy", 0.98333, "98.33 %"),
-        ("loss", 0.0123456, "0.01235"),
+        ("loss", 0.0123456, "0.0123"),
+        ("loss", 0.000123456, "0.0001235"),
+        ("loss", 1.5, "1.5000"),
+        ("mae", 43.12345, "43.12"),
         ("loss", math.nan, "nan"),
         ("accuracy", math.nan, "nan"),
         ("lr", 1e-05, "1e-05"),

@@ -22,6 +22,7 @@ def build_app() -> typer.Typer:
         epilog=_("Anywhere: --lang en|ja sets the language, --debug shows where an error happened."),
         add_completion=False,
         no_args_is_help=True,
+        pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)

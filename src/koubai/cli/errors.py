@@ -65,9 +65,8 @@ def _first_line_up(error: Exception) -> str:
 
 def _usage_message(error: Exception) -> str:
     """Typer's message, in the user's language for the mistakes people make."""
-    name = getattr(error, "option_name", None) or getattr(
-        getattr(error, "param", None), "human_readable_name", None
-    )
+    parameter = getattr(error, "param", None)
+    name = getattr(error, "option_name", None) or getattr(parameter, "metavar", None)
     match type(error).__name__:
         case "NoSuchOption":
             return _("There is no option {name}.").format(name=name)

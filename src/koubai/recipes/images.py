@@ -61,7 +61,13 @@ def _recipe(name: str, summary: str, load: Any, **defaults: Any) -> Recipe:
 
 IMAGES = (
     _recipe(
-        "digits", N_("handwritten digits, 8×8 pixels, 1,797 pictures; needs no download"), digits, epochs=30
+        "digits",
+        N_("handwritten digits, 8×8 pixels, 1,797 pictures; needs no download"),
+        digits,
+        model="cnn",
+        epochs=20,
+        batch_size=32,
+        dropout=0.2,
     ),
     _recipe("mnist", N_("handwritten digits, 28×28 pixels, 70,000 pictures"), mnist, epochs=10),
     _recipe(

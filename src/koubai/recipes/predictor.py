@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 import koubai
+from koubai import nn
 from koubai.data import LabelledData, Scaler, Schema, TensorDataset, scaler_from_state
 from koubai.data.schema import Column
-from koubai.nn import Module
 from koubai.train.atomic import write_file
 
 FILE = "predictor.json"
@@ -64,7 +64,7 @@ class Predictor(BaseModel):
             dark=float(inputs.mean()) < (low + high) / 2,
         )
 
-    def outputs_of(self, model: Module, inputs: NDArray[Any]) -> NDArray[Any]:
+    def outputs_of(self, model: nn.Module, inputs: NDArray[Any]) -> NDArray[Any]:
         """Run the model, in batches, on inputs (N, *shape) as they come from the user.
 
         Returns:
@@ -76,10 +76,10 @@ class Predictor(BaseModel):
             parts = [self._finished(model, scaled[i : i + _BATCH]) for i in range(0, len(scaled), _BATCH)]
         return np.concatenate(parts)
 
-    def _finished(self, model: Module, batch: NDArray[Any]) -> NDArray[Any]:
+    def _finished(self, model: nn.Module, batch: NDArray[Any]) -> NDArray[Any]:
         output = model(koubai.tensor(batch, dtype=koubai.float32))
         if self.task == "classification":
-            return np.asarray(koubai.softmax(output, 1).numpy())
+            return np.asarray(nn.functional.softmax(output, dim=1).numpy())
         values = np.asarray(output.numpy())
         return (
             scaler_from_state(self.target_scaler).inverse_transform(values) if self.target_scaler else values

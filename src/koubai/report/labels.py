@@ -29,12 +29,12 @@ def label(metric: str) -> str:
 
 
 def written(metric: str, value: float | None) -> str:
-    """The metric's value to show: shares in percent, everything else with four significant digits."""
+    """The metric's value to show: shares in percent, the others with four decimals or four significant digits."""
     if value is None:
         return "–"
     if metric in _SHARES and math.isfinite(value):
         return f"{100 * value:.2f} %"
-    return f"{value:.4g}"
+    return f"{value:.4f}" if metric != "lr" and 1e-3 <= abs(value) < 10 else f"{value:.4g}"
 
 
 def duration(seconds: float) -> str:
