@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -18,15 +19,21 @@ class FunctionLayer(Module):
 
     function: ClassVar[Callable[..., Tensor]]
     settings: ClassVar[tuple[str, ...]] = ()
+    defaults: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
-        cls.settings = tuple(cls.__dict__.get("__annotations__", cls.settings))
+        own = inspect.get_annotations(cls)
+        if own:
+            cls.settings = tuple(own)
+            cls.defaults = {name: cls.__dict__[name] for name in own if name in cls.__dict__}
+        for name in cls.defaults.keys() & cls.__dict__.keys():
+            delattr(cls, name)  # a class attribute would hide the buffer of its name
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
         given = self._read(args, kwargs)
         for name in self.settings:
-            value = given[name] if name in given else getattr(type(self), name)
+            value = given[name] if name in given else self.defaults[name]
             if isinstance(value, Tensor):
                 self.register_buffer(name, value)
             else:
@@ -44,7 +51,7 @@ class FunctionLayer(Module):
             *sorted(kwargs.keys() - set(self.settings) | kwargs.keys() & given),
         ]
         given.update(kwargs)
-        missing = [name for name in self.settings if name not in given and not hasattr(type(self), name)]
+        missing = [name for name in self.settings if name not in given and name not in self.defaults]
         if wrong or missing:
             problem = f"missing: {', '.join(missing)}" if missing else f"not understood: {', '.join(wrong)}"
             raise TypeError(f"{type(self).__name__}({', '.join(self.settings)}): {problem}")
@@ -59,4 +66,4 @@ class FunctionLayer(Module):
         values = {
             name: getattr(self, name) for name in self.settings if not isinstance(getattr(self, name), Tensor)
         }
-        return ", ".join(f"{n}={v}" for n, v in values.items() if v != getattr(type(self), n, None))
+        return ", ".join(f"{n}={v}" for n, v in values.items() if v != self.defaults.get(n))

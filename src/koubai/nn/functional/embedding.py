@@ -145,5 +145,4 @@ def _largest(rows: Tensor, bag_of: Tensor, bags: int, present: Tensor) -> Tensor
     inside = (bag_of == koubai.arange(bags).unsqueeze(1)) & (present > 0)  # (bags, n)
     lowest: Any = koubai.where(inside.unsqueeze(2), rows, -float("inf"))  # (bags, n, length)
     largest: Tensor = lowest.max(1)[0]
-    filled: Tensor = koubai.where(inside.any(1).unsqueeze(1), largest, 0.0)  # type: ignore[assignment]
-    return filled
+    return koubai.where(inside.any(1).unsqueeze(1), largest, 0.0)

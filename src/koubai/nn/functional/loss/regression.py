@@ -124,7 +124,7 @@ def gaussian_nll_loss(
     Args:
         input: expected values.
         target: samples.
-        var: variances, of the input's shape, without its last dimension, or with 1 in its place; or one number.
+        var: variances, of the input's shape, with 1 in place of one dimension, or without the last; or one number.
         full: add the constant log(2π)/2.
         eps: the variances are at least this; the bound has no gradient.
         reduction: "mean", "sum" or "none".
@@ -136,7 +136,8 @@ def gaussian_nll_loss(
     variance = var if isinstance(var, Tensor) else koubai.full(input.shape, float(var), dtype=input.dtype)
     if variance.shape == input.shape[:-1] and variance.shape != input.shape:
         variance = variance.unsqueeze(-1)
-    if variance.shape not in (input.shape, (*input.shape[:-1], 1)):
+    stretched = [length for length, wanted in zip(variance.shape, input.shape) if length != wanted]
+    if variance.ndim != input.ndim or stretched not in ([], [1]):
         raise ValueError(f"gaussian_nll_loss: var has shape {list(variance.shape)}, the input {list(input.shape)}")
     if not variance._is_symbolic and bool((variance < 0).any()):
         raise ValueError("gaussian_nll_loss: var has a negative entry")
