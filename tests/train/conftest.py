@@ -12,8 +12,9 @@ from koubai.train import Callback, Trainer
 
 
 @pytest.fixture(autouse=True)
-def _seeded():
+def _seeded(monkeypatch: pytest.MonkeyPatch) -> None:
     koubai.manual_seed(0)
+    monkeypatch.setenv("KOUBAI_LANG", "en")  # for the tests that look at messages
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
+from koubai.i18n import _
 from koubai.train.atomic import write_folder
 from koubai.train.metrics.metric import Array, as_array
 from koubai.train.tree import join, split
@@ -62,11 +63,11 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     try:
         body = _open_seal((folder / STATE_FILE).read_bytes())
         files = {name: (folder / name).read_bytes() for name in body["files"]}
-    except (OSError, ValueError, KeyError) as error:
-        raise DamagedCheckpoint(f"checkpoint {folder} is not whole: {error}") from error
-    for name, content in files.items():
-        if _checksum(content) != body["files"][name]:
-            raise DamagedCheckpoint(f"checkpoint {folder} is not whole: the checksum of {name} is wrong")
+        for name, content in files.items():
+            _check_sum(name, content, body["files"][name])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = _("checkpoint {folder} is not whole: {reason}")
+        raise DamagedCheckpoint(problem.format(folder=folder, reason=error)) from error
     return (
         safetensors.numpy.load(files[MODEL_FILE]),
         join(body["state"], safetensors.numpy.load(files[TRAINING_FILE])),
@@ -83,11 +84,15 @@ def encode_weights(model: dict[str, Any]) -> bytes:
 def _open_seal(content: bytes) -> dict[str, Any]:
     seal = json.loads(content)
     body: dict[str, Any] = seal["body"]
-    if _checksum(json.dumps(body).encode()) != seal["sha256"]:
-        raise ValueError(f"the checksum of {STATE_FILE} is wrong")
+    _check_sum(STATE_FILE, json.dumps(body).encode(), seal["sha256"])
     if body["format"] != FORMAT:
         raise ValueError(f"format {body['format']} is not known to this version, which reads {FORMAT}")
     return body
+
+
+def _check_sum(name: str, content: bytes, expected: str) -> None:
+    if _checksum(content) != expected:
+        raise ValueError(_("the checksum of {name} is wrong").format(name=name))
 
 
 def _checksum(content: bytes) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from koubai.i18n import _
 from koubai.train.atomic import clear_rubbish, remove_folder
 from koubai.train.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from koubai.train.metrics.metric import Array
@@ -71,13 +72,14 @@ class Checkpoints:
         """
         names = self.names()
         if not names:
-            raise FileNotFoundError(f"there is no checkpoint in {self.folder}")
+            raise FileNotFoundError(_("there is no checkpoint in {folder}").format(folder=self.folder))
         for name in reversed(names):
             try:
                 return self._read(name)
             except DamagedCheckpoint as error:
-                warnings.warn(f"{error}; trying the one before it", stacklevel=2)
-        raise DamagedCheckpoint(f"none of the checkpoints in {self.folder} is whole: {', '.join(names)}")
+                warnings.warn(_("{problem}; trying the one before it").format(problem=error), stacklevel=2)
+        problem = _("none of the checkpoints in {folder} is whole: {names}")
+        raise DamagedCheckpoint(problem.format(folder=self.folder, names=", ".join(names)))
 
     def best_one(self) -> StoredCheckpoint:
         """Return the checkpoint of the best epoch, or the newest if no epoch is finished."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from koubai.i18n import _
 from koubai.tensor import Tensor
 from koubai.train.batch import Batch, leaves
 from koubai.train.loss import ignored_label, takes_classes, takes_probabilities
@@ -37,13 +38,12 @@ def check_no_nan(batch: Batch) -> None:
     Raises:
         ValueError: Naming the sample of the batch, and the column or position in it.
     """
-    for part, tree in (("input", (*batch.inputs, *batch.options.values())), ("target", batch.target)):
+    for part, tree in _parts(batch):
         for name, tensor in leaves(tree, part):
             values = as_array(tensor)
             if values.dtype.kind == "f" and (place := _first(np.isnan, values)):
-                raise ValueError(
-                    f"{name} is NaN at {place}; leave out or fill in missing values before training"
-                )
+                problem = _("{name} is NaN at {place}; leave out or fill in missing values before training")
+                raise ValueError(problem.format(name=name, place=place))
 
 
 def check_labels(loss: Any, output: Any, target: Any) -> None:
@@ -59,17 +59,19 @@ def check_labels(loss: Any, output: Any, target: Any) -> None:
     if takes_classes(loss) and values.dtype.kind in "iu" and values.ndim == len(output.shape) - 1:
         _check_classes(values, int(output.shape[1]), ignored_label(loss))
     elif takes_probabilities(loss) and (place := _first(lambda v: (v < 0) | (v > 1), values)):
-        raise ValueError(f"binary cross-entropy needs targets from 0 to 1, but there is another at {place}")
+        problem = _("binary cross-entropy needs targets from 0 to 1, but there is another at {place}")
+        raise ValueError(problem.format(place=place))
 
 
 def _check_classes(labels: Array, classes: int, ignored: int) -> None:
     wrong = ((labels < 0) | (labels >= classes)) & (labels != ignored)
     if wrong.any():
-        place = _place(wrong)
-        raise IndexError(
-            f"label {labels[wrong][0]} at {place} is out of range: the model has scores for {classes} "
-            f"classes, 0 to {classes - 1}; number the labels from 0, or give the last layer more outputs"
+        problem = _(
+            "label {label} at {place} is out of range: the model has scores for {classes} classes, 0 to {last}; "
+            "number the labels from 0, or give the last layer more outputs"
         )
+        label, place = labels[wrong][0], _place(wrong)
+        raise IndexError(problem.format(label=label, place=place, classes=classes, last=classes - 1))
 
 
 def check_loss(loss: Any, batch: Batch, output: Any) -> None:
@@ -85,17 +87,21 @@ def check_loss(loss: Any, batch: Batch, output: Any) -> None:
         )
     value = float(loss.item())
     if not math.isfinite(value):
-        raise NonFiniteLoss(f"the loss is {value}, so no update was made: {_blame(batch, output)}", value)
+        problem = _("the loss is {value}, so no update was made: {cause}")
+        raise NonFiniteLoss(problem.format(value=value, cause=_blame(batch, output)), value)
+
+
+def _parts(batch: Batch) -> list[tuple[str, Any]]:
+    return [(_("input"), (*batch.inputs, *batch.options.values())), (_("target"), batch.target)]
 
 
 def _blame(batch: Batch, output: Any) -> str:
-    inputs = (*batch.inputs, *batch.options.values())
-    for part, tree in (("input", inputs), ("target", batch.target), ("the model's output", output)):
+    for part, tree in (*_parts(batch), (_("the model's output"), output)):
         for name, tensor in leaves(tree, part):
             values = as_array(tensor)
             if values.dtype.kind == "f" and (place := _first(lambda v: ~np.isfinite(v), values)):
-                return f"{name} is not finite at {place}"
-    return "inputs, targets and the model's outputs are finite, so it arose in the loss itself"
+                return _("{name} is not finite at {place}").format(name=name, place=place)
+    return _("inputs, targets and the model's outputs are finite, so it arose in the loss itself")
 
 
 def check_gradients_arrived(model: Any, optimizer: Any) -> None:
@@ -109,16 +115,17 @@ def check_gradients_arrived(model: Any, optimizer: Any) -> None:
     missed = [p for p in held if p.grad is None]
     listed = ", ".join(names.get(id(p), f"one of shape {tuple(p.shape)} outside the model") for p in missed)
     if held and len(missed) == len(held):
-        raise RuntimeError(
-            f"no gradient reached any parameter of the optimizer ({listed}): is the model's output detached, "
-            "or was the optimizer made for another model?"
+        problem = _(
+            "no gradient reached any parameter of the optimizer ({names}): is the model's output detached, or was "
+            "the optimizer made for another model?"
         )
+        raise RuntimeError(problem.format(names=listed))
     if missed:
-        warnings.warn(
-            f"no gradient reached {listed}, so the optimizer cannot train it: is this layer unused in "
-            "forward(), or its output detached? If that is meant, leave it out of the optimizer",
-            stacklevel=2,
+        problem = _(
+            "no gradient reached {names}, so the optimizer cannot train it: is this layer unused in forward(), or "
+            "its output detached? If that is meant, leave it out of the optimizer"
         )
+        warnings.warn(problem.format(names=listed), stacklevel=2)
 
 
 def _first(is_bad: Any, values: Array) -> str:
@@ -129,9 +136,10 @@ def _first(is_bad: Any, values: Array) -> str:
 
 def _place(bad: Array) -> str:
     if not bad.ndim:
-        return "its only value"
+        return _("its only value")
     sample, *rest = (int(i) for i in np.argwhere(bad)[0])
     if not rest:
-        return f"sample {sample} of the batch"
-    position = f"column {rest[0]}" if len(rest) == 1 else f"position {tuple(rest)}"
-    return f"sample {sample}, {position} of the batch"
+        return _("sample {sample} of the batch").format(sample=sample)
+    if len(rest) == 1:
+        return _("sample {sample}, column {column} of the batch").format(sample=sample, column=rest[0])
+    return _("sample {sample}, position {position} of the batch").format(sample=sample, position=tuple(rest))

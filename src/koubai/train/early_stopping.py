@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from koubai.i18n import _
 from koubai.train.monitor import Best, Mode, Monitor
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class EarlyStopping(Best):
             self.waited = 0
         elif self.waited >= self.patience and trainer.progress.epoch > 1:
             self.stopped_epoch = trainer.progress.epoch
-            trainer.stop(f"{self.monitor.name} has not improved for {self.waited} epochs")
+            reason = _("{name} has not improved for {epochs} epochs")
+            trainer.stop(reason.format(name=self.monitor.name, epochs=self.waited))
 
     def _beats_baseline(self, trainer: Trainer) -> bool:
         value = self.monitor.value(trainer)

@@ -14,6 +14,7 @@ import numpy as np
 
 import koubai
 from koubai.data import DataLoader, TensorDataset
+from koubai.i18n import _
 from koubai.tensor import Tensor
 from koubai.train.batch import Batch
 
@@ -93,7 +94,7 @@ def make_feed(
         arrays = data if isinstance(data, tuple) else (data,)
         data = TensorDataset(*[_as_tensor(array, dtype) for array in arrays])
     if _length(data) == 0:
-        raise ValueError(f"the {role} data are empty")
+        raise ValueError(_("the {role} data are empty").format(role=_(role)))
     if isinstance(data, DataLoader) or not hasattr(data, "__getitem__") or isinstance(data, list | tuple):
         return Feed(data, role)
     size = len(data) if batch_size == "full" else batch_size

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import koubai
+from koubai.i18n import _
 from koubai.nn.module import Module
 from koubai.tensor import Tensor
 from koubai.train.batch import Batch
@@ -54,7 +55,7 @@ def evaluate(trainer: Trainer, feed: Feed, meter: Meter, baseline: Meter | None)
     """Add all batches of `feed` to `meter`, and the trivial answers to them to `baseline`."""
     with _evaluation_mode(trainer.model):
         for number, batch in enumerate(feed, 1):
-            with _noted(f"in batch {number} of the {feed.role} data"):
+            with _noted(_("in batch {number} of the {role} data").format(number=number, role=_(feed.role))):
                 _evaluate_batch(trainer, batch, meter, baseline)
             _heed_interrupt(trainer)
     if not meter.samples:
@@ -66,7 +67,7 @@ def predict(trainer: Trainer, feed: Feed) -> Any:
     outputs = []
     with _evaluation_mode(trainer.model):
         for number, batch in enumerate(feed, 1):
-            with _noted(f"in batch {number} of the {feed.role} data"):
+            with _noted(_("in batch {number} of the {role} data").format(number=number, role=_(feed.role))):
                 check_no_nan(batch)
                 outputs.append(trainer.model(*batch.inputs, **batch.options))
     if isinstance(outputs[0], Tensor):
@@ -111,9 +112,9 @@ def _train(trainer: Trainer) -> None:
 
 
 def _next_group(trainer: Trainer, batches: Iterator[Batch]) -> list[Batch]:
-    with _noted(
-        f"while getting the data of epoch {trainer.progress.epoch}, step {trainer.progress.step + 1}"
-    ):
+    progress = trainer.progress
+    where = _("while getting the data of epoch {epoch}, step {step}")
+    with _noted(where.format(epoch=progress.epoch, step=progress.step + 1)):
         return list(islice(batches, trainer.accumulate))
 
 
@@ -124,8 +125,9 @@ def _make_step(trainer: Trainer, batches: list[Batch]) -> None:
     progress.lr = float(trainer.optimizer.param_groups[0]["lr"])
     trainer.notify("on_step_start")
     size = sum(batch.size for batch in batches)
-    with _noted(f"in epoch {progress.epoch}, step {progress.step}, with {size} samples"):
-        before = trainer.meter.loss
+    before = trainer.meter.loss
+    where = _("in epoch {epoch}, step {step}, with {samples} samples")
+    with _noted(where.format(epoch=progress.epoch, step=progress.step, samples=size)):
         train_step(trainer, batches)
     progress.loss = (trainer.meter.loss - before) / size
     progress.updates += 1

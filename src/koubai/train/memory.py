@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from koubai.i18n import _
+
 __all__ = ["OutOfMemory", "explain_memory_error"]
 
 
@@ -37,20 +39,15 @@ def explain_memory_error(error: MemoryError, samples: int, fits: Callable[[int],
         samples: The size of the batch.
         fits: Tries a forward and backward pass with fewer samples and says whether they fit.
     """
-    layer = _layer_of(error)
-    size = _bytes_of(error)
-    traceback.clear_frames(
-        error.__traceback__
-    )  # they hold the activations, which the trials need the room of
+    layer, size = _layer_of(error), _bytes_of(error)
+    traceback.clear_frames(error.__traceback__)  # they hold activations, and the trials need the room
     fitting = _largest(samples, fits)
-    asked = f"{_readable(size)} more were asked for" if size is not None else "an allocation failed"
-    where = (
-        f"in layer {layer}"
-        if layer
-        else "outside the layers' forward pass (in the loss or the backward pass)"
+    problem = _("out of memory with a batch of {samples} samples: {layer} asked for {size} more.").format(
+        samples=samples,
+        layer=layer or _("the loss or the backward pass"),
+        size=_("an unknown amount") if size is None else _readable(size),
     )
-    message = f"out of memory: {asked} {where}; the batch has {samples} samples. {_advice(samples, fitting)}"
-    return OutOfMemory(message, layer, size, fitting)
+    return OutOfMemory(f"{problem} {_advice(samples, fitting)}", layer, size, fitting)
 
 
 def _layer_of(error: MemoryError) -> str | None:
@@ -69,14 +66,17 @@ def _largest(samples: int, fits: Callable[[int], bool]) -> int:
 
 
 def _advice(samples: int, fits: int) -> str:
-    recompute = "recompute activations instead of keeping them (koubai.checkpoint around blocks of layers)"
     if not fits:
-        return f"No smaller batch fits: use a smaller model or smaller inputs, or {recompute}."
-    parts = math.ceil(samples / fits)
-    return (
-        f"A batch of {fits} fits (it was tried): use batch_size={fits}, with accumulate={parts} for the same "
-        f"updates as now; or {recompute}."
+        return _(
+            "No smaller batch fits: use a smaller model or smaller inputs, or recompute activations instead of "
+            "keeping them (koubai.checkpoint around blocks of layers)."
+        )
+    advice = _(
+        "A batch of {fits} fits (it was tried): use batch_size={fits}, with accumulate={parts} for the same "
+        "updates as now; or recompute activations instead of keeping them (koubai.checkpoint around blocks of "
+        "layers)."
     )
+    return advice.format(fits=fits, parts=math.ceil(samples / fits))
 
 
 def _bytes_of(error: Any) -> int | None:

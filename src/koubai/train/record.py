@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import safetensors.numpy
 
+from koubai.i18n import _
 from koubai.nn.module import Module
 from koubai.train.atomic import write_file
 from koubai.train.checkpoint import MODEL_FILE, encode_weights
@@ -71,7 +72,8 @@ class RunRecord:
         """
         record, config = cls(folder), dict(config or {})
         if (record.folder / _CONFIG).exists():
-            raise FileExistsError(f"{folder} already holds a run; resume it, or choose another folder")
+            problem = _("{folder} already holds a run; resume it, or choose another folder")
+            raise FileExistsError(problem.format(folder=folder))
         seed = config.get("seed") if seed is None else seed
         with writing(record.folder):
             record.checkpoints.folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +91,8 @@ class RunRecord:
         """
         record = cls(folder)
         if not (record.folder / _CONFIG).exists():
-            raise FileNotFoundError(f"there is no run in {folder}: {_CONFIG} is missing")
+            problem = _("there is no run in {folder}: {file} is missing")
+            raise FileNotFoundError(problem.format(folder=folder, file=_CONFIG))
         return record
 
     @property

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from koubai.i18n import _
+
 __all__ = ["RecordError", "writing"]
 
 
@@ -21,11 +23,12 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        reason = f"the disk is full ({error})" if _is_full(folder) else str(error)
-        raise RecordError(
-            f"cannot write the record {folder}: {reason}. What was recorded before is safe: make room or "
-            "repair the disk, and resume the run"
-        ) from error
+        reason = _("the disk is full ({error})") if _is_full(folder) else "{error}"
+        problem = _(
+            "cannot write the record {folder}: {reason}. What was recorded before is safe: make room or repair "
+            "the disk, and resume the run"
+        )
+        raise RecordError(problem.format(folder=folder, reason=reason.format(error=error))) from error
 
 
 def _is_full(folder: Path) -> bool:

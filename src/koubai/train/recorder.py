@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from koubai.i18n import _
 from koubai.train.events import Callback
 from koubai.train.record_error import writing
 
@@ -65,12 +66,12 @@ class Recorder(Callback):
 
     def _take(self) -> None:
         if not self.record.lock.acquire():
-            raise ValueError(f"{self.record.folder} is being trained by another process")
+            problem = _("{folder} is being trained by another process")
+            raise ValueError(problem.format(folder=self.record.folder))
         if not self.resume and self.record.checkpoints.names():
             self.record.lock.release()
-            raise ValueError(
-                f"{self.record.folder} has been trained already: go on with resume=True, or create another"
-            )
+            problem = _("{folder} has been trained already: go on with resume=True, or create another run")
+            raise ValueError(problem.format(folder=self.record.folder))
 
     def _rewind(self, trainer: Trainer, checkpoint: str) -> None:
         """Remove what was recorded after the checkpoint, for it will be recorded again."""

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
+from koubai.i18n import _
 from koubai.train.events import Callback
 from koubai.train.rng import load_random_state, random_state
 from koubai.train.tree import copied
@@ -70,17 +71,18 @@ def _put(trainer: Trainer, saved: dict[str, Any]) -> None:
 
 def _check_model(trainer: Trainer, saved: dict[str, Any]) -> None:
     """Refuse weights of another model, before anything is changed."""
+    difference = _("{name}: {was} in the checkpoint, {now} in the model")
     own = {name: _kind(tensor) for name, tensor in trainer.model.state_dict().items()}
     others = {name: _kind(tensor) for name, tensor in saved.items()}
     differing = [
-        f"{name}: {others.get(name, 'nothing')} in the checkpoint, {own.get(name, 'nothing')} in the model"
+        difference.format(name=name, was=others.get(name, "-"), now=own.get(name, "-"))
         for name in {**own, **others}
         if own.get(name) != others.get(name)
     ]
     if differing:
-        shown = "".join(f"\n  {line}" for line in differing[:10])
-        more = f"\n  and {len(differing) - 10} more" if len(differing) > 10 else ""
-        raise ValueError(f"this checkpoint is of another model; nothing was loaded:{shown}{more}")
+        shown = differing if len(differing) <= 10 else [*differing[:10], "..."]
+        problem = _("this checkpoint is of another model; nothing was loaded:")
+        raise ValueError("\n  ".join([problem, *shown]))
 
 
 def _kind(tensor: Any) -> str:
@@ -90,19 +92,22 @@ def _kind(tensor: Any) -> str:
 def _plan(trainer: Trainer) -> dict[str, Any]:
     """Return what has to be the same for the training to go on as it would have."""
     return {
-        "samples of training": trainer.feed.samples,
-        "batches of training": trainer.feed.batches,
-        "batches per update": trainer.accumulate,
+        "samples": trainer.feed.samples,
+        "batches": trainer.feed.batches,
+        "accumulate": trainer.accumulate,
         "metrics": [metric.name for metric in trainer.metrics],
     }
 
 
 def _check_plan(trainer: Trainer, saved: dict[str, Any]) -> None:
-    differing = [
-        f"{name} ({was}, now {now})" for name, now in _plan(trainer).items() if (was := saved[name]) != now
-    ]
-    if differing:
-        raise ValueError(f"this training differs from the one in the checkpoint in {'; '.join(differing)}")
+    for name, now in _plan(trainer).items():
+        _check_same(name, saved[name], now)
+
+
+def _check_same(name: str, was: Any, now: Any) -> None:
+    if was != now:
+        problem = _("this is not the training of the checkpoint: {name} was {was} and is now {now}")
+        raise ValueError(problem.format(name=name, was=was, now=now))
 
 
 def _stateful(thing: Any) -> dict[str, Any] | None:
@@ -112,9 +117,7 @@ def _stateful(thing: Any) -> dict[str, Any] | None:
 def _load_kind(role: str, thing: Any, saved: dict[str, Any] | None) -> None:
     """Load an optimizer's or scheduler's state, if it is of the same class."""
     kind = None if thing is None else type(thing).__name__
-    was = saved and saved["kind"]
-    if kind != was:
-        raise ValueError(f"the checkpoint's {role} was {was}, this training's is {kind}")
+    _check_same(role, saved and saved["kind"], kind)
     if saved is not None:
         thing.load_state_dict(copied(saved["state"]))
 
@@ -134,7 +137,5 @@ def _load_callbacks(trainer: Trainer, saved: dict[str, Any]) -> None:
         if name in callbacks:
             callbacks[name].load_state_dict(state, trainer)
         else:
-            warn(
-                f"the checkpoint's {name.rpartition(' ')[0]} is not among this training's callbacks",
-                stacklevel=2,
-            )
+            problem = _("the checkpoint's {name} is not among this training's callbacks")
+            warn(problem.format(name=name.rpartition(" ")[0]), stacklevel=2)

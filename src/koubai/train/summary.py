@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from koubai.i18n import _
+
 if TYPE_CHECKING:
     from koubai.train.trainer import Trainer
 
@@ -22,7 +24,7 @@ def summarise(trainer: Trainer) -> dict[str, Any]:
     epoch = trainer.kept_epoch or progress.epoch
     final = {name: values[epoch - 1] for name, values in trainer.history.items() if epoch <= len(values)}
     return {
-        "reason": trainer.stop_reason or (trainer.kept_epoch and "all epochs done") or None,
+        "reason": trainer.stop_reason or (trainer.kept_epoch and _("all epochs done")) or None,
         "epochs": len(trainer.history.get("loss", ())),
         "updates": progress.updates,
         "best": {"monitor": best.monitor.name_in(trainer), "value": best.value, "epoch": best.epoch},

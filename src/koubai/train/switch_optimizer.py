@@ -66,3 +66,4 @@ class SwitchOptimizer(Callback):
         """Make the switch again if it was made; the trainer loads the new optimizer's state after this."""
         if state["switched"] and not self.switched:
             self._switch(trainer)
+        self.switched = state["switched"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import koubai
+from koubai.i18n import N_
 from koubai.nn.module import Module
 from koubai.optim import Optimizer
 from koubai.tensor import Tensor
@@ -145,8 +146,8 @@ class Trainer:
             raise ValueError(
                 "resume=True needs the run to resume: fit(..., run=RunRecord.open(folder), resume=True)"
             )
-        feed = self._feed(train, "training", batch_size, shuffle)
-        checked = None if validation is None else self._quiet_feed(validation, "validation", batch_size)
+        feed = self._feed(train, N_("training"), batch_size, shuffle)
+        checked = None if validation is None else self._quiet_feed(validation, N_("validation"), batch_size)
         self._begin(feed, checked, epochs)
         recorder = [] if run is None else [Recorder(run, resume, checkpoint_steps, checkpoint_seconds)]
         own = self.callbacks
@@ -169,7 +170,7 @@ class Trainer:
             in `fit`) and `target` say what to compare them with.
         """
         meter, baseline = Meter(self.metrics), Meter(self.metrics)
-        loop.evaluate(self, self._quiet_feed(data, "evaluation", batch_size), meter, baseline)
+        loop.evaluate(self, self._quiet_feed(data, N_("evaluation"), batch_size), meter, baseline)
         values = meter.compute()
         trivial = baseline.compute() if baseline.samples else {}
         return Evaluation(values, trivial, self.target.report(values) if self.target else None)
@@ -184,7 +185,7 @@ class Trainer:
         Returns:
             A tensor `(N, ...)`; if the model returns a tuple, a tuple of such tensors.
         """
-        return loop.predict(self, self._quiet_feed(data, "prediction", batch_size))
+        return loop.predict(self, self._quiet_feed(data, N_("prediction"), batch_size))
 
     def stop(self, reason: str) -> None:
         """End the training after the step or epoch under way; `reason` goes into the result."""
