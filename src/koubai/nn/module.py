@@ -377,7 +377,9 @@ class Module:
     def _apply(self, fn: Callable[[Tensor], Tensor]) -> Self:
         """Replace the value of every parameter, its gradient, and every buffer by `fn` of it, in place."""
         for parameter in self.parameters():
-            parameter.data = fn(parameter.detach())  # type: ignore[attr-defined]
+            old = parameter.detach()
+            if (new := fn(old)) is not old:
+                parameter.data = new
             if parameter.grad is not None:
                 parameter.grad = fn(parameter.grad)
         for module in self.modules():
