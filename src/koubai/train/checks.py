@@ -92,7 +92,7 @@ def check_loss(loss: Any, batch: Batch, output: Any) -> None:
 
 
 def _parts(batch: Batch) -> list[tuple[str, Any]]:
-    return [(_("input"), (*batch.inputs, *batch.options.values())), (_("target"), batch.target)]
+    return [(_("the input"), (*batch.inputs, *batch.options.values())), (_("the target"), batch.target)]
 
 
 def _blame(batch: Batch, output: Any) -> str:
