@@ -15,7 +15,7 @@ help:
 	@echo "make clean  remove the environment that both use"
 
 demo: $(VENV)/.has-recipes
-	$(VENV)/bin/koubai train digits
+	$(VENV)/bin/koubai train digits --target 0.97
 
 test: $(VENV)/.has-test
 	$(VENV)/bin/python -m pytest

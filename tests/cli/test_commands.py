@@ -73,7 +73,7 @@ class TestTrain:
 
     def test_runs_get_folders_of_their_own(self) -> None:
         for _ in range(2):
-            assert run(TRAIN[:-2]) == 0
+            assert run(["train", "iris", "--epochs", "1"]) == 0
         assert len(list(Path("runs").glob("iris-*/report.html"))) == 2
 
     def test_a_script(self) -> None:
@@ -254,8 +254,7 @@ class TestProcess:
         assert "早期終了" in out
 
     def test_ctrl_c_ends_with_130_and_resume_comes_to_the_same_weights(self, workplace: Path) -> None:
-        long = ["train", "iris", "--epochs", "40", "--batch-size", "4", "--run-dir"]
-        whole = koubai(*long, "whole")
+        long = ["train", "iris", "--epochs", "30", "--run-dir"]
         process = koubai(*long, "cut")
         while not (workplace / "cut" / "result.json").exists() or not RunRecord.open("cut").history():
             assert process.poll() is None, process.communicate()
@@ -266,7 +265,7 @@ class TestProcess:
         assert "koubai train --resume cut" in err
         assert RunRecord.open("cut").status == "interrupted"
         assert run(["train", "--resume", "cut"]) == 0
-        assert whole.wait(timeout=120) == 0
+        assert run([*long, "whole"]) == 0
         first, second = (Path(name, "model.safetensors").read_bytes() for name in ("whole", "cut"))
         assert first == second
         assert json.loads(Path("cut/result.json").read_text())["status"] == "finished"

@@ -5,10 +5,14 @@ Typer and Rich are imported only when the command runs.
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 
 def main() -> None:
     """Run the command that was typed, and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a screen without our characters shows question marks
+            stream.reconfigure(errors="replace")
     sys.exit(run(sys.argv[1:]))
 
 

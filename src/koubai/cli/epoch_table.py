@@ -36,15 +36,13 @@ class EpochTable:
         """Two lines: the parts, and what stands in each column."""
         block = sum(map(self._cell, self.metrics)) - _GAP
         names = [_("training"), _("validation")][: len(self.parts)]
-        over = " " * (self._first() + _GAP) + (" " * _GAP).join(
-            _padded(name, block, left=True) for name in names
-        )
+        over = " " * self._first() + "".join(" " * _GAP + _ruled(name, block) for name in names)
         titles = [_padded(_("epoch"), self._first())]
         titles += [
             _padded(label(metric), self._cell(metric)) for _part in self.parts for metric in self.metrics
         ]
         titles += [_padded(_("lr"), 9), _padded(_("time"), 10)]
-        return [Text(over.rstrip(), style="dim"), Text("".join(titles), style="dim")]
+        return [Text(over, style="dim"), Text("".join(titles), style="dim")]
 
     def row(self, epoch: int, values: Mapping[str, float], seconds: float, best: bool) -> Text:
         """The line of an epoch.
@@ -75,7 +73,12 @@ class EpochTable:
         return self._first() + len(self.parts) * sum(map(self._cell, self.metrics)) + 9 + 10 + 3
 
 
-def _padded(text: str, width: int, *, left: bool = False) -> str:
-    """Padded to a width on the screen, where a Japanese character takes two columns."""
-    space = " " * max(0, width - cell_len(text))
-    return text + space if left else space + text
+def _padded(text: str, width: int) -> str:
+    """To the right of a width on the screen, where a Japanese character takes two columns."""
+    return " " * max(0, width - cell_len(text)) + text
+
+
+def _ruled(text: str, width: int) -> str:
+    """In the middle of a line."""
+    line = max(0, width - cell_len(text) - 2)
+    return f"{'─' * (line // 2)} {text} {'─' * (line - line // 2)}"

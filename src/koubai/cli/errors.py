@@ -36,9 +36,9 @@ def show(error: Exception) -> int:
     """Print an error for people on stderr, and return the exit code."""
     mistake = as_mistake(error)
     mark = "■" if isinstance(mistake, Stopped) else "✗"
-    _print(f"{mark} {mistake}")
+    print(f"{mark} {mistake}", file=sys.stderr)
     if mistake.hint:
-        _print(f"  {mistake.hint}")
+        print(f"  {mistake.hint}", file=sys.stderr)
     return mistake.code
 
 
@@ -85,9 +85,3 @@ def _usage_hint(error: Exception) -> str | None:
     if context:
         hints.append(_("Help: {command}").format(command=f"{context.command_path} --help"))
     return " ".join(hints) or None
-
-
-def _print(text: str) -> None:
-    """On a screen that cannot show a character, show a question mark rather than fail."""
-    encoding = sys.stderr.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), file=sys.stderr)

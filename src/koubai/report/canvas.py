@@ -59,14 +59,14 @@ DARK = Theme("#e8ebec", "#98a5ad", "#313a40", "#1b2126", "#71b4f0", "#f0a067")
 
 
 def picture(
-    draw: Callable[[Axes, Theme], None], theme: Theme = LIGHT, size: tuple[float, float] = (6.4, 3.8)
+    draw: Callable[[Axes, Theme], None], theme: Theme = LIGHT, size: tuple[float, float] = (5.2, 3.4)
 ) -> bytes:
     """Let `draw` draw on empty axes and return the figure as PNG.
 
     Args:
         draw: called with the axes and the theme.
         theme: the colours.
-        size: width and height in inches, at 144 dots per inch.
+        size: width and height in inches, at 160 dots per inch.
 
     Raises:
         MatplotlibMissing: with what to install.
@@ -83,7 +83,7 @@ def picture(
         draw(axes, theme)
         _plain(axes, theme)
         buffer = BytesIO()
-        figure.savefig(buffer, format="png", dpi=144, facecolor=theme.card, metadata={"Software": None})
+        figure.savefig(buffer, format="png", dpi=160, facecolor=theme.card, metadata={"Software": None})
     return buffer.getvalue()
 
 

@@ -63,7 +63,7 @@ def _figure(outcome: Outcome, k: int) -> Html:
     caption = (
         tag("div", _("true"), " ", tag("b", true)),
         tag("div", _("predicted"), " ", tag("b", predicted)),
-        tag("div", _certainty(outcome, k), class_="soft"),
+        tag("div", _("certainty"), " ", _certainty(outcome, k), class_="soft"),
     )
     return tag("figure", picture, tag("figcaption", caption))
 

@@ -7,7 +7,6 @@ validation turned up while training went on falling.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import median
 from typing import Literal
 
@@ -72,14 +71,14 @@ def _first_not_finite(*curves: Sequence[float]) -> int | None:
 
 
 def _turned_up(losses: Sequence[float]) -> bool:
-    """Risen by over 5 %, by more than the curve's usual step, and for long enough not to be chance."""
-    if len(losses) < 5:
-        return False
+    """Whether it rose after its best epoch and went on rising: one bad epoch, or a plateau, is neither."""
     best = _lowest(losses)
-    tail = median(losses[-3:])
-    rise = tail - losses[best]
-    usual_step = median(abs(b - a) for a, b in pairwise(losses))
-    return len(losses) - 1 - best >= 3 and rise > 0.05 * losses[best] and rise > usual_step
+    after = losses[best + 1 :]
+    if len(after) < 4:
+        return False
+    half = len(after) // 2
+    early, late = median(after[:half]), median(after[half:])
+    return late > 1.1 * losses[best] and late > 1.02 * early
 
 
 def _still_falling(losses: Sequence[float]) -> bool:
