@@ -34,9 +34,6 @@ def shows_signature(function: Any) -> bool:
 
 def arguments(function: Any) -> list[tuple[str, Any]]:
     """Names and defaults, in order; a function's name stands for the function."""
-    if hasattr(function, "settings"):  # a layer that is a function with its settings kept
-        found = [(name, function.defaults.get(name, inspect.Parameter.empty)) for name in function.settings]
-        return [(name, default) for name, default in found if name not in IGNORED]
     parameters = inspect.signature(function).parameters.values()
     kept = [p for p in parameters if p.name not in IGNORED and p.kind not in OPEN]
     return [(p.name, p.default.__name__ if inspect.isfunction(p.default) else p.default) for p in kept]
