@@ -1,7 +1,26 @@
 """`koubai.linalg`: norms, products and decompositions under the names that `torch.linalg` gives them."""
 
+from koubai.functions.linear_systems import det, inv, slogdet, solve
+from koubai.functions.matrix_chain import matrix_power, multi_dot
 from koubai.functions.norms import linalg_norm as norm
 from koubai.functions.norms import matrix_norm, svd, svdvals, vector_norm
 from koubai.functions.products import matmul
+from koubai.functions.vectors import linalg_cross as cross
+from koubai.functions.vectors import vecdot
 
-__all__ = ["matmul", "matrix_norm", "norm", "svd", "svdvals", "vector_norm"]
+__all__ = [
+    "cross",
+    "det",
+    "inv",
+    "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "multi_dot",
+    "norm",
+    "slogdet",
+    "solve",
+    "svd",
+    "svdvals",
+    "vecdot",
+    "vector_norm",
+]

@@ -5,7 +5,6 @@ A function here turns numbers into tensors, promotes types, checks dimensions, a
 """
 
 from koubai.functions import operators as operators
-
 from koubai.functions.arithmetic import *
 from koubai.functions.bounds import *
 from koubai.functions.broadcasting import *
@@ -23,9 +22,10 @@ from koubai.functions.gathering import *
 from koubai.functions.indexing import *
 from koubai.functions.joining import *
 from koubai.functions.layout import *
+from koubai.functions.linear_systems import *
 from koubai.functions.logic import *
-from koubai.functions.norms import *
 from koubai.functions.matrix_chain import *
+from koubai.functions.norms import *
 from koubai.functions.padding import *
 from koubai.functions.pooling import *
 from koubai.functions.product_sums import *
@@ -36,10 +36,12 @@ from koubai.functions.reduction import *
 from koubai.functions.rounding import *
 from koubai.functions.scattering import *
 from koubai.functions.shape import *
+from koubai.functions.softmaxes import *
 from koubai.functions.sorting import *
 from koubai.functions.splitting import *
 from koubai.functions.statistics import *
 from koubai.functions.transcendental import *
 from koubai.functions.transposition import *
 from koubai.functions.trigonometric import *
+from koubai.functions.vectors import *
 from koubai.functions.vision import *

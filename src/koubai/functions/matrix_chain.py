@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from koubai.functions.creation import eye
+from koubai.functions.linear_systems import inv
 from koubai.functions.operands import method
 from koubai.functions.products import check_same_type, matmul, mm
 from koubai.functions.shape import reshape
@@ -70,15 +71,15 @@ def _multiply_chain(
 
 @method
 def matrix_power(input: Tensor, n: int) -> Tensor:
-    """Return a square matrix (..., M, M) to the integer power n >= 0, by repeated squaring.
+    """Return a square matrix (..., M, M) to an integer power, by repeated squaring.
 
     Raises:
-        RuntimeError: if it is not square, or n is negative.
+        RuntimeError: if it is not square, or n is negative and it has no inverse.
     """
     if input.ndim < 2 or input.shape[-1] != input.shape[-2]:
         raise ShapeError(f"matrix_power takes square matrices, got {describe([input])}")
     if n < 0:
-        raise RuntimeError(f"matrix_power takes n >= 0, got {n}; invert the matrix first")
+        return matrix_power(inv(input), -n)
     result: Tensor | None = None
     square = input
     while n:
