@@ -99,9 +99,9 @@ class Trainer:
         self.stop_reason: str | None = None
         self.baseline = Baseline()
         self.best = Best(Monitor(monitor, mode), restore_best)
-        own = [StepScheduler(schedule_every, self.best.monitor), self.baseline, self.best]
-        self._own = [ClipGradients(clip_norm, clip_value), *own]
-        self.callbacks: list[Callback] = [*self._own, *callbacks]
+        clip = ClipGradients(clip_norm, clip_value)
+        schedule = StepScheduler(schedule_every, self.best.monitor)
+        self.callbacks: list[Callback] = [clip, schedule, self.baseline, self.best, *callbacks]
         self._begin(Feed((), "training"), None, 0)
 
     def fit(
