@@ -31,6 +31,19 @@ from koubai.trace import *
 # The rooms above the engine, which use the names above.
 from koubai import nn as nn  # isort: skip
 from koubai import optim as optim  # isort: skip
+from koubai.nn.functional import (  # isort: skip  # PyTorch has these in both places
+    celu as celu,
+    celu_ as celu_,
+    hardshrink as hardshrink,
+    prelu as prelu,
+    relu_ as relu_,
+    rrelu as rrelu,
+    rrelu_ as rrelu_,
+    selu as selu,
+    selu_ as selu_,
+    threshold as threshold,
+    threshold_ as threshold_,
+)
 
 __version__ = "0.1.0"
 

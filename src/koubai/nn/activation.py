@@ -1,18 +1,18 @@
-"""Activation layers: each is a function of `koubai.nn.functional` with its settings kept.
+"""Activation layers: each is the function of its name in `koubai.nn.functional`, which says what its gradient does.
 
 When in doubt: ReLU in convolutional nets, GELU or SiLU in Transformers, tanh in small recurrent ones; sigmoid only
-where a probability is wanted. A new one is a class of a docstring, the function, and its settings with their defaults.
+where a probability is wanted. Input and output have the same shape, any, unless a layer says otherwise.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import koubai
+from koubai.nn import functional as F
 from koubai.nn.function_layer import FunctionLayer
-from koubai.nn.functional import activation as F
+from koubai.nn.init import constant_
 from koubai.nn.module import Module
-from koubai.nn.parameter import Parameter
+from koubai.nn.parameter import new_parameter
 from koubai.tensor import Tensor
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "SELU",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
@@ -32,7 +33,6 @@ __all__ = [
     "RReLU",
     "ReLU",
     "ReLU6",
-    "SELU",
     "SiLU",
     "Sigmoid",
     "Softmax",
@@ -49,21 +49,34 @@ __all__ = [
 
 
 class ReLU(FunctionLayer):
-    """max(x, 0). The usual choice: cheap, and its gradient does not vanish; a unit can die, though."""
+    """max(x, 0). The usual choice: cheap, and its gradient does not vanish; a unit can die, though.
+
+    Args:
+        inplace: store the result in the input itself.
+    """
 
     function = F.relu
     inplace: bool = False
 
 
 class ReLU6(FunctionLayer):
-    """min(max(x, 0), 6)."""
+    """min(max(x, 0), 6).
+
+    Args:
+        inplace: store the result in the input itself.
+    """
 
     function = F.relu6
     inplace: bool = False
 
 
 class LeakyReLU(FunctionLayer):
-    """x for x > 0, else negative_slope · x: units that are always negative still learn."""
+    """x for x > 0, else negative_slope · x: units that are always negative still learn.
+
+    Args:
+        negative_slope: the slope below 0.
+        inplace: store the result in the input itself.
+    """
 
     function = F.leaky_relu
     negative_slope: float = 0.01
@@ -71,29 +84,81 @@ class LeakyReLU(FunctionLayer):
 
 
 class RReLU(FunctionLayer):
-    """Leaky ReLU with a random slope between lower and upper while training."""
+    """Leaky ReLU with a random slope for each element while training, and their mean in evaluation.
+
+    Args:
+        lower: the smallest slope.
+        upper: the largest slope.
+        inplace: store the result in the input itself.
+    """
 
     function = F.rrelu
-    lower: float = 1 / 8
-    upper: float = 1 / 3
+    lower: float = 1.0 / 8
+    upper: float = 1.0 / 3
     inplace: bool = False
 
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Apply it."""
+        return F.rrelu(*inputs, self.lower, self.upper, self.training, self.inplace)
+
+
+class PReLU(Module):
+    """x for x > 0, else weight · x with a learned weight (He et al. 2015). Weight decay should not be used on it.
+
+    Args:
+        num_parameters: 1, or the number of channels.
+        init: the weight at the start.
+        device: only the CPU.
+        dtype: of the weight.
+
+    Shape:
+        input and output (N, C, *); weight (num_parameters,).
+    """
+
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.num_parameters = num_parameters
+        self.init = init
+        self.weight = new_parameter(num_parameters, device=device, dtype=dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set all weights to `init`."""
+        constant_(self.weight, self.init)
+
     def forward(self, input: Tensor) -> Tensor:
-        """Apply it with random slopes in training mode, with their mean in evaluation mode."""
-        return F.rrelu(input, self.lower, self.upper, self.training, inplace=self.inplace)
+        """Apply it, channel by channel."""
+        return F.prelu(input, self.weight)
+
+    def extra_repr(self) -> str:
+        """The number of weights."""
+        return f"num_parameters={self.num_parameters}"
 
 
-class Hardtanh(FunctionLayer):
-    """x cut off at min_val and max_val."""
+class Threshold(FunctionLayer):
+    """x where it is above the threshold, else `value`.
 
-    function = F.hardtanh
-    min_val: float = -1.0
-    max_val: float = 1.0
+    Args:
+        threshold: up to here, `value` is returned.
+        value: what is returned there.
+        inplace: store the result in the input itself.
+    """
+
+    function = F.threshold
+    threshold: float
+    value: float
     inplace: bool = False
 
 
 class ELU(FunctionLayer):
-    """x for x > 0, else α(eˣ - 1): mean activations nearer to 0 than ReLU's."""
+    """x for x > 0, else α(eˣ - 1): mean activations nearer to 0 than ReLU's.
+
+    Args:
+        alpha: minus the value far below 0.
+        inplace: store the result in the input itself.
+    """
 
     function = F.elu
     alpha: float = 1.0
@@ -101,7 +166,12 @@ class ELU(FunctionLayer):
 
 
 class CELU(FunctionLayer):
-    """x for x > 0, else α(exp(x/α) - 1)."""
+    """x for x > 0, else α(exp(x/α) - 1): ELU without a jump of the slope at 0.
+
+    Args:
+        alpha: minus the value far below 0.
+        inplace: store the result in the input itself.
+    """
 
     function = F.celu
     alpha: float = 1.0
@@ -109,21 +179,33 @@ class CELU(FunctionLayer):
 
 
 class SELU(FunctionLayer):
-    """The self-normalising ELU; use it with LeCun initialisation and AlphaDropout."""
+    """The self-normalising ELU; use it with LeCun initialisation and AlphaDropout.
+
+    Args:
+        inplace: store the result in the input itself.
+    """
 
     function = F.selu
     inplace: bool = False
 
 
 class GELU(FunctionLayer):
-    """x · Φ(x), the usual choice in Transformers; approximate="tanh" is GPT-2's form."""
+    """x · Φ(x), the usual choice in Transformers.
+
+    Args:
+        approximate: "none", or "tanh" for GPT-2's form.
+    """
 
     function = F.gelu
     approximate: str = "none"
 
 
 class SiLU(FunctionLayer):
-    """x · sigmoid(x), also called Swish."""
+    """x · sigmoid(x), also called Swish.
+
+    Args:
+        inplace: store the result in the input itself.
+    """
 
     function = F.silu
     inplace: bool = False
@@ -133,18 +215,38 @@ Swish = SiLU
 
 
 class Mish(FunctionLayer):
-    """x · tanh(softplus(x))."""
+    """x · tanh(softplus(x)).
+
+    Args:
+        inplace: store the result in the input itself.
+    """
 
     function = F.mish
     inplace: bool = False
 
 
 class Softplus(FunctionLayer):
-    """log(1 + exp(βx)) / β, a smooth ReLU; linear where βx is above the threshold."""
+    """log(1 + exp(βx)) / β, a smooth ReLU.
+
+    Args:
+        beta: the larger, the closer to ReLU.
+        threshold: where βx is above it, x itself is returned.
+    """
 
     function = F.softplus
     beta: float = 1.0
     threshold: float = 20.0
+
+
+class Hardswish(FunctionLayer):
+    """x · hardsigmoid(x), an inexpensive SiLU.
+
+    Args:
+        inplace: store the result in the input itself.
+    """
+
+    function = F.hardswish
+    inplace: bool = False
 
 
 class Sigmoid(FunctionLayer):
@@ -153,16 +255,48 @@ class Sigmoid(FunctionLayer):
     function = F.sigmoid
 
 
-class LogSigmoid(FunctionLayer):
-    """log(sigmoid(x))."""
-
-    function = F.logsigmoid
-
-
 class Tanh(FunctionLayer):
     """The hyperbolic tangent, in (-1, 1)."""
 
     function = F.tanh
+
+
+class LogSigmoid(FunctionLayer):
+    """log(sigmoid(x)), without overflow."""
+
+    function = F.logsigmoid
+
+
+class Softsign(FunctionLayer):
+    """x / (1 + |x|), in (-1, 1)."""
+
+    function = F.softsign
+
+
+class Hardsigmoid(FunctionLayer):
+    """x/6 + 1/2 cut off at 0 and 1.
+
+    Args:
+        inplace: store the result in the input itself.
+    """
+
+    function = F.hardsigmoid
+    inplace: bool = False
+
+
+class Hardtanh(FunctionLayer):
+    """x cut off at min_val and max_val.
+
+    Args:
+        min_val: the smallest result.
+        max_val: the largest result.
+        inplace: store the result in the input itself.
+    """
+
+    function = F.hardtanh
+    min_val: float = -1.0
+    max_val: float = 1.0
+    inplace: bool = False
 
 
 class Tanhshrink(FunctionLayer):
@@ -171,72 +305,67 @@ class Tanhshrink(FunctionLayer):
     function = F.tanhshrink
 
 
-class Softsign(FunctionLayer):
-    """x / (1 + |x|)."""
-
-    function = F.softsign
-
-
-class Hardsigmoid(FunctionLayer):
-    """x/6 + 1/2 cut off at 0 and 1."""
-
-    function = F.hardsigmoid
-    inplace: bool = False
-
-
-class Hardswish(FunctionLayer):
-    """x · hardsigmoid(x)."""
-
-    function = F.hardswish
-    inplace: bool = False
-
-
 class Hardshrink(FunctionLayer):
-    """0 where |x| is at most lambd, else x."""
+    """0 where |x| is at most lambd, else x.
+
+    Args:
+        lambd: the bound.
+    """
 
     function = F.hardshrink
     lambd: float = 0.5
 
 
 class Softshrink(FunctionLayer):
-    """x moved by lambd towards 0."""
+    """x moved by lambd towards 0, and 0 where |x| is at most lambd.
+
+    Args:
+        lambd: the distance, not negative.
+    """
 
     function = F.softshrink
     lambd: float = 0.5
 
 
-class Threshold(FunctionLayer):
-    """x where it is above the threshold, else `value`."""
-
-    function = F.threshold
-    threshold: float
-    value: float
-    inplace: bool = False
-
-
 class GLU(FunctionLayer):
-    """a · sigmoid(b), with the two halves a and b of the input along `dim`, which is halved."""
+    """a · sigmoid(b), with the two halves a and b of the input along `dim`.
+
+    Args:
+        dim: the dimension, which is halved.
+    """
 
     function = F.glu
     dim: int = -1
 
 
 class Softmax(FunctionLayer):
-    """exp(x) / Σ exp(x) along `dim`. CrossEntropyLoss takes scores, not these probabilities."""
+    """exp(x) / Σ exp(x) along `dim`. CrossEntropyLoss takes scores, not these probabilities.
+
+    Args:
+        dim: the dimension along which the results add up to 1.
+    """
 
     function = F.softmax
     dim: int | None = None
 
 
 class LogSoftmax(FunctionLayer):
-    """log(softmax(x)) along `dim`; NLLLoss takes its results."""
+    """log(softmax(x)) along `dim`; NLLLoss takes its results.
+
+    Args:
+        dim: the dimension of the classes.
+    """
 
     function = F.log_softmax
     dim: int | None = None
 
 
 class Softmin(FunctionLayer):
-    """softmax(-x) along `dim`."""
+    """softmax(-x) along `dim`.
+
+    Args:
+        dim: the dimension along which the results add up to 1.
+    """
 
     function = F.softmin
     dim: int | None = None
@@ -246,40 +375,15 @@ class Softmax2d(Module):
     """Softmax over the channels at every place of an image.
 
     Shape:
-        input and output: (N, C, H, W) or (C, H, W).
+        input and output (N, C, H, W) or (C, H, W).
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Apply softmax along the channels."""
+        """Apply it.
+
+        Raises:
+            ValueError: if the input is no image.
+        """
         if input.ndim not in (3, 4):
             raise ValueError(f"Softmax2d: expected (N, C, H, W) or (C, H, W), got {list(input.shape)}")
         return F.softmax(input, -3)
-
-
-class PReLU(Module):
-    """x for x > 0, else weight · x with a learned weight (He et al. 2015). Weight decay should not be used on it.
-
-    Args:
-        num_parameters: 1, or the number of channels.
-        init: the weight at the start.
-        dtype: of the weight.
-
-    Shape:
-        input and output: (N, C, ...); weight: (num_parameters,).
-    """
-
-    def __init__(
-        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
-    ) -> None:
-        super().__init__()
-        self.num_parameters = num_parameters
-        self.init = init
-        self.weight = Parameter(koubai.full((num_parameters,), float(init), dtype=dtype))
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Apply it, channel by channel."""
-        return F.prelu(input, self.weight)
-
-    def extra_repr(self) -> str:
-        """The number of weights."""
-        return f"num_parameters={self.num_parameters}"

@@ -2,68 +2,80 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
+from inspect import Parameter, Signature, get_annotations
 from typing import Any, ClassVar
 
 from koubai.nn.module import Module
 from koubai.tensor import Tensor
 
+__all__ = ["FunctionLayer"]
+
 
 class FunctionLayer(Module):
     """A layer that computes `function(*inputs, **settings)`.
 
-    A subclass is a docstring, the function, and its settings: annotated attributes, in the order of the constructor's
-    arguments, with their defaults. Settings that are tensors become buffers.
+    A subclass is a docstring, the function, and its settings: annotated attributes, which become the constructor's
+    arguments, in their order and with their defaults. Settings that are tensors become buffers.
+
+    Example:
+        >>> class Scale(FunctionLayer):
+        ...     "factor · x."
+        ...
+        ...     function = koubai.mul
+        ...     other: float = 2.0
+        >>> Scale(other=3.0)(koubai.ones(2))
+        tensor([3., 3.])
     """
 
     function: ClassVar[Callable[..., Tensor]]
-    settings: ClassVar[tuple[str, ...]] = ()
-    defaults: ClassVar[dict[str, Any]] = {}
+    settings: ClassVar[Signature] = Signature()
 
     def __init_subclass__(cls) -> None:
-        own = inspect.get_annotations(cls)
-        if own:
-            cls.settings = tuple(own)
-            cls.defaults = {name: cls.__dict__[name] for name in own if name in cls.__dict__}
-        for name in cls.defaults.keys() & cls.__dict__.keys():
-            delattr(cls, name)  # a class attribute would hide the buffer of its name
+        if "function" in cls.__dict__:
+            cls.settings = Signature([_take_setting(cls, name) for name in get_annotations(cls)])
+        cls.__signature__ = None if "__init__" in cls.__dict__ else cls.settings  # type: ignore[attr-defined]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
-        given = self._read(args, kwargs)
-        for name in self.settings:
-            value = given[name] if name in given else self.defaults[name]
+        for name, value in self._bind(args, kwargs).items():
             if isinstance(value, Tensor):
                 self.register_buffer(name, value)
             else:
                 setattr(self, name, value)
 
-    def _read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings that are given.
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return all settings by name.
 
         Raises:
-            TypeError: if one is unknown, given twice, or missing.
+            TypeError: if one is missing, unknown or given twice.
         """
-        given = dict(zip(self.settings, args))
-        wrong = [
-            *map(repr, args[len(self.settings) :]),
-            *sorted(kwargs.keys() - set(self.settings) | kwargs.keys() & given),
-        ]
-        given.update(kwargs)
-        missing = [name for name in self.settings if name not in given and name not in self.defaults]
-        if wrong or missing:
-            problem = f"missing: {', '.join(missing)}" if missing else f"not understood: {', '.join(wrong)}"
-            raise TypeError(f"{type(self).__name__}({', '.join(self.settings)}): {problem}")
-        return given
+        try:
+            bound = self.settings.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}{self.settings}: {error}") from None
+        bound.apply_defaults()
+        return bound.arguments
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Compute the function of the inputs."""
-        return type(self).function(*inputs, **{name: getattr(self, name) for name in self.settings})
+        return type(self).function(
+            *inputs, **{name: getattr(self, name) for name in self.settings.parameters}
+        )
 
     def extra_repr(self) -> str:
-        """The settings that differ from their defaults, or have none."""
-        values = {
-            name: getattr(self, name) for name in self.settings if not isinstance(getattr(self, name), Tensor)
-        }
-        return ", ".join(f"{n}={v}" for n, v in values.items() if v != self.defaults.get(n))
+        """The settings that differ from their defaults, or have none; not the tensors among them."""
+        shown = [
+            f"{name}={value}"
+            for name, setting in self.settings.parameters.items()
+            if not isinstance(value := getattr(self, name), Tensor) and value != setting.default
+        ]
+        return ", ".join(shown)
+
+
+def _take_setting(cls: type, name: str) -> Parameter:
+    """Return an annotated attribute as an argument; its default leaves the class, where it would hide a buffer."""
+    default = cls.__dict__.get(name, Parameter.empty)
+    if name in cls.__dict__:
+        delattr(cls, name)
+    return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=default)

@@ -10,4 +10,5 @@ from koubai.nn.functional.linear import *
 from koubai.nn.functional.loss import *
 from koubai.nn.functional.normalization import *
 from koubai.nn.functional.pooling import *
+from koubai.nn.functional.softmaxes import *
 from koubai.nn.functional.vision import *

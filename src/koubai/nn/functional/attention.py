@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import koubai
-from koubai.nn.functional.activation import softmax
+from koubai.nn.functional.softmaxes import softmax
 from koubai.nn.functional.dropout import dropout
 from koubai.tensor import Tensor
 

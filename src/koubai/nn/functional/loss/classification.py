@@ -6,7 +6,8 @@ from typing import Any
 
 import koubai
 from koubai import dtypes
-from koubai.nn.functional.activation import log_softmax, logsigmoid
+from koubai.nn.functional.activation import logsigmoid
+from koubai.nn.functional.softmaxes import log_softmax
 from koubai.nn.functional.loss.reduction import reduced, same_shape
 from koubai.ops.op import Symbol
 from koubai.tensor import Tensor
