@@ -38,7 +38,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     x = as_float(input)
     if eps is not None:
         x = ops.clamp(*promote(x, eps, 1 - eps))
-    return ops.log(x / (1 - x))  # type: ignore[no-any-return]
+    return ops.log(x) - ops.log1p(-x)  # type: ignore[no-any-return]
 
 
 __all__ = [

@@ -71,6 +71,8 @@ def _sign(xp: Any, x: Array) -> Array:
 
 def _power(xp: Any, x: Array, y: Array) -> Array:
     """x**y; of integers with a negative exponent, the integer part of the reciprocal."""
+    if x.dtype.kind == "b":
+        return x | ~y
     if x.dtype.kind != "i":
         return xp.power(x, y)
     inverse = xp.where(xp.abs(x) == 1, xp.where(y % 2 == 0, 1, x), 0)
@@ -213,7 +215,7 @@ clamp_max = elementwise(
     high=lambda g, x, high: _only(x > high, g),
 )
 relu = elementwise(
-    "relu", lambda xp, x: xp.maximum(x, xp.zeros((), x.dtype)), x=lambda g, out: _only(out > 0, g)
+    "relu", lambda xp, x: xp.maximum(x, xp.zeros((), x.dtype)), x=lambda g, out: where(out <= 0, zero(g), g)
 )
 
 # --- exponentials and logarithms
@@ -271,8 +273,8 @@ atanh = elementwise("atanh", lambda xp, x: xp.arctanh(x), x=lambda g, x: unless_
 atan2 = elementwise(
     "atan2",
     lambda xp, y, x: xp.arctan2(y, x),
-    y=lambda g, y, x: unless_zero(g * x, g * x / (x * x + y * y)),
-    x=lambda g, y, x: unless_zero(g * y, -g * y / (x * x + y * y)),
+    y=lambda g, y, x: unless_zero(g * x, g * (x / hypot(x, y)) / hypot(x, y)),
+    x=lambda g, y, x: unless_zero(g * y, -g * (y / hypot(x, y)) / hypot(x, y)),
 )
 
 # --- rounding, whose slope is 0

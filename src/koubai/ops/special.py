@@ -206,7 +206,7 @@ def _polygamma(xp: Any, x: Array, *, n: int) -> Array:
     upper = xp.where(below, 1 - wide, wide)
     found = _digamma_above(xp, upper) if n == 0 else (-1) ** (n + 1) * math.factorial(n) * _zeta(n + 1, upper)
     cotangent = 1 / xp.tan(math.pi * (wide - xp.rint(wide)))
-    derivative = math.pi ** (n + 1) * np.polyval(_cotangent_derivative(n), cotangent)
+    derivative = math.pi ** (n + 1) * _polynomial(cotangent, _cotangent_derivative(n))
     found = xp.where(below, (-1) ** n * found - derivative, found)
     pole = xp.where(wide == 0, -xp.copysign(xp.inf, wide), xp.nan) if n == 0 else (-1) ** (n + 1) * xp.inf
     return xp.where(below & (wide == xp.floor(wide)) & xp.isfinite(wide), pole, found).astype(x.dtype)
