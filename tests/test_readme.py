@@ -1,0 +1,67 @@
+"""Every Python block of the READMEs runs as it stands."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+READMES = ["README.md", "README.ja.md"]
+
+
+def blocks(name: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)
+
+
+CASES = [(name, number) for name in READMES for number in range(len(blocks(name)))]
+
+
+@pytest.mark.parametrize(("name", "number"), CASES, ids=[f"{name}-{number}" for name, number in CASES])
+def test_code_block_runs(name, number, tmp_path):
+    pytest.importorskip("sklearn")
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", blocks(name)[number]],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_both_languages_have_the_same_code():
+    first, second = (["\n".join(line for line in b.splitlines() if "#" not in line) for b in blocks(n)] for n in READMES)
+    assert first == second
+
+
+def test_pictures_that_are_shown_exist():
+    for name in READMES:
+        for picture in re.findall(r"!\[.*?\]\((.*?)\)", (ROOT / name).read_text(encoding="utf-8")):
+            assert (ROOT / picture).is_file(), picture
+
+
+@pytest.mark.parametrize("script", ["pytorch_loop.py", "numpy_dictionary.py"])
+def test_example_runs(script, tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / "examples" / script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout
+
+
+def test_the_pytorch_example_is_pytorch_but_for_its_imports():
+    """The loop runs on PyTorch itself when its two import lines are PyTorch's."""
+    pytest.importorskip("torch")
+    source = (ROOT / "examples" / "pytorch_loop.py").read_text(encoding="utf-8")
+    source = source.replace("import koubai as torch\nfrom koubai import", "import torch\nfrom torch import")
+    assert "koubai" not in source
+    result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
