@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from koubai.functions.products import check_same_type, matmul
 from koubai.ops import movement
-from koubai.ops.op import ShapeError, describe
+from koubai.ops.op import Shape, ShapeError, describe
 from koubai.tensor import Tensor
 
 __all__ = ["einsum", "tensordot"]
@@ -178,7 +178,7 @@ def _contract(named: list[Named], wanted: Labels) -> Tensor:
         needed = {*wanted, *(label for item in others for label in item.labels)}
         named = [*others, _multiply(named[first], named[second], needed)]
     result = _sum_out(named[0], set(wanted))
-    return movement.permute(result.tensor, dims=tuple(map(result.labels.index, wanted)))  # type: ignore[no-any-return]
+    return _permuted(result.tensor, tuple(map(result.labels.index, wanted)))
 
 
 def _cheapest_pair(named: Sequence[Named], wanted: Labels) -> tuple[int, int]:
@@ -219,21 +219,29 @@ def _multiply(a: Named, b: Named, needed: set[Label]) -> Named:
     left, right = _arrange(a, (batch, rows, inner), sizes), _arrange(b, (batch, inner, columns), sizes)
     product = matmul(left, right) if inner else left * right
     labels = (*batch, *rows, *columns)
-    return Named(movement.reshape(product, shape=tuple(sizes[label] for label in labels)), labels)
+    return Named(_reshaped(product, tuple(sizes[label] for label in labels)), labels)
 
 
 def _without_stretched(a: Named, b: Named) -> Named:
     """Drop from `a` the dimensions of size 1 that are stretched to fit `b`: they change nothing there."""
     kept = [not (label in b.labels and a.size(label) == 1 and b.size(label) != 1) for label in a.labels]
     shape = tuple(itertools.compress(a.tensor.shape, kept))
-    return Named(movement.reshape(a.tensor, shape=shape), tuple(itertools.compress(a.labels, kept)))
+    return Named(_reshaped(a.tensor, shape), tuple(itertools.compress(a.labels, kept)))
 
 
 def _arrange(named: Named, groups: Sequence[Sequence[Label]], sizes: dict[Label, int]) -> Tensor:
     """Return the tensor with one dimension for each group of labels."""
     order = tuple(named.labels.index(label) for group in groups for label in group)
     shape = tuple(math.prod(sizes[label] for label in group) for group in groups)
-    return movement.reshape(movement.permute(named.tensor, dims=order), shape=shape)  # type: ignore[no-any-return]
+    return _reshaped(_permuted(named.tensor, order), shape)
+
+
+def _permuted(x: Tensor, dims: Shape) -> Tensor:
+    return x if dims == tuple(range(x.ndim)) else movement.permute(x, dims=dims)
+
+
+def _reshaped(x: Tensor, shape: Shape) -> Tensor:
+    return x if shape == x.shape else movement.reshape(x, shape=shape)
 
 
 def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
