@@ -1,9 +1,10 @@
 """`koubai.linalg`: norms, products and decompositions under the names that `torch.linalg` gives them."""
 
+from koubai.functions.decompositions import svd, svdvals
 from koubai.functions.linear_systems import det, inv, slogdet, solve
 from koubai.functions.matrix_chain import matrix_power, multi_dot
 from koubai.functions.norms import linalg_norm as norm
-from koubai.functions.norms import matrix_norm, svd, svdvals, vector_norm
+from koubai.functions.norms import matrix_norm, vector_norm
 from koubai.functions.products import matmul
 from koubai.functions.vectors import linalg_cross as cross
 from koubai.functions.vectors import vecdot

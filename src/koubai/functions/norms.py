@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from koubai import dtypes
 from koubai.dtypes import DTypeLike
+from koubai.functions.decompositions import svdvals
 from koubai.functions.extremes import amax, amin
 from koubai.functions.operands import Dims, Operand, as_type, method, normalize_dim, normalize_dims
 from koubai.functions.reduction import sum
 from koubai.ops import elementwise as maps
-from koubai.ops import opaque
 from koubai.tensor import Tensor
 
 Order = float | str | None
@@ -112,26 +112,6 @@ def _extreme(norms: Tensor, dim: int, largest: bool) -> Tensor:
     if largest and norms.shape[dim] == 0:
         return sum(norms, dim, keepdim=True)
     return (amax if largest else amin)(norms, dim, keepdim=True)
-
-
-def svd(A: Tensor, full_matrices: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-    """Return U, S and Vh with `A = U @ diag(S) @ Vh`, the singular values S in descending order.
-
-    Args:
-        A: matrices of shape (…, M, N).
-        full_matrices: must be False: U is (…, M, K) and Vh (…, K, N) with K = min(M, N).
-
-    Raises:
-        RuntimeError: for full matrices.
-    """
-    if full_matrices:
-        raise RuntimeError("svd gives the reduced matrices only; pass full_matrices=False")
-    return opaque.svd(A)  # type: ignore[no-any-return]
-
-
-def svdvals(A: Tensor) -> Tensor:
-    """Return the singular values of the matrices (…, M, N) in descending order: (…, min(M, N))."""
-    return svd(A)[1]
 
 
 def linalg_norm(

@@ -114,7 +114,9 @@ copysign = elementwise(
     x=lambda g, x, out: g * sign(x) * sign(out),
     y=flat,
 )
-nextafter = elementwise("nextafter", lambda xp, x, y: xp.nextafter(x, y))
+nextafter = elementwise(
+    "nextafter", lambda xp, x, y: xp.nextafter(x, y), x=lambda g, x, y: _only(x != y, g), y=flat
+)
 
 # --- division with a whole quotient
 

@@ -18,12 +18,13 @@ def opaque(name: str, forward: Any, infer: Any, **gradients: Any) -> Op:
 # --- singular values
 
 
-def _svd_rule(x: Symbol) -> tuple[Symbol, ...]:
+def _svd_rule(x: Symbol, *, full: bool) -> tuple[Symbol, ...]:
     if x.ndim < 2:
         raise ShapeError(f"{describe([x])} is no matrix: it has fewer than two dimensions")
     *batch, m, n = x.shape
     k = min(m, n)
-    return Symbol((*batch, m, k), x.dtype), Symbol((*batch, k), x.dtype), Symbol((*batch, k, n), x.dtype)
+    u, vh = (*batch, m, m if full else k), (*batch, n if full else k, n)
+    return Symbol(u, x.dtype), Symbol((*batch, k), x.dtype), Symbol(vh, x.dtype)
 
 
 def _skew(x: Any) -> Any:
@@ -33,9 +34,13 @@ def _skew(x: Any) -> Any:
 def _svd_gradient(g: Any, out: Any) -> Any:
     """Return the gradient of x = u diag(s) v^T by Townsend, "Differentiating the Singular Value Decomposition" (2016).
 
-    Where only singular values are used, equal ones do no harm.
+    Where only singular values are used, equal ones do no harm. Singular vectors beyond the K singular values pass no
+    gradient on.
     """
     (gu, gs, gvh), (u, s, vh) = g, out
+    k = s.shape[-1]
+    u, vh = u[..., :k], vh[..., :k, :]
+    gu, gvh = gu if gu is None else gu[..., :k], gvh if gvh is None else gvh[..., :k, :]
     v, columns = transposed(vh), s.unsqueeze(-2)
     middle = zero(s) if gs is None else gs.diag_embed()
     gaps = columns * columns - transposed(columns * columns)  # (…, i, j): s_j^2 - s_i^2
@@ -52,8 +57,10 @@ def _svd_gradient(g: Any, out: Any) -> Any:
     return result
 
 
-# (…, M, N) -> (…, M, K), (…, K), (…, K, N) with K = min(M, N)
-svd = opaque("svd", lambda xp, x: tuple(xp.linalg.svd(x, full_matrices=False)), _svd_rule, x=_svd_gradient)
+# (…, M, N) -> (…, M, K), (…, K), (…, K, N) with K = min(M, N); or (…, M, M), (…, K), (…, N, N) in full
+svd = opaque(
+    "svd", lambda xp, x, *, full: tuple(xp.linalg.svd(x, full_matrices=full)), _svd_rule, x=_svd_gradient
+)
 
 
 # --- counting
