@@ -151,6 +151,7 @@ class View:
         base: the tensor; use `found_base()`.
         tracked: whether gradients flow between view and base.
         through: the view that the base was itself when this view was made.
+        strides: PyTorch's strides of the view, kept once somebody has asked; see `functions.layout`.
     """
 
     base: Tensor
@@ -158,6 +159,7 @@ class View:
     attributes: dict[str, Any]
     tracked: bool
     through: View | None
+    strides: Any = ...
 
     def found_base(self) -> Tensor:
         """Return the base; if it became a view of what it was, like by `unsqueeze_`, then what it was."""

@@ -1,4 +1,4 @@
-"""How the tests of movements and gathers compare: with NumPy's result, with a traced replay, with numerical gradients."""
+"""How the tests of movements and gathers compare: with NumPy, with a traced replay, with numerical gradients."""
 
 from __future__ import annotations
 

@@ -35,6 +35,17 @@ def checked_index(index: Tensor, size: int, dim: int, by: str, wraps: bool = Fal
     return ops.position(as_type(index, dtypes.int64), size=size, dim=dim, wraps=wraps, by=by)  # type: ignore[no-any-return]
 
 
+def checked_mask(mask: Tensor, by: str) -> Tensor:
+    """Return a mask.
+
+    Raises:
+        RuntimeError: if it is not bool.
+    """
+    if mask.dtype != dtypes.bool_:
+        raise RuntimeError(f"{by}: the mask must be bool, not {mask.dtype}")
+    return mask
+
+
 def flat(input: Tensor) -> Tensor:
     """Return all elements in one dimension, as a view."""
     return movement.reshape(input, shape=(math.prod(input.shape),))  # type: ignore[no-any-return]
@@ -163,8 +174,6 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     Raises:
         DataDependentError: when traced, since the shape depends on values.
     """
-    if mask.dtype != dtypes.bool_:
-        raise RuntimeError(f"masked_select: the mask must be bool, not {mask.dtype}")
-    shape = broadcast_shapes(input.shape, mask.shape)
+    shape = broadcast_shapes(input.shape, checked_mask(mask, "masked_select").shape)
     chosen = ops.nonzero(flat(mask.expand(shape)))  # (count, 1)
     return ops.index(flat(input.expand(shape)), flat(chosen), dim=0)  # type: ignore[no-any-return]

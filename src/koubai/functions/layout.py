@@ -53,16 +53,16 @@ def row_strides(shape: Shape) -> Strides:
 
 def strides_of(tensor: Tensor) -> Strides | None:
     """Return the strides of a tensor; None for the rare view (a diagonal of a transposed matrix) that has none here."""
-    views = []
-    while tensor._view is not None:
-        views.append(tensor)
-        tensor = tensor._view.base
-    strides: Strides | None = row_strides(tensor.shape)
-    for base, view in pairwise([tensor, *reversed(views)]):
-        assert view._view is not None
-        if strides is None:
-            return None
-        strides = _RULES[view._view.op](base.shape, strides, **view._view.attributes)
+    unknown = []
+    while (view := tensor._view) is not None and view.strides is ...:
+        unknown.append(tensor)
+        tensor = view.found_base()
+    strides: Strides | None = view.strides if view is not None else row_strides(tensor.shape)
+    for base, viewed in pairwise([tensor, *reversed(unknown)]):
+        view = viewed._view
+        assert view is not None
+        strides = None if strides is None else _RULES[view.op](base.shape, strides, **view.attributes)
+        view.strides = strides
     return strides
 
 
@@ -70,9 +70,7 @@ def regroup(shape: Shape, strides: Strides, wanted: Shape) -> Strides | None:
     """Return the strides with which the same memory has the shape `wanted`, or None if no strides do it."""
     if math.prod(shape) == 0:
         return row_strides(wanted)
-    runs: list[
-        tuple[int, int]
-    ] = []  # (elements, stride): neighbouring dimensions that are one line in memory
+    runs: list[tuple[int, int]] = []  # (elements, stride) of neighbouring dimensions that are one line
     for length, step in zip(shape, strides):
         if length == 1:
             continue

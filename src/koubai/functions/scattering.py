@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from koubai import dtypes
-from koubai.functions.gathering import along, as_line, checked_index, flat
+from koubai.functions.gathering import along, as_line, checked_index, checked_mask, flat
 from koubai.functions.operands import Number, as_type, method, normalize_dim, to_tensor
 from koubai.ops import elementwise, movement
 from koubai.ops import gather as ops
@@ -298,7 +298,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
         raise ShapeError(
             f"masked_fill: value must be a single number, not of shape {list(value.shape)}; use where"
         )
-    return elementwise.where(mask, as_type(value, input.dtype), input)  # type: ignore[no-any-return]
+    return elementwise.where(checked_mask(mask, "masked_fill"), as_type(value, input.dtype), input)  # type: ignore[no-any-return]
 
 
 @method(in_place=True)
@@ -309,7 +309,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         IndexError: if `source` has too few elements.
         RuntimeError: if the types differ, or the mask is not bool.
     """
-    shape = broadcast_shapes(input.shape, mask.shape)
+    shape = broadcast_shapes(input.shape, checked_mask(mask, "masked_scatter").shape)
     chosen = mask.expand(shape)
     order = (as_type(flat(chosen), dtypes.int64).cumsum(0) * flat(chosen) - 1).clamp(min=0)
     elements = flat(same_type(source, input, "masked_scatter"))
