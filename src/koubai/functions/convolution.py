@@ -1,5 +1,4 @@
-"""Convolutions and their transposes over one, two and three spatial dimensions, in PyTorch's layout (N, C,
-...)."""
+"""Convolutions and their transposes over one, two and three spatial dimensions, in PyTorch's layout (N, C, ...)."""
 
 from __future__ import annotations
 

@@ -170,8 +170,7 @@ def _check_sizes(named: Sequence[Named]) -> None:
 
 
 def _contract(named: list[Named], wanted: Labels) -> Tensor:
-    """Multiply all, two at a time, sum over what is not wanted, and return the dimensions in the wanted
-    order."""
+    """Multiply all, two at a time, sum over what is not wanted, and return the dimensions in the wanted order."""
     while len(named) > 1:
         first, second = _cheapest_pair(named, wanted)
         others = [item for at, item in enumerate(named) if at not in (first, second)]
@@ -206,8 +205,7 @@ def _sum_out(named: Named, kept: set[Label]) -> Named:
 
 
 def _multiply(a: Named, b: Named, needed: set[Label]) -> Named:
-    """Multiply two operands and sum over their shared labels that are not needed, as a product of
-    matrices."""
+    """Multiply two operands and sum over their shared labels that are not needed, as a product of matrices."""
     a = _sum_out(_without_stretched(a, b), needed | set(b.labels))
     b = _sum_out(_without_stretched(b, a), needed | set(a.labels))
     shared = [label for label in a.labels if label in b.labels]

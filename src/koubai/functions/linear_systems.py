@@ -48,8 +48,7 @@ def inverse(input: Tensor) -> Tensor:
 
 @method
 def slogdet(input: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sign of the determinant of the matrices (..., M, M), and the logarithm of its absolute
-    value."""
+    """Return the sign of the determinant of the matrices (..., M, M), and the logarithm of its absolute value."""
     return ops.slogdet(input)  # type: ignore[no-any-return]
 
 

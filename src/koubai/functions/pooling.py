@@ -268,8 +268,7 @@ def _window(
 
 
 def _reach(length: int, margin: int, span: int, step: int) -> int:
-    """Return the padding after the input that makes room for one window more, if that starts before its
-    end."""
+    """Return the padding after the input that makes room for one window more, if that starts before its end."""
     count = -((length + 2 * margin - span) // -step) + 1
     if (count - 1) * step >= length + margin:
         count -= 1
@@ -339,8 +338,7 @@ def _share(length: int, windows: int) -> Share:
 
 
 def _shares(name: str, lengths: Shape, output_size: AdaptiveSize) -> tuple[list[Share], Window]:
-    """Return how each dimension is shared out, and the window over the elements that `_gather` puts side by
-    side."""
+    """Return how each dimension is shared out, and the window over the elements that `_gather` puts side by side."""
     given = (
         (output_size,) * len(lengths) if output_size is None or isinstance(output_size, int) else output_size
     )

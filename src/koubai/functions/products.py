@@ -81,8 +81,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _matmul_folded(left: Tensor, right: Tensor) -> Tensor:
-    """Multiply; a stack of matrices times one matrix as one large product, whose gradient is one product
-    too."""
+    """Multiply; a stack of matrices times one matrix is one large product, and so are its gradients."""
     folded = left.ndim > 2 and right.ndim == 2
     rows = left.reshape(math.prod(left.shape[:-1]), left.shape[-1]) if folded else left  # (... M, K)
     product: Tensor = matmul_op(rows, right)
@@ -172,8 +171,7 @@ ger = outer
 
 @method
 def kron(input: Tensor, other: Tensor) -> Tensor:
-    """Return the Kronecker product: every element of `input` times all of `other`, laid out block by
-    block."""
+    """Return the Kronecker product: every element of `input` times all of `other`, laid out block by block."""
     x, y = promote(input, other)
     ndim = max(x.ndim, y.ndim)
     a, b = ((1,) * (ndim - t.ndim) + t.shape for t in (x, y))

@@ -36,8 +36,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 
 
 def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
-    """Return the cross products of vectors with three elements, along the last dimension unless said
-    otherwise."""
+    """Return the cross products of vectors with three elements, along the last dimension unless said otherwise."""
     return cross(input, other, dim)
 
 

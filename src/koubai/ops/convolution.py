@@ -66,8 +66,7 @@ def _columns(xp: Any, x: Array, window: Window, groups: int) -> Array:
 
 
 def _padded(xp: Any, x: Array, window: Window) -> Array:
-    """Return `x` with its padding; where that is negative, the windows end before the elements that are too
-    many."""
+    """Return `x` with its padding; where that is negative, the windows end before the surplus elements."""
     margins = [(before, max(after, 0)) for before, after in window.padding]
     if not any(map(any, margins)):
         return x
@@ -92,12 +91,11 @@ def _matrix(weight: Array, groups: int) -> Array:
 
 
 def _blocks(shape: Shape, row: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Cut an array (g, n, t, ...) into blocks of about `_BLOCK` elements: some images, or some rows of one
-    image.
+    """Cut an array (g, n, t, ...) into blocks of about `_BLOCK` elements: several images, or some rows of one.
 
     Args:
         shape: of the array.
-        row: the elements in one row of windows, in all groups.
+        row: the elements of one image at one t.
     """
     _, images, rows = shape[:3]
     every = slice(None)
@@ -136,9 +134,8 @@ def _convolution_input(
     matrices = weight.reshape(groups, -1, channels, window.elements).transpose(0, 3, 1, 2)
     matrices = xp.ascontiguousarray(matrices).reshape(groups, *window.kernel, -1, channels)  # (g, *k, o, c)
     out = xp.zeros((groups, y.shape[0], *lengths, channels), y.dtype)
-    for every, images, _ in _blocks(
-        (*rows.shape[:2], 1), math.prod(rows.shape[2:-1]) * matrices.size // rows.shape[-1]
-    ):
+    per_image = math.prod(rows.shape[2:-1]) * window.elements * groups * channels
+    for every, images, _ in _blocks((*rows.shape[:2], 1), per_image):
         part = rows[every, images]
         flat = part.reshape(groups, -1, part.shape[-1])  # (g, n t, o)
         for element, met, where in meetings(window, lengths):

@@ -1,10 +1,8 @@
-"""Sliding windows: where they stand, and the ops that read them, sum them, take their maximum, or add them up
-again.
+"""Sliding windows: where they stand, and the ops that read them, sum them, take their maximum, or add them up again.
 
-An input is (N, C, *lengths) and has `Window.counts(lengths)` windows along its spatial dimensions. Elements
-that padding adds are never stored: every op works kernel element by kernel element, on the part of the input
-that it meets. Results are laid out channels last in memory, which keeps the inner loops long; their shapes
-stay (N, C, ...).
+Elements that padding adds are never stored: every op goes kernel element by kernel element, over the part of the input
+that this element meets. Results have the channels innermost in memory, which keeps inner loops long, and the shape
+(N, C, ...) all the same.
 """
 
 from __future__ import annotations
@@ -71,8 +69,10 @@ class Window(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def meetings(window: Window, lengths: Shape) -> tuple[tuple[Index, Index, Index], ...]:
-    """Return, for each kernel element that meets the input at all: the element, the part of the input that it
-    meets over all windows, and the windows in which it does, as indices that go behind `...`."""
+    """Return for each kernel element that meets the input: itself, what it meets, and the windows in which it does.
+
+    All three are indices; the last two go behind `...`.
+    """
     axes = []
     for length, count, kernel, step, (before, _), dilation in zip(
         lengths, window.counts(lengths), window.kernel, window.stride, window.padding, window.dilation
@@ -86,8 +86,7 @@ def meetings(window: Window, lengths: Shape) -> tuple[tuple[Index, Index, Index]
 
 
 def _meeting(element: int, start: int, step: int, length: int, count: int) -> Index | None:
-    """Return (element, met inputs, windows) along one dimension: the windows t with 0 <= start + t * step <
-    length."""
+    """Return (element, inputs, windows) along one dimension, for the windows t with 0 <= start + t step < length."""
     first, end = max(0, -(start // step)), min(count, -((start - length) // step))
     if first >= end:
         return None
@@ -193,8 +192,7 @@ def _window_max(xp: Any, x: Array, *, window: Window) -> tuple[Array, Array]:
 
 
 def _first_positions(xp: Any, window: Window, lengths: Shape) -> Array:
-    """Return the position of the first element of each window that is not padding: the maximum if all are
-    -inf."""
+    """Return the position of the first element of each window that is not padding: the maximum if all are -inf."""
     first = xp.zeros(window.counts(lengths), position_dtype(window))
     for element, _, where in reversed(meetings(window, lengths)):
         first[where] = _position(element, window)
@@ -202,8 +200,7 @@ def _first_positions(xp: Any, window: Window, lengths: Shape) -> Array:
 
 
 def _raise_to(xp: Any, which: Array, mask: Array, position: int) -> None:
-    """Store `position` where the mask holds; positions come in rising order, so that the larger is the
-    later."""
+    """Store `position` where the mask holds; positions come in rising order, so that the larger is the later."""
     xp.maximum(which, mask * xp.asarray(position, which.dtype), out=which)
 
 
