@@ -169,7 +169,7 @@ class TestRuns:
     def test_a_table(self, finished_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["runs", str(finished_run.parent)]) == 0
         out = capsys.readouterr().out
-        for words in ("iris-run", "finished", "accuracy", "✓"):
+        for words in ("iris-run", "finished", " % ✓"):
             assert words in out
 
     def test_none_yet(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -248,10 +248,12 @@ class TestProcess:
             assert process.returncode == code
             assert "Traceback" not in err
 
-    def test_help_speaks_japanese(self) -> None:
-        out, _err = koubai("train", "digits", "--help", KOUBAI_LANG="ja").communicate(timeout=60)
-        assert "学習率" in out
-        assert "早期終了" in out
+    @pytest.mark.parametrize("recipe", ["digits", "csv"])
+    def test_help_speaks_japanese_and_fits_a_screen(self, recipe: str) -> None:
+        out, _err = koubai("train", recipe, "--help", KOUBAI_LANG="ja", COLUMNS="80").communicate(timeout=60)
+        for words in ("学習率", "早期終了", "オプション", "このヘルプを表示"):
+            assert words in out
+        assert "…" not in out
 
     def test_ctrl_c_ends_with_130_and_resume_comes_to_the_same_weights(self, workplace: Path) -> None:
         long = ["train", "iris", "--epochs", "30", "--run-dir"]

@@ -26,7 +26,7 @@ def run(arguments: Sequence[str]) -> int:
         the exit code: 0 done, 1 the user's mistake or a failure, 2 wrong usage, 130 stopped with Ctrl-C.
     """
     from koubai import i18n
-    from koubai.cli.errors import show
+    from koubai.cli.errors import INTERRUPTED, show
     from koubai.cli.everywhere import take_everywhere
 
     debug = "--debug" in arguments
@@ -36,7 +36,9 @@ def run(arguments: Sequence[str]) -> int:
         i18n.speak_in_libraries()
         from koubai.cli.app import build_app  # only now: at import the help finds its language
 
-        code = build_app()(args=rest, prog_name="koubai", standalone_mode=False)
+        code = build_app()(args=rest or ["--help"], prog_name="koubai", standalone_mode=False)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except Exception as error:
         if debug:
             raise

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from koubai import __version__
+from koubai.cli.help import Command, Group
 from koubai.cli.predict import predict
 from koubai.cli.report import report
 from koubai.cli.runs import runs
@@ -20,16 +21,16 @@ def build_app() -> typer.Typer:
         name="koubai",
         help=_("Trains neural networks by backpropagation, and hides nothing of it."),
         epilog=_("Anywhere: --lang en|ja sets the language, --debug shows where an error happened."),
+        cls=Group,
         add_completion=False,
-        no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
     app.add_typer(train_app(), name="train")
-    app.command("runs", help=_("Show all runs with their best and last results."))(runs)
-    app.command("predict", help=_("Let a trained model answer for new data."))(predict)
-    app.command("report", help=_("Make the curves and the report of a run again."))(report)
+    app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
+    app.command("predict", cls=Command, help=_("Let a trained model answer for new data."))(predict)
+    app.command("report", cls=Command, help=_("Make the curves and the report of a run again."))(report)
     return app
 
 

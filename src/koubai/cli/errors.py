@@ -46,7 +46,9 @@ def as_mistake(error: Exception) -> Mistake:
     """Any error as a mistake: Typer's usage errors, and what the rooms below raise."""
     if isinstance(error, Mistake):
         return error
-    if hasattr(error, "format_message"):  # a usage error; the class has moved between versions of Typer
+    if type(error).__name__ == "Abort":  # Typer's for Ctrl-C; the class has moved between its versions
+        return Stopped(_("Stopped."))
+    if hasattr(error, "format_message"):  # Typer's for wrong usage
         return Mistake(_usage_message(error), _usage_hint(error), MISUSED)
     if isinstance(error, ImportError | ValueError | TypeError | RuntimeError | IndexError | OSError):
         return Mistake(_first_line_up(error))

@@ -7,6 +7,7 @@ scripts alike, and one place where a wrong value is put into words.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from types import NoneType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -59,12 +60,23 @@ def _parameter(name: str, field: FieldInfo) -> Any:
 
 
 def _help(field: FieldInfo) -> str:
-    """The description, and what happens without the option."""
+    """The description, what can be chosen, and what happens without the option."""
     unset = _extra(field).get("unset")
     default = _(unset) if unset else field.default
     if isinstance(default, bool):
         default = _("yes") if default else _("no")
-    return _("{description} (default: {default})").format(description=_description(field), default=default)
+    choices = ", ".join(_choices(field))
+    form = (
+        _("{description}: {choices} (default: {default})")
+        if choices
+        else _("{description} (default: {default})")
+    )
+    return _breakable(form.format(description=_description(field), choices=choices, default=default))
+
+
+def _breakable(text: str) -> str:
+    """Rich breaks lines only at spaces, of which Japanese has none: put some at its punctuation."""
+    return re.sub("(?<=[、。])(?=.)|(?<=.)(?=（)", " ", text)
 
 
 def _description(field: FieldInfo) -> str:
@@ -75,7 +87,7 @@ def _description(field: FieldInfo) -> str:
 def _metavar(field: FieldInfo) -> str:
     kinds = _kinds(field)
     if _choices(field):
-        return "|".join(_choices(field))
+        return _("NAME")
     return _("INTEGER") if int in kinds else _("NUMBER") if float in kinds else _("TEXT")
 
 

@@ -7,12 +7,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from koubai.cli.errors import Mistake
 from koubai.cli.run_folders import find_run
 from koubai.cli.session import recipe_of
+from koubai.cli.tables import plain_table, show_table
 from koubai.i18n import _
 from koubai.recipes import Predictor
 from koubai.recipes.inputs import read_inputs
@@ -40,10 +39,11 @@ def predict(
     except FileNotFoundError:
         raise Mistake(_("The run {run} has no weights yet.").format(run=run)) from None
     answers = predictor.outputs_of(model, inputs)
-    table = Table(box=None, pad_edge=False, show_header=False)
+    table = plain_table()
+    table.show_header = False
     for number, answer in enumerate(answers, 1):
         table.add_row(str(number), *_cells(answer, predictor))
-    Console(highlight=False).print(table)
+    show_table(table)
 
 
 def _cells(answer: NDArray[Any], predictor: Predictor) -> list[str]:

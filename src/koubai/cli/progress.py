@@ -35,22 +35,22 @@ class ProgressView(Callback):
         self.live: Live | None = None
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Start the table and the moving lines."""
+        """Lay out the table and the moving lines."""
         self.seen = 0
         self.last_reading = 0.0
         self.names = [metric.name for metric in trainer.metrics]
         self.position = Position(trainer.progress)
         validated = trainer.validation is not None
         self.table = EpochTable(trainer.progress.epochs, self.names, validated, self.console.width)
-        for line in self.table.header():
-            self._print(line)
         self.live = live_view(self.position, self.console)
-        if self.live:
-            self.live.start()
+        self.begun = False
 
     def on_epoch_start(self, trainer: Trainer) -> None:
-        """Count this epoch's samples from where it starts, which may be its middle."""
+        """Show the head of the table once; count this epoch's samples from where it starts, maybe its middle."""
         self.seen = trainer.progress.samples
+        if not self.begun:
+            self.begun = True
+            self._begin()
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Move the lines on."""
@@ -68,6 +68,12 @@ class ProgressView(Callback):
         """Leave the screen tidy."""
         if self.live:
             self.live.stop()
+
+    def _begin(self) -> None:
+        for line in self.table.header():
+            self._print(line)
+        if self.live:
+            self.live.start()
 
     def _numbers(self, trainer: Trainer) -> Mapping[str, float]:
         """The running values, read anew only now and then."""

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from koubai.cli.run_folders import ROOT
+from koubai.cli.tables import plain_table, show_table
 from koubai.i18n import N_, _
 from koubai.recipes import Outcome
 from koubai.report.labels import label, written
@@ -28,18 +27,15 @@ _STATUS = {
 def runs(folder: Annotated[Path, typer.Argument(help=_("the folder that holds the runs"))] = ROOT) -> None:
     """Print the table."""
     found = list_runs(folder)
-    console = Console(highlight=False)
     if not found:
-        console.print(
-            _("There are no runs in {folder}. Start one: koubai train digits").format(folder=folder)
-        )
+        typer.echo(_("There are no runs in {folder}. Start one: koubai train digits").format(folder=folder))
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = plain_table()
     for title, side in _titles():
-        table.add_column(title, justify=side, no_wrap=side == "right")
+        table.add_column(title, justify=side, no_wrap=True, vertical="bottom")
     for record in found:
         table.add_row(*_row(record))
-    console.print(table)
+    show_table(table)
 
 
 def _titles() -> list[tuple[str, Any]]:
@@ -47,8 +43,8 @@ def _titles() -> list[tuple[str, Any]]:
         (_("run"), "left"),
         (_("status"), "left"),
         (_("epochs"), "right"),
-        (_("best val. loss"), "right"),
-        (_("last val. loss"), "right"),
+        (_("best\nval. loss"), "right"),
+        (_("last\nval. loss"), "right"),
         (_("test result"), "right"),
     ]
 
@@ -56,20 +52,21 @@ def _titles() -> list[tuple[str, Any]]:
 def _row(record: RunRecord) -> list[str]:
     history = record.history()
     losses = history.get("val_loss") or history.get("loss") or []
-    best = min(losses, default=None)
     return [
         record.folder.name,
         _(_STATUS[record.status]),
         str(len(losses)),
-        f"{written('loss', best)} ({losses.index(best) + 1})" if best is not None else "–",
+        written("loss", min(losses, default=None)),
         written("loss", losses[-1] if losses else None),
         _tested(record),
     ]
 
 
 def _tested(record: RunRecord) -> str:
+    """The test result; of a share the percent sign says enough."""
     if not Outcome.is_in(record.folder):
         return "–"
     outcome = Outcome.load(record.folder)
+    value = written(outcome.headline, outcome.result)
     mark = {True: " ✓", False: " ✗", None: ""}[outcome.target_met]
-    return f"{label(outcome.headline)} {written(outcome.headline, outcome.result)}{mark}"
+    return value + mark if value.endswith("%") else f"{label(outcome.headline)} {value}{mark}"

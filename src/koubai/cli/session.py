@@ -45,7 +45,7 @@ def resume(wanted: str, name: str | None = None) -> None:
         name: the recipe or script that the user named beside it, if any.
 
     Raises:
-        Mistake: there is no such run, it is of another recipe, or it has come to its end.
+        Mistake: there is no such run, or it is of another recipe.
         Stopped: the user pressed Ctrl-C.
     """
     record = find_run(wanted)
@@ -57,6 +57,9 @@ def resume(wanted: str, name: str | None = None) -> None:
             )
         )
     console, view = _screen()
+    if record.status == "finished" and Outcome.is_in(record.folder):
+        console.print(_("This run has come to its end; there is nothing left to train."))
+        return
     _run(Training(recipe, settings, [view]), record, console, resume=True)
 
 

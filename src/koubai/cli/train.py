@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import typer.core
 import typer.main
 
 from koubai.cli.errors import MISUSED, Mistake
+from koubai.cli.help import Command, Group
 from koubai.cli.options import parameters, settings_from
 from koubai.cli.session import resume, start
 from koubai.i18n import _
@@ -21,7 +21,7 @@ from koubai.recipes import RECIPES, Recipe, Settings, load_script
 Typed = dict[str, Any]
 
 
-class TrainGroup(typer.core.TyperGroup):
+class TrainGroup(Group):
     """The commands below `koubai train`: the recipes, and any file that ends in .py."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -115,7 +115,7 @@ def _command(
     command.__signature__ = inspect.Signature([*parameters(settings), *extra])  # type: ignore[attr-defined]
     command.__annotations__ = {}
     app = typer.Typer(add_completion=False)
-    app.command(name, help=text)(command)
+    app.command(name, cls=Command, help=text)(command)
     return typer.main.get_command(app)
 
 

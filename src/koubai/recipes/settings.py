@@ -37,7 +37,7 @@ class Settings(BaseModel):
 
     epochs: int = Field(20, ge=1, description=N_("how often each training sample is seen"))
     batch_size: int = Field(64, ge=1, description=N_("samples per step; 32 to 256 are usual"))
-    optimizer: OptimizerName = Field("adam", description=N_("the update rule; when in doubt adam"))
+    optimizer: OptimizerName = Field("adam", description=N_("the update rule, when in doubt adam"))
     lr: float | None = Field(
         None,
         gt=0,
@@ -46,7 +46,7 @@ class Settings(BaseModel):
         json_schema_extra={"unset": N_("0.01 for sgd, 0.001 for adam, as usual for the others")},
     )
     schedule: ScheduleName = Field(
-        "constant", description=N_("how the learning rate changes during the training")
+        "constant", description=N_("how the learning rate changes")
     )
     weight_decay: float | None = Field(
         None,
