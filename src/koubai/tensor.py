@@ -343,7 +343,8 @@ class Tensor:
     __hash__ = object.__hash__
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec else repr(self)
+        plain = not spec and (self.shape or self._is_symbolic)
+        return repr(self) if plain else format(self.item(), spec)
 
     if TYPE_CHECKING:
         # The methods and operators are koubai's functions, attached in koubai.functions.
