@@ -46,9 +46,19 @@ def checked_mask(mask: Tensor, by: str) -> Tensor:
     return mask
 
 
+def reshaped(x: Tensor, shape: Shape) -> Tensor:
+    """Return a view in another shape, or the tensor itself if it has that shape."""
+    return x if x.shape == shape else movement.reshape(x, shape=shape)  # type: ignore[no-any-return]
+
+
 def flat(input: Tensor) -> Tensor:
-    """Return all elements in one dimension, as a view."""
-    return movement.reshape(input, shape=(math.prod(input.shape),))  # type: ignore[no-any-return]
+    """Return all elements in one dimension."""
+    return reshaped(input, (math.prod(input.shape),))
+
+
+def as_line(tensor: Tensor) -> Tensor:
+    """Return a number as a vector of one element; other tensors as they are."""
+    return tensor if tensor.ndim else reshaped(tensor, (1,))
 
 
 def along(index: Tensor, shape: Shape, dim: int, by: str, wraps: bool = False) -> Tensor:
@@ -62,18 +72,13 @@ def along(index: Tensor, shape: Shape, dim: int, by: str, wraps: bool = False) -
         raise ShapeError(
             f"{by}: the index {list(index.shape)} is larger than {list(shape)} besides dimension {dim}"
         )
-    stride = math.prod(shape[dim + 1 :])
-    start = sum(
-        np.arange(n if at != dim else 1).reshape([-1] + [1] * (len(shape) - 1 - at))
-        * math.prod(shape[at + 1 :])
-        for at, n in enumerate(index.shape)
-    )
-    return checked_index(index, shape[dim], dim, by, wraps) * stride + to_tensor(np.asarray(start, np.int64))
-
-
-def as_line(tensor: Tensor) -> Tensor:
-    """Return a number as a vector of one element, as a view; other tensors as they are."""
-    return tensor if tensor.ndim else movement.reshape(tensor, shape=(1,))
+    positions, stride = checked_index(index, shape[dim], dim, by, wraps), math.prod(shape[dim + 1 :])
+    if stride != 1:
+        positions = positions * stride
+    if index.shape == (index.shape[dim],):
+        return positions
+    starts = np.ix_(*(range(n) if at != dim else (0,) for at, n in enumerate(index.shape)))
+    return positions + to_tensor(np.ravel_multi_index(starts, shape))
 
 
 @method
@@ -101,7 +106,7 @@ def _gathered(input: Tensor, dim: int, index: Tensor, by: str, wraps: bool = Fal
     at = normalize_dim(dim, input.ndim)
     positions = along(places, line.shape, at, by, wraps) if index.numel() else as_type(places, dtypes.int64)
     found = ops.index(flat(line), positions, dim=0)
-    return movement.reshape(found, shape=index.shape)  # type: ignore[no-any-return]
+    return reshaped(found, index.shape)
 
 
 @method
@@ -137,7 +142,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         raise IndexError(f"index_select: the index must be a vector, not of shape {list(index.shape)}")
     at, line = normalize_dim(dim, input.ndim), as_line(input)
     found = ops.index(line, checked_index(as_line(index), line.shape[at], at, "index_select"), dim=at)
-    return found if input.ndim else movement.reshape(found, shape=())  # type: ignore[no-any-return]
+    return found if input.ndim else reshaped(found, ())
 
 
 @method

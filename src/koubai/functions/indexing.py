@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from koubai import dtypes
+from koubai.functions.gathering import reshaped
 from koubai.functions.operands import as_type, method, to_tensor
 from koubai.functions.selection import is_mask, read_index
 from koubai.ops import elementwise, gather
@@ -34,19 +35,15 @@ class _Places:
 
     def arrange(self, x: Tensor) -> Tensor:
         """Return `x` so arranged."""
-        return _reshaped(_permuted(x, self.order), self.joined)
+        return reshaped(_permuted(x, self.order), self.joined)
 
     def restore(self, arranged: Tensor) -> Tensor:
         """Return a tensor so arranged in the usual form."""
-        return _permuted(_reshaped(arranged, self.ordered), ops.inverse(self.order))
+        return _permuted(reshaped(arranged, self.ordered), ops.inverse(self.order))
 
 
 def _permuted(x: Tensor, order: Shape) -> Tensor:
     return x if order == tuple(range(x.ndim)) else ops.permute(x, dims=order)
-
-
-def _reshaped(x: Tensor, shape: Shape) -> Tensor:
-    return x if shape == x.shape else ops.reshape(x, shape=shape)
 
 
 def _places(shape: Shape, tensors: dict[int, Tensor]) -> _Places:

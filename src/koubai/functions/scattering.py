@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from koubai import dtypes
-from koubai.functions.gathering import along, as_line, checked_index, checked_mask, flat
+from koubai.functions.gathering import along, as_line, checked_index, checked_mask, flat, reshaped
 from koubai.functions.operands import Number, as_type, method, normalize_dim, to_tensor
 from koubai.ops import elementwise, movement
 from koubai.ops import gather as ops
@@ -44,7 +44,7 @@ def _placer(input: Tensor, dim: int, index: Tensor, by: str) -> Put:
         if isinstance(values, Tensor):
             values = _as_large_as(as_line(same_type(values, input, by)), places, by)
         written = write(flat(target), positions, as_type(values, input.dtype), dim=0)
-        return movement.reshape(written, shape=input.shape)  # type: ignore[no-any-return]
+        return reshaped(written, input.shape)
 
     return put
 
@@ -192,7 +192,7 @@ def _slices(input: Tensor, dim: int, index: Tensor, by: str) -> Put:
         if isinstance(values, Tensor):
             slices = _fitting(as_line(same_type(values, input, by)), as_line(input), at, positions, by)
         written = write(as_line(target), positions, slices, dim=at)
-        return movement.reshape(written, shape=input.shape)  # type: ignore[no-any-return]
+        return reshaped(written, input.shape)
 
     return put
 
@@ -281,7 +281,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     positions = checked_index(flat(index), input.numel(), 0, "put", wraps=True)
     write = ops.index_add if accumulate else ops.index_put
     written = write(flat(input), positions, flat(same_type(source, input, "put")), dim=0)
-    return movement.reshape(written, shape=input.shape)  # type: ignore[no-any-return]
+    return reshaped(written, input.shape)
 
 
 # --- places given by a mask
