@@ -6,7 +6,8 @@ Each is computed with NumPy alone, to a few units in the last place of float64.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,16 @@ from koubai.ops.elementwise import elementwise, exp, unless_zero
 from koubai.ops.op import Array, Op
 
 TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
+
+
+def at_least_single(forward: Callable[..., Array]) -> Callable[..., Array]:
+    """Compute a forward of float16 in float32, whose range the coefficients need."""
+
+    @wraps(forward)
+    def widened(xp: Any, x: Array) -> Array:
+        return forward(xp, x.astype(xp.float32)).astype(x.dtype) if x.dtype == xp.float16 else forward(xp, x)
+
+    return widened
 
 
 def _ratio(x: Array, numerator: Sequence[float], denominator: Sequence[float]) -> Array:
@@ -77,6 +88,7 @@ def _exp_minus_square(xp: Any, x: Array) -> Array:
     return xp.exp(-head * head) * xp.exp(-(x - head) * (x + head))
 
 
+@at_least_single
 def _erf(xp: Any, x: Array) -> Array:
     size = xp.abs(x)
     pieces = [
@@ -88,6 +100,7 @@ def _erf(xp: Any, x: Array) -> Array:
     return xp.piecewise(x, [near, within & ~near, ~within], pieces)
 
 
+@at_least_single
 def _erfc(xp: Any, x: Array) -> Array:
     pieces = [
         lambda v: 2 - _erfc_far(xp, -v),
@@ -124,6 +137,7 @@ _END = (
 )  # fmt: skip
 
 
+@at_least_single
 def _erfinv(xp: Any, x: Array) -> Array:
     """erfinv(x) = quantile((1 + x) / 2) / sqrt(2)."""
     half = x / 2
