@@ -14,6 +14,7 @@ from koubai.functions.convolution import *
 from koubai.functions.creation import *
 from koubai.functions.cumulative import *
 from koubai.functions.diagonal import *
+from koubai.functions.distinct import *
 from koubai.functions.einsum import *
 from koubai.functions.embedding import *
 from koubai.functions.exponential import *

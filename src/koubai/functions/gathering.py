@@ -48,7 +48,7 @@ def checked_mask(mask: Tensor, by: str) -> Tensor:
 
 def reshaped(x: Tensor, shape: Shape) -> Tensor:
     """Return a view in another shape, or the tensor itself if it has that shape."""
-    return x if x.shape == shape else movement.reshape(x, shape=shape)  # type: ignore[no-any-return]
+    return x if x.shape == shape else movement.reshape(x, shape=shape)
 
 
 def flat(input: Tensor) -> Tensor:

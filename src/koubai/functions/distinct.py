@@ -1,0 +1,102 @@
+"""Which values occur, and how often. How many they are depends on data, so these are not for traced programs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from koubai import dtypes
+from koubai.functions.gathering import checked_index, flat, reshaped
+from koubai.functions.joining import cat
+from koubai.functions.operands import as_type, method, normalize_dim, to_tensor
+from koubai.ops import gather as ops
+from koubai.ops.op import ShapeError
+from koubai.tensor import Tensor
+
+__all__ = ["bincount", "unique", "unique_consecutive"]
+
+Distinct = Tensor | tuple[Tensor, ...]
+
+
+@method
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Distinct:
+    """Return the different elements, or the different slices along `dim`, in ascending order.
+
+    Args:
+        input: any tensor.
+        sorted: without effect: the result always is.
+        return_inverse: also return where each element of `input` is in the result.
+        return_counts: also return how often each occurs.
+        dim: compare the slices along this dimension; None compares elements.
+    """
+    rows = _as_rows(input, dim)
+    order = to_tensor(np.arange(rows.shape[0]))
+    for column in reversed(rows.unbind(1)):  # stable, so the first column decides last, and most
+        order = order[ops.argsort(column[order], dim=0, descending=False)]
+    return _first_of_runs(input, dim, rows, order, return_inverse, return_counts)
+
+
+@method
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Distinct:
+    """Return the elements, or slices along `dim`, without those that equal the one before; see `unique`."""
+    rows = _as_rows(input, dim)
+    return _first_of_runs(
+        input, dim, rows, to_tensor(np.arange(rows.shape[0])), return_inverse, return_counts
+    )
+
+
+def _as_rows(input: Tensor, dim: int | None) -> Tensor:
+    """Return what is compared as rows: (elements, 1), or (slices along dim, elements of a slice)."""
+    moved = reshaped(input, (input.numel(), 1)) if dim is None else input.movedim(dim, 0)
+    return moved.reshape(moved.shape[0], math.prod(moved.shape[1:]))  # type: ignore[no-any-return]
+
+
+def _first_of_runs(
+    input: Tensor, dim: int | None, rows: Tensor, order: Tensor, return_inverse: bool, return_counts: bool
+) -> Distinct:
+    """Return the first of each run of equal rows, taken in an order, with what else is asked for."""
+    ordered, some = rows[order], min(len(rows), 1)
+    begins = cat([to_tensor(np.ones(some, bool)), (ordered[1:] != ordered[:-1]).any(1)])
+    first = flat(ops.nonzero(begins))
+    whole, at = (flat(input), 0) if dim is None else (input, normalize_dim(dim, input.ndim))
+    results = [ops.index(whole, order[first], dim=at)]
+    if return_inverse:
+        run = as_type(begins, dtypes.int64).cumsum(0) - 1
+        inverse = ops.index_put(order, order, run, dim=0)
+        results.append(reshaped(inverse, input.shape) if dim is None else inverse)
+    if return_counts:
+        ends = cat([first[1:], to_tensor(np.full(some, len(rows)))])
+        results.append(ends - first)
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+@method
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """Return how often each of the numbers 0, 1, 2 … occurs in a vector of integers, or the sums of their weights.
+
+    Args:
+        input: (N,), integers from 0 on.
+        weights: (N,), what each counts.
+        minlength: the least length of the result, which otherwise ends with the largest number.
+
+    Raises:
+        RuntimeError: if `input` is not a vector, or `weights` has another shape.
+        IndexError: if a number is negative.
+    """
+    if input.ndim != 1 or (weights is not None and weights.shape != input.shape):
+        raise ShapeError(f"bincount: a vector and weights of its shape are needed, not {list(input.shape)}")
+    size = max(minlength, int(input.max()) + 1 if input.numel() else 0)
+    places = checked_index(input, size, 0, "bincount")
+    each = to_tensor(1) if weights is None else weights
+    if weights is not None and not dtypes.is_floating(weights.dtype):
+        each = as_type(weights, dtypes.float64)
+    return ops.index_add(each.new_zeros(size), places, each, dim=0)  # type: ignore[no-any-return]
