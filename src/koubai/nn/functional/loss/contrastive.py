@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import koubai
+from koubai.nn.functional.loss.checks import same_shape
 from koubai.nn.functional.loss.classification import cross_entropy
-from koubai.nn.functional.loss.reduction import same_shape
+from koubai.nn.functional.normalization import normalize
 from koubai.tensor import Tensor
 
 __all__ = ["nt_xent_loss"]
@@ -22,16 +23,15 @@ def nt_xent_loss(first: Tensor, second: Tensor, temperature: float = 0.5, reduct
         reduction: over the 2N embeddings: "mean", "sum" or "none".
 
     Raises:
-        ValueError: if the shapes differ or the temperature is not positive.
+        ValueError: if the shapes are not one (N, D), or the temperature is not positive.
     """
-    same_shape("nt_xent_loss", first, second)
+    same_shape("nt_xent_loss", first=first, second=second)
+    if first.ndim != 2:
+        raise ValueError(f"nt_xent_loss: expected embeddings (N, D), got {list(first.shape)}")
     if temperature <= 0:
         raise ValueError(f"nt_xent_loss: the temperature is positive, got {temperature}")
-    both = koubai.cat([first, second])  # (2N, D)
-    unit = both / (both * both).sum(1, keepdim=True).sqrt().clamp(min=1e-12)
+    unit = normalize(koubai.cat([first, second]), dim=1)  # (2N, D)
     similarity = unit @ unit.T / temperature  # (2N, 2N)
-    count = both.shape[0]
-    itself = koubai.eye(count, dtype=koubai.bool)
-    scores = koubai.where(itself, float("-inf"), similarity)
-    partner = (koubai.arange(count) + count // 2) % count
-    return cross_entropy(scores, partner, reduction=reduction)
+    places = koubai.arange(unit.shape[0])
+    scores = koubai.where(places == places.unsqueeze(1), float("-inf"), similarity)  # not with itself
+    return cross_entropy(scores, places.roll(first.shape[0]), reduction=reduction)

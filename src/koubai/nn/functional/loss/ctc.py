@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import koubai
+from koubai.nn.functional.loss.checks import labels_exist, values_of
 from koubai.nn.functional.loss.reduction import reduced
 from koubai.scan import scan
 from koubai.tensor import Tensor
@@ -25,95 +26,120 @@ def ctc_loss(
 ) -> Tensor:
     """Negative log-likelihood of label sequences, over all ways to place them in time (Graves et al. 2006).
 
-    The forward recursion runs over the labels with blanks between them, in logarithms; its gradient is the derived one.
+    At each time a network emits a label or a blank; repeated labels are merged, then blanks dropped. The forward
+    recursion runs in logarithms over the labels with blanks between them.
+
+    Gradient: the probability of each class at each time, minus its part in the alignments of the target. The
+    log-probabilities are normalised once more, which changes nothing for true ones, and gives them this gradient.
 
     Args:
-        log_probs: log-probabilities, (T, N, C) or (T, C).
-        targets: labels without blanks, (N, S), or all sequences one after the other.
-        input_lengths: of each sample, at most T.
-        target_lengths: of each sample.
+        log_probs: log-probabilities, (T, N, C) or (T, C), such as `log_softmax` gives.
+        targets: labels without blanks, (N, S), or all sequences one after the other, (sum of target_lengths,).
+        input_lengths: of each sample, at most T; (N,).
+        target_lengths: of each sample; (N,).
         blank: the class of "no label".
-        reduction: "mean" divides each loss by its target's length first; "sum", "none".
-        zero_infinity: take 0 for samples whose targets do not fit into their inputs.
+        reduction: "mean" divides each loss by its target's length first; "sum", or "none".
+        zero_infinity: take 0 for samples whose targets do not fit into their inputs, instead of infinity.
+
+    Returns:
+        one number; with "none" one for each sample, (N,) or ().
 
     Raises:
-        ValueError: if a length or a label does not fit.
+        RuntimeError: if a length does not fit, or blank is not a class.
+        IndexError: if a label is not a class.
     """
     single = log_probs.ndim == 2
-    logs = log_probs.unsqueeze(1) if single else log_probs  # (T, N, C)
-    steps, samples, classes = logs.shape
+    logs = koubai.log_softmax(log_probs.unsqueeze(1) if single else log_probs, -1)  # (T, N, C)
     inputs, lengths = _lengths(input_lengths), _lengths(target_lengths)
-    if len(inputs) != samples or len(lengths) != samples or max(inputs, default=0) > steps:
-        raise ValueError(
-            f"ctc_loss: log_probs {list(log_probs.shape)} have {samples} samples of {steps} steps; got input_lengths "
-            f"{inputs} and target_lengths {lengths}"
-        )
-    labels = _padded(targets, lengths, blank)  # (N, S)
-    if not 0 <= blank < classes or labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
-        raise ValueError(f"ctc_loss: labels and blank must be classes, 0 to {classes - 1}")
-    losses = _negative_log_likelihood(logs, labels, inputs, lengths, blank)
+    _check_lengths(log_probs, inputs, lengths, targets)
+    labels = _padded(targets.long(), lengths, blank)
+    labels_exist("ctc_loss", labels, logs.shape[2])
+    losses = -_log_likelihood(logs, _with_blanks(labels, blank), inputs, lengths, blank)
     if zero_infinity:
         losses = koubai.where(losses == float("inf"), 0.0, losses)
     if reduction == "mean":
-        return (losses / koubai.tensor([max(n, 1) for n in lengths], dtype=logs.dtype)).mean()  # type: ignore[no-any-return]
+        return koubai.mean(losses / koubai.clamp(lengths, min=1))
     return reduced(losses.reshape(()) if single else losses, reduction)
 
 
-def _lengths(lengths: Tensor | Sequence[int]) -> list[int]:
-    values = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
-    return [int(n) for n in (values if isinstance(values, list) else [values])]
+def _lengths(lengths: Tensor | Sequence[int]) -> Tensor:
+    return koubai.as_tensor(lengths, dtype=koubai.int64).reshape(-1)  # type: ignore[no-any-return]
 
 
-def _padded(targets: Tensor, lengths: Sequence[int], blank: int) -> Tensor:
-    """Return the labels as (N, S), filled up with blanks."""
-    longest = max(lengths, default=0)
-    if targets.ndim == 2:
-        rows = [row[:n] for row, n in zip(targets.tolist(), lengths)]
-    else:
-        flat, starts = targets.tolist(), [sum(lengths[:i]) for i in range(len(lengths))]
-        rows = [flat[start : start + n] for start, n in zip(starts, lengths)]
-    if any(len(row) != n for row, n in zip(rows, lengths)):
-        raise ValueError(f"ctc_loss: targets {list(targets.shape)} are shorter than target_lengths {list(lengths)}")
-    filled = [[*row, *[blank] * (longest - len(row))] for row in rows]
-    return koubai.tensor(filled, dtype=koubai.int64).reshape(len(lengths), longest)  # type: ignore[no-any-return]
+def _check_lengths(log_probs: Tensor, inputs: Tensor, lengths: Tensor, targets: Tensor) -> None:
+    """Refuse lengths that do not fit; their values only where there are any."""
+    steps, samples = log_probs.shape[0], log_probs.shape[1] if log_probs.ndim == 3 else 1
+    if inputs.shape != (samples,) or lengths.shape != (samples,):
+        raise RuntimeError(
+            f"ctc_loss: log_probs {list(log_probs.shape)} hold {samples} samples, which need as many lengths; got "
+            f"{inputs.numel()} input_lengths and {lengths.numel()} target_lengths"
+        )
+    times, sizes = values_of(inputs), values_of(lengths)
+    if times is not None and times.size and not 0 <= times.min() <= times.max() <= steps:
+        raise RuntimeError(
+            f"ctc_loss: input_lengths are from 0 to {steps}, the steps of log_probs; got {times.tolist()}"
+        )
+    if sizes is None or not sizes.size:
+        return
+    needed = sizes.max() if targets.ndim == 2 else sizes.sum()
+    if sizes.min() < 0 or needed > targets.shape[-1]:
+        raise RuntimeError(
+            f"ctc_loss: targets {list(targets.shape)} do not hold sequences of target_lengths {sizes.tolist()}"
+        )
 
 
-def _negative_log_likelihood(
-    logs: Tensor, labels: Tensor, inputs: Sequence[int], lengths: Sequence[int], blank: int
-) -> Tensor:
-    """Run the forward recursion and read off the result at each sample's end."""
-    steps, samples, _ = logs.shape
-    count = 2 * labels.shape[1] + 1
-    blanks = koubai.full((samples, labels.shape[1]), blank)
-    path = koubai.stack([blanks, labels], 2).reshape(samples, -1)  # blank label blank label ...
-    path = koubai.cat([path, koubai.full((samples, 1), blank)], 1)  # (N, 2S + 1)
-    emitted = logs.gather(2, path.unsqueeze(0).expand(steps, samples, count))  # (T, N, 2S + 1)
-    before = koubai.cat([koubai.full((samples, min(2, count)), blank), path], 1)[:, :count]  # two places back
-    may_skip = (path != blank) & (path != before)
-    impossible = koubai.full((samples, 2), _IMPOSSIBLE, dtype=logs.dtype)
-    start = koubai.where(koubai.arange(count) < 2, emitted[0], _IMPOSSIBLE)
-    times = koubai.arange(1, steps)
-    last = koubai.tensor(list(inputs))  # (N,)
+def _padded(targets: Tensor, lengths: Tensor, blank: int) -> Tensor:
+    """Return the labels as (N, S), with blanks after each sequence's end."""
+    longest = targets.shape[1] if targets.ndim == 2 else max(lengths.tolist(), default=0)
+    places = koubai.arange(longest)
+    inside = places < lengths.unsqueeze(1)  # (N, S)
+    if targets.ndim == 1:
+        starts = koubai.cumsum(lengths, 0) - lengths
+        places = koubai.where(inside, places + starts.unsqueeze(1), 0)
+        targets = targets.gather(0, places.reshape(-1)).reshape(places.shape)
+    return koubai.where(inside, targets, blank)
+
+
+def _with_blanks(labels: Tensor, blank: int) -> Tensor:
+    """Return blank, label, blank, label, ..., blank for each sample, (N, 2S + 1)."""
+    blanks = koubai.full_like(labels, blank)
+    pairs = koubai.stack([blanks, labels], 2).reshape(labels.shape[0], -1)
+    return koubai.cat([pairs, koubai.full((labels.shape[0], 1), blank)], 1)
+
+
+def _log_likelihood(logs: Tensor, path: Tensor, inputs: Tensor, lengths: Tensor, blank: int) -> Tensor:
+    """Run the forward recursion along the paths (N, 2S + 1), and read off the result at each sample's end, (N,)."""
+    emitted = koubai.gather(logs, 2, path.expand(logs.shape[0], *path.shape))  # (T, N, 2S + 1)
+    two_back = _shifted(path, 2, blank)
+    may_skip = (path != blank) & (path != two_back)  # over the blank between two different labels
 
     def step(alpha: Tensor, now: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[()]]:
         scores, time = now
-        shifted = koubai.cat([impossible, alpha], 1)  # (N, 2S + 3)
-        stay, one, two = alpha, shifted[:, 1:-1], shifted[:, :-2]
-        reached = _log_add(stay, one, koubai.where(may_skip, two, _IMPOSSIBLE)) + scores
-        return koubai.where((time < last).unsqueeze(1), reached, alpha), ()
+        skipped = koubai.where(may_skip, _shifted(alpha, 2, _IMPOSSIBLE), _IMPOSSIBLE)
+        reached = _log_add(alpha, _shifted(alpha, 1, _IMPOSSIBLE), skipped) + scores
+        return koubai.where((time < inputs).unsqueeze(1), reached, alpha), ()
 
-    alpha = start if steps < 2 else scan(step, start, (emitted[1:], times))[0]
-    ends = koubai.tensor([2 * n for n in lengths]).reshape(-1, 1)
-    on_blank = alpha.gather(1, ends)
-    on_label = koubai.where(ends > 0, alpha.gather(1, (ends - 1).clamp(min=0)), _IMPOSSIBLE)
-    return -_log_add(on_blank, on_label).squeeze(1)  # type: ignore[no-any-return]
+    start = (
+        koubai.where(koubai.arange(path.shape[1]) == 0, 0.0, _IMPOSSIBLE).to(logs.dtype).expand(path.shape)
+    )
+    alpha, _ = scan(step, start, (emitted, koubai.arange(logs.shape[0])))
+    last = 2 * lengths.unsqueeze(1)  # where the final blank is; the final label is one before
+    on_blank = alpha.gather(1, last)
+    on_label = koubai.where(last > 0, alpha.gather(1, koubai.clamp(last - 1, min=0)), _IMPOSSIBLE)
+    return _log_add(on_blank, on_label).squeeze(1)  # type: ignore[no-any-return]
+
+
+def _shifted(rows: Tensor, by: int, fill: float) -> Tensor:
+    """Return the rows (N, L) moved to the right, with `fill` in front."""
+    front = koubai.full((rows.shape[0], by), fill, dtype=rows.dtype)
+    return koubai.cat([front, rows], 1)[:, : rows.shape[1]]
 
 
 def _log_add(*terms: Tensor) -> Tensor:
     """log(Σ exp(term)), -inf where all terms are, and then without a gradient."""
     stacked = koubai.stack(terms)
-    top = stacked.detach().amax(0)
+    top = koubai.amax(stacked.detach(), 0)
     none = top == _IMPOSSIBLE
     shift = koubai.where(none, 0.0, top)
-    total = (stacked - shift).exp().sum(0)
-    return koubai.where(none, _IMPOSSIBLE, koubai.where(none, 1.0, total).log() + shift)
+    total = koubai.sum(koubai.exp(stacked - shift), 0)
+    return koubai.where(none, _IMPOSSIBLE, koubai.log(koubai.where(none, 1.0, total)) + shift)

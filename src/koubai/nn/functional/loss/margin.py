@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import koubai
-from koubai.nn.functional.activation import logsigmoid, softplus
-from koubai.nn.functional.loss.reduction import reduced, same_shape
+from koubai.nn.functional.activation import logsigmoid
+from koubai.nn.functional.distance import pairwise_distance
+from koubai.nn.functional.loss.checks import classes_fit, labels_exist, same_shape
+from koubai.nn.functional.loss.classification import entries
+from koubai.nn.functional.loss.reduction import reduced
 from koubai.tensor import Tensor
 
 __all__ = [
@@ -23,43 +27,63 @@ __all__ = [
 
 
 def _positive_part(x: Tensor) -> Tensor:
-    return koubai.relu(x)
+    """max(x, 0) with slope 1 at 0, as PyTorch's losses of two inputs have it; `relu` has slope 0 there."""
+    return koubai.clamp(x, min=0.0)
 
 
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
-    """max(0, -target · (input1 - input2) + margin): with target 1, input1 should rank above input2.
+    """max(0, -target · (input1 - input2) + margin).
+
+    Args:
+        input1: what should rank higher where the target is 1; any shape.
+        input2: what should rank higher where the target is -1; of the same shape.
+        target: 1 or -1, of the same shape.
+        margin: by how much.
+        reduction: "mean", "sum" or "none".
 
     Raises:
         ValueError: if the shapes differ.
     """
-    same_shape("margin_ranking_loss", input1, input2)
-    same_shape("margin_ranking_loss", input1, target)
-    # PyTorch's clamp keeps the whole slope at the joint
-    return reduced((-target * (input1 - input2) + margin).clamp(min=0.0), reduction)
+    same_shape("margin_ranking_loss", input1=input1, input2=input2)
+    same_shape("margin_ranking_loss", input1=input1, target=target)
+    return reduced(_positive_part(-target * (input1 - input2) + margin), reduction)
 
 
-def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+def hinge_embedding_loss(
+    input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean"
+) -> Tensor:
     """The distance itself for target 1, max(0, margin - distance) for target -1.
 
+    Args:
+        input: distances, any shape.
+        target: 1 or -1, of the same shape.
+        margin: how far apart they should be for target -1.
+        reduction: "mean", "sum" or "none".
+
     Raises:
         ValueError: if the shapes differ.
     """
-    same_shape("hinge_embedding_loss", input, target)
-    far = koubai.where(target != 1, (margin - input).clamp(min=0.0), 0.0)
+    same_shape("hinge_embedding_loss", input=input, target=target)
+    far = koubai.where(target != 1, _positive_part(margin - input), 0.0)
     near = koubai.where(target != -1, input, 0.0)
     return reduced(far + near, reduction)
 
 
 def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """log(1 + exp(-target · input)) for targets 1 and -1.
+    """log(1 + exp(-target · input)), the logistic loss, without overflow.
+
+    Args:
+        input: scores, any shape.
+        target: 1 or -1, of the same shape.
+        reduction: "mean", "sum" or "none".
 
     Raises:
         ValueError: if the shapes differ.
     """
-    same_shape("soft_margin_loss", input, target)
-    return reduced(softplus(-target * input, threshold=700.0), reduction)
+    same_shape("soft_margin_loss", input=input, target=target)
+    return reduced(-logsigmoid(target * input), reduction)
 
 
 def multilabel_soft_margin_loss(
@@ -70,12 +94,15 @@ def multilabel_soft_margin_loss(
     Args:
         input: scores, (..., C).
         target: 0 or 1, of the same shape.
-        weight: of each label.
+        weight: of each label, broadcast.
         reduction: over the samples: "mean", "sum" or "none".
+
+    Raises:
+        ValueError: if the shapes differ.
     """
-    same_shape("multilabel_soft_margin_loss", input, target)
+    same_shape("multilabel_soft_margin_loss", input=input, target=target)
     losses = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
-    return reduced((losses if weight is None else losses * weight).mean(-1), reduction)
+    return reduced(koubai.mean(losses if weight is None else losses * weight, -1), reduction)
 
 
 def multi_margin_loss(
@@ -86,7 +113,7 @@ def multi_margin_loss(
     weight: Tensor | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """Multi-class hinge loss: Σᵢ max(0, margin - x[target] + x[i])ᵖ / C over the other classes (Crammer and Singer 2001).
+    """Multi-class hinge loss: Σᵢ max(0, margin - x[target] + x[i])ᵖ / C over the others (Crammer and Singer 2001).
 
     Args:
         input: scores, (N, C) or (C,).
@@ -97,20 +124,25 @@ def multi_margin_loss(
         reduction: "mean", "sum" or "none".
 
     Raises:
-        ValueError: if p is neither 1 nor 2.
+        ValueError: if p is neither 1 nor 2, or the shapes do not fit.
+        IndexError: if a target is not a class.
     """
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: p is 1 or 2, got {p}")
-    rows = input.reshape(-1, input.shape[-1])  # (N, C)
-    labels = target.reshape(-1, 1)
-    right = rows.gather(1, labels)
-    excess = _positive_part(margin - right + rows)
-    others = koubai.arange(rows.shape[1]) != labels
-    losses = koubai.where(others, excess if p == 1 else excess * excess, 0.0)
+    rows, target = _rows(input), target if input.ndim == 2 else target.reshape(-1)  # (N, C), (N,)
+    classes_fit("multi_margin_loss", rows, target, 1)
+    labels, classes = target.unsqueeze(1), rows.shape[1]
+    labels_exist("multi_margin_loss", labels, classes)
+    excess = koubai.relu(margin - rows.gather(1, labels) + rows)
+    losses = koubai.where(koubai.arange(classes) != labels, excess if p == 1 else excess * excess, 0.0)
     if weight is not None:
-        losses = losses * weight.gather(0, labels.reshape(-1)).reshape(-1, 1)
-    losses = losses.sum(1) / rows.shape[1]
-    return reduced(losses if input.ndim > 1 else losses.reshape(()), reduction)
+        losses = losses * entries(weight, labels)
+    return reduced((koubai.sum(losses, 1) / classes).reshape(input.shape[:-1]), reduction)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Return (N, C) as it is, one sample (C,) as (1, C), and one number as (1, 1)."""
+    return x if x.ndim == 2 else x.reshape(1, -1)
 
 
 def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -123,17 +155,19 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
 
     Raises:
         ValueError: if the shapes differ.
+        IndexError: if a label is not a class.
     """
-    same_shape("multilabel_margin_loss", input, target)
-    rows, labels = input.reshape(-1, input.shape[-1]), target.reshape(-1, input.shape[-1])  # (N, C)
-    valid = (labels < 0).to(koubai.int64).cumsum(1) == 0
+    same_shape("multilabel_margin_loss", input=input, target=target)
+    rows, labels = _rows(input), _rows(target)  # (N, C)
+    classes = rows.shape[1]
+    labels_exist("multilabel_margin_loss", labels, classes, ignore=-1)
+    valid = koubai.cumsum(labels < 0, 1) == 0
     picked = koubai.where(valid, labels, 0)
-    classes = koubai.arange(rows.shape[1])
-    is_label = ((picked.unsqueeze(2) == classes) & valid.unsqueeze(2)).any(1)  # (N, C)
+    is_label = ((picked.unsqueeze(2) == koubai.arange(classes)) & valid.unsqueeze(2)).any(1)
     lead = rows.gather(1, picked).unsqueeze(2) - rows.unsqueeze(1)  # (N, label, other)
-    pairs = valid.unsqueeze(2) & is_label.logical_not().unsqueeze(1)
-    losses = koubai.where(pairs, _positive_part(1 - lead), 0.0).sum(2).sum(1) / rows.shape[1]
-    return reduced(losses if input.ndim > 1 else losses.reshape(()), reduction)
+    pairs = valid.unsqueeze(2) & ~is_label.unsqueeze(1)
+    losses = koubai.where(pairs, koubai.relu(1 - lead), 0.0)
+    return reduced((koubai.sum(losses, (1, 2)) / classes).reshape(input.shape[:-1]), reduction)
 
 
 def cosine_embedding_loss(
@@ -151,17 +185,16 @@ def cosine_embedding_loss(
     Raises:
         ValueError: if the shapes do not fit.
     """
-    same_shape("cosine_embedding_loss", input1, input2)
+    same_shape("cosine_embedding_loss", input1=input1, input2=input2)
     if target.shape != input1.shape[:-1]:
         raise ValueError(
-            f"cosine_embedding_loss: inputs {list(input1.shape)} need targets of shape {list(input1.shape[:-1])}, "
-            f"got {list(target.shape)}"
+            f"cosine_embedding_loss: inputs {list(input1.shape)} need targets of shape {list(input1.shape[:-1])}, got "
+            f"{list(target.shape)}"
         )
-    tiny = 1e-12  # PyTorch's
-    sizes = ((input1 * input1).sum(-1) + tiny) * ((input2 * input2).sum(-1) + tiny)
-    cosine = (input1 * input2).sum(-1) / sizes.sqrt()
+    squares = [koubai.sum(x * x, -1) + 1e-12 for x in (input1, input2)]  # PyTorch's way around 0
+    cosine = koubai.sum(input1 * input2, -1) / koubai.sqrt(squares[0] * squares[1])
     near = koubai.where(target == 1, 1 - cosine, 0.0)
-    far = koubai.where(target == -1, (cosine - margin).clamp(min=0.0), 0.0)
+    far = koubai.where(target == -1, _positive_part(cosine - margin), 0.0)
     return reduced(near + far, reduction)
 
 
@@ -170,7 +203,7 @@ def triplet_margin_loss(
     positive: Tensor,
     negative: Tensor,
     margin: float = 1.0,
-    p: float = 2.0,
+    p: float = 2,
     eps: float = 1e-6,
     swap: bool = False,
     reduction: str = "mean",
@@ -186,14 +219,18 @@ def triplet_margin_loss(
         eps: added to the differences.
         swap: take the nearer of anchor and positive to the negative.
         reduction: "mean", "sum" or "none".
+
+    Raises:
+        ValueError: if the shapes differ, or the margin is not positive.
     """
-    from koubai.nn.functional import pairwise_distance
-
-    def distance(first: Tensor, second: Tensor) -> Tensor:
-        return pairwise_distance(first, second, p, eps)
-
     return triplet_margin_with_distance_loss(
-        anchor, positive, negative, distance_function=distance, margin=margin, swap=swap, reduction=reduction
+        anchor,
+        positive,
+        negative,
+        distance_function=partial(pairwise_distance, p=p, eps=eps),
+        margin=margin,
+        swap=swap,
+        reduction=reduction,
     )
 
 
@@ -208,10 +245,12 @@ def triplet_margin_with_distance_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """`triplet_margin_loss` with a distance of your own, by default the Euclidean one."""
-    from koubai.nn.functional import pairwise_distance
-
+    same_shape("triplet_margin_loss", anchor=anchor, positive=positive)
+    same_shape("triplet_margin_loss", anchor=anchor, negative=negative)
+    if margin <= 0:
+        raise ValueError(f"triplet_margin_loss: the margin is positive, got {margin}")
     distance = distance_function or pairwise_distance
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = koubai.minimum(far, distance(positive, negative))
-    return reduced((near - far + margin).clamp(min=0.0), reduction)
+    return reduced(_positive_part(near - far + margin), reduction)
