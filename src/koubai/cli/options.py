@@ -15,10 +15,12 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import typer
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from rich.cells import cell_len
 
 from koubai.cli.errors import MISUSED, Mistake
 from koubai.i18n import _
 
+_HELP_WIDTH = 40  # columns that an option's help has on a screen of 80
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -61,6 +63,8 @@ def _parameter(name: str, field: FieldInfo) -> Any:
 
 def _help(field: FieldInfo) -> str:
     """The description, what can be chosen, and what happens without the option."""
+    if field.is_required():
+        return _wrapped(_("{description} (required)").format(description=_description(field)))
     unset = _extra(field).get("unset")
     default = _(unset) if unset else field.default
     if isinstance(default, bool):
@@ -71,12 +75,19 @@ def _help(field: FieldInfo) -> str:
         if choices
         else _("{description} (default: {default})")
     )
-    return _breakable(form.format(description=_description(field), choices=choices, default=default))
+    return _wrapped(form.format(description=_description(field), choices=choices, default=default))
 
 
-def _breakable(text: str) -> str:
-    """Rich breaks lines only at spaces, of which Japanese has none: put some at its punctuation."""
-    return re.sub("(?<=[、。])(?=.)|(?<=.)(?=（)", " ", text)
+def _wrapped(text: str) -> str:
+    """Japanese broken into lines, which Rich does only at spaces; Typer shows two line ends as one."""
+    if cell_len(text) == len(text):
+        return text
+    lines = [""]
+    for word in re.findall(r"（*(?:[!-~]+|.)[、。），：]*", text):  # brackets stay with what they enclose
+        if cell_len(lines[-1] + word) > _HELP_WIDTH:
+            lines.append("")
+        lines[-1] = (lines[-1] + word).lstrip()
+    return "\n\n".join(line.rstrip() for line in lines)
 
 
 def _description(field: FieldInfo) -> str:
