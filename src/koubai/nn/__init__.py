@@ -15,6 +15,7 @@ from koubai.nn.linear import *
 from koubai.nn.loss import *
 from koubai.nn.module import *
 from koubai.nn.normalization import *
+from koubai.nn.output_losses import *
 from koubai.nn.padding import *
 from koubai.nn.parameter import *
 from koubai.nn.parameter_containers import *

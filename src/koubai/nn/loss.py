@@ -1,24 +1,19 @@
-"""Loss layers: each is a function of `koubai.nn.functional` with its settings kept.
+"""Loss layers: each is the function of its name in `koubai.nn.functional`, which says what the shapes are.
 
-Mean squared error for numbers, cross-entropy for classes, binary cross-entropy with logits for yes/no.
+Mean squared error for numbers, cross-entropy for classes, binary cross-entropy with logits for yes/no. Called with
+predictions and targets, a layer returns one number: the mean (reduction="mean", the default) or the sum ("sum") of the
+losses, or with "none" the losses themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import koubai
-from koubai.nn.containers import Sequential
+from koubai.nn import functional as F
 from koubai.nn.function_layer import FunctionLayer
-from koubai.nn.functional import loss as F
-from koubai.nn.linear import Linear
-from koubai.nn.module import Module
-from koubai.nn.containers import ModuleList
 from koubai.tensor import Tensor
 
 __all__ = [
-    "AdaptiveLogSoftmaxWithLoss",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CTCLoss",
@@ -46,42 +41,63 @@ __all__ = [
 ]
 
 
-class Loss(FunctionLayer):
-    """A loss: called with predictions and targets, it returns one number (or one for each with reduction="none")."""
+class MSELoss(FunctionLayer):
+    """Mean squared error; the shapes of prediction and target must be the same.
 
-
-class MSELoss(Loss):
-    """Mean squared error; the shapes of prediction and target must be the same."""
+    Args:
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.mse_loss
     reduction: str = "mean"
 
 
-class L1Loss(Loss):
-    """Mean absolute error."""
+class L1Loss(FunctionLayer):
+    """Mean absolute error; outliers weigh less than in MSELoss.
+
+    Args:
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.l1_loss
     reduction: str = "mean"
 
 
-class SmoothL1Loss(Loss):
-    """Squared below beta, absolute above."""
+class SmoothL1Loss(FunctionLayer):
+    """Squared below beta, absolute above.
+
+    Args:
+        reduction: of the losses: "mean", "sum" or "none".
+        beta: where the parabola ends.
+    """
 
     function = F.smooth_l1_loss
     reduction: str = "mean"
     beta: float = 1.0
 
 
-class HuberLoss(Loss):
-    """Squared below delta, absolute above: robust against outliers."""
+class HuberLoss(FunctionLayer):
+    """Squared below delta, absolute above: robust against outliers.
+
+    Args:
+        reduction: of the losses: "mean", "sum" or "none".
+        delta: where the parabola ends.
+    """
 
     function = F.huber_loss
     reduction: str = "mean"
     delta: float = 1.0
 
 
-class CrossEntropyLoss(Loss):
-    """Cross-entropy of scores with class indices or probabilities. It contains the softmax: put none before it."""
+class CrossEntropyLoss(FunctionLayer):
+    """Cross-entropy of scores with class indices or probabilities. It contains the softmax: put none before it.
+
+    Args:
+        weight: of each class, (C,).
+        ignore_index: class indices with this value do not count.
+        reduction: of the losses: "mean", "sum" or "none".
+        label_smoothing: the part of the probability that is spread evenly over all classes, 0 to 1.
+    """
 
     function = F.cross_entropy
     weight: Tensor | None = None
@@ -90,8 +106,14 @@ class CrossEntropyLoss(Loss):
     label_smoothing: float = 0.0
 
 
-class NLLLoss(Loss):
-    """Negative log-likelihood, of what LogSoftmax returns."""
+class NLLLoss(FunctionLayer):
+    """Negative log-likelihood of classes, of what LogSoftmax returns.
+
+    Args:
+        weight: of each class, (C,).
+        ignore_index: targets with this value do not count.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.nll_loss
     weight: Tensor | None = None
@@ -99,16 +121,27 @@ class NLLLoss(Loss):
     reduction: str = "mean"
 
 
-class BCELoss(Loss):
-    """Binary cross-entropy of probabilities; BCEWithLogitsLoss is safer."""
+class BCELoss(FunctionLayer):
+    """Binary cross-entropy of probabilities; BCEWithLogitsLoss is safer.
+
+    Args:
+        weight: of each element, broadcast.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.binary_cross_entropy
     weight: Tensor | None = None
     reduction: str = "mean"
 
 
-class BCEWithLogitsLoss(Loss):
-    """Binary cross-entropy of scores, sigmoid included."""
+class BCEWithLogitsLoss(FunctionLayer):
+    """Binary cross-entropy of scores, sigmoid included.
+
+    Args:
+        weight: of each element, broadcast.
+        reduction: of the losses: "mean", "sum" or "none".
+        pos_weight: of the positive part: above 1 raises recall.
+    """
 
     function = F.binary_cross_entropy_with_logits
     weight: Tensor | None = None
@@ -116,16 +149,28 @@ class BCEWithLogitsLoss(Loss):
     pos_weight: Tensor | None = None
 
 
-class KLDivLoss(Loss):
-    """Kullback-Leibler divergence from log-probabilities; use reduction="batchmean"."""
+class KLDivLoss(FunctionLayer):
+    """Kullback-Leibler divergence from log-probabilities.
+
+    Args:
+        reduction: "batchmean" is the divergence itself; "mean" also divides by the classes; "sum", "none".
+        log_target: whether the target is given as logarithms.
+    """
 
     function = F.kl_div
     reduction: str = "mean"
     log_target: bool = False
 
 
-class PoissonNLLLoss(Loss):
-    """Negative log-likelihood of counts."""
+class PoissonNLLLoss(FunctionLayer):
+    """Negative log-likelihood of counts.
+
+    Args:
+        log_input: whether the input is the logarithm of the expected count.
+        full: add Stirling's approximation of log(target!).
+        eps: added to the input before its logarithm is taken.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.poisson_nll_loss
     log_input: bool = True
@@ -134,8 +179,14 @@ class PoissonNLLLoss(Loss):
     reduction: str = "mean"
 
 
-class GaussianNLLLoss(Loss):
-    """Negative log-likelihood of normal numbers; called with (input, target, var)."""
+class GaussianNLLLoss(FunctionLayer):
+    """Negative log-likelihood of normal numbers; called with (input, target, var).
+
+    Args:
+        full: add the constant log(2π)/2.
+        eps: the variances are at least this.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.gaussian_nll_loss
     full: bool = False
@@ -143,71 +194,117 @@ class GaussianNLLLoss(Loss):
     reduction: str = "mean"
 
 
-class FocalLoss(Loss):
-    """Cross-entropy in which easy samples count less, for strong imbalance."""
+class FocalLoss(FunctionLayer):
+    """Cross-entropy in which easy samples count less, for strong imbalance (Lin et al. 2017).
+
+    Args:
+        alpha: for classes, weights (C,); for yes/no, the weight of yes.
+        gamma: how much less; 0 gives the plain cross-entropy.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.focal_loss
-    alpha: Any = None
+    alpha: Tensor | Sequence[float] | float | None = None
     gamma: float = 2.0
     reduction: str = "mean"
 
 
-class DiceLoss(Loss):
-    """1 - Dice coefficient of probabilities and a mask, for segmentation."""
+class DiceLoss(FunctionLayer):
+    """1 - Dice coefficient of probabilities and a mask, for segmentation (Milletari et al. 2016).
+
+    Args:
+        smooth: added above and below, so that empty masks have a value.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.dice_loss
     smooth: float = 1.0
     reduction: str = "mean"
 
 
-class NTXentLoss(Loss):
-    """SimCLR's contrastive loss of two views of the same samples."""
+class NTXentLoss(FunctionLayer):
+    """SimCLR's contrastive loss of two views of the same samples (Chen et al. 2020).
+
+    Args:
+        temperature: divides the similarities.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.nt_xent_loss
     temperature: float = 0.5
     reduction: str = "mean"
 
 
-class MarginRankingLoss(Loss):
-    """With target 1 the first input should rank above the second, with -1 below; called with (input1, input2, target)."""
+class MarginRankingLoss(FunctionLayer):
+    """With target 1 the first input should rank above the second, with -1 below; called with (input1, input2, target).
+
+    Args:
+        margin: by how much.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.margin_ranking_loss
     margin: float = 0.0
     reduction: str = "mean"
 
 
-class HingeEmbeddingLoss(Loss):
-    """Distances: small for target 1, at least the margin for target -1."""
+class HingeEmbeddingLoss(FunctionLayer):
+    """Distances: small for target 1, at least the margin for target -1.
+
+    Args:
+        margin: how far apart they should be for target -1.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.hinge_embedding_loss
     margin: float = 1.0
     reduction: str = "mean"
 
 
-class SoftMarginLoss(Loss):
-    """Logistic loss for targets 1 and -1."""
+class SoftMarginLoss(FunctionLayer):
+    """Logistic loss for targets 1 and -1.
+
+    Args:
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.soft_margin_loss
     reduction: str = "mean"
 
 
-class MultiLabelSoftMarginLoss(Loss):
-    """Binary cross-entropy of scores for several labels at once."""
+class MultiLabelSoftMarginLoss(FunctionLayer):
+    """Binary cross-entropy of scores for several labels at once.
+
+    Args:
+        weight: of each label.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.multilabel_soft_margin_loss
     weight: Tensor | None = None
     reduction: str = "mean"
 
 
-class MultiLabelMarginLoss(Loss):
-    """Hinge loss for several labels at once."""
+class MultiLabelMarginLoss(FunctionLayer):
+    """Hinge loss for several labels at once.
+
+    Args:
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.multilabel_margin_loss
     reduction: str = "mean"
 
 
-class MultiMarginLoss(Loss):
-    """Hinge loss for classes."""
+class MultiMarginLoss(FunctionLayer):
+    """Hinge loss for classes.
+
+    Args:
+        p: 1 or 2, the power.
+        margin: by how much the right class should lead.
+        weight: of each class, (C,).
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.multi_margin_loss
     p: int = 1
@@ -216,16 +313,29 @@ class MultiMarginLoss(Loss):
     reduction: str = "mean"
 
 
-class CosineEmbeddingLoss(Loss):
-    """Angles: small for target 1, large for target -1; called with (input1, input2, target)."""
+class CosineEmbeddingLoss(FunctionLayer):
+    """Angles: small for target 1, large for target -1; called with (input1, input2, target).
+
+    Args:
+        margin: the cosine that is small enough for target -1.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.cosine_embedding_loss
     margin: float = 0.0
     reduction: str = "mean"
 
 
-class TripletMarginLoss(Loss):
-    """The positive nearer to the anchor than the negative, by a margin; called with (anchor, positive, negative)."""
+class TripletMarginLoss(FunctionLayer):
+    """The positive nearer to the anchor than the negative; called with (anchor, positive, negative).
+
+    Args:
+        margin: by how much.
+        p: of the norm that measures distance.
+        eps: added to the differences.
+        swap: take the nearer of anchor and positive to the negative.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.triplet_margin_loss
     margin: float = 1.0
@@ -235,8 +345,15 @@ class TripletMarginLoss(Loss):
     reduction: str = "mean"
 
 
-class TripletMarginWithDistanceLoss(Loss):
-    """TripletMarginLoss with a distance function of your own."""
+class TripletMarginWithDistanceLoss(FunctionLayer):
+    """TripletMarginLoss with a distance function of your own.
+
+    Args:
+        distance_function: the Euclidean distance by default.
+        margin: by how much.
+        swap: take the nearer of anchor and positive to the negative.
+        reduction: of the losses: "mean", "sum" or "none".
+    """
 
     function = F.triplet_margin_with_distance_loss
     distance_function: Callable[[Tensor, Tensor], Tensor] | None = None
@@ -245,80 +362,18 @@ class TripletMarginWithDistanceLoss(Loss):
     reduction: str = "mean"
 
 
-class CTCLoss(Loss):
-    """Likelihood of label sequences over all alignments; called with (log_probs, targets, input_lengths, target_lengths)."""
+class CTCLoss(FunctionLayer):
+    """Likelihood of label sequences over all alignments.
+
+    Called with (log_probs, targets, input_lengths, target_lengths).
+
+    Args:
+        blank: the class of "no label".
+        reduction: "mean" divides each loss by its target's length first; "sum" or "none".
+        zero_infinity: take 0 for targets that do not fit into their inputs, instead of infinity.
+    """
 
     function = F.ctc_loss
     blank: int = 0
     reduction: str = "mean"
     zero_infinity: bool = False
-
-
-class AdaptiveLogSoftmaxWithLoss(Module):
-    """Cross-entropy over very many classes: frequent ones at once, rare ones in clusters (Grave et al. 2017).
-
-    Args:
-        in_features: length of the inputs.
-        n_classes: number of classes, sorted by how frequent they are.
-        cutoffs: where the clusters begin.
-        div_value: each next cluster works with this many times fewer features.
-        head_bias: whether the scores of the frequent classes have a bias.
-        dtype: of the weights.
-
-    Shape:
-        input: (N, in_features); target: (N,); output: (N,) log-probabilities of the targets, and the mean loss.
-
-    Raises:
-        ValueError: if the cutoffs are not ascending numbers below n_classes.
-    """
-
-    def __init__(
-        self,
-        in_features: int,
-        n_classes: int,
-        cutoffs: Sequence[int],
-        div_value: float = 4.0,
-        head_bias: bool = False,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        ends = list(cutoffs)
-        if not ends or ends != sorted(set(ends)) or ends[0] <= 0 or ends[-1] > n_classes - 1:
-            raise ValueError(f"cutoffs are ascending numbers from 1 to {n_classes - 1}, got {ends}")
-        self.in_features, self.n_classes, self.div_value = in_features, n_classes, div_value
-        self.cutoffs = [*ends, n_classes]
-        self.n_clusters = len(self.cutoffs) - 1
-        self.shortlist_size = self.cutoffs[0]
-        self.head_size = self.shortlist_size + self.n_clusters
-        self.head = Linear(in_features, self.head_size, bias=head_bias, dtype=dtype)
-        self.tail = ModuleList()
-        for i, (low, high) in enumerate(zip(self.cutoffs, self.cutoffs[1:])):
-            hidden = int(in_features // div_value ** (i + 1))
-            first = Linear(in_features, hidden, bias=False, dtype=dtype)
-            self.tail.append(Sequential(first, Linear(hidden, high - low, bias=False, dtype=dtype)))
-
-    def log_prob(self, input: Tensor) -> Tensor:
-        """Return the log-probabilities of all classes, (N, n_classes)."""
-        from koubai.nn.functional import log_softmax
-
-        head = log_softmax(self.head(input), 1)
-        parts = [head[:, : self.shortlist_size]]
-        for i, cluster in enumerate(self.tail):
-            at = self.shortlist_size + i
-            parts.append(log_softmax(cluster(input), 1) + head[:, at : at + 1])
-        return koubai.cat(parts, 1)  # type: ignore[no-any-return]
-
-    def forward(self, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the log-probability of each target, and their mean loss."""
-        from koubai.nn.functional import nll_loss
-
-        one = input.ndim == 1
-        losses = nll_loss(
-            self.log_prob(input.unsqueeze(0) if one else input), target.reshape(-1), reduction="none"
-        )
-        return (-losses).reshape(target.shape), losses.mean()
-
-    def predict(self, input: Tensor) -> Tensor:
-        """Return the most probable class of each sample, (N,)."""
-        return self.log_prob(input).argmax(1)  # type: ignore[no-any-return]
