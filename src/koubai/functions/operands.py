@@ -18,6 +18,8 @@ from koubai.tensor import Tensor
 Number = bool | int | float
 Operand = Tensor | Number
 Dims = int | Sequence[int] | None
+_NUMBERS = (int, float)
+_KNOWN = (Tensor, *_NUMBERS)
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
@@ -94,14 +96,27 @@ def to_tensor(value: Any, floating: dtypes.DType | None = None) -> Tensor:
 
 def promote(*operands: Any, to_float: bool = False) -> tuple[Tensor, ...]:
     """Return the operands as tensors of their common type; with `to_float`, integers become the default float."""
-    if all([isinstance(o, Tensor) for o in operands]) and len({o.dtype for o in operands}) == 1:
-        common = operands[0].dtype
-    else:
-        operands = tuple([o if isinstance(o, Tensor) or _is_number(o) else to_tensor(o) for o in operands])
+    common = _one_type(operands)
+    if common is None:
+        operands = tuple([o if isinstance(o, _KNOWN) else to_tensor(o) for o in operands])
         common = dtypes.result_type(_type_and_rank(operand) for operand in operands)
     if to_float and not dtypes.is_floating(common):
         common = dtypes.get_default_dtype()
     return tuple([as_type(operand, common) for operand in operands])
+
+
+def _one_type(operands: tuple[Any, ...]) -> dtypes.DType | None:
+    """Return the type of operands that are all of one floating type or plain numbers, the usual case; else None."""
+    common = None
+    for operand in operands:
+        if isinstance(operand, Tensor):
+            dtype = operand.dtype
+            if dtype.kind != "f" or (common is not None and dtype != common):
+                return None
+            common = dtype
+        elif not isinstance(operand, _NUMBERS):
+            return None
+    return common
 
 
 def as_type(operand: Operand, dtype: dtypes.DType) -> Tensor:
@@ -115,10 +130,6 @@ def as_float(operand: Operand) -> Tensor:
     """Return the operand as a floating tensor: integers become the default float."""
     (result,) = promote(operand, to_float=True)
     return result
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, bool | int | float)
 
 
 def _type_and_rank(operand: Operand) -> tuple[dtypes.DType, int | None]:

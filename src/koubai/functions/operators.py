@@ -9,6 +9,7 @@ from koubai.functions import arithmetic, comparison, logic, rounding
 from koubai.functions.products import matmul
 from koubai.tensor import Tensor
 
+_OPERANDS = (Tensor, int, float)
 _BINARY: dict[str, Callable[..., Tensor]] = {
     "add": arithmetic.add,
     "sub": arithmetic.sub,
@@ -37,15 +38,11 @@ def _operator(function: Callable[..., Tensor], reflected: bool = False) -> Calla
     """Return the operator method of `function`; it leaves operands that cannot be tensors to their own class."""
 
     def operate(self: Tensor, other: Any) -> Any:
-        if not _can_be_operand(other):
+        if not isinstance(other, _OPERANDS) and not hasattr(other, "__array__"):
             return NotImplemented
         return function(other, self) if reflected else function(self, other)
 
     return operate
-
-
-def _can_be_operand(value: Any) -> bool:
-    return isinstance(value, Tensor | bool | int | float) or hasattr(value, "__array__")
 
 
 for _name, _function in _BINARY.items():

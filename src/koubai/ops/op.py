@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from koubai.arrays import Array, namespace_of
 from koubai.dtypes import DType
@@ -78,6 +78,20 @@ class Gradient:
         object.__setattr__(self, "needs", tuple(inspect.signature(self.formula).parameters))
 
 
+class Saving(NamedTuple):
+    """What an op keeps for backward, when some of its inputs require gradients.
+
+    Attributes:
+        differentiated: for each input, whether a gradient will be computed for it.
+        inputs: the positions of the inputs whose values are kept.
+        outputs: whether the results' values are kept.
+    """
+
+    differentiated: tuple[bool, ...]
+    inputs: tuple[int, ...]
+    outputs: bool
+
+
 class Op:
     """A primitive op. Called with tensors and attributes, it runs (or is recorded, while tracing) and returns tensors.
 
@@ -110,6 +124,7 @@ class Op:
         self.gradients: Mapping[str, Gradient] = {
             name: Gradient(formula) for name, formula in gradients.items()
         }
+        self._savings: dict[tuple[bool, ...], Saving | None] = {}
         self.call: Callable[..., Any] | None = (
             None  # how tensors call it, where that is more than applying it
         )
@@ -131,6 +146,22 @@ class Op:
     def input_name(self, position: int) -> str:
         """Return the name of the input at `position`; all inputs of a variadic op share one name."""
         return self.inputs[min(position, len(self.inputs) - 1)]
+
+    def saving(self, required: tuple[bool, ...]) -> Saving | None:
+        """Return what is kept when the inputs that are `required` want gradients; None if no gradient will flow."""
+        if required not in self._savings:
+            self._savings[required] = self._plan_saving(required)
+        return self._savings[required]
+
+    def _plan_saving(self, required: tuple[bool, ...]) -> Saving | None:
+        names = [self.input_name(position) for position in range(len(required))]
+        differentiated = tuple(wanted and name in self.gradients for wanted, name in zip(required, names))
+        if not any(differentiated):
+            return None
+        flowing = [name for name, flows in zip(names, differentiated) if flows]
+        needs = {need for name in flowing for need in self.gradients[name].needs}
+        kept = tuple(position for position, name in enumerate(names) if name in needs)
+        return Saving(differentiated, kept, "out" in needs)
 
     def pull_back(
         self, recipe: Any, gradients: Sequence[Any], positions: Sequence[int], create_graph: bool
