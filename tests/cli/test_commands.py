@@ -136,6 +136,14 @@ class TestMistakes:
         assert captured.err.startswith("✗ ")
         assert "Traceback" not in captured.err
 
+    def test_a_loss_that_is_no_number(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run([*TRAIN, "--optimizer", "sgd", "--lr", "1e30"]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("✗ the loss is ")
+        assert "in epoch 1, step " in err
+        assert "Try a learning rate ten times smaller" in err
+        assert RunRecord.open("run").status == "failed"
+
     def test_no_run_is_left_behind(self) -> None:
         Path("bad.csv").write_text("a,b\n1,2\nx,3\n4,5\n")
         assert run(["train", "csv", "bad.csv", "--target-column", "b"]) == 1

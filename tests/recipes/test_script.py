@@ -71,6 +71,9 @@ loss = nn.CrossEntropyLoss(label_smoothing=0.1)
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("\nx = undefined", "flowers.py, line 2: NameError: name 'undefined' is not defined"),
+        ("x = 1\ny = = 2", "flowers.py, line 2: SyntaxError"),
+        ("from koubai import nn\nnn.Linear(0.5, 'x')", "flowers.py, line 2: "),
         ("model = 1", "does not define data"),
         ("", "does not define data, model"),
         ("data = model = 1", "data has to be a LabelledData, but it is a int"),

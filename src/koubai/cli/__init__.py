@@ -4,12 +4,16 @@ Typer and Rich are imported only when the command runs.
 """
 
 import sys
+import warnings
 from collections.abc import Sequence
 from io import TextIOWrapper
 
 
 def main() -> None:
     """Run the command that was typed, and leave with its exit code."""
+    from koubai.cli.errors import show_warning
+
+    warnings.showwarning = show_warning
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a screen without our characters shows question marks
             stream.reconfigure(errors="replace")

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+
+import typer
+from safetensors import SafetensorError
 
 from koubai.i18n import _
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done; the user's mistake or a failure; wrong usage of the command; stopped with Ctrl-C."""
+
+
+# What the rooms below raise when data, files or settings are wrong; anything else is a fault of ours.
+_EXPECTED = (
+    ArithmeticError,
+    ImportError,
+    IndexError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    SafetensorError,
+    sqlite3.Error,
+)
 
 
 class Mistake(Exception):
@@ -42,27 +61,41 @@ def show(error: Exception) -> int:
     return mistake.code
 
 
+def show_warning(message: Warning | str, category: type[Warning], *_place: object) -> None:
+    """Print a warning for people on stderr, without the line of source it came from."""
+    print(f"! {message}", file=sys.stderr)
+
+
 def as_mistake(error: Exception) -> Mistake:
     """Any error as a mistake: Typer's usage errors, and what the rooms below raise."""
     if isinstance(error, Mistake):
         return error
-    if type(error).__name__ == "Abort":  # Typer's for Ctrl-C; the class has moved between its versions
+    if isinstance(error, typer.Abort):
         return Stopped(_("Stopped."))
     if hasattr(error, "format_message"):  # Typer's for wrong usage
         return Mistake(_usage_message(error), _usage_hint(error), MISUSED)
-    if isinstance(error, ImportError | ValueError | TypeError | RuntimeError | IndexError | OSError):
-        return Mistake(_first_line_up(error))
+    if isinstance(error, _EXPECTED):
+        return Mistake(_told(error), _hint(error))
     kind = type(error).__name__
     return Mistake(
         f"{kind}: {error}", _("This looks like a fault of Koubai. --debug shows where it happened.")
     )
 
 
-def _first_line_up(error: Exception) -> str:
-    """The error's own words; an operating system's error without its number."""
+def _told(error: Exception) -> str:
+    """The error's own words and notes; an operating system's error without its number."""
+    words = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error) or type(error).__name__
+        words = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return "\n  ".join([words, *getattr(error, "__notes__", ())])
+
+
+def _hint(error: Exception) -> str | None:
+    if isinstance(error, ArithmeticError):
+        return _("Try a learning rate ten times smaller (--lr), or clip the gradients (--clip-norm 1).")
+    if isinstance(error, MemoryError):
+        return _("Try a smaller batch (--batch-size).")
+    return None
 
 
 def _usage_message(error: Exception) -> str:

@@ -8,6 +8,7 @@ overrides.
 from __future__ import annotations
 
 import runpy
+import traceback
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -29,7 +30,7 @@ def load_script(path: Path, seed: int = 0) -> Recipe:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it does not define what it has to.
+        ValueError: it raises an error, or does not define what it has to.
 
     Example:
         A whole script::
@@ -43,7 +44,7 @@ def load_script(path: Path, seed: int = 0) -> Recipe:
     if not path.is_file():
         raise FileNotFoundError(_("There is no file {path}.").format(path=path))
     koubai.manual_seed(seed)
-    names = runpy.run_path(str(path), run_name="__koubai__")
+    names = _run(path)
     _check(path, names)
     return Recipe(
         name=path.stem,
@@ -55,6 +56,22 @@ def load_script(path: Path, seed: int = 0) -> Recipe:
         loss=names.get("loss"),
         scaler=None,
     )
+
+
+def _run(path: Path) -> dict[str, Any]:
+    """The names a script defines; what it raises is told with the script's line."""
+    try:
+        return runpy.run_path(str(path), run_name="__koubai__")
+    except Exception as error:
+        lines = [
+            frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
+        ]
+        place = getattr(error, "lineno", None) or (lines or ["?"])[-1]
+        raise ValueError(
+            _("{path}, line {line}: {kind}: {error}").format(
+                path=path, line=place, kind=type(error).__name__, error=error
+            )
+        ) from error
 
 
 def _check(path: Path, names: dict[str, Any]) -> None:

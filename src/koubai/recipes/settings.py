@@ -45,9 +45,7 @@ class Settings(BaseModel):
         description=N_("learning rate; SGD 0.01 to 0.1 and Adam 0.001 are usual"),
         json_schema_extra={"unset": N_("0.01 for sgd, 0.001 for adam, as usual for the others")},
     )
-    schedule: ScheduleName = Field(
-        "constant", description=N_("how the learning rate changes")
-    )
+    schedule: ScheduleName = Field("constant", description=N_("how the learning rate changes"))
     weight_decay: float | None = Field(
         None,
         ge=0,
