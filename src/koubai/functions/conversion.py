@@ -139,7 +139,8 @@ def cuda(input: Tensor, device: Any = None) -> Tensor:
 @method
 def copy_(input: Tensor, src: Operand, non_blocking: bool = False) -> Tensor:
     """Replace the elements by those of `src`, converted and broadcast; gradients flow to `src` from then on."""
-    return input._become(as_type(to_tensor(src), input.dtype), "copy_")
+    value = as_type(to_tensor(src), input.dtype)
+    return input._become(ops.fill(input._snapshot(), value), "copy_")
 
 
 @method(in_place=True)
