@@ -33,9 +33,6 @@ NAMES = [info.module_cls.__name__ for info in module_db]
 LEFT_OUT = {
     "FractionalMaxPool2d": "windows at random places",
     "FractionalMaxPool3d": "windows at random places",
-    "LinearCrossEntropyLoss": "a Linear and a CrossEntropyLoss do the same",
-    "Transformer": "only the encoder exists",
-    "TransformerDecoderLayer": "only the encoder exists",
 }
 PRESENT = [info for info in module_db if hasattr(nn, info.module_cls.__name__)]
 

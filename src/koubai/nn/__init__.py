@@ -25,4 +25,5 @@ from koubai.nn.residual import *
 from koubai.nn.shape import *
 from koubai.nn.summary import *
 from koubai.nn.transformer import *
+from koubai.nn.transformer_layers import *
 from koubai.nn.upsampling import *

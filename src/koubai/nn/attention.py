@@ -10,7 +10,7 @@ from koubai.nn import init
 from koubai.nn.functional.attention import attention_weights
 from koubai.nn.linear import Linear
 from koubai.nn.module import Module
-from koubai.nn.parameter import Parameter
+from koubai.nn.parameter import new_parameter
 from koubai.tensor import Tensor
 
 __all__ = ["MultiheadAttention"]
@@ -19,20 +19,23 @@ __all__ = ["MultiheadAttention"]
 class MultiheadAttention(Module):
     """Attention with several heads (Vaswani et al. 2017, section 3.2.2).
 
+    A query that may look at no key gets zeros, and the bias of the last projection.
+
     Args:
-        embed_dim: features of query and output; divided among the heads.
+        embed_dim: features of query and output, E; divided among the heads.
         num_heads: number of heads.
-        dropout: of the attention weights, while training.
+        dropout: probability of dropping an attention weight, while training.
         bias: whether the projections have biases.
         add_bias_kv: append a learned key and value.
         add_zero_attn: append a key and value of zeros.
         kdim: features of the keys, embed_dim by default.
         vdim: features of the values, embed_dim by default.
         batch_first: whether inputs and output are (N, L, E), not (L, N, E).
+        device: only the CPU.
         dtype: of the weights.
 
     Shape:
-        query: (L, N, E), key: (S, N, kdim), value: (S, N, vdim), or all without N; output: (L, N, E), and the weights,
+        query (L, N, E), key (S, N, kdim), value (S, N, vdim), or all without N; output (L, N, E), and the weights,
         (N, L, S), with average_attn_weights=False (N, heads, L, S).
 
     Raises:
@@ -62,22 +65,23 @@ class MultiheadAttention(Module):
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.head_dim = embed_dim // num_heads
         self.batch_first, self.add_zero_attn = batch_first, add_zero_attn
-        self._make_projections(bias, dtype)
-        extra = (1, 1, embed_dim)
-        self.bias_k = Parameter(koubai.empty(extra, dtype=dtype)) if add_bias_kv else None
-        self.bias_v = Parameter(koubai.empty(extra, dtype=dtype)) if add_bias_kv else None
+        self._make_projections(bias, {"device": device, "dtype": dtype})
+        for name in ("bias_k", "bias_v"):
+            extra = new_parameter(1, 1, embed_dim, device=device, dtype=dtype) if add_bias_kv else None
+            self.register_parameter(name, extra)
         self._reset_parameters()
 
-    def _make_projections(self, bias: bool, dtype: Any) -> None:
+    def _make_projections(self, bias: bool, kind: dict[str, Any]) -> None:
         """Make the weights of queries, keys and values: one matrix where their sizes agree."""
         size = self.embed_dim
         one = self.kdim == self.vdim == size
-        self.in_proj_weight = Parameter(koubai.empty(3 * size, size, dtype=dtype)) if one else None
         for name, width in (("q", size), ("k", self.kdim), ("v", self.vdim)):
-            weight = None if one else Parameter(koubai.empty(size, width, dtype=dtype))
-            self.register_parameter(f"{name}_proj_weight", weight)
-        self.in_proj_bias = Parameter(koubai.zeros(3 * size, dtype=dtype)) if bias else None
-        self.out_proj = Linear(size, size, bias=bias, dtype=dtype)
+            self.register_parameter(
+                f"{name}_proj_weight", None if one else new_parameter(size, width, **kind)
+            )
+        self.register_parameter("in_proj_weight", new_parameter(3 * size, size, **kind) if one else None)
+        self.register_parameter("in_proj_bias", new_parameter(3 * size, **kind) if bias else None)
+        self.out_proj = Linear(size, size, bias=bias, **kind)
 
     def _reset_parameters(self) -> None:
         """Xavier for the projections of the inputs, zero biases, as PyTorch does."""
@@ -106,22 +110,23 @@ class MultiheadAttention(Module):
             query: what asks.
             key: what is compared with the query.
             value: what is read.
-            key_padding_mask: (N, S), True where a key is padding and is not looked at; or numbers that are added.
+            key_padding_mask: (N, S) or (S,), True where a key is padding and is not looked at; or numbers to add.
             need_weights: whether to return the weights too.
             attn_mask: (L, S) or (N · heads, L, S), True where a query may NOT look (PyTorch's convention for this
-                layer, the opposite of scaled_dot_product_attention's); or numbers that are added.
+                layer, the opposite of scaled_dot_product_attention's); or numbers to add.
             average_attn_weights: return the weights' mean over the heads.
             is_causal: attn_mask is causal; a hint that needs attn_mask, as in PyTorch.
 
         Raises:
-            RuntimeError: if is_causal is given without attn_mask.
+            RuntimeError: if sizes do not fit, or is_causal is given without attn_mask.
         """
         if is_causal and attn_mask is None:
             raise RuntimeError("MultiheadAttention: is_causal is a hint and needs attn_mask")
         batched = query.ndim == 3
-        q, k, v = (self._batch_first(x, batched) for x in (query, key, value))  # (N, L or S, ·)
+        q, k, v = (self._batch_first(x, batched) for x in (query, key, value))  # (N, L or S, features)
+        self._check_sizes(q, k, v)
+        mask = self._mask(attn_mask, key_padding_mask, q, k)
         q, k, v = self._project(q, k, v)
-        mask = self._mask(attn_mask, key_padding_mask, q)
         k, v, mask = self._append(k, v, mask)
         q, k, v = (self._split_heads(x) for x in (q, k, v))  # (N, heads, L or S, D)
         weights = F.dropout(attention_weights(q, k, mask), self.dropout, self.training)  # (N, heads, L, S)
@@ -134,8 +139,22 @@ class MultiheadAttention(Module):
 
     def _batch_first(self, x: Tensor, batched: bool) -> Tensor:
         if not batched:
-            return x.unsqueeze(0)  # type: ignore[no-any-return]
-        return x if self.batch_first else x.transpose(0, 1)  # type: ignore[no-any-return]
+            return koubai.unsqueeze(x, 0)
+        return x if self.batch_first else koubai.transpose(x, 0, 1)
+
+    def _check_sizes(self, q: Tensor, k: Tensor, v: Tensor) -> None:
+        """Refuse inputs whose features are not the layer's, or whose batches or lengths differ."""
+        features = (self.embed_dim, self.kdim, self.vdim)
+        if [x.ndim for x in (q, k, v)] != [3, 3, 3] or (q.shape[-1], k.shape[-1], v.shape[-1]) != features:
+            raise RuntimeError(
+                f"MultiheadAttention: query, key and value need {features} features, got (N, length, features) "
+                f"{list(q.shape)}, {list(k.shape)} and {list(v.shape)}"
+            )
+        if k.shape[:2] != v.shape[:2] or q.shape[0] != k.shape[0]:
+            raise RuntimeError(
+                f"MultiheadAttention: batches, and the lengths of key and value, must agree; got (N, length, features) "
+                f"{list(q.shape)}, {list(k.shape)} and {list(v.shape)}; is batch_first={self.batch_first} right?"
+            )
 
     def _project(self, *inputs: Tensor) -> list[Tensor]:
         """Multiply queries, keys and values by their weights."""
@@ -147,24 +166,29 @@ class MultiheadAttention(Module):
         return [F.linear(x, weight, bias) for x, weight, bias in zip(inputs, weights, biases)]
 
     def _split_heads(self, x: Tensor) -> Tensor:
-        return x.reshape(x.shape[0], x.shape[1], self.num_heads, self.head_dim).transpose(1, 2)  # type: ignore[no-any-return]
+        apart = x.reshape(x.shape[0], x.shape[1], self.num_heads, self.head_dim)
+        return koubai.transpose(apart, 1, 2)
 
-    def _mask(self, attn_mask: Tensor | None, padding: Tensor | None, q: Tensor) -> Tensor | None:
+    def _mask(self, attn_mask: Tensor | None, padding: Tensor | None, q: Tensor, k: Tensor) -> Tensor | None:
         """Join both masks into one that is added to the scores, broadcast to (N, heads, L, S)."""
+        samples, queries, keys = q.shape[0], q.shape[1], k.shape[1]
         total = None
         if attn_mask is not None:
+            pairs = (queries, keys)
+            _check_mask("attn_mask", attn_mask, pairs, (samples * self.num_heads, *pairs))
             total = _as_added(attn_mask, q)
             if total.ndim == 3:
-                total = total.reshape(-1, self.num_heads, *total.shape[1:])
+                total = total.reshape(samples, self.num_heads, *pairs)
         if padding is not None:
-            keys = _as_added(padding if padding.ndim == 2 else padding.unsqueeze(0), q)[:, None, None, :]
-            total = keys if total is None else total + keys
+            _check_mask("key_padding_mask", padding, (samples, keys), (keys,) if samples == 1 else ())
+            hidden = _as_added(padding.reshape(samples, 1, 1, keys), q)
+            total = hidden if total is None else total + hidden
         return total
 
     def _append(self, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Append the learned key and value, and the zeros, which every query may look at."""
         extra: list[tuple[Tensor, Tensor]] = []
-        if self.bias_k is not None and self.bias_v is not None:
+        if self.bias_k is not None:
             extra.append((self.bias_k, self.bias_v))
         if self.add_zero_attn:
             zeros = koubai.zeros(1, 1, self.embed_dim, dtype=k.dtype)
@@ -176,8 +200,14 @@ class MultiheadAttention(Module):
         return k, v, mask
 
 
+def _check_mask(name: str, mask: Tensor, *allowed: tuple[int, ...]) -> None:
+    if mask.shape not in allowed:
+        shapes = " or ".join(str(list(shape)) for shape in allowed if shape)
+        raise RuntimeError(f"MultiheadAttention: {name} must have the shape {shapes}, got {list(mask.shape)}")
+
+
 def _as_added(mask: Tensor, like: Tensor) -> Tensor:
     """Return a mask as numbers to add: -inf where a bool mask forbids to look."""
-    if mask.dtype != koubai.bool:
-        return mask.to(like.dtype)  # type: ignore[no-any-return]
-    return koubai.where(mask, float("-inf"), koubai.zeros((), dtype=like.dtype))
+    if mask.dtype == koubai.bool:
+        mask = koubai.where(mask, float("-inf"), 0.0)
+    return mask.to(like.dtype)  # type: ignore[no-any-return]

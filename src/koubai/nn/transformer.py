@@ -1,4 +1,4 @@
-"""The Transformer's encoder: attention and a small net for every position, each with a shortcut and a normalisation."""
+"""Stacks of Transformer layers: encoder, decoder, and the two together."""
 
 from __future__ import annotations
 
@@ -8,108 +8,43 @@ from typing import Any
 
 import koubai
 from koubai.nn import functional as F
-from koubai.nn.attention import MultiheadAttention
+from koubai.nn import init
 from koubai.nn.containers import ModuleList
-from koubai.nn.dropout import Dropout
-from koubai.nn.linear import Linear
 from koubai.nn.module import Module
 from koubai.nn.normalization import LayerNorm
+from koubai.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from koubai.tensor import Tensor
 
-__all__ = ["TransformerEncoder", "TransformerEncoderLayer", "causal_mask"]
-
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
+__all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]
 
 
-def causal_mask(length: int) -> Tensor:
-    """Return the (length, length) mask of MultiheadAttention that hides the future: True above the diagonal."""
-    return koubai.ones(length, length, dtype=koubai.bool).triu(1)  # type: ignore[no-any-return]
+class _Stack(Module):
+    """Copies of one layer, one after the other, and a last normalisation."""
 
-
-class TransformerEncoderLayer(Module):
-    """One layer of the encoder (Vaswani et al. 2017, section 3.1).
-
-    Args:
-        d_model: features of input and output.
-        nhead: number of attention heads.
-        dim_feedforward: features inside the small net.
-        dropout: probability, in three places.
-        activation: "relu", "gelu" or a function.
-        layer_norm_eps: added to the variances.
-        batch_first: whether input and output are (N, S, E), not (S, N, E).
-        norm_first: normalise before attention and net, not after the shortcuts; trains more easily when deep (Xiong et
-            al. 2020).
-        bias: whether projections and normalisations have biases.
-        dtype: of the weights.
-
-    Shape:
-        src and output: (S, N, d_model), (N, S, d_model) with batch_first, or (S, d_model).
-    """
-
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable[[Tensor], Tensor] = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
+    def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
         super().__init__()
-        if isinstance(activation, str) and activation not in _ACTIVATIONS:
-            raise RuntimeError(f"TransformerEncoderLayer: activation is 'relu' or 'gelu', got {activation!r}")
-        self.self_attn = MultiheadAttention(
-            d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, dtype=dtype
-        )
-        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, dtype=dtype)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, dtype=dtype)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, dtype=dtype)
-        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, dtype=dtype)
-        self.dropout1 = Dropout(dropout)
-        self.dropout2 = Dropout(dropout)
-        self.activation = _ACTIVATIONS[activation] if isinstance(activation, str) else activation
+        self.layers = ModuleList([deepcopy(layer) for _ in range(num_layers)])
+        self.num_layers = num_layers
+        self.norm = norm
 
-    def forward(
-        self,
-        src: Tensor,
-        src_mask: Tensor | None = None,
-        src_key_padding_mask: Tensor | None = None,
-        is_causal: bool = False,
-    ) -> Tensor:
-        """Apply the layer; the masks are MultiheadAttention's (True hides)."""
-
-        def attend(x: Tensor) -> Tensor:
-            y, _ = self.self_attn(
-                x, x, x, src_key_padding_mask, need_weights=False, attn_mask=src_mask, is_causal=is_causal
-            )
-            return self.dropout1(y)  # type: ignore[no-any-return]
-
-        def feed(x: Tensor) -> Tensor:
-            return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))  # type: ignore[no-any-return]
-
-        if self.norm_first:
-            x = src + attend(self.norm1(src))
-            return x + feed(self.norm2(x))
-        x = self.norm1(src + attend(src))
-        return self.norm2(x + feed(x))  # type: ignore[no-any-return]
+    def _run(self, x: Tensor, *context: Any) -> Tensor:
+        for layer in self.layers:
+            x = layer(x, *context)
+        return x if self.norm is None else self.norm(x)
 
 
-class TransformerEncoder(Module):
+class TransformerEncoder(_Stack):
     """A stack of encoder layers, each a copy of `encoder_layer` at the start.
 
     Args:
         encoder_layer: the layer to copy.
         num_layers: how often.
-        norm: a last normalisation.
+        norm: a last normalisation, which layers with norm_first need.
         enable_nested_tensor: accepted for PyTorch's sake.
         mask_check: accepted for PyTorch's sake.
+
+    Shape:
+        src and output as those of the layer.
     """
 
     def __init__(
@@ -120,19 +55,149 @@ class TransformerEncoder(Module):
         enable_nested_tensor: bool = True,
         mask_check: bool = True,
     ) -> None:
-        super().__init__()
-        self.layers = ModuleList([deepcopy(encoder_layer) for _ in range(num_layers)])
-        self.num_layers = num_layers
-        self.norm = norm
+        super().__init__(encoder_layer, num_layers, norm)
 
     def forward(
         self,
         src: Tensor,
         mask: Tensor | None = None,
         src_key_padding_mask: Tensor | None = None,
-        is_causal: bool = False,
+        is_causal: bool | None = None,
     ) -> Tensor:
-        """Apply all layers."""
-        for layer in self.layers:
-            src = layer(src, mask, src_key_padding_mask, is_causal and mask is not None)
-        return src if self.norm is None else self.norm(src)
+        """Apply all layers; the masks are MultiheadAttention's, in which True hides."""
+        return self._run(src, mask, src_key_padding_mask, bool(is_causal))
+
+
+class TransformerDecoder(_Stack):
+    """A stack of decoder layers, each a copy of `decoder_layer` at the start.
+
+    Args:
+        decoder_layer: the layer to copy.
+        num_layers: how often.
+        norm: a last normalisation, which layers with norm_first need.
+
+    Shape:
+        tgt, memory and output as those of the layer.
+    """
+
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
+        super().__init__(decoder_layer, num_layers, norm)
+
+    def forward(
+        self,
+        tgt: Tensor,
+        memory: Tensor,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        tgt_is_causal: bool | None = None,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
+        """Apply all layers; the masks are MultiheadAttention's, in which True hides."""
+        masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+        return self._run(tgt, memory, *masks, bool(tgt_is_causal), memory_is_causal)
+
+
+class Transformer(Module):
+    """Encoder and decoder, for one sequence out of another (Vaswani et al. 2017).
+
+    Embedding, positions and the last projection are yours to add.
+
+    Args:
+        d_model: features of inputs and output, E.
+        nhead: number of attention heads.
+        num_encoder_layers: how many layers read the source.
+        num_decoder_layers: how many layers write the target.
+        dim_feedforward: features inside the layers' small nets.
+        dropout: probability, in every layer.
+        activation: "relu", "gelu" or a function.
+        custom_encoder: instead of the encoder described here.
+        custom_decoder: instead of the decoder described here.
+        layer_norm_eps: added to the variances.
+        batch_first: whether inputs and output are (N, S, E), not (S, N, E).
+        norm_first: normalise before each part, not after its shortcut.
+        bias: whether projections and normalisations have biases.
+        device: only the CPU.
+        dtype: of the weights.
+
+    Shape:
+        src (S, N, E), tgt and output (T, N, E), with batch_first (N, S, E) and (N, T, E), or all without N.
+    """
+
+    def __init__(
+        self,
+        d_model: int = 512,
+        nhead: int = 8,
+        num_encoder_layers: int = 6,
+        num_decoder_layers: int = 6,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[[Tensor], Tensor] = F.relu,
+        custom_encoder: Any = None,
+        custom_decoder: Any = None,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        kind = {"bias": bias, "device": device, "dtype": dtype}
+        sizes = (
+            d_model,
+            nhead,
+            dim_feedforward,
+            dropout,
+            activation,
+            layer_norm_eps,
+            batch_first,
+            norm_first,
+        )
+
+        def norm() -> LayerNorm:
+            return LayerNorm(d_model, layer_norm_eps, **kind)
+
+        self.encoder = custom_encoder or TransformerEncoder(
+            TransformerEncoderLayer(*sizes, **kind), num_encoder_layers, norm()
+        )
+        self.decoder = custom_decoder or TransformerDecoder(
+            TransformerDecoderLayer(*sizes, **kind), num_decoder_layers, norm()
+        )
+        self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
+        self._reset_parameters()
+
+    def _reset_parameters(self) -> None:
+        """Xavier's uniform for all matrices, as PyTorch does."""
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                init.xavier_uniform_(parameter)
+
+    def forward(
+        self,
+        src: Tensor,
+        tgt: Tensor,
+        src_mask: Tensor | None = None,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        src_is_causal: bool | None = None,
+        tgt_is_causal: bool | None = None,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
+        """Encode `src` and decode it with `tgt`; the masks are MultiheadAttention's, in which True hides.
+
+        Raises:
+            RuntimeError: if the features are not d_model, or sizes do not fit.
+        """
+        memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
+        masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+        return self.decoder(tgt, memory, *masks, tgt_is_causal, memory_is_causal)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
+        """Return the (sz, sz) mask that hides the future: -inf above the diagonal, else 0."""
+        return koubai.full((sz, sz), float("-inf"), device=device, dtype=dtype).triu(1)  # type: ignore[no-any-return]

@@ -5,49 +5,11 @@ from __future__ import annotations
 import math
 
 import koubai
-from koubai.nn.functional.softmaxes import softmax
+from koubai.function import composite
 from koubai.nn.functional.dropout import dropout
 from koubai.tensor import Tensor
 
-__all__ = ["attention_weights", "scaled_dot_product_attention"]
-
-
-def attention_weights(
-    query: Tensor,
-    key: Tensor,
-    attn_mask: Tensor | None = None,
-    is_causal: bool = False,
-    scale: float | None = None,
-) -> Tensor:
-    """softmax(Q Kᵀ / √D + mask), (..., L, S). A query that may look at nothing gets zeros, not NaN.
-
-    Args:
-        query: (..., L, D).
-        key: (..., S, D).
-        attn_mask: bool, True where a query may look, or numbers that are added; broadcast to (..., L, S).
-        is_causal: let query i look at keys 0 to i only.
-        scale: instead of 1/√D.
-    """
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = (query * scale) @ key.transpose(-2, -1)  # (..., L, S)
-    if is_causal:
-        causal = koubai.ones(scores.shape[-2:], dtype=koubai.bool).tril()
-        attn_mask = causal if attn_mask is None else _both(attn_mask, causal)
-    if attn_mask is None:
-        return softmax(scores, -1)
-    if attn_mask.dtype == koubai.bool:
-        scores = koubai.where(attn_mask, scores, float("-inf"))
-    else:
-        scores = scores + attn_mask
-    blind = (scores == float("-inf")).all(-1, keepdim=True)
-    return koubai.where(blind, 0.0, softmax(koubai.where(blind, 0.0, scores), -1))
-
-
-def _both(mask: Tensor, causal: Tensor) -> Tensor:
-    """Join a mask of either kind with a bool one."""
-    if mask.dtype == koubai.bool:
-        return mask & causal
-    return koubai.where(causal, mask, float("-inf"))
+__all__ = ["scaled_dot_product_attention"]
 
 
 def scaled_dot_product_attention(
@@ -60,17 +22,17 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """softmax(Q Kᵀ / √D) V (Vaswani et al. 2017).
+    """softmax(Q Kᵀ / √D) V (Vaswani et al. 2017, section 3.2.1). A query that may look at nothing gets zeros.
 
     Args:
         query: (..., heads, L, D).
         key: (..., heads, S, D).
         value: (..., heads, S, E).
         attn_mask: bool, True where a query may look, or numbers that are added; broadcast to (..., heads, L, S).
-        dropout_p: of the weights; always acts, so give 0 when evaluating.
+        dropout_p: the probability of dropping a weight; always acts, so give 0 when evaluating.
         is_causal: let query i look at keys 0 to i only; without attn_mask.
         scale: instead of 1/√D.
-        enable_gqa: let groups of query heads share a key head (Ainslie et al. 2023).
+        enable_gqa: let groups of query heads share a key and value head (Ainslie et al. 2023).
 
     Returns:
         (..., heads, L, E).
@@ -86,7 +48,38 @@ def scaled_dot_product_attention(
             f"dimension, key and value {list(value.shape)} in the one before"
         )
     if enable_gqa:
-        groups = query.shape[-3] // key.shape[-3]
-        key, value = key.repeat_interleave(groups, -3), value.repeat_interleave(groups, -3)
-    weights = attention_weights(query, key, attn_mask, is_causal, scale)
-    return dropout(weights, dropout_p) @ value if dropout_p else weights @ value
+        key, value = _shared_heads(query, key), _shared_heads(query, value)
+    if is_causal:
+        attn_mask = koubai.ones(query.shape[-2], key.shape[-2], dtype=koubai.bool).tril()  # (L, S)
+    weights = attention_weights(query, key, attn_mask, scale)
+    return koubai.matmul(dropout(weights, dropout_p), value)
+
+
+def _shared_heads(query: Tensor, heads: Tensor) -> Tensor:
+    """Repeat key or value heads, (..., groups, S, D), for the query heads of each group."""
+    if query.shape[-3] % heads.shape[-3]:
+        raise RuntimeError(
+            f"scaled_dot_product_attention: the {query.shape[-3]} query heads must be a multiple of the "
+            f"{heads.shape[-3]} key and value heads"
+        )
+    return koubai.repeat_interleave(heads, query.shape[-3] // heads.shape[-3], -3)
+
+
+def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None = None) -> Tensor:
+    """softmax(Q Kᵀ / √D + mask), (..., L, S), zeros where all is masked; arguments as for the function above."""
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scores = koubai.matmul(query * scale, key.transpose(-2, -1))  # (..., L, S)
+    if mask is not None:
+        scores = koubai.where(mask, scores, float("-inf")) if mask.dtype == koubai.bool else scores + mask
+    return _softmax_or_zeros(scores)
+
+
+@composite(lambda g, out: (out * (g - koubai.sum(g * out, -1, keepdim=True)),))
+def _softmax_or_zeros(scores: Tensor) -> Tensor:
+    """Softmax along the last dimension, zeros for a row of -inf (or of nothing)."""
+    if not scores.numel():
+        return scores
+    top = koubai.amax(scores, -1, keepdim=True)
+    powers = koubai.exp(scores - koubai.where(top == float("-inf"), 0.0, top))
+    total = koubai.sum(powers, -1, keepdim=True)
+    return powers / koubai.where(total == 0, 1.0, total)
