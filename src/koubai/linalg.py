@@ -1,6 +1,6 @@
 """`koubai.linalg`: norms, products and decompositions under the names that `torch.linalg` gives them."""
 
-from koubai.functions.decompositions import svd, svdvals
+from koubai.functions.decompositions import cholesky, eigh, eigvalsh, qr, svd, svdvals
 from koubai.functions.linear_systems import det, inv, slogdet, solve
 from koubai.functions.matrix_chain import matrix_power, multi_dot
 from koubai.functions.norms import linalg_norm as norm
@@ -10,14 +10,18 @@ from koubai.functions.vectors import linalg_cross as cross
 from koubai.functions.vectors import vecdot
 
 __all__ = [
+    "cholesky",
     "cross",
     "det",
+    "eigh",
+    "eigvalsh",
     "inv",
     "matmul",
     "matrix_norm",
     "matrix_power",
     "multi_dot",
     "norm",
+    "qr",
     "slogdet",
     "solve",
     "svd",
