@@ -63,8 +63,8 @@ def _leave_recipe(
         return
     edges = tuple([tensor.edge if flows else None for tensor, flows in zip(inputs, saving.differentiated)])
     recipe = Recipe(op, attributes, edges)
-    recipe.inputs = tuple([Symbol(tensor.shape, tensor.dtype) for tensor in inputs])
-    recipe.outputs = tuple([Symbol(tensor.shape, tensor.dtype) for tensor in outputs])
+    recipe.inputs = tuple([Symbol(tensor._payload.shape, tensor.dtype) for tensor in inputs])
+    recipe.outputs = tuple([Symbol(tensor._payload.shape, tensor.dtype) for tensor in outputs])
     for index, tensor in enumerate(outputs):
         if dtypes.is_floating(tensor.dtype):
             tensor._recipe, tensor._index = recipe, index

@@ -16,6 +16,7 @@ from numpy import typing
 __all__ = [
     "bool",
     "double",
+    "dtype",
     "finfo",
     "float",
     "float16",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 DType = np.dtype[Any]
+dtype = np.dtype  # what PyTorch calls the class of types
 DTypeLike = (
     typing.DTypeLike | None
 )  # whatever names a type; None usually stands for the default floating type

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 import threading
 import traceback
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
+    from koubai.taps import Taps
     from koubai.trace import Tracer
 
 __all__ = [
@@ -23,7 +25,11 @@ __all__ = [
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-_PACKAGE = str(Path(__file__).parent)
+_NOT_THE_USERS = (
+    str(Path(__file__).parent),
+    *(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")),
+    "<frozen",
+)
 
 
 class Modes(threading.local):
@@ -32,16 +38,25 @@ class Modes(threading.local):
     grad_enabled: bool = True
     tracer: Tracer | None = None
     anomaly: bool = False
+    taps: Taps | None = None
 
 
 modes = Modes()
 
 
 class _Mode:
-    """A context manager, also usable as a decorator, that sets one mode and restores it."""
+    """A context manager, also usable as a decorator (with or without parentheses), that sets one mode for a while."""
 
     name: str
     value: Any
+
+    def __new__(cls, function: Any = None, **_: Any) -> Any:
+        """Return the mode, or with a function that function, decorated."""
+        mode = super().__new__(cls)
+        if callable(function):
+            mode.__init__()  # type: ignore[misc]
+            return mode(function)
+        return mode
 
     def __enter__(self) -> Self:
         self._before = getattr(modes, self.name)
@@ -119,8 +134,11 @@ def is_grad_enabled() -> bool:
 
 
 def users_line() -> str:
-    """Return the innermost line of code outside Koubai that led here, as `file:line: code`."""
+    """Return the innermost line of the user's own code that led here, as `file:line: code`.
+
+    Koubai, installed packages and Python's own library are not the user's code; without any, it is "unknown line".
+    """
     for frame in reversed(traceback.extract_stack()):
-        if not frame.filename.startswith(_PACKAGE):
+        if not frame.filename.startswith(_NOT_THE_USERS):
             return f"{frame.filename}:{frame.lineno}: {frame.line}"
     return "unknown line"

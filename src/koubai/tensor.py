@@ -14,8 +14,9 @@ from koubai import dtypes
 from koubai.arrays import Array
 from koubai.modes import modes, set_grad_enabled, users_line
 from koubai.ops.movement import alias, cast, expand
-from koubai.ops.op import DataDependentError, Op, Shape, ShapeError, Symbol
+from koubai.ops.op import DataDependentError, Op, ShapeError, Symbol
 from koubai.recipe import Edge, Hook, HookHandle, Recipe, Version, View
+from koubai.size import Size
 
 __all__ = [
     "Tensor",
@@ -83,9 +84,9 @@ class Tensor:
         return self.recipe
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> Size:
         """The lengths of the dimensions."""
-        return self._payload.shape  # type: ignore[no-any-return]
+        return Size(self._payload.shape)
 
     @property
     def dtype(self) -> dtypes.DType:

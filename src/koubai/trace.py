@@ -62,6 +62,7 @@ class Tracer:
         self.graph = Graph()
         self.captured: dict[Tensor, Symbol] = {}
         self.hosts: dict[HostFunction, Symbol] = {}
+        self.taps: list[tuple[str, int, Symbol]] = []
         self._own: set[Symbol] = set()
         self._tensors: dict[Tensor, _State] = {}
         self._cells: dict[Version, _State] = {}
@@ -117,6 +118,10 @@ class Tracer:
                 self.lift(tensor)
             self._cells.setdefault(tensor._version, _State.of_cell(tensor._version))
 
+    def add_tap(self, name: str, every: int, value: Tensor) -> None:
+        """Make a measurement a result of the program."""
+        self.taps.append((name, every, self.lift(value)))
+
     def remember_grad(self, leaf: Tensor) -> None:
         """Note the `.grad` of a leaf as it is now, before its first change."""
         self._grads.setdefault(leaf, leaf.grad)
@@ -148,6 +153,7 @@ class Program:
         writes: the cells that it changes; their new values are graph outputs after the results.
         grads: the leaves whose `.grad` it changes; likewise after the writes.
         rewritten: the positions of the arguments that it changes; likewise after the gradients.
+        taps: the name and interval of each measurement; likewise after the arguments.
     """
 
     graph: Graph
@@ -157,6 +163,7 @@ class Program:
     writes: list[Tensor]
     grads: list[Tensor]
     rewritten: list[int]
+    taps: list[tuple[str, int]]
     structure: Any
 
     def __call__(self, *arguments: Any) -> Any:
@@ -182,7 +189,7 @@ class Program:
     @property
     def results(self) -> list[Symbol]:
         """The symbols of the function's results."""
-        changes = len(self.writes) + len(self.grads) + len(self.rewritten)
+        changes = len(self.writes) + len(self.grads) + len(self.rewritten) + len(self.taps)
         return self.graph.outputs[: len(self.graph.outputs) - changes]
 
     def _commit(self, arrays: list[Array], arguments: Sequence[Tensor]) -> Any:
@@ -196,6 +203,9 @@ class Program:
         with no_grad():
             for argument in arguments:
                 argument._become(next(values), "a traced program")
+        for (name, every), value in zip(self.taps, values):
+            if modes.taps is not None and modes.taps.wants(every):
+                modes.taps.add(name, value)
         return results
 
 
@@ -242,7 +252,7 @@ def trace(
         tracer.restore()
         modes.tracer = before
     new = [symbol for _, symbol in (*writes, *grads)]
-    tracer.graph.outputs = [*outputs, *new, *rewritten.values()]
+    tracer.graph.outputs = [*outputs, *new, *rewritten.values(), *(symbol for _, _, symbol in tracer.taps)]
     return Program(
         prune(tracer.graph),
         arguments,
@@ -251,6 +261,7 @@ def trace(
         writes=[cell for cell, _ in writes],
         grads=[leaf for leaf, _ in grads],
         rewritten=list(rewritten),
+        taps=[(name, every) for name, every, _ in tracer.taps],
         structure=result_structure,
     )
 
