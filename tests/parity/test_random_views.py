@@ -16,7 +16,8 @@ torch = pytest.importorskip("torch")
 
 SETTINGS = settings(max_examples=150, deadline=None, derandomize=True)
 
-# Each takes a tensor, and some also another one; what does not suit the shape returns the tensor itself.
+# Each takes a tensor, and some also another one; what does not suit the shape returns the tensor itself. Results are
+# made contiguous, which Koubai's always are, and PyTorch's only where the operands were.
 VIEWS: dict[str, Callable[[Any], Any]] = {
     "transposed": lambda x: x.transpose(0, -1) if x.ndim else x,
     "first": lambda x: x[0] if x.ndim else x,
@@ -28,7 +29,7 @@ VIEWS: dict[str, Callable[[Any], Any]] = {
     "squeezed": lambda x: x.squeeze(),
     "diagonal": lambda x: x.diagonal() if x.ndim > 1 else x,
     "detached": lambda x: x.detach(),
-    "a copy": lambda x: x.clone(),
+    "a copy": lambda x: x.contiguous().clone(),
     "contiguous": lambda x: x.contiguous(),
 }
 WRITES: dict[str, Callable[[Any, Any], Any]] = {
@@ -43,9 +44,9 @@ WRITES: dict[str, Callable[[Any, Any], Any]] = {
     "sine": lambda x, y: x.sin_(),
 }
 COMPUTATIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "square": lambda x, y: x * x,
-    "product": lambda x, y: x * y.mean(),
-    "exponential": lambda x, y: (x / 4).exp(),
+    "square": lambda x, y: (x * x).contiguous(),
+    "product": lambda x, y: (x * y.mean()).contiguous(),
+    "exponential": lambda x, y: (x / 4).exp().contiguous(),
 }
 STEPS = [(kind, name) for kind in (VIEWS, WRITES, COMPUTATIONS) for name in kind]
 

@@ -34,7 +34,9 @@ def detach(input: Tensor) -> Tensor:
     """Return the same values, cut off from the graph, in the same cell: a change in place changes `input` too."""
     if input._view is not None:
         view = input._view
-        return view.op(detach(view.found_base()), **view.attributes)  # type: ignore[no-any-return]
+        cut: Tensor = view.op(detach(view.found_base()), **view.attributes)
+        cut._view.strides = view.strides  # type: ignore[union-attr]
+        return cut
     cut = Tensor(input.payload if modes.tracer is None else modes.tracer.record(detach_op, (input,), {})[0])
     cut._version, cut._seen = input._version, input._version.count
     return cut

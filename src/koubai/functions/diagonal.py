@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from koubai.functions.layout import strides_of
 from koubai.functions.operands import method, normalize_dim, to_tensor
 from koubai.ops import elementwise
 from koubai.ops import movement as ops
@@ -50,7 +51,11 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     outer = last.shape[:-2]
     lines = ops.reshape(last, shape=(*outer, rows * columns))
     spans = (*((0, length, 1) for length in outer), _line(rows, columns, offset))
-    return ops.slice_(lines, spans=spans)  # type: ignore[no-any-return]
+    line: Tensor = ops.slice_(lines, spans=spans)
+    strides = strides_of(input)
+    if strides is not None and line._view is not None:  # a diagonal has strides even where the lines have none
+        line._view.strides = (*(strides[dim] for dim in rest), strides[first] + strides[second])
+    return line
 
 
 @method

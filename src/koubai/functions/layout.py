@@ -52,7 +52,7 @@ def row_strides(shape: Shape) -> Strides:
 
 
 def strides_of(tensor: Tensor) -> Strides | None:
-    """Return the strides of a tensor; None for the rare view (a diagonal of a transposed matrix) that has none here."""
+    """Return the strides of a tensor; None where they are not known."""
     unknown = []
     while (view := tensor._view) is not None and view.strides is ...:
         unknown.append(tensor)
