@@ -7,6 +7,10 @@ VENV := .venv
 PYTHON :=
 CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 
+# These networks are too small for threads of NumPy's matrix products to pay, and on a busy machine they wait for each other.
+OPENBLAS_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS
+
 .PHONY: help demo test clean
 
 help:

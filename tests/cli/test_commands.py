@@ -264,7 +264,7 @@ class TestProcess:
         assert "…" not in out
 
     def test_ctrl_c_ends_with_130_and_resume_comes_to_the_same_weights(self, workplace: Path) -> None:
-        long = ["train", "iris", "--epochs", "30", "--run-dir"]
+        long = ["train", "iris", "--epochs", "12", "--run-dir"]
         process = koubai(*long, "cut")
         while not (workplace / "cut" / "result.json").exists() or not RunRecord.open("cut").history():
             assert process.poll() is None, process.communicate()
