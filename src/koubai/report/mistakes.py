@@ -50,10 +50,10 @@ def worst_samples(outcome: Outcome) -> Html:
 
 
 def _cell(row: NDArray[np.int64], true: int, predicted: int) -> Html:
-    """One cell; a dark cell gets light figures."""
-    count, share = int(row[predicted]), row[predicted] / max(row.sum(), 1)
-    kinds = ["right"] * (true == predicted) + ["strong"] * bool(share > 0.55) + ["zero"] * (count == 0)
-    return tag("td", count if count else "·", class_=" ".join(kinds) or None, style=f"--share: {share:.3f}")
+    """One cell, shaded by the root of its share, so that one mistake in many is seen; dark cells get light figures."""
+    count, shade = int(row[predicted]), (row[predicted] / max(row.sum(), 1)) ** 0.5
+    kinds = ["right"] * (true == predicted) + ["strong"] * bool(shade > 0.7) + ["zero"] * (count == 0)
+    return tag("td", count if count else "·", class_=" ".join(kinds) or None, style=f"--shade: {shade:.3f}")
 
 
 def _figure(outcome: Outcome, k: int) -> Html:
