@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from koubai.arrays import Array
+from koubai.arrays import Array, namespace_of
 from koubai.ops.op import Op, Symbol
 
 
@@ -85,8 +85,11 @@ def interpret(graph: Graph, arrays: Iterable[Array]) -> list[Array]:
     """Run `graph` on `arrays`, one for each input, and return the arrays of its outputs."""
     values: dict[Symbol, Array] = dict(graph.constants)
     values.update(zip(graph.inputs, arrays, strict=True))
+    xp = namespace_of(tuple(values.values()))
     with np.errstate(all="ignore"):
         for node in graph.nodes:
-            operands = tuple(values[symbol] for symbol in node.inputs)
-            values.update(zip(node.outputs, node.op.run(operands, node.attributes), strict=True))
+            result = node.op.forward(xp, *[values[symbol] for symbol in node.inputs], **node.attributes)
+            results = result if isinstance(result, tuple) else (result,)
+            for symbol, array in zip(node.outputs, results):
+                values[symbol] = xp.asarray(array)
     return [values[symbol] for symbol in graph.outputs]

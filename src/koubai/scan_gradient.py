@@ -123,21 +123,21 @@ class StepGradient:
         self.maker: dict[Symbol, Node] = {symbol: node for node in self.nodes for symbol in node.outputs}
 
     def _split(self) -> None:
-        """Tell the forward nodes, those that repeat at every time (of constants only), and the backward ones apart."""
-        depends_on_seed, varies = set(self.seeds), set(self.inputs) - self._constants
+        """Give the forward loop what its results need, and the backward loop all else, so that little is kept.
+
+        What depends on constants only is cheap to have in both loops.
+        """
+        needed = set(prune(Graph(self.inputs, self.constants, self.nodes, self.forward_outputs)).nodes)
+        varies = set(self.inputs) - self._constants
         self.forward_nodes: list[Node] = []
         self.backward_nodes: list[Node] = []
         for node in self.nodes:
-            if depends_on_seed.intersection(node.inputs):
-                depends_on_seed.update(node.outputs)
-                self.backward_nodes.append(node)
-                continue
-            self.forward_nodes.append(node)
-            if varies.intersection(node.inputs):
-                varies.update(node.outputs)
-            else:
-                self.backward_nodes.append(node)  # cheap to have in both loops
-        self._varying = varies
+            if node in needed:
+                self.forward_nodes.append(node)
+                if varies.intersection(node.inputs):
+                    varies.update(node.outputs)
+                    continue
+            self.backward_nodes.append(node)
         self.forward_graph = Graph(self.inputs, self.constants, self.forward_nodes, self.forward_outputs)
 
     def _plan_constants(self, first_constant: int) -> None:
