@@ -1,10 +1,13 @@
 """`koubai.linalg`: norms, products and decompositions under the names that `torch.linalg` gives them."""
 
+import sys
+
 from koubai.functions.decompositions import cholesky, eigh, eigvalsh, qr, svd, svdvals
 from koubai.functions.linear_systems import det, inv, slogdet, solve
 from koubai.functions.matrix_chain import matrix_power, multi_dot
 from koubai.functions.norms import linalg_norm as norm
 from koubai.functions.norms import matrix_norm, vector_norm
+from koubai.functions.numpy_names import take_numpy_names
 from koubai.functions.products import matmul
 from koubai.functions.vectors import linalg_cross as cross
 from koubai.functions.vectors import vecdot
@@ -29,3 +32,5 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+
+take_numpy_names(sys.modules[__name__])

@@ -4,6 +4,8 @@ A function here turns numbers into tensors, promotes types, checks dimensions, a
 `Tensor` too.
 """
 
+import sys as _sys
+
 from koubai.functions import operators as operators
 from koubai.functions.arithmetic import *
 from koubai.functions.bounds import *
@@ -27,6 +29,7 @@ from koubai.functions.linear_systems import *
 from koubai.functions.logic import *
 from koubai.functions.matrix_chain import *
 from koubai.functions.norms import *
+from koubai.functions.numpy_names import take_numpy_names as _take_numpy_names
 from koubai.functions.padding import *
 from koubai.functions.pooling import *
 from koubai.functions.product_sums import *
@@ -34,6 +37,7 @@ from koubai.functions.products import *
 from koubai.functions.ranges import *
 from koubai.functions.rearranging import *
 from koubai.functions.reduction import *
+from koubai.functions.replacing import *
 from koubai.functions.rounding import *
 from koubai.functions.scattering import *
 from koubai.functions.shape import *
@@ -46,3 +50,7 @@ from koubai.functions.transposition import *
 from koubai.functions.trigonometric import *
 from koubai.functions.vectors import *
 from koubai.functions.vision import *
+from koubai.tensor import Tensor as _Tensor
+
+for _namespace in (_sys.modules[__name__], _Tensor):
+    _take_numpy_names(_namespace)

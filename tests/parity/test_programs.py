@@ -1,0 +1,84 @@
+"""Little programs give the same results with koubai as with torch, when only the import changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import koubai  # noqa: E402
+
+PROGRAMS: list[Callable[[Any], Any]] = []
+
+
+def program(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Add a program: it takes the library, and returns numbers, texts and tensors, nested as it likes."""
+    PROGRAMS.append(function)
+    return function
+
+
+def leaves(result: Any) -> Iterator[Any]:
+    if isinstance(result, dict):
+        result = result.items()
+    elif not isinstance(result, tuple | list):
+        yield result.detach().numpy() if hasattr(result, "detach") else result
+        return
+    for part in result:
+        yield from leaves(part)
+
+
+# --- the programs
+
+
+def numbers(t: Any, *shape: int) -> Any:
+    """Numbers without ties, the same in both libraries."""
+    count = int(np.prod(shape))
+    return (t.arange(float(count)).reshape(shape) * 7.3 + 0.5) % 11.1 - 5.0
+
+
+@program
+def axis_means_dim(t: Any) -> Any:
+    x = numbers(t, 2, 3)
+    whole = [x.sum(axis=0), x.mean(axis=1, keepdims=True), t.cat([x, x], axis=1), t.stack([x, x], axis=-1)]
+    order = [
+        x.argmin(axis=0),
+        t.max(x, axis=1),
+        x.min(axis=0),
+        x.sort(axis=1),
+        x.cumsum(axis=1),
+        t.std(x, axis=0),
+    ]
+    moved = [
+        x.unsqueeze(axis=1),
+        t.unsqueeze(x, axis=1).squeeze(axis=1),
+        t.softmax(x, axis=1),
+        t.norm(x, dim=0),
+    ]
+    return (
+        whole,
+        order,
+        moved,
+        t.linalg.vector_norm(x, axis=0),
+        t.all(x > 0, axis=0),
+        t.index_select(x, axis=1, index=t.tensor([2, 0])),
+    )
+
+
+# --- both libraries
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda function: function.__name__)
+def test_program(program: Callable[[Any], Any]) -> None:
+    ours, theirs = list(leaves(program(koubai))), list(leaves(program(torch)))
+    assert len(ours) == len(theirs)
+    for mine, expected in zip(ours, theirs):
+        if isinstance(expected, np.ndarray):
+            assert mine.dtype == expected.dtype
+            assert mine.shape == expected.shape
+            np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=1e-6)
+        else:
+            assert mine == expected
