@@ -9,7 +9,7 @@ import pytest
 
 import koubai
 from koubai import nn, optim
-from koubai.train import EarlyStopping, RecordError, RunRecord, list_runs
+from koubai.train import DamagedCheckpoint, EarlyStopping, RecordError, RunRecord, list_runs
 
 
 @pytest.fixture
@@ -85,6 +85,32 @@ def test_weights_of_another_model_are_refused(run, make, blobs):
     with pytest.raises(RuntimeError, match=r"0\.weight"):
         run.load_weights(other)
     assert make.weights(other) == before
+
+
+def test_truncated_final_weights_are_named_with_the_way_out(run, make, blobs):
+    make.trainer().fit(blobs, run=run)
+    weights = run.folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-9])
+    model = make.model()
+    with pytest.raises(DamagedCheckpoint, match=r"run/model\.safetensors is damaged \(.*\); .* or delete it"):
+        run.load_weights(model)
+    weights.unlink()
+    run.load_weights(model)
+    assert make.weights(model) == {
+        name: array.tobytes() for name, array in run.checkpoints.newest().model.items()
+    }
+
+
+def test_a_damaged_configuration_is_named(run):
+    (run.folder / "config.json").write_text('{"lr": ')
+    with pytest.raises(ValueError, match=r"run/config\.json is damaged"):
+        run.config  # noqa: B018
+
+
+def test_a_record_that_was_not_made_is_refused(make, blobs, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no run in .*RunRecord\.create\(folder\) makes a new run"):
+        make.trainer().fit(blobs, run=RunRecord(tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_trained_run_is_only_touched_to_resume_it(run, make, blobs):
@@ -194,9 +220,8 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(run, make, blobs, tm
     newest = run.folder / "checkpoints" / run.checkpoints.names()[-1] / "training.safetensors"
     newest.write_bytes(newest.read_bytes()[:-9])
     resumed = trainer()
-    with pytest.warns(
-        UserWarning, match=r"checksum of training\.safetensors is wrong; trying the one before it"
-    ):
+    lost = r"checksum of training\.safetensors is wrong\)\. The older checkpoint-000002 is used instead"
+    with pytest.warns(UserWarning, match=lost):
         resumed.fit(blobs, epochs=4, run=run, resume=True)
     whole = trainer()
     whole.fit(blobs, epochs=4)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 
 from koubai.i18n import _
@@ -20,7 +21,14 @@ from koubai.train.atomic import write_folder
 from koubai.train.metrics.metric import Array, as_array
 from koubai.train.tree import join, split
 
-__all__ = ["MODEL_FILE", "DamagedCheckpoint", "encode_weights", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "MODEL_FILE",
+    "DamagedCheckpoint",
+    "encode_weights",
+    "read_checkpoint",
+    "read_weights",
+    "write_checkpoint",
+]
 
 MODEL_FILE = "model.safetensors"
 TRAINING_FILE = "training.safetensors"
@@ -61,17 +69,34 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         DamagedCheckpoint: A file is missing, or its checksum is not the one it was written with.
     """
     try:
-        body = _open_seal((folder / STATE_FILE).read_bytes())
-        files = {name: (folder / name).read_bytes() for name in body["files"]}
+        body = _open_seal(_read(folder, STATE_FILE))
+        files = {name: _read(folder, name) for name in body["files"]}
         for name, content in files.items():
             _check_sum(name, content, body["files"][name])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = _("checkpoint {folder} is not whole: {reason}")
+    except ValueError as error:
+        problem = _("the checkpoint {folder} is damaged ({reason})")
         raise DamagedCheckpoint(problem.format(folder=folder, reason=error)) from error
     return (
         safetensors.numpy.load(files[MODEL_FILE]),
         join(body["state"], safetensors.numpy.load(files[TRAINING_FILE])),
     )
+
+
+def read_weights(path: Path) -> dict[str, Array]:
+    """Return the arrays of a file of weights on its own.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DamagedCheckpoint: It is truncated or changed.
+    """
+    try:
+        return safetensors.numpy.load(path.read_bytes())
+    except safetensors.SafetensorError as error:
+        problem = _(
+            "{file} is damaged ({reason}); copy it back from a backup, or delete it: then the weights of the last "
+            "checkpoint are used"
+        )
+        raise DamagedCheckpoint(problem.format(file=path, reason=error)) from error
 
 
 def encode_weights(model: dict[str, Any]) -> bytes:
@@ -81,10 +106,22 @@ def encode_weights(model: dict[str, Any]) -> bytes:
     )
 
 
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        problem = _("{name} cannot be read: {reason}")
+        raise ValueError(problem.format(name=name, reason=error.strerror)) from error
+
+
 def _open_seal(content: bytes) -> dict[str, Any]:
-    seal = json.loads(content)
-    body: dict[str, Any] = seal["body"]
-    _check_sum(STATE_FILE, json.dumps(body).encode(), seal["sha256"])
+    try:
+        seal = json.loads(content)
+        body: dict[str, Any] = seal["body"]
+        checksum = seal["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(_("{name} is truncated or changed").format(name=STATE_FILE)) from error
+    _check_sum(STATE_FILE, json.dumps(body).encode(), checksum)
     if body["format"] != FORMAT:
         raise ValueError(f"format {body['format']} is not known to this version, which reads {FORMAT}")
     return body

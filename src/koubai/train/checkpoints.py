@@ -64,7 +64,7 @@ class Checkpoints:
         return name
 
     def newest(self) -> StoredCheckpoint:
-        """Return the newest checkpoint that is whole; a warning names those that are not.
+        """Return the newest checkpoint that is whole; a warning names those that are not, and what is lost.
 
         Raises:
             FileNotFoundError: There are no checkpoints.
@@ -73,13 +73,20 @@ class Checkpoints:
         names = self.names()
         if not names:
             raise FileNotFoundError(_("there is no checkpoint in {folder}").format(folder=self.folder))
+        problems: list[str] = []
         for name in reversed(names):
             try:
-                return self._read(name)
+                stored = self._read(name)
             except DamagedCheckpoint as error:
-                warnings.warn(_("{problem}; trying the one before it").format(problem=error), stacklevel=2)
-        problem = _("none of the checkpoints in {folder} is whole: {names}")
-        raise DamagedCheckpoint(problem.format(folder=self.folder, names=", ".join(names)))
+                problems.append(str(error))
+            else:
+                _warn_of_damage(problems, name)
+                return stored
+        problem = _(
+            "no checkpoint of this run can be read: {problems}. Copy one back from a backup, or train anew in "
+            "another folder"
+        )
+        raise DamagedCheckpoint(problem.format(problems="; ".join(problems)))
 
     def best_one(self) -> StoredCheckpoint:
         """Return the checkpoint of the best epoch, or the newest if no epoch is finished."""
@@ -97,3 +104,11 @@ class Checkpoints:
         for later in self.names():
             if later > name:
                 remove_folder(self.folder / later)
+
+
+def _warn_of_damage(problems: list[str], used: str) -> None:
+    for problem in problems:
+        message = _(
+            "{problem}. The older {used} is used instead; what was trained after it has to be trained again"
+        )
+        warnings.warn(message.format(problem=problem, used=used), stacklevel=3)

@@ -17,12 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import safetensors.numpy
-
 from koubai.i18n import _
 from koubai.nn.module import Module
 from koubai.train.atomic import write_file
-from koubai.train.checkpoint import MODEL_FILE, encode_weights
+from koubai.train.checkpoint import MODEL_FILE, encode_weights, read_weights
 from koubai.train.checkpoints import Checkpoints
 from koubai.train.environment import describe_environment
 from koubai.train.journal import Journal
@@ -90,10 +88,20 @@ class RunRecord:
             FileNotFoundError: There is no run.
         """
         record = cls(folder)
-        if not (record.folder / _CONFIG).exists():
-            problem = _("there is no run in {folder}: {file} is missing")
-            raise FileNotFoundError(problem.format(folder=folder, file=_CONFIG))
+        record.check_exists()
         return record
+
+    def check_exists(self) -> None:
+        """Refuse a folder in which no run was made.
+
+        Raises:
+            FileNotFoundError: There is no run.
+        """
+        if not (self.folder / _CONFIG).exists():
+            problem = _(
+                "there is no run in {folder}: {file} is missing; RunRecord.create(folder) makes a new run"
+            )
+            raise FileNotFoundError(problem.format(folder=self.folder, file=_CONFIG))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -135,10 +143,11 @@ class RunRecord:
         Raises:
             RuntimeError: The weights are of another model; nothing is loaded then.
             FileNotFoundError: There are no weights yet.
+            DamagedCheckpoint: The file is truncated or changed.
         """
         final = self.folder / MODEL_FILE
         if which == "final" and final.exists():
-            model.load_state_dict(safetensors.numpy.load(final.read_bytes()))
+            model.load_state_dict(read_weights(final))
         else:
             stored = self.checkpoints.best_one() if which == "best" else self.checkpoints.newest()
             model.load_state_dict(stored.model)
@@ -156,7 +165,12 @@ class RunRecord:
         write_file(self.folder / name, text.encode())
 
     def _read(self, name: str) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.folder / name).read_text("utf-8"))
+        path = self.folder / name
+        try:
+            content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            problem = _("{file} is damaged: it is truncated or was changed; copy it back from a backup")
+            raise ValueError(problem.format(file=path)) from error
         return content
 
     def __repr__(self) -> str:

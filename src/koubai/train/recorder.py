@@ -65,6 +65,7 @@ class Recorder(Callback):
             self._write_result(trainer, "running")
 
     def _take(self) -> None:
+        self.record.check_exists()
         if not self.record.lock.acquire():
             problem = _("{folder} is being trained by another process")
             raise ValueError(problem.format(folder=self.record.folder))
