@@ -31,6 +31,7 @@ BINARY = names("""
 SAFER = {
     "atan2": "at (0, 0) it is 0",
     "hypot": "at (0, 0) it is 0",
+    "sqrt": "at 0 it is 0",
     "xlogy": "x = 0 passes none on to y",
     "copysign": "it is only ever 1, -1 or 0",
     "logit": "outside [0, 1] only the value is NaN",

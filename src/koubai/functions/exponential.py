@@ -14,17 +14,12 @@ log = unary(ops.log, "the natural logarithm")
 log2 = unary(ops.log2, "the logarithm to base 2")
 log10 = unary(ops.log10, "the logarithm to base 10")
 log1p = unary(ops.log1p, "log(1 + x), accurate near 0,")
-sqrt = unary(ops.sqrt, "the square root")
+sqrt = unary(ops.sqrt, "the square root (its slope at 0, which is infinite, is taken as 0)")
+rsqrt = unary(ops.rsqrt, "one over the square root")
 sigmoid = unary(ops.sigmoid, "1 / (1 + exp(-x))")
 logaddexp = binary(ops.logaddexp, "log(exp(x) + exp(y)) without overflow", in_place=False)
 logaddexp2 = binary(ops.logaddexp2, "log2(2**x + 2**y) without overflow", in_place=False)
 xlogy = binary(ops.xlogy, "x * log(y), and 0 where x is 0", to_float=True)
-
-
-@method(in_place=True)
-def rsqrt(input: Tensor) -> Tensor:
-    """Return one over the square root of each element."""
-    return ops.reciprocal(sqrt(input))  # type: ignore[no-any-return]
 
 
 @method(in_place=True)

@@ -51,7 +51,7 @@ def vector_norm(
     """
     v = _prepared(x, dtype, "vector_norm")
     if ord == 2:
-        return maps.root(sum(v * v, dim, keepdim))  # type: ignore[no-any-return]
+        return maps.sqrt(sum(v * v, dim, keepdim))  # type: ignore[no-any-return]
     if ord == 0:
         return sum(maps.where(v != 0, maps.fill(v, maps.zero(v) + 1), maps.zero(v)), dim, keepdim)
     size = maps.abs_(v)

@@ -124,10 +124,10 @@ def _spread(name: str, finish: Callable[[Tensor, Tensor], Any], what: str) -> Ca
 
 
 var = _spread("var", lambda variance, middle: variance, "the variance")
-std = _spread("std", lambda variance, middle: maps.root(variance), "the standard deviation")
+std = _spread("std", lambda variance, middle: maps.sqrt(variance), "the standard deviation")
 var_mean = _spread("var_mean", lambda variance, middle: (variance, middle), "the variance and the mean")
 std_mean = _spread(
-    "std_mean", lambda variance, middle: (maps.root(variance), middle), "the standard deviation and the mean"
+    "std_mean", lambda variance, middle: (maps.sqrt(variance), middle), "the standard deviation and the mean"
 )
 
 

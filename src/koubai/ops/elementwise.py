@@ -1,8 +1,8 @@
 """Maps: ops that treat every element alone, with broadcasting. One row each: NumPy expression, then gradients.
 
 At points where a derivative does not exist these subgradients are taken, which are PyTorch's: 0 for abs and sign at 0,
-half to each side for maximum and minimum at a tie, all of it for clamp at a bound. Where a derivative is infinite or
-NaN (log, sqrt, division at 0) and exactly no gradient arrives, none is passed on, so an unused branch of `where` cannot
+half to each side for maximum and minimum at a tie, all of it for clamp at a bound. Not PyTorch's, which is infinite, is
+the 0 for the square root at 0. Where a derivative is infinite or NaN (log, division at 0) and exactly no gradient arrives, none is passed on, so an unused branch of `where` cannot
 poison the other.
 """
 
@@ -222,13 +222,6 @@ relu = elementwise(
 
 # --- exponentials and logarithms
 
-
-def _sigmoid(xp: Any, x: Array) -> Array:
-    """1 / (1 + exp(-x)), without overflow on either side."""
-    small = xp.exp(-xp.abs(x))
-    return xp.where(x >= 0, 1, small) / (1 + small)
-
-
 exp = elementwise("exp", lambda xp, x: xp.exp(x), x=lambda g, out: g * out)
 exp2 = elementwise("exp2", lambda xp, x: xp.exp2(x), x=lambda g, out: g * out * math.log(2))
 expm1 = elementwise("expm1", lambda xp, x: xp.expm1(x), x=lambda g, out: g * (out + 1))
@@ -254,10 +247,17 @@ xlogy = elementwise(  # x log y, and 0 where x is 0, whatever the logarithm
     x=lambda g, x, y: where((x == 0) & (y <= 0), zero(g), g * log(y)),
     y=lambda g, x, y: unless_zero(g * x, g * x / y),
 )
-sqrt = elementwise("sqrt", lambda xp, x: xp.sqrt(x), x=lambda g, out: unless_zero(g, g / (out * 2)))
-# The square root with the slope at 0 taken as 0, as norms and standard deviations have it.
-root = elementwise("root", lambda xp, x: xp.sqrt(x), x=lambda g, out: where(out == 0, zero(g), g / (out * 2)))
-sigmoid: Op = elementwise("sigmoid", _sigmoid, x=lambda g, out: g * out * (1 - out))
+# At 0, where the slope is infinite, 0 is taken: a norm written by hand, sqrt((x * x).sum()), has a gradient at x = 0.
+sqrt = elementwise(
+    "sqrt",
+    lambda xp, x: xp.sqrt(x),
+    x=lambda g, out: where(out == 0, zero(g), unless_zero(g, g / (out * 2))),
+)
+rsqrt = elementwise(
+    "rsqrt", lambda xp, x: 1 / xp.sqrt(x), x=lambda g, out: unless_zero(g, g * out * out * out * -0.5)
+)
+# where exp(-x) overflows to inf, the result is 0 as it should be
+sigmoid: Op = elementwise("sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), x=lambda g, out: g * out * (1 - out))
 
 # --- trigonometric and hyperbolic
 sin = elementwise("sin", lambda xp, x: xp.sin(x), x=lambda g, x: g * cos(x))
