@@ -55,6 +55,19 @@ def test_counts():
         koubai.bincount(koubai.tensor([-1]))
 
 
+@SETTINGS
+@given(FEW, FEW, st.booleans())
+def test_membership(x, among, invert):
+    ours = koubai.isin(koubai.from_numpy(x), koubai.from_numpy(among), invert=invert)
+    np.testing.assert_array_equal(ours.numpy(), np.isin(x, among, invert=invert), strict=True)
+
+
+def test_a_tensor_contains_its_elements():
+    x = koubai.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert 3 in x
+    assert 7 not in x
+
+
 def test_they_are_not_traced():
     with pytest.raises(DataDependentError):
         koubai.trace(koubai.unique, koubai.zeros(3))

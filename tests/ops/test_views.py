@@ -86,6 +86,17 @@ def test_views_made_before_a_shape_changed_in_place():
     assert row.tolist() == [-20.0, 3.0]
 
 
+def test_copies_with_one_part_replaced():
+    x, ones = koubai.zeros(2, 3), koubai.ones(2)
+    assert x.select_scatter(ones, 1, 2).tolist() == [[0, 0, 1], [0, 0, 1]]
+    assert x.slice_scatter(koubai.ones(2, 2), 1, end=-1).tolist() == [[1, 1, 0], [1, 1, 0]]
+    assert x.diagonal_scatter(ones, 1).tolist() == [[0, 1, 0], [0, 0, 1]]
+    assert x.sum().item() == 0
+    assert x.t().fill_diagonal_(5).sum().item() == x.sum().item() == 10
+    with pytest.raises(RuntimeError, match=r"select_scatter: the part has the shape \[2\], the source \[3\]"):
+        x.select_scatter(koubai.ones(3), 1, 0)
+
+
 # --- gradients
 
 

@@ -53,7 +53,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     spans = (*((0, length, 1) for length in outer), _line(rows, columns, offset))
     line: Tensor = ops.slice_(lines, spans=spans)
     strides = strides_of(input)
-    if strides is not None and line._view is not None:  # a diagonal has strides even where the lines have none
+    if strides and line._view is not None:  # a diagonal has strides also where the lines have none
         line._view.strides = (*(strides[dim] for dim in rest), strides[first] + strides[second])
     return line
 

@@ -9,12 +9,12 @@ import numpy as np
 from koubai import dtypes
 from koubai.functions.gathering import checked_index, flat, reshaped
 from koubai.functions.joining import cat
-from koubai.functions.operands import as_type, method, normalize_dim, to_tensor
+from koubai.functions.operands import Operand, as_type, method, normalize_dim, promote, to_tensor
 from koubai.ops import gather as ops
 from koubai.ops.op import ShapeError
 from koubai.tensor import Tensor
 
-__all__ = ["bincount", "unique", "unique_consecutive"]
+__all__ = ["bincount", "isin", "unique", "unique_consecutive"]
 
 Distinct = Tensor | tuple[Tensor, ...]
 
@@ -77,6 +77,34 @@ def _first_of_runs(
         ends = cat([first[1:], to_tensor(np.full(some, len(rows)))])
         results.append(ends - first)
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def isin(
+    elements: Operand, test_elements: Operand, *, assume_unique: bool = False, invert: bool = False
+) -> Tensor:
+    """Tell for each element whether it is among others.
+
+    Args:
+        elements: any tensor, or a number.
+        test_elements: those that are looked for.
+        assume_unique: without effect; PyTorch has it.
+        invert: tell whether it is not among them.
+    """
+    sought, among = promote(elements, test_elements)
+    line = ops.index(flat(among), ops.argsort(flat(among), dim=0, descending=False), dim=0)
+    if line.shape == (0,):
+        return to_tensor(invert).expand(sought.shape)  # type: ignore[no-any-return]
+    place = ops.searchsorted(line, sought, right=False).clamp(max=line.shape[0] - 1)
+    found = ops.index(line, place, dim=0) == sought
+    return ~found if invert else found  # type: ignore[no-any-return]
+
+
+def __contains__(self: Tensor, element: Operand) -> bool:
+    """Tell whether any element equals a number."""
+    return bool((self == element).any())
+
+
+Tensor.__contains__ = __contains__  # type: ignore[operator]
 
 
 @method
