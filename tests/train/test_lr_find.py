@@ -9,7 +9,7 @@ import koubai
 from koubai import nn, optim
 from koubai.data import DataLoader, TensorDataset
 from koubai.train import compare_learning_rates, lr_find, overfit_batches
-from koubai.train.tree import copied, split
+from koubai.tree import copied, split
 
 
 @pytest.fixture
@@ -28,6 +28,12 @@ def bits(model, optimizer, loader):
         [model.state_dict(), optimizer.state_dict(), loader.state_dict(), koubai.get_rng_state()]
     )
     return repr(outline), {name: array.tobytes() for name, array in arrays.items()}
+
+
+def test_it_is_reachable_where_optimizers_are():
+    assert optim.lr_find is lr_find
+    with pytest.raises(AttributeError, match=r"koubai\.optim.* has no attribute 'lr_fnd'"):
+        optim.lr_fnd  # noqa: B018
 
 
 @pytest.mark.parametrize("probe", [lr_find, overfit_batches, compare_learning_rates])

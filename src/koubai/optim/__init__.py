@@ -4,6 +4,8 @@ An optimizer is its options and a rule, a pure function on tensors; `optim.funct
 on dictionaries of NumPy arrays.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from koubai.optim.adadelta import Adadelta
 from koubai.optim.adafactor import Adafactor
 from koubai.optim.adagrad import Adagrad
@@ -23,6 +25,9 @@ from koubai.optim.rprop import Rprop
 from koubai.optim.sgd import SGD
 
 from koubai.optim import functional, lr_scheduler  # isort: skip  (they are made of the optimizers above)
+
+if TYPE_CHECKING:
+    from koubai.train.lr_find import lr_find
 
 __all__ = [
     "ASGD",
@@ -49,3 +54,13 @@ __all__ = [
     "get_total_norm",
     "lr_scheduler",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Fetch `lr_find` when it is first asked for: it trains, and this room cannot import the one of training."""
+        if name != "lr_find":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from koubai.train.lr_find import lr_find
+
+        return lr_find
