@@ -1,5 +1,6 @@
 """Early stopping with Keras's arguments and meaning, best weights, and stopping on the training loss."""
 
+import inspect
 import math
 
 import pytest
@@ -78,6 +79,27 @@ def test_the_trainer_itself_restores_the_best_of_a_fixed_number_of_epochs(make, 
     trainer.fit(blobs, epochs=3)
     assert make.weights(trainer.model) == snapshots.seen[0]
     assert trainer.result["best"] == {"monitor": "loss", "value": trainer.history["loss"][0], "epoch": 1}
+
+
+def test_its_arguments_stand_where_they_do_in_keras():
+    assert list(inspect.signature(EarlyStopping).parameters) == [
+        "monitor",
+        "min_delta",
+        "patience",
+        "verbose",
+        "mode",
+        "baseline",
+        "restore_best_weights",
+        "start_from_epoch",
+    ]
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_it_speaks_only_if_asked(make, blobs, capsys, verbose):
+    stopping = EarlyStopping(patience=2, verbose=verbose, restore_best_weights=True)
+    trained(make, blobs, [3, 1, 2, 2, 0], stopping)
+    news = "Epoch 4: val_loss has not improved for 2 epochs\nThe weights of epoch 2 are restored.\n"
+    assert capsys.readouterr().out == news * verbose
 
 
 def test_training_stops_when_its_own_loss_no_longer_falls(make, blobs):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import koubai
+from koubai.atomic import clear_rubbish, remove_folder, write_file, write_folder
 from koubai.train import DamagedCheckpoint
-from koubai.train.atomic import clear_rubbish, remove_folder, write_file, write_folder
 from koubai.train.checkpoint import read_checkpoint, write_checkpoint
 from koubai.train.checkpoints import Checkpoints
 from koubai.train.journal import Journal
-from koubai.train.tree import copied, join, split
+from koubai.tree import copied, join, split
 
 TREE = {
     "number": 0.1 + 0.2,

@@ -7,7 +7,7 @@ import koubai
 from koubai import nn, optim
 from koubai.data import DataLoader, TensorDataset
 from koubai.train import EVENTS, Trainer
-from koubai.train.tree import copied
+from koubai.tree import copied
 
 
 def batch_of(data, start, size):
@@ -243,6 +243,32 @@ def test_numpy_arrays_of_any_float_are_taken_in_the_models_type(make):
     assert trainer.batch.inputs[0].dtype == koubai.float32
 
 
+def test_lists_of_numbers_are_taken_as_arrays(make, blobs):
+    x, y = blobs
+    from_lists, from_tensors = make.trainer(), make.trainer()
+    koubai.manual_seed(1)
+    from_lists.fit((x.tolist(), y.tolist()))
+    koubai.manual_seed(1)
+    from_tensors.fit(blobs)
+    assert make.weights(from_lists.model) == make.weights(from_tensors.model)
+    assert from_lists.predict(x.tolist()).tolist() == from_tensors.predict(x).tolist()
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "problem"),
+    [
+        (([[1.5, 2.5], [3.5]], [0, 1]), ValueError, "the lists of the training data differ in length"),
+        (([[1.5, "a"], [3.5, 2.5]], [0, 1]), TypeError, "hold other things than numbers"),
+        (([1.5, 2.5, 3.5], [0, 1]), ValueError, "different numbers of samples"),
+        ([("a", "b")], TypeError, "at least one tensor .*, but it is of: str, str"),
+    ],
+)
+def test_unfit_lists_are_refused_without_showing_the_data(make, data, error, problem):
+    with pytest.raises(error, match=problem) as caught:
+        make.trainer().fit(data)
+    assert "3.5" not in str(caught.value)
+
+
 def test_models_may_take_several_inputs_by_place_or_by_name(make, line):
     class Sum(nn.Module):
         def __init__(self):
@@ -290,12 +316,12 @@ def test_what_is_asked_for_is_checked(make, blobs):
         make.trainer(accumulate=0)
     with pytest.raises(ValueError, match="schedule_every"):
         make.trainer(schedule_every="day")
-    with pytest.raises(ValueError, match="epochs"):
-        make.trainer().fit(blobs, epochs=-1)
+    with pytest.raises(ValueError, match="epochs has to be at least 1, got 0"):
+        make.trainer().fit(blobs, epochs=0)
     with pytest.raises(ValueError, match="needs the run"):
         make.trainer().fit(blobs, resume=True)
-    with pytest.raises(ValueError, match="no metric is called"):
-        make.trainer(metrics=["acuracy"])
+    with pytest.raises(ValueError, match=r"no metric is called 'top_k'; .*top_5_accuracy.*TopKAccuracy\(k\)"):
+        make.trainer(metrics=["top_k"])
 
 
 def test_the_trainers_state_goes_on_elsewhere(make, blobs):

@@ -67,8 +67,9 @@ def leaves(tree: Any, name: str) -> Iterator[tuple[str, Tensor]]:
 def _count(items: tuple[Any, ...]) -> int:
     first = next((tensor for _, tensor in leaves(items, "") if len(tensor.shape)), None)
     if first is None:
+        kinds = ", ".join(type(item).__name__ for item in items)
         raise TypeError(
-            f"a batch has to hold at least one tensor with samples in its first dimension, got {items!r:.200}"
+            f"a batch has to hold at least one tensor with samples in its first dimension, but it is of: {kinds}"
         )
     return int(first.shape[0])
 

@@ -16,10 +16,10 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from koubai.atomic import write_folder
 from koubai.i18n import _
-from koubai.train.atomic import write_folder
 from koubai.train.metrics.metric import Array, as_array
-from koubai.train.tree import join, split
+from koubai.tree import join, split
 
 __all__ = [
     "MODEL_FILE",

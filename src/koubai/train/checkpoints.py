@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from koubai.atomic import clear_rubbish, remove_folder
 from koubai.i18n import _
-from koubai.train.atomic import clear_rubbish, remove_folder
 from koubai.train.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from koubai.train.metrics.metric import Array
 

@@ -23,6 +23,7 @@ class EarlyStopping(Best):
         monitor: The value of the logs to watch.
         min_delta: Only a change by more than this is an improvement.
         patience: How many epochs without improvement to wait.
+        verbose: 1 prints when the training is stopped and which weights are restored; 0 is silent.
         mode: `"min"`, `"max"` or `"auto"` (by the metric).
         baseline: Improvements do not count as long as the value is not better than this (as Keras's page has
             it; its code goes on waiting while the value gets better).
@@ -41,6 +42,7 @@ class EarlyStopping(Best):
         monitor: str = "val_loss",
         min_delta: float = 0.0,
         patience: int = 0,
+        verbose: int = 0,
         mode: Mode = "auto",
         baseline: float | None = None,
         restore_best_weights: bool = False,
@@ -48,6 +50,7 @@ class EarlyStopping(Best):
     ) -> None:
         super().__init__(Monitor(monitor, mode, min_delta), restore_best_weights)
         self.patience = patience
+        self.verbose = verbose
         self.baseline = baseline
         self.start_from_epoch = start_from_epoch
 
@@ -68,6 +71,17 @@ class EarlyStopping(Best):
             self.stopped_epoch = trainer.progress.epoch
             reason = _("{name} has not improved for {epochs} epochs")
             trainer.stop(reason.format(name=self.monitor.name, epochs=self.waited))
+            self._say(_("Epoch {epoch}: {news}").format(epoch=self.stopped_epoch, news=trainer.stop_reason))
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Put the best weights back, if asked."""
+        super().on_fit_end(trainer)
+        if self.weights is not None:
+            self._say(_("The weights of epoch {epoch} are restored.").format(epoch=self.epoch))
+
+    def _say(self, news: str) -> None:
+        if self.verbose:
+            print(news)
 
     def _beats_baseline(self, trainer: Trainer) -> bool:
         value = self.monitor.value(trainer)

@@ -81,18 +81,19 @@ def make_feed(
     """Return the batches of `data`.
 
     Args:
-        data: A loader (or any iterable of batches), a data set, arrays or tensors `(X, y)`, or one array `X`.
+        data: A loader (or any iterable of batches), a data set, arrays or tensors `(X, y)`, or one array `X`;
+            lists of numbers are taken as arrays.
         role: What error messages call the data: "training", "validation".
         batch_size: Samples per batch, or `"full"`; not for loaders, which have their own.
         shuffle: Whether each epoch has another random order; not for loaders.
-        dtype: What NumPy arrays of floats are converted to (NumPy's own default is float64).
+        dtype: What NumPy arrays and lists of floats are converted to (NumPy's own default is float64).
 
     Raises:
         ValueError: The data are empty, or inputs and targets differ in length.
     """
-    if _is_array(data) or (isinstance(data, tuple) and all(map(_is_array, data))):
-        arrays = data if isinstance(data, tuple) else (data,)
-        data = TensorDataset(*[_as_tensor(array, dtype) for array in arrays])
+    arrays = data if isinstance(data, tuple) else (data,)
+    if all(_is_array(array) or _is_numbers(array) for array in arrays):
+        data = TensorDataset(*[_as_tensor(array, role, dtype) for array in arrays])
     if _length(data) == 0:
         raise ValueError(_("the {role} data are empty").format(role=_(role)))
     if isinstance(data, DataLoader) or not hasattr(data, "__getitem__") or isinstance(data, list | tuple):
@@ -105,10 +106,32 @@ def _is_array(data: Any) -> bool:
     return isinstance(data, Tensor | np.ndarray)
 
 
-def _as_tensor(array: Any, dtype: Any) -> Tensor:
+def _is_numbers(data: Any) -> bool:
+    """Whether these are numbers in lists, however deep; the first one decides."""
+    first = data
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    return isinstance(data, list) and isinstance(first, int | float | np.number)
+
+
+def _as_tensor(array: Any, role: str, dtype: Any) -> Tensor:
+    if isinstance(array, list):
+        array = _as_array(array, role)
     if isinstance(array, np.ndarray) and array.dtype.kind == "f" and dtype is not None:
         return koubai.tensor(array, dtype=dtype)
     return koubai.as_tensor(array)
+
+
+def _as_array(numbers: list[Any], role: str) -> np.ndarray[Any, Any]:
+    try:
+        array = np.asarray(numbers)
+    except ValueError:  # its message would go into the lists' depths, ours says what to do
+        problem = _("the lists of the {role} data differ in length; make them equal, or give tensors")
+        raise ValueError(problem.format(role=_(role))) from None
+    if array.dtype.kind not in "biuf":
+        problem = _("the lists of the {role} data hold other things than numbers")
+        raise TypeError(problem.format(role=_(role)))
+    return array
 
 
 def _length(data: Any) -> int | None:

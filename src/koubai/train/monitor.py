@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from koubai.train.events import Callback
-from koubai.train.tree import copied
+from koubai.tree import copied
 
 if TYPE_CHECKING:
     from koubai.train.trainer import Trainer

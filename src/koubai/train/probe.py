@@ -14,7 +14,7 @@ from koubai.train.feed import Feed
 from koubai.train.rng import load_random_state, random_state
 from koubai.train.step import train_step
 from koubai.train.trainer import Trainer
-from koubai.train.tree import copied
+from koubai.tree import copied
 
 __all__ = ["endless", "probing"]
 

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from koubai.atomic import write_file
 from koubai.i18n import _
 from koubai.nn.module import Module
-from koubai.train.atomic import write_file
 from koubai.train.checkpoint import MODEL_FILE, encode_weights, read_weights
 from koubai.train.checkpoints import Checkpoints
 from koubai.train.environment import describe_environment

@@ -11,7 +11,7 @@ from warnings import warn
 from koubai.i18n import _
 from koubai.train.events import Callback
 from koubai.train.rng import load_random_state, random_state
-from koubai.train.tree import copied
+from koubai.tree import copied
 
 if TYPE_CHECKING:
     from koubai.train.trainer import Trainer

@@ -120,7 +120,8 @@ class Trainer:
         """Train for a number of epochs.
 
         Args:
-            train: A `DataLoader` (or any iterable of batches), a data set, or arrays or tensors `(X, y)`.
+            train: A `DataLoader` (or any iterable of batches), a data set, or arrays, tensors or
+                lists of numbers `(X, y)`.
             validation: The same, or None. It is gone through after each epoch.
             epochs: How many epochs to train; with `resume`, in all.
             batch_size: Samples per batch, or `"full"`; loaders have their own.
@@ -140,8 +141,8 @@ class Trainer:
             KeyboardInterrupt: On Ctrl-C, after the step under way and a last checkpoint; on the second Ctrl-C
                 at once.
         """
-        if epochs < 0:
-            raise ValueError(f"epochs cannot be negative, got {epochs}")
+        if epochs < 1:
+            raise ValueError(f"epochs has to be at least 1, got {epochs}")
         if resume and run is None:
             raise ValueError(
                 "resume=True needs the run to resume: fit(..., run=RunRecord.open(folder), resume=True)"

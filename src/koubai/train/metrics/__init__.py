@@ -73,7 +73,10 @@ def make_metric(metric: str | Metric, *, logits: bool = False) -> Metric:
     if isinstance(metric, Metric):
         return metric
     if metric not in METRICS:
-        raise ValueError(f"no metric is called {metric!r}; there are {', '.join(METRICS)}")
+        raise ValueError(
+            f"no metric is called {metric!r}; there are {', '.join(METRICS)}, and for any number of guesses "
+            "koubai.train.metrics.TopKAccuracy(k) in place of a name"
+        )
     make = METRICS[metric]
     made = make(logits=logits) if "logits" in inspect.signature(make).parameters else make()
     made.name = metric
