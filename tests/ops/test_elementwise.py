@@ -265,6 +265,12 @@ def test_closeness() -> None:
     assert not koubai.equal(koubai.tensor([1, 2]), koubai.tensor([[1, 2]]))
 
 
+def test_membership() -> None:
+    x = koubai.tensor([[1, 2], [3, 4]])
+    assert koubai.isin(x, koubai.tensor([2, 3])).tolist() == [[False, True], [True, False]]
+    assert koubai.isin(x, 4, invert=True).tolist() == [[True, True], [True, False]]
+
+
 def test_clamping() -> None:
     x, low = (
         koubai.tensor([-1.0, 0.5, 3.0], requires_grad=True),

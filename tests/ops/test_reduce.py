@@ -172,6 +172,25 @@ def test_mode_counts() -> None:
     assert (found.values.tolist(), found.indices.tolist()) == ([1, 3], [3, 1])
 
 
+def test_covariances_and_counts_in_bins() -> None:
+    x = numbers(3, 5)
+    ours = koubai.from_numpy(x)
+    np.testing.assert_allclose(koubai.cov(ours), np.cov(x), rtol=1e-12)
+    np.testing.assert_allclose(koubai.corrcoef(ours), np.corrcoef(x), rtol=1e-12)
+    assert koubai.cov(ours[0]).item() == pytest.approx(np.var(x[0], ddof=1))
+    np.testing.assert_array_equal(koubai.histc(ours, bins=4), np.histogram(x, 4)[0])
+    assert koubai.histc(koubai.tensor([0.0, 1.0, 5.0]), bins=2, min=0, max=2).tolist() == [1.0, 1.0]
+    with pytest.raises(RuntimeError, match="needs at least one bin and min <= max, got 0 bins"):
+        koubai.histc(ours, bins=0)
+
+
+def test_differences_of_neighbours() -> None:
+    x = numbers(2, 5)
+    check(lambda t: koubai.diff(t), np.diff(x), x)
+    check(lambda t: koubai.diff(t, 2, 0), np.diff(x, 2, 0), x)
+    assert koubai.diff(koubai.tensor([1, 4]), prepend=koubai.tensor([0])).tolist() == [1, 3]
+
+
 def test_truth_and_counts() -> None:
     x = koubai.tensor([[0.0, 2.0], [0.0, math.nan]])
     assert (koubai.any(x).item(), koubai.all(x).item()) == (True, False)

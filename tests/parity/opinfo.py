@@ -71,14 +71,16 @@ class Variant:
 
 
 def variants(op: OpInfo) -> Iterator[Variant]:
-    """Give the ways to call `op`: as a function, as a method, in place."""
-    yield Variant("function", op.op, counterpart(op.op, op.name))
+    """Give the ways to call `op`: as a function, as a method (where that is another one), in place."""
+    plain = counterpart(op.op, op.name)
+    yield Variant("function", op.op, plain)
     for kind, function in (("method", op.method_variant), ("in place", op.inplace_variant)):
         if function is not None and not op.is_factory_function:
             name = getattr(function, "__name__", op.name)
             helper = isinstance(function, partial) or name == "<lambda>"
             own = counterpart(function, op.name) if helper else getattr(koubai.Tensor, name, None)
-            yield Variant(kind, function, own, in_place=kind == "in place")
+            if own is not plain or own is None:
+                yield Variant(kind, function, own, in_place=kind == "in place")
 
 
 @dataclass

@@ -102,6 +102,15 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return input.shape == other.shape and bool((input == other).all())
 
 
+def isin(
+    elements: Operand, test_elements: Operand, *, assume_unique: bool = False, invert: bool = False
+) -> Tensor:
+    """Return where an element is one of `test_elements` (or with `invert`, is none of them)."""
+    x, candidates = promote(elements, test_elements)
+    found = (x.unsqueeze(-1) == candidates.reshape((-1,))).any(-1)
+    return ~found if invert else found  # type: ignore[no-any-return]
+
+
 __all__ = [
     "allclose",
     "eq",
@@ -112,6 +121,7 @@ __all__ = [
     "gt",
     "isclose",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
     "isneginf",

@@ -1,12 +1,16 @@
-"""Running sums, products and extremes along a dimension."""
+"""Running sums, products and extremes along a dimension, and differences of neighbours."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from koubai import dtypes
 from koubai.dtypes import DTypeLike
+from koubai.functions.arithmetic import sub
 from koubai.functions.gathering import as_line, gather
+from koubai.functions.joining import cat
+from koubai.functions.logic import logical_xor
 from koubai.functions.operands import as_float, method, normalize_dim
 from koubai.functions.reduction import summable
 from koubai.functions.sorting import Ordered
@@ -54,4 +58,35 @@ def _extreme_so_far(name: str, which: str, largest: bool) -> Callable[[Tensor, i
 cummax = _extreme_so_far("cummax", "largest", True)
 cummin = _extreme_so_far("cummin", "smallest", False)
 
-__all__ = ["cummax", "cummin", "cumprod", "cumsum", "logcumsumexp"]
+
+@method
+def diff(
+    input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
+) -> Tensor:
+    """Return the differences of neighbours along `dim`, which is shorter by one for each time.
+
+    Args:
+        input: a tensor of at least one dimension.
+        n: how often differences are taken.
+        dim: the dimension.
+        prepend: put before the elements first.
+        append: put behind the elements first.
+
+    Raises:
+        RuntimeError: for a number, or negative `n`.
+    """
+    if input.ndim == 0 or n < 0:
+        raise RuntimeError(
+            f"diff: needs at least one dimension and n >= 0, got {list(input.shape)} and n={n}"
+        )
+    if n == 0:
+        return input
+    x = cat([part for part in (prepend, input, append) if part is not None], dim)
+    subtract = logical_xor if x.dtype == dtypes.bool_ else sub
+    for _ in range(min(n, x.shape[dim])):
+        length = x.shape[dim]
+        x = subtract(x.narrow(dim, 1, length - 1), x.narrow(dim, 0, length - 1))
+    return x
+
+
+__all__ = ["cummax", "cummin", "cumprod", "cumsum", "diff", "logcumsumexp"]

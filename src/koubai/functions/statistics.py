@@ -1,10 +1,10 @@
-"""Quantiles, and the most frequent value."""
+"""Quantiles, the most frequent value, covariances, and counts in bins."""
 
 from __future__ import annotations
 
 from koubai import dtypes
 from koubai.functions.gathering import as_line, flat, gather
-from koubai.functions.operands import as_type, method, normalize_dim
+from koubai.functions.operands import as_float, as_type, method, normalize_dim
 from koubai.functions.sorting import Ordered, sort
 from koubai.ops import elementwise as maps
 from koubai.ops import opaque
@@ -99,4 +99,65 @@ def nanquantile(
     return _quantile(input, q, dim, keepdim, interpolation, skip_nan=True)
 
 
-__all__ = ["mode", "nanquantile", "quantile"]
+@method
+def cov(
+    input: Tensor, *, correction: float = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
+) -> Tensor:
+    """Return the covariances of variables.
+
+    Args:
+        input: one variable a row, one observation a column: (V, N); or one variable: (N,).
+        correction: the covariances are divided by the number of observations minus this.
+        fweights: how often each observation was made: (N,), whole numbers.
+        aweights: how much each observation counts: (N,).
+
+    Returns:
+        a symmetric matrix (V, V), or a single number for one variable.
+
+    Raises:
+        RuntimeError: for more than two dimensions.
+    """
+    if input.ndim > 2:
+        raise RuntimeError(f"cov: needs variables in rows, at most two dimensions, got {list(input.shape)}")
+    x = as_float(input)
+    x = x if x.ndim == 2 else x.reshape((1, -1))
+    weights = x.new_ones(x.shape[1:]) if fweights is None else fweights
+    weights = weights if aweights is None else aweights if fweights is None else fweights * aweights
+    total = weights.sum()
+    degrees = total - correction * (1 if aweights is None else (weights * aweights).sum() / total)
+    away = x - (x * weights).sum(1, keepdim=True) / total
+    found = (away * weights) @ away.mT / degrees.clamp(min=0)
+    return found if input.ndim == 2 and len(input) != 1 else found.reshape(())  # type: ignore[no-any-return]
+
+
+@method
+def corrcoef(input: Tensor) -> Tensor:
+    """Return the correlations of variables in the rows of (V, N): a matrix (V, V), or 1 for a single variable."""
+    covariances = cov(input)
+    if covariances.ndim == 0:
+        return covariances / covariances
+    deviations = maps.sqrt(covariances.diagonal())
+    return covariances / deviations.unsqueeze(1) / deviations.unsqueeze(0)  # type: ignore[no-any-return]
+
+
+@method
+def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+    """Return how many elements lie in each of some bins of equal width.
+
+    Args:
+        input: a floating tensor.
+        bins: how many.
+        min: the lower end of the first bin; with both ends 0, the smallest element.
+        max: the upper end of the last bin, which it includes; with both ends 0, the largest element.
+
+    Raises:
+        RuntimeError: if there is no bin, or `max` is below `min`.
+    """
+    if bins < 1 or max < min:
+        raise RuntimeError(
+            f"histc: needs at least one bin and min <= max, got {bins} bins from {min} to {max}"
+        )
+    return opaque.histogram(input, bins=bins, low=float(min), high=float(max))  # type: ignore[no-any-return]
+
+
+__all__ = ["corrcoef", "cov", "histc", "mode", "nanquantile", "quantile"]

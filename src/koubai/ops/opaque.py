@@ -32,3 +32,17 @@ def _mode_rule(x: Symbol, *, dim: int) -> Symbol:
 
 
 mode_position = opaque("mode_position", _mode_position, _mode_rule)
+
+
+def _histogram(xp: Any, x: Array, *, bins: int, low: float, high: float) -> Array:
+    if low == high and x.size:
+        low, high = float(x.min()), float(x.max())
+    if low == high:
+        low, high = low - 1, high + 1
+    inside = x[(x >= low) & (x <= high)]
+    places = ((inside - low) / (high - low) * bins).astype(xp.int64)
+    return xp.bincount(xp.minimum(places, bins - 1), minlength=bins).astype(x.dtype)
+
+
+# how many elements lie in each of `bins` bins between low and high, or where both are equal between the extremes
+histogram = opaque("histogram", _histogram, lambda x, *, bins, low, high: Symbol((bins,), x.dtype))
