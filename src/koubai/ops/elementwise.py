@@ -1,9 +1,9 @@
 """Maps: ops that treat every element alone, with broadcasting. One row each: NumPy expression, then gradients.
 
 At points where a derivative does not exist these subgradients are taken, which are PyTorch's: 0 for abs and sign at 0,
-half to each side for maximum and minimum at a tie, all of it for clamp at a bound. Not PyTorch's, which is infinite, is
-the 0 for the square root at 0. Where a derivative is infinite or NaN (log, division at 0) and exactly no gradient arrives, none is passed on, so an unused branch of `where` cannot
-poison the other.
+half to each side for maximum and minimum at a tie, all of it for clamp at a bound. PyTorch's slope of the square root
+at 0 is infinite; here it is 0. Where a derivative is infinite or NaN (log, division at 0) and exactly no gradient
+arrives, none is passed on, so an unused branch of `where` cannot poison the other.
 """
 
 from __future__ import annotations
