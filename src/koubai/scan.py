@@ -1,7 +1,8 @@
 """`scan`: a loop over time as one op, which is what the recurrent layers are made of.
 
-The step is traced once. Its gradient is another scan that runs backwards in time on the intermediate results that the
-first one kept; the gradient of a weight, a sum over time of products, becomes one product outside the loop.
+The step is traced once, and what does not change over time is computed before the loop. Its gradient is another scan
+that runs backwards in time on intermediate results that the first one kept; the gradient of a weight, a sum over time
+of products, becomes one product outside the loop.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
-from koubai.graph import Graph
+from koubai.graph import Graph, Node
 from koubai.modes import modes, no_grad
-from koubai.ops.op import Symbol
+from koubai.ops.op import Symbol, describe
 from koubai.ops.scan import Loop, scan_op
 from koubai.recipe import Recipe
 from koubai.scan_gradient import StepGradient
 from koubai.tensor import Tensor
-from koubai.trace import flatten, trace, unflatten
+from koubai.trace import flatten, host_scalar, run_graph, trace, unflatten
 
 __all__ = [
     "scan",
@@ -33,6 +34,7 @@ def scan(
 
     Args:
         step: a function of tensors that asks for no values. Tensors that it uses from outside are differentiated too.
+            Gradients are derived from its ops: cut one with `detach()`, since `no_grad` has no effect in it.
         init: the first carry: a tensor, or nested tuples, lists and dicts of tensors.
         xs: the sequences, each (T, ...): a tensor or nested.
         reverse: go from the last element to the first; the results keep their places.
@@ -64,14 +66,33 @@ def scan(
             "the step of a scan must not change tensors outside it; return what changes in the carry"
         )
     _check_carry(carry, program.results[: len(carry)])
-    constants = [*program.captured, *(Tensor(np.asarray(host())) for host in program.hosts)]
-    symbols = [*program.arguments, *program.captured.values(), *program.hosts.values()]
-    body = Graph(symbols, program.graph.constants, program.graph.nodes, program.results)
+    outside = dict(zip(program.captured.values(), program.captured))
+    outside.update((symbol, host_scalar(host)) for host, symbol in program.hosts.items())
+    body = Graph(program.arguments, program.graph.constants, program.graph.nodes, program.results)
+    body, constants = _repeated_part(body, outside)
     results = scan_graph(
         Loop(body, len(carry), len(sequences), length, reverse), [*carry, *sequences, *constants]
     )
     final = unflatten(carry_structure, iter(results[: len(carry)]))
     return final, unflatten(program.structure[1], iter(results[len(carry) :]))
+
+
+def _repeated_part(body: Graph, outside: dict[Symbol, Tensor]) -> tuple[Graph, list[Tensor]]:
+    """Compute what does not change over time, and return the rest of the body, with the constants it takes."""
+    varies = set(body.inputs)
+    once: list[Node] = []
+    repeated: list[Node] = []
+    for node in body.nodes:
+        if varies.intersection(node.inputs):
+            varies.update(node.outputs)
+            repeated.append(node)
+        else:
+            once.append(node)
+    ready = [symbol for node in once for symbol in node.outputs]
+    outside |= zip(ready, run_graph(Graph([*outside], body.constants, once, ready), [*outside.values()]))
+    taken = {symbol for node in repeated for symbol in node.inputs}.union(body.outputs)
+    constants = {symbol: tensor for symbol, tensor in outside.items() if symbol in taken}
+    return Graph([*body.inputs, *constants], body.constants, repeated, body.outputs), [*constants.values()]
 
 
 def _common_length(sequences: Sequence[Tensor]) -> int:
@@ -86,8 +107,8 @@ def _common_length(sequences: Sequence[Tensor]) -> int:
 def _check_carry(before: Sequence[Tensor], after: Sequence[Symbol]) -> None:
     if [(b.shape, b.dtype) for b in before] != [(a.shape, a.dtype) for a in after]:
         raise RuntimeError(
-            f"the step of a scan must return a carry like the one it got: got {[(b.shape, str(b.dtype)) for b in before]}, "
-            f"returned {[(a.shape, str(a.dtype)) for a in after]}"
+            f"the step of a scan must return a carry like the one it got: got {describe(before)}, returned "
+            f"{describe(after)}"
         )
 
 
