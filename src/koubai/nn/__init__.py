@@ -21,6 +21,7 @@ from koubai.nn.parameter import *
 from koubai.nn.parameter_containers import *
 from koubai.nn.pooling import *
 from koubai.nn.recurrent import *
+from koubai.nn.recurrent_cells import *
 from koubai.nn.residual import *
 from koubai.nn.shape import *
 from koubai.nn.summary import *
