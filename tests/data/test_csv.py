@@ -192,6 +192,20 @@ def test_a_file_is_cut_into_training_and_test_part(write):
     assert features(again.test) == features(data.test)
 
 
+@pytest.mark.parametrize("missing", ["refuse", "drop", "fill"])
+def test_a_wrong_cell_is_told_before_the_file_is_too_small_to_cut(write, missing):
+    with pytest.raises(ValueError, match=r"file\.csv, line 4, column 'x': 'foo' is not a number"):
+        from_csv(write("x,y\n1,2\n3,4\nfoo,6\n"), "y", missing=missing)
+
+
+def test_a_file_too_small_to_cut_is_named_with_the_way_out(write):
+    small = write("x,y\n1,2\n3,4\n5,6\n")
+    with pytest.raises(ValueError, match=r"file\.csv: 3 rows cannot be cut .* test part of 0\.2; add rows"):
+        from_csv(small, "y")
+    with pytest.raises(ValueError, match=r"^file: fractions .* leave a part empty .*; add samples"):
+        from_csv(small, "y", test=0.4).with_validation(0.1)
+
+
 def test_missing_cells_are_filled_from_the_training_part_alone(write):
     rows = "".join(f"{number},{'' if number % 10 == 0 else 1000 * number},{number}\n" for number in range(60))
     data = from_csv(write("id,x,y\n" + rows), "y", missing="fill")

@@ -349,3 +349,17 @@ def test_weights_that_cannot_be_drawn_from_are_refused(weights, number, replacem
 def test_an_empty_data_set_has_no_random_order():
     with pytest.raises(ValueError, match="empty"):
         RandomSampler([])
+
+
+def test_arguments_for_workers_and_for_a_gpus_memory_change_nothing():
+    idle = shuffled(
+        pin_memory=True,
+        timeout=5,
+        worker_init_fn=print,
+        multiprocessing_context="spawn",
+        prefetch_factor=2,
+        persistent_workers=True,
+        pin_memory_device="cuda",
+        in_order=False,
+    )
+    assert epoch_of(idle) == epoch_of(shuffled())

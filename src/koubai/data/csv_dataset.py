@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from koubai.data.dataset import TensorDataset
 from koubai.data.labelled import LabelledData, part_indices
 from koubai.data.schema import Schema, Task, infer_schema, is_missing
@@ -115,12 +118,13 @@ def from_csv(
     schema = infer_schema(table, target, **options)
     if missing == "drop":
         table = drop_missing(table, schema)
-    targets = schema.encode_target(table)
-    train_rows, test_rows = part_indices(targets, test, seed)
-    train_table, test_table = table.take(train_rows), table.take(test_rows)
+    whole = schema.with_fills(table) if missing == "fill" else schema
+    inputs, targets = whole.encode(table)  # before the cut, so that a wrong cell is what is told first
+    parts = _cut_rows(table, targets, test, seed)
     if missing == "fill":
-        schema = schema.with_fills(train_table)
-    train, held_out = (TensorDataset(*schema.encode(part)) for part in (train_table, test_table))
+        schema = schema.with_fills(table.take(parts[0]))
+        inputs = schema.encode_inputs(table)
+    train, held_out = (TensorDataset(inputs[rows], targets[rows]) for rows in parts)
     return LabelledData(
         Path(path).stem,
         schema.task,
@@ -130,3 +134,14 @@ def from_csv(
         feature_names=schema.feature_names,
         schema=schema,
     )
+
+
+def _cut_rows(table: Table, targets: NDArray[np.generic], test: float, seed: int) -> list[Any]:
+    try:
+        return part_indices(targets, test, seed)
+    except ValueError as error:
+        problem = _(
+            "{rows} rows cannot be cut into a training part and a test part of {test}; add rows, or choose another "
+            "share for the test"
+        )
+        raise wrong(table.path, problem.format(rows=len(table), test=test)) from error

@@ -70,7 +70,10 @@ class LabelledData:
         """
         if self.validation is not None:
             raise ValueError(f"the data set {self.name!r} has a validation part already")
-        train, validation = cut(self.train, fraction, seed)
+        try:
+            train, validation = cut(self.train, fraction, seed)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
         return replace(self, train=train, validation=validation)
 
     def scaled(self, scaler: Scaler | None = None) -> LabelledData:

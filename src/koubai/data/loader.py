@@ -28,7 +28,8 @@ class DataLoader:
     loader's seed and the epoch's number. The seed is drawn from the generator at construction, so the same
     seed of the generator gives the same batches.
 
-    Arguments are those of `torch.utils.data.DataLoader`, plus `augment`.
+    Arguments are those of `torch.utils.data.DataLoader`, plus `augment`. The ones that only concern worker
+    processes or a GPU's memory are accepted, so that a program written for PyTorch runs, and have no effect.
 
     Args:
         dataset: has `__getitem__` and `__len__`, such as a `TensorDataset`, a list, or an `IterableDataset`.
@@ -38,8 +39,10 @@ class DataLoader:
         batch_sampler: gives lists of indices instead.
         num_workers: only 0: batches are made in this process.
         collate_fn: makes a batch of a list of samples; `default_collate` if None.
-        pin_memory: has no effect here.
+        pin_memory, pin_memory_device: no effect.
         drop_last: leave out a last batch that is smaller than the others.
+        timeout, worker_init_fn, multiprocessing_context, prefetch_factor, persistent_workers, in_order: no
+            effect, as there are no workers.
         generator: where the seed is drawn from; the default generator if None.
         augment: `augment(batch, generator)` changes each batch at random, such as a `Compose` of image
             transforms. Its generator depends on seed, epoch and position alone, so a resumed run augments
@@ -66,8 +69,15 @@ class DataLoader:
         collate_fn: Callable[[list[Any]], Any] | None = None,
         pin_memory: bool = False,
         drop_last: bool = False,
-        *,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
+        multiprocessing_context: Any = None,
         generator: Generator | None = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
         augment: Augment | None = None,
     ) -> None:
         _check_workers(num_workers)

@@ -109,7 +109,8 @@ def part_sizes(count: int, lengths: Sequence[float]) -> list[int]:
             sizes[part % len(sizes)] += 1
         if 0 in sizes:
             raise ValueError(
-                f"fractions {list(lengths)} of {count} samples leave a part empty (sizes {sizes})"
+                f"fractions {list(lengths)} of {count} samples leave a part empty (sizes {sizes}); "
+                "add samples, or choose other fractions"
             )
     elif sum(sizes) != count or sizes != list(lengths) or min(sizes) < 0:
         raise ValueError(
