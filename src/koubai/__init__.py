@@ -25,6 +25,7 @@ from koubai.gradcheck import *
 from koubai.modes import *
 from koubai.random import *
 from koubai.scan import *
+from koubai.serialization import *
 from koubai.size import *
 from koubai.taps import *
 from koubai.tensor import *

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,6 +67,14 @@ def axis_means_dim(t: Any) -> Any:
         t.all(x > 0, axis=0),
         t.index_select(x, axis=1, index=t.tensor([2, 0])),
     )
+
+
+@program
+def save_and_load(t: Any) -> Any:
+    file = io.BytesIO()
+    t.save({"weight": numbers(t, 2, 3), "count": t.tensor(3)}, file)
+    file.seek(0)
+    return t.load(file, map_location=t.device("cpu"), weights_only=True)
 
 
 # --- both libraries

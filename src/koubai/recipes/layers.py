@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import koubai
+from koubai.atomic import write_file
 from koubai.i18n import N_, _
 from koubai.nn import Module
 from koubai.nn.summary import LayerSummary, summary
-from koubai.train.atomic import write_file
 
 FILE = "layers.json"
 HEADER = (

@@ -15,7 +15,7 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from koubai.train.atomic import write_file
+from koubai.atomic import write_file
 
 Task = Literal["classification", "regression"]
 JSON_FILE, ARRAYS_FILE = "outcome.json", "outcome.safetensors"

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 import koubai
 from koubai import nn
+from koubai.atomic import write_file
 from koubai.data import LabelledData, Scaler, Schema, TensorDataset, scaler_from_state
 from koubai.data.schema import Column
-from koubai.train.atomic import write_file
 
 FILE = "predictor.json"
 _BATCH = 256  # samples per forward pass

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from koubai.atomic import write_file
 from koubai.recipes.layers import read_layers
 from koubai.recipes.outcome import Outcome
 from koubai.report.canvas import MatplotlibMissing
@@ -15,7 +16,6 @@ from koubai.report.curves import draw_curve
 from koubai.report.page import page, shown_metrics
 from koubai.report.verdict import read_curves
 from koubai.train import RunRecord
-from koubai.train.atomic import write_file
 
 REPORT = "report.html"
 
