@@ -49,6 +49,13 @@ def test_digits_are_learnt_by_both_networks(model: str) -> None:
     assert trained.judge().result > 0.85
 
 
+def test_the_demo_keeps_its_promise() -> None:
+    recipe = RECIPES["digits"]
+    trained = Training(recipe, recipe.settings())
+    trained.fit()
+    assert trained.judge().result >= 0.97
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
     runs = [training("iris", seed=seed) for seed in (1, 1, 2)]
     for run in runs:

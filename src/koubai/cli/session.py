@@ -70,7 +70,8 @@ def recipe_of(record: RunRecord) -> tuple[Recipe, Settings]:
         Mistake: the run was not made by `koubai train`.
     """
     config = record.config
-    if "recipe" not in config or "settings" not in config:
+    known = config.get("script") or config.get("recipe") in RECIPES
+    if not known or "settings" not in config:
         raise Mistake(_("The run {run} was not made by koubai train.").format(run=record.folder))
     script, settings = config.get("script"), config["settings"]
     recipe = load_script(Path(script), settings["seed"]) if script else RECIPES[config["recipe"]]
@@ -116,7 +117,10 @@ def _result(training: Training, outcome: Outcome) -> Iterator[Text]:
     if outcome.target_met is not None:
         mark, style = ("✓", "green") if outcome.target_met else ("✗", "red")
         yield Text(f"{mark} {target_sentence(outcome)}", style=style)
-    yield Text(_("The weights of epoch {epoch} are kept.").format(epoch=training.trainer.kept_epoch))
+    trainer = training.trainer
+    if trainer.stop_reason:
+        yield Text(_("Early stopping after epoch {epoch}.").format(epoch=trainer.progress.epoch))
+    yield Text(_("The weights of epoch {epoch} are kept.").format(epoch=trainer.kept_epoch))
 
 
 def _next_steps(record: RunRecord, report: Path) -> Iterator[Text]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from koubai.data import LabelledData, breast_cancer, diabetes, from_csv, iris, wine
 from koubai.i18n import N_
@@ -28,7 +28,9 @@ class TableSettings(Settings):
 class CSVSettings(TableSettings):
     """Settings for a CSV file."""
 
-    file: Path = Field(description=N_("the CSV file"), json_schema_extra={"argument": True})
+    file: Annotated[Path, AfterValidator(Path.absolute)] = Field(  # a run may be resumed from another folder
+        description=N_("the CSV file"), json_schema_extra={"argument": True}
+    )
     target_column: str = Field(description=N_("the column to predict"))
     task: Literal["classification", "regression"] | None = Field(
         None,
