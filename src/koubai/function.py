@@ -272,8 +272,8 @@ class _UserRule:
         pulled = list(result) if isinstance(result, tuple) else [result]
         if len(pulled) != len(recipe.edges):
             raise RuntimeError(
-                f"{self.name}.backward returned {len(pulled)} gradients, but forward took {len(recipe.edges)} arguments; "
-                "return one for each, None for those that need none"
+                f"{self.name}.backward returned {len(pulled)} gradients, but forward took {len(recipe.edges)} "
+                "arguments; return one for each, None for those that need none"
             )
         self._check_shapes(recipe, pulled)
         return pulled
@@ -282,8 +282,8 @@ class _UserRule:
         for position, (gradient, symbol) in enumerate(zip(pulled, recipe.inputs)):
             if gradient is not None and symbol is not None and gradient.shape != symbol.shape:
                 raise RuntimeError(
-                    f"{self.name}.backward returned a gradient of shape {list(gradient.shape)} for argument {position}, "
-                    f"whose shape is {list(symbol.shape)}"
+                    f"{self.name}.backward returned a gradient of shape {list(gradient.shape)} for argument "
+                    f"{position}, whose shape is {list(symbol.shape)}"
                 )
 
 

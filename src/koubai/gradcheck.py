@@ -138,7 +138,8 @@ def _scalar_function(
         if not weights:
             weights.extend(randn(o.shape, dtype=dtypes.float64, generator=generator) for o in floats)
         terms = [(output * weight).sum() for output, weight in zip(floats, weights)]
-        return sum(terms[1:], terms[0])
+        total: Tensor = sum(terms[1:], terms[0])
+        return total
 
     return scalar
 
@@ -158,7 +159,8 @@ def _directional(scalar: TensorFunction, points: Sequence[Tensor], generator: Ge
                 scalar(*leaves), leaves, create_graph=True, allow_unused=True, materialize_grads=True
             )
             terms = [(g * d).sum() for g, d in zip(gradients, direction) if g is not None]
-            return sum(terms[1:], terms[0])
+            total: Tensor = sum(terms[1:], terms[0])
+            return total
 
     return slope
 

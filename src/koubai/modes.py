@@ -50,13 +50,12 @@ class _Mode:
     name: str
     value: Any
 
-    def __new__(cls, function: Any = None, **_: Any) -> Any:
-        """Return the mode, or with a function that function, decorated."""
-        mode = super().__new__(cls)
-        if callable(function):
-            mode.__init__()  # type: ignore[misc]
-            return mode(function)
-        return mode
+    if not TYPE_CHECKING:  # type checkers see a plain class, so that decorated functions keep their types
+
+        def __new__(cls, function: Any = None, **_: Any) -> Any:
+            """Return the mode, or with a function that function, decorated."""
+            mode = super().__new__(cls)
+            return cls()(function) if callable(function) else mode
 
     def __enter__(self) -> Self:
         self._before = getattr(modes, self.name)

@@ -14,7 +14,7 @@ from koubai.ops import movement as ops
 from koubai.ops.op import ShapeError
 from koubai.tensor import Tensor
 
-__all__ = ["diag", "diag_embed", "diagflat", "diagonal", "trace", "tril", "triu"]
+__all__ = ["diag", "diag_embed", "diagflat", "diagonal", "tril", "triu"]
 
 
 def _line(rows: int, columns: int, offset: int) -> ops.Span:

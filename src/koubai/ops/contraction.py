@@ -25,7 +25,7 @@ def transposed(x: Any) -> Any:
 
 
 # (..., M, K) @ (..., K, N) -> (..., M, N), with the leading dimensions broadcast
-matmul = Op(
+matmul: Op = Op(
     "matmul",
     Kind.CONTRACTION,
     lambda xp, a, b: xp.matmul(a, b),

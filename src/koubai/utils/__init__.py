@@ -1,4 +1,4 @@
-"""The names that PyTorch keeps in `torch.utils`, so that programs written for it run after their imports are changed."""
+"""The names that PyTorch keeps in `torch.utils`."""
 
 from koubai.utils import checkpoint, data
 
