@@ -26,7 +26,8 @@ def test_a_new_run_knows_its_configuration_seed_and_environment(run, tmp_path):
     assert opened.config == {"lr": 0.1, "folder": str(tmp_path), "seed": 3}
     assert opened.environment["seed"] == 3
     assert opened.environment["koubai"] == koubai.__version__
-    assert {"python", "numpy", "platform", "git", "created"} <= set(opened.environment)
+    assert {"python", "platform", "git", "created"} <= set(opened.environment)
+    assert {"numpy", "safetensors", "pydantic", "typer", "rich"} <= set(opened.environment)
     assert (opened.status, opened.result, opened.history()) == ("new", {}, {})
 
 

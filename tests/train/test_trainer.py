@@ -158,6 +158,39 @@ def test_events_come_in_order(make, blobs):
     assert set(spy.seen) <= set(EVENTS)
 
 
+class Tapped(nn.Linear):
+    """A linear layer that measures its output's largest value in every second step."""
+
+    def forward(self, x):
+        out = super().forward(x)
+        koubai.tap("largest", out, koubai.amax, every=2)
+        return out
+
+
+def test_what_taps_measure_in_a_step_comes_to_the_callbacks(make, blobs):
+    koubai.manual_seed(7)
+    model = Tapped(2, 3)
+    spy = make.Spy("on_taps", lambda t: [(r.name, r.step, r.value.item()) for r in t.taps])
+    largest = make.Spy("on_step_end", lambda t: t.output.max().item())
+    with koubai.Taps() as around:
+        make.trainer(model, callbacks=[spy, largest]).fit(blobs, blobs, epochs=2, batch_size=45)
+    assert spy.seen == [[("largest", step, largest.seen[step - 1])] for step in (2, 4)]
+    assert {record.step for record in around.records} == {0, 2, 4}  # 0: in the validation
+
+
+def test_taps_change_no_bit_of_the_training(make, blobs):
+    def trained(layer):
+        koubai.manual_seed(7)
+        model = layer(2, 3)
+        spy = make.Spy()
+        make.trainer(model, callbacks=[spy]).fit(blobs, epochs=2)
+        return make.weights(model), "on_taps" in spy.seen
+
+    tapped, plain = trained(Tapped), trained(nn.Linear)
+    assert tapped[0] == plain[0]
+    assert (tapped[1], plain[1]) == (True, False)
+
+
 def test_progress_tells_where_the_training_stands(make, blobs):
     def now(trainer):
         p = trainer.progress

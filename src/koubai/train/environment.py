@@ -6,27 +6,39 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import koubai
 
 __all__ = ["describe_environment"]
 
+_PACKAGES = ("numpy", "safetensors", "pydantic", "typer", "rich", "llvmlite", "scikit-learn", "matplotlib")
+
 
 def describe_environment() -> dict[str, Any]:
-    """Return the versions of Python, Koubai and NumPy, the platform, the time and the git revision."""
+    """Return the versions of Python, Koubai and what it stands on, the platform, the time and the git revision."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="microseconds"),
         "command": sys.argv,
         "python": platform.python_version(),
         "koubai": koubai.__version__,
-        "numpy": np.__version__,
+        **_versions(),
         "platform": platform.platform(),
         "git": _git_revision(Path.cwd()),
     }
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the packages that are installed."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # an extra that this environment does without
+            continue
+    return found
 
 
 def _git_revision(folder: Path) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ A fit goes through these events, in this order (brackets: only in that case):
           after_loss        of each batch of the step (several with gradient accumulation)
           after_backward    of each batch of the step
         before_update       the gradients are complete: clip, measure or change them
+        [on_taps]           `trainer.taps` has what was measured in this step (see `koubai.tap`)
         on_step_end         the parameters are updated; progress and the running meter count this step
       [on_validation_start] training of this epoch is done
       [on_validation_end]   `trainer.logs` has the validation's values
@@ -65,6 +66,9 @@ class Callback:
 
     def before_update(self, trainer: Trainer) -> None:
         """Before the optimizer updates the parameters with the step's complete gradients."""
+
+    def on_taps(self, trainer: Trainer) -> None:
+        """After a step in which taps measured something: `trainer.taps`."""
 
     def on_step_end(self, trainer: Trainer) -> None:
         """After the update."""

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import koubai
 from koubai.i18n import _
+from koubai.modes import modes
 from koubai.nn.module import Module
+from koubai.taps import TapRecord, Taps
 from koubai.tensor import Tensor
 from koubai.train.batch import Batch
 from koubai.train.checks import check_no_nan
@@ -128,14 +130,25 @@ def _make_step(trainer: Trainer, batches: list[Batch]) -> None:
     before = trainer.meter.loss
     where = _("in epoch {epoch}, step {step}, with {samples} samples")
     with _noted(where.format(epoch=progress.epoch, step=progress.step, samples=size)):
-        train_step(trainer, batches)
+        trainer.taps = _measured_step(trainer, batches)
     progress.loss = (trainer.meter.loss - before) / size
     progress.updates += 1
     if len(batches) < trainer.accumulate:  # the data have run out, and stand at the next epoch already
         progress.phase = "validation"
     progress.seconds = time.perf_counter() - trainer.epoch_began
+    if trainer.taps:
+        trainer.notify("on_taps")
     trainer.notify("on_step_end")
     trainer.between_steps = True
+
+
+def _measured_step(trainer: Trainer, batches: list[Batch]) -> list[TapRecord]:
+    """Make the step's update and return what was tapped; whoever collects around the whole fit gets it too."""
+    with Taps(trainer.progress.updates + 1) as taps:
+        train_step(trainer, batches)
+    if modes.taps is not None:
+        modes.taps.records += taps.records
+    return taps.records
 
 
 def _validate(trainer: Trainer, feed: Feed) -> None:

@@ -110,7 +110,7 @@ class RunRecord:
 
     @property
     def environment(self) -> dict[str, Any]:
-        """Seed, versions of Python, Koubai and NumPy, platform, git revision and time of creation."""
+        """Seed, versions of Python, Koubai and its dependencies, platform, git revision and time of creation."""
         return self._read(_ENVIRONMENT)
 
     @property

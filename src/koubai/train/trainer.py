@@ -13,6 +13,7 @@ import koubai
 from koubai.i18n import N_
 from koubai.nn.module import Module
 from koubai.optim import Optimizer
+from koubai.taps import TapRecord
 from koubai.tensor import Tensor
 from koubai.train import loop, state
 from koubai.train.baseline import Baseline, Evaluation, Target
@@ -61,6 +62,8 @@ class Trainer:
         logs: The values of the last finished epoch by name.
         history: The values of all epochs: name to list.
         batch, output, batch_loss: The current step's batch, the model's output, and its loss as a number.
+        taps: What `koubai.tap` measured in the current step: records of name, step (the first update is step 1)
+            and value.
 
     Example:
         >>> optimizer = optim.Adam(model.parameters())
@@ -258,6 +261,7 @@ class Trainer:
         self.checked: Optimizer | None = None
         self.error: BaseException | None = None
         self.batch_loss = float("nan")
+        self.taps: list[TapRecord] = []
 
     def _checked_target(self, metric: str, goal: float) -> Target:
         measured = ["loss", *(metric.name for metric in self.metrics)]
