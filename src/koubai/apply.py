@@ -87,9 +87,10 @@ def refuse_nonfinite(
     """Raise FloatingPointError if an output is NaN or inf although every input is finite."""
 
     def finite(tensor: Tensor | None) -> bool:
-        return (
-            tensor is None or not dtypes.is_floating(tensor.dtype) or bool(np.isfinite(tensor._payload).all())
-        )
+        if tensor is None or not dtypes.is_floating(tensor.dtype):
+            return True
+        values: Array = tensor._payload
+        return bool(np.isfinite(values).all())
 
     if all(map(finite, outputs)) or not all(map(finite, inputs)):
         return

@@ -192,9 +192,9 @@ def _sweep(
             _run_hooks(source, gradients)
             _collect(source, gradients, wanted, found)
             if isinstance(source, Recipe) and source not in ends:
-                for target, gradient in zip(source.edges, pull_back(source, gradients, needed, create_graph)):
-                    if target is not None and gradient is not None:
-                        _add(arrived, target, gradient)
+                for target, pulled in zip(source.edges, pull_back(source, gradients, needed, create_graph)):
+                    if target is not None and pulled is not None:
+                        _add(arrived, target, pulled)
                 if not keep:
                     source.free()
     return found
@@ -303,7 +303,7 @@ def _fit_to(gradient: Tensor, symbol: Symbol) -> Tensor:
 
 
 def _accumulate(leaf: Tensor, gradient: Tensor, create_graph: bool) -> None:
-    """Add a gradient to `leaf.grad`."""
+    """Add a gradient to `leaf.grad`, and call the hooks that wait for it."""
     if modes.tracer is not None:
         modes.tracer.remember_grad(leaf)
     if leaf.grad is None:
@@ -313,6 +313,8 @@ def _accumulate(leaf: Tensor, gradient: Tensor, create_graph: bool) -> None:
     else:
         with set_grad_enabled(False):
             leaf.grad._become(leaf.grad + gradient, "accumulation of gradients")
+    for hook in leaf._accumulation_hooks or ():
+        hook(leaf)
 
 
 def _backward_method(

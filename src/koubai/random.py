@@ -138,19 +138,20 @@ def fork_rng() -> Iterator[None]:
         set_rng_state(state)
 
 
-def _uniform(shape: tuple[int, ...], dtype: DTypeLike, generator: Generator | None) -> Tensor:
+def _uniform(shape: tuple[int, ...], dtype: DTypeLike | None, generator: Generator | None) -> Tensor:
     chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     if not dtypes.is_floating(chosen):
         raise RuntimeError(f"random numbers of type {chosen} are made by randint(), not rand() or randn()")
     if any(length < 0 for length in shape):
         raise RuntimeError(f"a shape has no negative lengths, got {list(shape)}")
-    return ops.uniform((generator or default_generator).draw(), shape=shape, dtype=chosen)
+    numbers: Tensor = ops.uniform((generator or default_generator).draw(), shape=shape, dtype=chosen)
+    return numbers
 
 
 def rand(
     *size: Any,
     generator: Generator | None = None,
-    dtype: DTypeLike = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: str = "cpu",
 ) -> Tensor:
@@ -161,7 +162,7 @@ def rand(
 def randn(
     *size: Any,
     generator: Generator | None = None,
-    dtype: DTypeLike = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: str = "cpu",
 ) -> Tensor:
@@ -205,18 +206,22 @@ def randperm(
 
 
 @method
-def rand_like(input: Tensor, *, dtype: DTypeLike = None, generator: Generator | None = None) -> Tensor:
+def rand_like(input: Tensor, *, dtype: DTypeLike | None = None, generator: Generator | None = None) -> Tensor:
     """Return `rand` of the shape and (unless given) dtype of `input`."""
     return rand(input.shape, dtype=dtype or input.dtype, generator=generator)
 
 
 @method
-def randn_like(input: Tensor, *, dtype: DTypeLike = None, generator: Generator | None = None) -> Tensor:
+def randn_like(
+    input: Tensor, *, dtype: DTypeLike | None = None, generator: Generator | None = None
+) -> Tensor:
     """Return `randn` of the shape and (unless given) dtype of `input`."""
     return randn(input.shape, dtype=dtype or input.dtype, generator=generator)
 
 
-def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: DTypeLike = None) -> Tensor:
+def randint_like(
+    input: Tensor, low: int, high: int | None = None, *, dtype: DTypeLike | None = None
+) -> Tensor:
     """Return `randint` of the shape and (unless given) dtype of `input`."""
     low, high = (0, low) if high is None else (low, high)
     return randint(low, high, input.shape, dtype=dtype or input.dtype)
@@ -241,7 +246,7 @@ def normal(
     size: Any = None,
     *,
     generator: Generator | None = None,
-    dtype: DTypeLike = None,
+    dtype: DTypeLike | None = None,
 ) -> Tensor:
     """Return normal numbers with the given mean and standard deviation, numbers or tensors."""
     like = next((value for value in (mean, std) if isinstance(value, Tensor)), None)

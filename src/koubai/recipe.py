@@ -39,10 +39,10 @@ class Version:
 
 
 class Edge(NamedTuple):
-    """Where a gradient goes: output `index` of a recipe, or a leaf tensor (index 0)."""
+    """Where a gradient goes: the output at `position` of a recipe, or a leaf tensor (position 0)."""
 
     source: Recipe | Tensor
-    index: int
+    position: int
 
 
 class Saved(NamedTuple):
@@ -50,7 +50,7 @@ class Saved(NamedTuple):
 
     value: Any  # the input Tensor itself, or the payload of an output (which would be a cycle as a Tensor)
     version: Version
-    count: int
+    seen: int
 
 
 class Recipe:
@@ -89,7 +89,7 @@ class Recipe:
     @property
     def next_functions(self) -> tuple[tuple[Recipe | Tensor | None, int], ...]:
         """The (recipe or leaf, output index) pairs that this recipe's gradients go to, as in PyTorch."""
-        return tuple((edge.source, edge.index) if edge else (None, 0) for edge in self.edges)
+        return tuple((edge.source, edge.position) if edge else (None, 0) for edge in self.edges)
 
     def save_input(self, position: int, tensor: Tensor) -> None:
         """Keep the value of an input for backward."""
@@ -125,11 +125,11 @@ class Recipe:
 
     def _unpack(self, key: str | int, what: str) -> Any:
         saved = self.saved[key]
-        if saved.version.count != saved.count:
+        if saved.version.count != saved.seen:
             shape = self.inputs[key] if isinstance(key, int) else self.outputs[0]
             raise RuntimeError(
                 f"the gradient of {self.name} needs its {what} ({shape}), but {saved.version.last} has changed it in "
-                f"place since (version {saved.version.count}, expected {saved.count}); use the out-of-place form, or "
+                f"place since (version {saved.version.count}, expected {saved.seen}); use the out-of-place form, or "
                 "clone() the tensor before changing it"
             )
         return saved.value

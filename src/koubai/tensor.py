@@ -35,6 +35,7 @@ class Tensor:
 
     __slots__ = (
         "__weakref__",
+        "_accumulation_hooks",
         "_hooks",
         "_index",
         "_payload",
@@ -57,6 +58,7 @@ class Tensor:
         self._seen = 0  # the version that the payload is of
         self._view: View | None = None
         self._hooks: list[Hook] | None = None
+        self._accumulation_hooks: list[Hook] | None = None
         self._retains_grad = False
         self.grad: Tensor | None = None
         if requires_grad:
@@ -91,7 +93,7 @@ class Tensor:
     @property
     def dtype(self) -> dtypes.DType:
         """The element type."""
-        return self._payload.dtype  # type: ignore[no-any-return]
+        return self._payload.dtype
 
     @property
     def ndim(self) -> int:
@@ -239,7 +241,7 @@ class Tensor:
             if tensor is not None:
                 tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
 
-        self.register_hook(keep)  # type: ignore[arg-type]
+        self.register_hook(keep)
 
     @property
     def retains_grad(self) -> bool:
@@ -262,6 +264,25 @@ class Tensor:
             hooks = recipe.hooks.setdefault(self._index, [])
         hooks.append(hook)
         return HookHandle(hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> HookHandle:
+        """Call `hook(tensor)` whenever backward has added to the `.grad` of this leaf.
+
+        Returns:
+            a handle whose `remove()` takes the hook away.
+
+        Raises:
+            RuntimeError: for a tensor that is no leaf, or does not require gradients.
+
+        Example:
+            >>> weight.register_post_accumulate_grad_hook(lambda weight: optimizer_of[weight].step())
+        """
+        if not self._requires_grad or self.recipe is not None:
+            raise RuntimeError("gradients are accumulated only in leaves that require them, and this is none")
+        if self._accumulation_hooks is None:
+            self._accumulation_hooks = []
+        self._accumulation_hooks.append(hook)  # type: ignore[arg-type]
+        return HookHandle(self._accumulation_hooks, hook)
 
     # --- values -----------------------------------------------------------------------------------------------
 
@@ -349,7 +370,23 @@ class Tensor:
 
     if TYPE_CHECKING:
         # The methods and operators are koubai's functions, attached in koubai.functions.
-        def __getattr__(self, name: str) -> Any: ...
+        T: Tensor
+        mT: Tensor
+        H: Tensor
+        data: Tensor
+        device: Any
+        backward: Callable[..., None]
+        numel: Callable[[], int]
+        nelement: Callable[[], int]
+        dim: Callable[[], int]
+        size: Callable[..., Any]
+        stride: Callable[..., Any]
+        max: Callable[..., Any]
+        min: Callable[..., Any]
+        is_floating_point: Callable[[], bool]
+        is_contiguous: Callable[..., bool]
+
+        def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
         def __add__(self, other: Any) -> Tensor: ...
         def __radd__(self, other: Any) -> Tensor: ...
         def __sub__(self, other: Any) -> Tensor: ...

@@ -234,7 +234,7 @@ def trace(
         tensor(12.)
     """
     if isinstance(function, Tensor):
-        return function.trace()  # type: ignore[no-any-return]
+        return function.trace()
     tracer = Tracer(derives_gradients)
     tensors: list[Tensor] = []
     structure = flatten(examples, tensors)

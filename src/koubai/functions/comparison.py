@@ -55,7 +55,7 @@ def where(
         ShapeError: if the condition is not bool.
     """
     if input is None or other is None:
-        return condition.nonzero(as_tuple=True)  # type: ignore[no-any-return]
+        return condition.nonzero(as_tuple=True)
     return ops.where(condition, *promote(input, other))  # type: ignore[no-any-return]
 
 
@@ -108,7 +108,7 @@ def isin(
     """Return where an element is one of `test_elements` (or with `invert`, is none of them)."""
     x, candidates = promote(elements, test_elements)
     found = (x.unsqueeze(-1) == candidates.reshape((-1,))).any(-1)
-    return ~found if invert else found  # type: ignore[no-any-return]
+    return ~found if invert else found
 
 
 __all__ = [

@@ -154,7 +154,7 @@ def fill(input: Tensor, value: Operand) -> Tensor:
 @method
 def zero_(input: Tensor) -> Tensor:
     """Replace every element by 0."""
-    return input.fill_(0)  # type: ignore[no-any-return]
+    return input.fill_(0)
 
 
 def _set_data(input: Tensor, value: Tensor) -> None:
@@ -168,7 +168,7 @@ def _set_data(input: Tensor, value: Tensor) -> None:
     )
 
 
-Tensor.data = property(detach, _set_data, doc="The values without their graph; assigning replaces them.")  # type: ignore[attr-defined]
+Tensor.data = property(detach, _set_data, doc="The values without their graph; assigning replaces them.")  # type: ignore[assignment]
 
 # --- what a tensor says about itself
 
@@ -224,7 +224,7 @@ def can_cast(from_: DTypeLike, to: DTypeLike) -> builtins.bool:
     return dtypes.category(dtypes.as_dtype(from_)) <= dtypes.category(dtypes.as_dtype(to))
 
 
-Tensor.device = property(lambda self: CPU, doc="Where the tensor lives: the CPU.")  # type: ignore[attr-defined]
+Tensor.device = property(lambda self: CPU, doc="Where the tensor lives: the CPU.")
 Tensor.is_cuda = property(lambda self: False, doc="Whether it lives on a GPU: never here.")  # type: ignore[attr-defined]
 Tensor.itemsize = property(element_size, doc="The bytes that one element takes.")  # type: ignore[attr-defined]
 Tensor.nbytes = property(  # type: ignore[attr-defined]

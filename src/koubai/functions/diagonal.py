@@ -68,7 +68,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     spans = (*((0, length, 1) for length in outer), _line(side, side, offset))
     lines = ops.place(input, shape=(*outer, side * side), spans=spans, fill=0)
     matrices: Tensor = ops.reshape(lines, shape=(*outer, side, side))
-    return matrices.movedim((-2, -1), (first, second)).contiguous()  # type: ignore[no-any-return]
+    return matrices.movedim((-2, -1), (first, second)).contiguous()
 
 
 @method
@@ -93,7 +93,7 @@ def trace(input: Tensor) -> Tensor:
     """Return the sum of the diagonal of a matrix."""
     if input.ndim != 2:
         raise ShapeError(f"trace: a matrix is needed, not {list(input.shape)}")
-    return diagonal(input).sum()  # type: ignore[no-any-return]
+    return diagonal(input).sum()
 
 
 def _keep(input: Tensor, offset: int, lower: bool) -> Tensor:

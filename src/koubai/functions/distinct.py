@@ -57,7 +57,7 @@ def unique_consecutive(
 def _as_rows(input: Tensor, dim: int | None) -> Tensor:
     """Return what is compared as rows: (elements, 1), or (slices along dim, elements of a slice)."""
     moved = reshaped(input, (input.numel(), 1)) if dim is None else input.movedim(dim, 0)
-    return moved.reshape(moved.shape[0], math.prod(moved.shape[1:]))  # type: ignore[no-any-return]
+    return moved.reshape(moved.shape[0], math.prod(moved.shape[1:]))
 
 
 def _first_of_runs(
@@ -93,7 +93,7 @@ def isin(
     sought, among = promote(elements, test_elements)
     line = ops.index(flat(among), ops.argsort(flat(among), dim=0, descending=False), dim=0)
     if line.shape == (0,):
-        return to_tensor(invert).expand(sought.shape)  # type: ignore[no-any-return]
+        return to_tensor(invert).expand(sought.shape)
     place = ops.searchsorted(line, sought, right=False).clamp(max=line.shape[0] - 1)
     found = ops.index(line, place, dim=0) == sought
     return ~found if invert else found  # type: ignore[no-any-return]

@@ -25,7 +25,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """
     check_same_type("solve", A, B)
     if not left:
-        return solve(A.mT, B.mT).mT  # type: ignore[no-any-return]
+        return solve(A.mT, B.mT).mT
     if B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1]):
         return squeeze(ops.solve(A, B.unsqueeze(-1)), -1)
     return ops.solve(A, B)  # type: ignore[no-any-return]

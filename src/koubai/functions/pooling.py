@@ -175,7 +175,7 @@ def _max_unpool(
     flat = input.new_zeros((*input.shape[:lead], math.prod(lengths)))
     where_to = indices.reshape(*input.shape[:lead], -1)
     placed = flat.scatter(-1, where_to, input.reshape(*input.shape[:lead], -1))
-    return placed.reshape(*input.shape[:lead], *lengths)  # type: ignore[no-any-return]
+    return placed.reshape(*input.shape[:lead], *lengths)
 
 
 # --- windows that share the input out evenly
@@ -304,7 +304,7 @@ def _divide(total: Tensor, counts: Any) -> Tensor:
     divisor = Tensor(np.asarray(counts, total.dtype))
     if dtypes.is_floating(total.dtype):
         return total / divisor
-    return total.div(divisor, rounding_mode="trunc")  # type: ignore[no-any-return]
+    return total.div(divisor, rounding_mode="trunc")
 
 
 class Share(NamedTuple):

@@ -64,7 +64,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tenso
     if dims is None:
         if len(steps) != 1:
             raise RuntimeError("roll: several shifts need as many dims")
-        return roll(input.reshape(-1), steps, 0).reshape(input.shape) if input.numel() else input.clone()  # type: ignore[no-any-return]
+        return roll(input.reshape(-1), steps, 0).reshape(input.shape) if input.numel() else input.clone()
     if len(steps) != len(one_shape((dims,))):
         raise RuntimeError(f"roll: shifts {shifts} and dims {dims} must be equally many")
     result = input
@@ -77,7 +77,7 @@ def _roll(input: Tensor, shift: int, dim: int) -> Tensor:
     length = input.shape[dim] if input.ndim else 1
     cut = -shift % length if length else 0
     if cut == 0:
-        return input.clone()  # type: ignore[no-any-return]
+        return input.clone()
     return ops.cat(part(input, dim, cut, length), part(input, dim, 0, cut), dim=dim)  # type: ignore[no-any-return]
 
 
@@ -93,7 +93,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     first, second = dims
     turns = k % 4
     if turns == 0:
-        return input.clone()  # type: ignore[no-any-return]
+        return input.clone()
     if turns == 2:
         return flip(input, first, second)
     turned = transpose(input, first, second)

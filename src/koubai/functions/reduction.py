@@ -67,7 +67,7 @@ def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DT
     """Return the mean over the dimensions `dim` (all by default) of what is not NaN."""
     x = input if dtype is None else as_type(input, dtypes.as_dtype(dtype))
     check_floating(x, "nanmean")
-    return nansum(x, dim, keepdim) / as_type(~maps.isnan(x), x.dtype).sum(dim, keepdim)  # type: ignore[no-any-return]
+    return nansum(x, dim, keepdim) / as_type(~maps.isnan(x), x.dtype).sum(dim, keepdim)
 
 
 @method

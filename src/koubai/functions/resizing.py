@@ -125,7 +125,7 @@ def _pick(input: Tensor, dim: int, length: int, ratio: float, shift: float) -> T
     """Take the nearest element for each new one."""
     old = input.shape[dim]
     if length % old == 0 and ratio == old / length:
-        return input.repeat_interleave(length // old, dim)  # type: ignore[no-any-return]
+        return input.repeat_interleave(length // old, dim)
     places = np.floor((np.arange(length, dtype=np.float32) + np.float32(shift)) * np.float32(ratio))
     return index(input, Tensor(np.minimum(places.astype(dtypes.int64), old - 1)), dim=dim)  # type: ignore[no-any-return]
 

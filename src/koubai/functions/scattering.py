@@ -40,7 +40,7 @@ def _placer(input: Tensor, dim: int, index: Tensor, by: str) -> Put:
 
     def put(target: Tensor, values: Tensor | Number, write: Op) -> Tensor:
         if positions is None:
-            return target.clone()  # type: ignore[no-any-return]
+            return target.clone()
         if isinstance(values, Tensor):
             values = _as_large_as(as_line(same_type(values, input, by)), places, by)
         written = write(flat(target), positions, as_type(values, input.dtype), dim=0)
@@ -248,7 +248,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -
     nowhere = to_tensor(False).expand(line.shape[at])
     filled = ops.index_put(nowhere, positions, to_tensor(True), dim=0)
     mask = movement.reshape(filled, shape=(line.shape[at], *(1,) * (line.ndim - at - 1)))
-    return masked_fill(line, mask, value).reshape(input.shape)  # type: ignore[no-any-return]
+    return masked_fill(line, mask, value).reshape(input.shape)
 
 
 @method(in_place=True)

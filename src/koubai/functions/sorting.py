@@ -50,7 +50,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     """
     at = normalize_dim(dim, input.ndim)
     order: Tensor = ops.argsort(as_line(input), dim=at, descending=descending)
-    return order.reshape(input.shape)  # type: ignore[no-any-return]
+    return order.reshape(input.shape)
 
 
 @method
@@ -160,7 +160,7 @@ def _middle(x: Tensor, order: Tensor, dim: int) -> Tensor:
 def _middle_of_numbers(x: Tensor, order: Tensor, dim: int) -> Tensor:
     """Return the place of the median in the order, among what is not NaN."""
     count = (x == x).sum(dim, keepdim=True)
-    return (count - 1).clamp(min=0) // 2  # type: ignore[no-any-return]
+    return (count - 1).clamp(min=0) // 2
 
 
 median = _median("median", _middle, "If there is a NaN, it is the median.")

@@ -158,7 +158,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
                 [2, 3, 4]])
     """
     if input.ndim == 0:
-        return unfold(input.reshape(1), dimension, size, step).reshape(size)  # type: ignore[no-any-return]
+        return unfold(input.reshape(1), dimension, size, step).reshape(size)
     at = normalize_dim(dimension, input.ndim)
     return ops.unfold(input, dim=at, size=size, step=step)  # type: ignore[no-any-return]
 

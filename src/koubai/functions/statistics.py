@@ -39,7 +39,7 @@ def _quantile(
     found = _read(ordered, place, interpolation).movedim(-1, 0)  # (Q, …)
     if keepdim and input.ndim:
         found = found.reshape((-1,) + (1,) * input.ndim) if dim is None else found.unsqueeze(at + 1)
-    return found if share.ndim else found.squeeze(0)  # type: ignore[no-any-return]
+    return found if share.ndim else found.squeeze(0)
 
 
 def _place(line: Tensor, share: Tensor, skip_nan: bool) -> Tensor:
@@ -47,7 +47,7 @@ def _place(line: Tensor, share: Tensor, skip_nan: bool) -> Tensor:
     last, nan = line.shape[-1] - 1, maps.isnan(line)
     if skip_nan:
         end = (last - nan.sum(-1, keepdim=True)).clamp(min=0)
-        return as_type(end, line.dtype) * share.reshape((-1,))  # type: ignore[no-any-return]
+        return as_type(end, line.dtype) * share.reshape((-1,))
     place = share.reshape((-1,)) * last
     return maps.where(nan.any(-1, keepdim=True), maps.zero(line) + last, place)  # type: ignore[no-any-return]
 
@@ -127,7 +127,7 @@ def cov(
     degrees = total - correction * (1 if aweights is None else (weights * aweights).sum() / total)
     away = x - (x * weights).sum(1, keepdim=True) / total
     found = (away * weights) @ away.mT / degrees.clamp(min=0)
-    return found if input.ndim == 2 and len(input) != 1 else found.reshape(())  # type: ignore[no-any-return]
+    return found if input.ndim == 2 and len(input) != 1 else found.reshape(())
 
 
 @method

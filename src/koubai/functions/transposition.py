@@ -118,7 +118,7 @@ def _reversed(input: Tensor) -> Tensor:
 
 
 # Conjugation does nothing to real numbers, so H is T, and mH is mT.
-Tensor.T = property(_reversed)  # type: ignore[attr-defined]
-Tensor.H = property(t)  # type: ignore[attr-defined]
-Tensor.mT = property(adjoint)  # type: ignore[attr-defined]
+Tensor.T = property(_reversed)  # type: ignore[assignment]
+Tensor.H = property(t)  # type: ignore[assignment]
+Tensor.mT = property(adjoint)  # type: ignore[assignment]
 Tensor.mH = property(adjoint)  # type: ignore[attr-defined]

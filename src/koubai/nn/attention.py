@@ -210,4 +210,4 @@ def _as_added(mask: Tensor, like: Tensor) -> Tensor:
     """Return a mask as numbers to add: -inf where a bool mask forbids to look."""
     if mask.dtype == koubai.bool:
         mask = koubai.where(mask, float("-inf"), 0.0)
-    return mask.to(like.dtype)  # type: ignore[no-any-return]
+    return mask.to(like.dtype)

@@ -194,7 +194,7 @@ class _InstanceNorm(_ChannelNorm):
         """Normalise each channel of each sample."""
         self._check_rank(input)
         if input.ndim == self.ranks[0]:
-            return self._normalize(input.unsqueeze(0)).squeeze(0)  # type: ignore[no-any-return]
+            return self._normalize(input.unsqueeze(0)).squeeze(0)
         return self._normalize(input)
 
     def _normalize(self, batch: Tensor) -> Tensor:

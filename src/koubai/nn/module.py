@@ -379,7 +379,7 @@ class Module:
         for parameter in self.parameters():
             old = parameter.detach()
             if (new := fn(old)) is not old:
-                parameter.data = new  # type: ignore[attr-defined]
+                parameter.data = new  # type: ignore[misc]
             if parameter.grad is not None:
                 parameter.grad = fn(parameter.grad)
         for module in self.modules():

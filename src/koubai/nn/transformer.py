@@ -200,4 +200,4 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """Return the (sz, sz) mask that hides the future: -inf above the diagonal, else 0."""
-        return koubai.full((sz, sz), float("-inf"), device=device, dtype=dtype).triu(1)  # type: ignore[no-any-return]
+        return koubai.full((sz, sz), float("-inf"), device=device, dtype=dtype).triu(1)

@@ -235,7 +235,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
         RuntimeError: if `approximate` is neither.
     """
     if approximate == "none":
-        return input * 0.5 * (1 + koubai.erf(input * math.sqrt(0.5)))
+        return input * 0.5 * koubai.erfc(input * -math.sqrt(0.5))  # 1 + erf would round away small results
     if approximate == "tanh":
         inner = (input + 0.044715 * input * input * input) * math.sqrt(2 / math.pi)
         return input * 0.5 * (1 + koubai.tanh(inner))
@@ -336,7 +336,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     return _log_sigmoid(input)
 
 
-@composite(lambda g, x: (g * koubai.sigmoid(-x),))
+@composite(lambda g, x: (g * koubai.sigmoid(x),))
 def _log_sigmoid(x: Tensor) -> Tensor:
     return koubai.minimum(x, 0.0) - koubai.log1p(koubai.exp(-koubai.abs(x)))
 

@@ -22,7 +22,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-08) 
     """
     x1, x2 = koubai.broadcast_tensors(x1, x2)
     unit1, unit2 = (x / x.norm(2, dim, keepdim=True).clamp(min=eps) for x in (x1, x2))
-    return (unit1 * unit2).sum(dim)  # type: ignore[no-any-return]
+    return (unit1 * unit2).sum(dim)
 
 
 def pairwise_distance(
@@ -40,10 +40,10 @@ def pairwise_distance(
     Returns:
         (N) or ().
     """
-    return (x1 - x2 + eps).norm(p, -1, keepdim)  # type: ignore[no-any-return]
+    return (x1 - x2 + eps).norm(p, -1, keepdim)
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The distances ‖xᵢ - xⱼ‖ₚ of all pairs i < j of the rows of a matrix (N, D), N (N - 1)/2 of them."""
     first, second = koubai.triu_indices(input.shape[0], input.shape[0], offset=1)
-    return (input[first] - input[second]).norm(p, -1)  # type: ignore[no-any-return]
+    return (input[first] - input[second]).norm(p, -1)

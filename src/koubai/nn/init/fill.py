@@ -101,7 +101,7 @@ def _untracked(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 @_untracked
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill from the uniform distribution on [a, b)."""
-    return tensor.uniform_(a, b, generator=generator)  # type: ignore[no-any-return]
+    return tensor.uniform_(a, b, generator=generator)
 
 
 @_untracked
@@ -109,7 +109,7 @@ def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """Fill from the normal distribution. "Small random" weights are `normal_(w, std=0.01)`."""
-    return tensor.normal_(mean, std, generator=generator)  # type: ignore[no-any-return]
+    return tensor.normal_(mean, std, generator=generator)
 
 
 @_untracked
@@ -128,13 +128,13 @@ def trunc_normal_(
     low, high = (math.erf((bound - mean) / (std * math.sqrt(2))) for bound in (a, b))
     drawn = koubai.empty_like(tensor).uniform_(low, high, generator=generator)
     values = drawn.erfinv() * (std * math.sqrt(2)) + mean
-    return tensor.copy_(values.clamp(a, b))  # type: ignore[no-any-return]
+    return tensor.copy_(values.clamp(a, b))
 
 
 @_untracked
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with `val`."""
-    return tensor.fill_(val)  # type: ignore[no-any-return]
+    return tensor.fill_(val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """Fill a matrix with ones on the diagonal: a Linear layer that passes its input on."""
     if tensor.ndim != 2:
         raise ValueError(f"eye_ fills a matrix, got shape {tuple(tensor.shape)}")
-    return tensor.copy_(koubai.eye(*tensor.shape))  # type: ignore[no-any-return]
+    return tensor.copy_(koubai.eye(*tensor.shape))
 
 
 @_untracked
@@ -174,7 +174,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     for group in range(groups):
         for channel in range(min(per_group, tensor.shape[1])):
             values[(group * per_group + channel, channel, *centre)] = 1
-    return tensor.copy_(koubai.from_numpy(values))  # type: ignore[no-any-return]
+    return tensor.copy_(koubai.from_numpy(values))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -253,7 +253,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     q, r = np.linalg.qr(drawn.numpy().astype(np.float64))
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
     matrix = q if rows >= columns else q.T
-    return tensor.copy_(koubai.from_numpy(gain * matrix).reshape(tensor.shape))  # type: ignore[no-any-return]
+    return tensor.copy_(koubai.from_numpy(gain * matrix).reshape(tensor.shape))
 
 
 @_untracked
@@ -267,4 +267,4 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     for column in range(columns):
         keep[koubai.randperm(rows, generator=generator).numpy()[:zeros], column] = 0
     normal_(tensor, 0.0, std, generator)
-    return tensor.mul_(koubai.from_numpy(keep).to(tensor.dtype))  # type: ignore[no-any-return]
+    return tensor.mul_(koubai.from_numpy(keep).to(tensor.dtype))

@@ -63,7 +63,7 @@ def ctc_loss(
 
 
 def _lengths(lengths: Tensor | Sequence[int]) -> Tensor:
-    return koubai.as_tensor(lengths, dtype=koubai.int64).reshape(-1)  # type: ignore[no-any-return]
+    return koubai.as_tensor(lengths, dtype=koubai.int64).reshape(-1)
 
 
 def _check_lengths(log_probs: Tensor, inputs: Tensor, lengths: Tensor, targets: Tensor) -> None:
@@ -126,7 +126,7 @@ def _log_likelihood(logs: Tensor, path: Tensor, inputs: Tensor, lengths: Tensor,
     last = 2 * lengths.unsqueeze(1)  # where the final blank is; the final label is one before
     on_blank = alpha.gather(1, last)
     on_label = koubai.where(last > 0, alpha.gather(1, koubai.clamp(last - 1, min=0)), _IMPOSSIBLE)
-    return _log_add(on_blank, on_label).squeeze(1)  # type: ignore[no-any-return]
+    return _log_add(on_blank, on_label).squeeze(1)
 
 
 def _shifted(rows: Tensor, by: int, fill: float) -> Tensor:
