@@ -69,6 +69,8 @@ class TestTrain:
         record = RunRecord.open("run")
         assert record.status == "finished"
         assert record.config["recipe"] == "iris"
+        assert record.config["settings"]["lr"] == 0.01
+        assert record.config["settings"]["weight_decay"] == 0
         assert len(record.history()["val_loss"]) == 3
 
     def test_runs_get_folders_of_their_own(self) -> None:

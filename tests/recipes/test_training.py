@@ -81,6 +81,16 @@ def test_optimizers_start_at_their_usual_learning_rate() -> None:
         assert made.param_groups[0]["lr"] == rate
 
 
+def test_settings_left_open_become_what_is_trained_with() -> None:
+    recipe = RECIPES["iris"]
+    for optimizer, rate, decay in (("momentum", 0.01, 0), ("adamw", 0.001, 0.01)):
+        trained = Training(recipe, recipe.settings(optimizer=optimizer))
+        assert (trained.settings.lr, trained.settings.weight_decay) == (rate, decay)
+        assert trained.trainer.optimizer.param_groups[0]["weight_decay"] == decay
+    asked = Training(recipe, recipe.settings(lr=0.5, weight_decay=0.25)).settings
+    assert (asked.lr, asked.weight_decay) == (0.5, 0.25)
+
+
 @pytest.mark.parametrize(
     "schedule", ["constant", "step", "exponential", "cosine", "warmup-cosine", "one-cycle", "plateau"]
 )

@@ -30,7 +30,7 @@ def start(recipe: Recipe, settings: Settings, folder: Path | None = None, script
     config = {
         "recipe": recipe.name,
         "script": script and str(script.resolve()),
-        "settings": settings.model_dump(mode="json"),
+        "settings": training.settings.model_dump(mode="json"),  # with what was left open filled in
     }
     record = RunRecord.create(folder or new_folder(recipe.name), config, settings.seed)
     training.describe(record.folder)

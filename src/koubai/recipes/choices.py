@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from inspect import signature
+from typing import Any, TypeVar
 
 from koubai import optim
 from koubai.nn import Module
 from koubai.optim import lr_scheduler
 from koubai.recipes.settings import OptimizerName, ScheduleName, Settings
+
+SettingsKind = TypeVar("SettingsKind", bound=Settings)
 
 _MOMENTUM = 0.9
 
@@ -30,20 +33,23 @@ OPTIMIZERS: dict[OptimizerName, tuple[Callable[..., optim.Optimizer], float]] = 
 }
 
 
-def learning_rate(settings: Settings) -> float:
-    """The learning rate that was asked for, or the one the optimizer starts at."""
-    return OPTIMIZERS[settings.optimizer][1] if settings.lr is None else settings.lr
+def resolved(settings: SettingsKind) -> SettingsKind:
+    """The settings with the optimizer's own learning rate and weight decay where none was asked for."""
+    make, rate = OPTIMIZERS[settings.optimizer]
+    own = {"lr": rate, "weight_decay": signature(make).parameters["weight_decay"].default}
+    return settings.model_copy(
+        update={name: value for name, value in own.items() if getattr(settings, name) is None}
+    )
 
 
 def make_optimizer(settings: Settings, model: Module) -> optim.Optimizer:
-    """The optimizer that was asked for, over all parameters of the model."""
+    """The optimizer that was asked for in resolved settings, over all parameters of the model."""
     make, _ = OPTIMIZERS[settings.optimizer]
-    decay = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
-    return make(model.parameters(), lr=learning_rate(settings), **decay)
+    return make(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
 
 
 def make_schedule(settings: Settings, optimizer: optim.Optimizer, steps: int) -> Any:
-    """The schedule that was asked for, over all epochs of `steps` steps; None for a constant rate."""
+    """The schedule of resolved settings, over all epochs of `steps` steps; None for a constant rate."""
     make = _SCHEDULES[settings.schedule]
     return make and make(optimizer, settings, steps)
 
@@ -61,8 +67,6 @@ _SCHEDULES: dict[ScheduleName, Callable[[Any, Settings, int], Any] | None] = {
     "exponential": lambda o, s, n: lr_scheduler.ExponentialLR(o, gamma=0.01 ** (1 / s.epochs)),
     "cosine": lambda o, s, n: lr_scheduler.CosineAnnealingLR(o, T_max=s.epochs),
     "warmup-cosine": _warmup_cosine,
-    "one-cycle": lambda o, s, n: lr_scheduler.OneCycleLR(
-        o, max_lr=learning_rate(s), total_steps=s.epochs * n
-    ),
+    "one-cycle": lambda o, s, n: lr_scheduler.OneCycleLR(o, max_lr=s.lr, total_steps=s.epochs * n),
     "plateau": lambda o, s, n: lr_scheduler.ReduceLROnPlateau(o, patience=3),
 }

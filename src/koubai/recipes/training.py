@@ -11,7 +11,7 @@ from typing import Any
 import koubai
 from koubai import nn
 from koubai.data import DataLoader, LabelledData, Scaler, Standardize, TensorDataset
-from koubai.recipes.choices import make_optimizer, make_schedule
+from koubai.recipes.choices import make_optimizer, make_schedule, resolved
 from koubai.recipes.judge import HEADLINES, judged
 from koubai.recipes.layers import write_layers
 from koubai.recipes.outcome import Outcome
@@ -33,10 +33,11 @@ class Training:
 
     Args:
         recipe: what to train.
-        settings: the recipe's settings.
+        settings: the recipe's settings; what they leave open is the optimizer's own.
         callbacks: hang on the events of the training, besides early stopping.
 
     Attributes:
+        settings: what is trained with, nothing of the optimizer's left open.
         data: the split and scaled data.
         model: the model, with its first weights until `fit` was called.
         trainer: trains it.
@@ -44,7 +45,7 @@ class Training:
 
     def __init__(self, recipe: Recipe, settings: Settings, callbacks: Sequence[Callback] = ()) -> None:
         self.recipe = recipe
-        self.settings = settings
+        self.settings = settings = resolved(settings)
         koubai.manual_seed(settings.seed)
         self.data, self.target_scaler = _prepared(recipe, settings)
         self.model = recipe.model(settings, self.data.input_shape, self.data.outputs)
