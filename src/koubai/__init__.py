@@ -11,14 +11,15 @@ from math import pi as pi
 from typing import Any as _Any
 
 from koubai import autograd as autograd
+from koubai import backends as backends
 from koubai import cuda as cuda
-from koubai import formatting as formatting
 from koubai import functions as functions
 from koubai import linalg as linalg
 from koubai import special as special
 from koubai.backprop import *
 from koubai.devices import *
 from koubai.dtypes import *
+from koubai.formatting import *
 from koubai.function import *
 from koubai.functions import *
 from koubai.gradcheck import *

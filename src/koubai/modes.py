@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from koubai.trace import Tracer
 
 __all__ = [
+    "are_deterministic_algorithms_enabled",
     "detect_anomaly",
     "enable_grad",
     "inference_mode",
     "is_grad_enabled",
     "no_grad",
     "set_grad_enabled",
+    "use_deterministic_algorithms",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -101,23 +103,27 @@ class inference_mode(no_grad):
     """The same as `no_grad`."""
 
 
-class set_grad_enabled(_Mode):
-    """Turn recording on or off, at once, or for a stretch when used as a context manager."""
-
-    name = "grad_enabled"
+class _Switch(_Mode):
+    """A mode that is set at once, or for a stretch when used as a context manager."""
 
     def __init__(self, mode: bool) -> None:
         self.value = mode
-        self._at_once = modes.grad_enabled
-        modes.grad_enabled = mode
+        self._at_once = getattr(modes, self.name)
+        setattr(modes, self.name, mode)
 
     def __enter__(self) -> Self:
         self._before = self._at_once
-        modes.grad_enabled = self.value
+        setattr(modes, self.name, self.value)
         return self
 
     def _fresh(self) -> _Mode:
-        return set_grad_enabled(self.value)
+        return type(self)(self.value)
+
+
+class set_grad_enabled(_Switch):
+    """Turn recording on or off, at once, or for a stretch when used as a context manager."""
+
+    name = "grad_enabled"
 
 
 class detect_anomaly(_Mode):
@@ -127,9 +133,24 @@ class detect_anomaly(_Mode):
     name, value = "anomaly", True
 
 
+class set_detect_anomaly(_Switch):
+    """Turn `detect_anomaly` on or off, at once, or for a stretch when used as a context manager."""
+
+    name = "anomaly"
+
+
 def is_grad_enabled() -> bool:
     """Tell whether ops are recorded for backward now."""
     return modes.grad_enabled
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Do nothing: the same program gives the same results here, whatever `mode` says."""
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Tell whether the same program gives the same results: always."""
+    return True
 
 
 def users_line() -> str:

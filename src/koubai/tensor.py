@@ -281,7 +281,7 @@ class Tensor:
             raise RuntimeError("gradients are accumulated only in leaves that require them, and this is none")
         if self._accumulation_hooks is None:
             self._accumulation_hooks = []
-        self._accumulation_hooks.append(hook)  # type: ignore[arg-type]
+        self._accumulation_hooks.append(hook)
         return HookHandle(self._accumulation_hooks, hook)
 
     # --- values -----------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,79 @@ def test_files_that_are_damaged_or_of_another_format_are_refused(
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(ValueError, match=complaint):
         koubai.load(tmp_path / "file")
+
+
+# --- switches
+
+
+def test_switches_of_other_back_ends_have_no_effect() -> None:
+    koubai.backends.cudnn.deterministic = True
+    koubai.backends.cudnn.benchmark = False
+    koubai.cuda.manual_seed_all(0)
+    koubai.use_deterministic_algorithms(True)
+    assert koubai.are_deterministic_algorithms_enabled()
+    assert not koubai.backends.mps.is_available()
+    assert not koubai.backends.cudnn.is_available()
+
+
+@pytest.fixture
+def _default_printing() -> Iterator[None]:
+    yield
+    koubai.set_printoptions(profile="default")
+
+
+@pytest.mark.usefixtures("_default_printing")
+def test_print_options() -> None:
+    koubai.set_printoptions(precision=2, sci_mode=False)
+    assert repr(koubai.tensor([1e-5, 3.14159])) == "tensor([0.00, 3.14])"
+    koubai.set_printoptions(sci_mode=True)
+    assert repr(koubai.tensor([1.0, 3.14159])) == "tensor([1.00e+00, 3.14e+00])"
+    koubai.set_printoptions(threshold=4, edgeitems=1)
+    assert repr(koubai.arange(9)) == "tensor([0,  ..., 8])"
+
+
+# --- derivatives
+
+
+def test_gradcheck_says_yes_or_raises() -> None:
+    x = koubai.tensor([0.3, 0.7], dtype=koubai.float64, requires_grad=True)
+    assert koubai.autograd.gradcheck(koubai.exp, (x,))
+    assert koubai.autograd.gradgradcheck(koubai.exp, (x,))
+
+    def wrong(x: koubai.Tensor) -> koubai.Tensor:
+        return x * x.detach()
+
+    assert not koubai.autograd.gradcheck(wrong, x, raise_exception=False)
+    with pytest.raises(AssertionError, match="gradient of input 0 differs"):
+        koubai.autograd.gradcheck(wrong, x)
+
+
+def test_anomalies_are_detected_from_a_switch_on() -> None:
+    with (
+        koubai.autograd.set_detect_anomaly(True),
+        pytest.raises(FloatingPointError, match="log produced the first NaN or inf"),
+    ):
+        koubai.log(koubai.tensor([0.0]))
+    assert koubai.log(koubai.tensor([0.0])).isinf().all()
+
+
+def test_hooks_run_after_a_gradient_is_accumulated() -> None:
+    weight = koubai.ones(2, requires_grad=True)
+    seen = []
+    handle = weight.register_post_accumulate_grad_hook(lambda leaf: seen.append(leaf.grad.tolist()))
+    (weight * 3).sum().backward()
+    (weight * 3).sum().backward()
+    handle.remove()
+    weight.sum().backward()
+    assert seen == [[3.0, 3.0], [6.0, 6.0]]
+    with pytest.raises(RuntimeError, match="only in leaves"):
+        (weight * 2).register_post_accumulate_grad_hook(print)
+
+
+def test_derivatives_that_do_not_exist_are_zero_unless_strict() -> None:
+    x = koubai.ones(2)
+    assert koubai.autograd.functional.jacobian(lambda x: koubai.ones(3), x).tolist() == [[0.0, 0.0]] * 3
+    with pytest.raises(RuntimeError, match="does not require gradients"):
+        koubai.autograd.functional.jacobian(lambda x: koubai.ones(3), x, strict=True)
+    with pytest.raises(RuntimeError, match="v may only be left out for a single number"):
+        koubai.autograd.functional.vjp(lambda x: x, x)

@@ -77,6 +77,53 @@ def save_and_load(t: Any) -> Any:
     return t.load(file, map_location=t.device("cpu"), weights_only=True)
 
 
+@program
+def derivatives(t: Any) -> Any:
+    f = t.autograd.functional
+    x, y, v = numbers(t, 2), numbers(t, 2) * 0.3, t.tensor([0.5, -2.0])
+
+    def several(x: Any, y: Any) -> Any:
+        return x * y.exp(), (x**2).sum()
+
+    def one(x: Any, y: Any) -> Any:
+        return (x**3 * y.exp()).sum()
+
+    left = t.tensor(2.0)
+    return (
+        f.jacobian(several, (x, y)),
+        f.hessian(one, (x, y)),
+        f.jacobian(t.exp, x),
+        f.hessian(lambda x: (x**3).sum(), x),
+        f.vjp(several, (x, y), (v, left)),
+        f.jvp(several, (x, y), (v, v)),
+        f.vhp(one, (x, y), (v, v)),
+        f.hvp(one, (x, y), (v, v)),
+    )
+
+
+@program
+def derivatives_that_are_differentiated_again(t: Any) -> Any:
+    x = numbers(t, 3).requires_grad_()
+    jacobian = t.autograd.functional.jacobian(lambda x: (x**3).cumsum(0), x, create_graph=True)
+    jacobian.sum().backward()
+    return x.grad
+
+
+@program
+def print_options(t: Any) -> Any:
+    texts = []
+    for options in (
+        {"precision": 2},
+        {"sci_mode": True},
+        {"edgeitems": 1, "threshold": 5},
+        {"linewidth": 30},
+    ):
+        t.set_printoptions(**options)
+        texts += [repr(numbers(t, 3, 4)), repr(t.arange(9)), repr(numbers(t, 2) * 1e-5)]
+    t.set_printoptions(profile="default")
+    return texts
+
+
 # --- both libraries
 
 

@@ -1,9 +1,18 @@
 """The names that PyTorch keeps in `torch.autograd`."""
 
+from koubai.autograd import functional as functional
+from koubai.autograd.checks import gradcheck, gradgradcheck
 from koubai.backprop import backward, grad
 from koubai.function import Function
 from koubai.gradcheck import check_gradients, numerical_gradient
-from koubai.modes import detect_anomaly, enable_grad, inference_mode, no_grad, set_grad_enabled
+from koubai.modes import (
+    detect_anomaly,
+    enable_grad,
+    inference_mode,
+    no_grad,
+    set_detect_anomaly,
+    set_grad_enabled,
+)
 
 __all__ = [
     "Function",
@@ -12,8 +21,11 @@ __all__ = [
     "detect_anomaly",
     "enable_grad",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "inference_mode",
     "no_grad",
     "numerical_gradient",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]
