@@ -67,6 +67,8 @@ _SCHEDULES: dict[ScheduleName, Callable[[Any, Settings, int], Any] | None] = {
     "exponential": lambda o, s, n: lr_scheduler.ExponentialLR(o, gamma=0.01 ** (1 / s.epochs)),
     "cosine": lambda o, s, n: lr_scheduler.CosineAnnealingLR(o, T_max=s.epochs),
     "warmup-cosine": _warmup_cosine,
-    "one-cycle": lambda o, s, n: lr_scheduler.OneCycleLR(o, max_lr=s.lr, total_steps=s.epochs * n),
+    "one-cycle": lambda o, s, n: lr_scheduler.OneCycleLR(
+        o, max_lr=o.param_groups[0]["lr"], total_steps=s.epochs * n
+    ),
     "plateau": lambda o, s, n: lr_scheduler.ReduceLROnPlateau(o, patience=3),
 }
