@@ -3,7 +3,7 @@
 import pytest
 
 from koubai.recipes import RECIPES, Settings
-from koubai.recipes.choices import OPTIMIZERS, learning_rate, make_schedule
+from koubai.recipes.choices import OPTIMIZERS, make_schedule, resolved
 from koubai.recipes.settings import OptimizerName, ScheduleName
 
 
@@ -39,6 +39,6 @@ def test_every_name_that_can_be_chosen_is_made() -> None:
 
 
 def test_the_learning_rate_asked_for_wins() -> None:
-    assert learning_rate(Settings(optimizer="sgd")) == 0.01
-    assert learning_rate(Settings(optimizer="adam")) == 0.001
-    assert learning_rate(Settings(optimizer="sgd", lr=0.5)) == 0.5
+    assert resolved(Settings(optimizer="sgd")).lr == 0.01
+    assert resolved(Settings(optimizer="adam")).lr == 0.001
+    assert resolved(Settings(optimizer="sgd", lr=0.5)).lr == 0.5
