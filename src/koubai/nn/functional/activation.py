@@ -336,7 +336,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     return _log_sigmoid(input)
 
 
-@composite(lambda g, x: (g * koubai.sigmoid(x),))
+@composite(lambda g, x: (g * koubai.sigmoid(-x),))
 def _log_sigmoid(x: Tensor) -> Tensor:
     return koubai.minimum(x, 0.0) - koubai.log1p(koubai.exp(-koubai.abs(x)))
 
