@@ -61,7 +61,7 @@ def show(error: Exception) -> int:
     return mistake.code
 
 
-def show_warning(message: Warning | str, category: type[Warning], *_place: object) -> None:
+def show_warning(message: Warning | str, *_details: object, **_more: object) -> None:
     """Print a warning for people on stderr, without the line of source it came from."""
     print(f"! {message}", file=sys.stderr)
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 import koubai
 from koubai import nn
 from koubai.atomic import write_file
 from koubai.data import LabelledData, Scaler, Schema, TensorDataset, scaler_from_state
 from koubai.data.schema import Column
+from koubai.i18n import _
 
 FILE = "predictor.json"
 _BATCH = 256  # samples per forward pass
@@ -95,8 +96,14 @@ class Predictor(BaseModel):
 
         Raises:
             FileNotFoundError: when the run was not made by a recipe or a script of `koubai train`.
+            ValueError: when the file is truncated or changed.
         """
-        return cls.model_validate_json((folder / FILE).read_bytes())
+        path = folder / FILE
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            problem = _("{file} is damaged: it is truncated or was changed; copy it back from a backup")
+            raise ValueError(problem.format(file=path)) from error
 
 
 def raw_inputs(data: LabelledData, part: TensorDataset) -> NDArray[Any]:

@@ -63,13 +63,12 @@ def _run(path: Path) -> dict[str, Any]:
     try:
         return runpy.run_path(str(path), run_name="__koubai__")
     except Exception as error:
-        lines = [
-            frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
-        ]
-        place = getattr(error, "lineno", None) or (lines or ["?"])[-1]
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        line = getattr(error, "lineno", None) or next(reversed(lines), None)  # a syntax error brings its own
         raise ValueError(
             _("{path}, line {line}: {kind}: {error}").format(
-                path=path, line=place, kind=type(error).__name__, error=error
+                path=path, line=line, kind=type(error).__name__, error=error
             )
         ) from error
 
