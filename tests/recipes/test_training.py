@@ -156,3 +156,11 @@ def test_predictor_answers_as_the_judge_did() -> None:
     answers = trained.predictor.outputs_of(trained.model, raw)
     assert np.array_equal(answers.argmax(axis=1), outcome.predicted)
     assert np.allclose(answers.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_damaged_description_of_a_run_is_named(tmp_path: Path) -> None:
+    training("iris").describe(tmp_path)
+    file = tmp_path / "predictor.json"
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(ValueError, match=r"predictor\.json is damaged"):
+        Predictor.load(tmp_path)
