@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from koubai import dtypes
 from koubai.arrays import Array
+from koubai.constructors import PLAIN, array_of
 from koubai.modes import modes, set_grad_enabled, users_line
 from koubai.ops.movement import alias, cast, expand
 from koubai.ops.op import DataDependentError, Op, ShapeError, Symbol
@@ -26,8 +27,9 @@ __all__ = [
 class Tensor:
     """An n-dimensional array that knows how it was made.
 
-    Make one with `koubai.tensor`, `koubai.zeros`, `koubai.randn` and so on. Names, arguments and results of its
-    methods are `torch.Tensor`'s.
+    Make one with `koubai.tensor`, `koubai.zeros`, `koubai.randn` and so on; `Tensor(2, 3)` and `Tensor([2, 3])` work as
+    in PyTorch, and an array becomes the tensor's own as it is. Names, arguments and results of its methods are
+    `torch.Tensor`'s.
 
     Attributes:
         grad: the gradient that `backward()` added up here, or None.
@@ -49,7 +51,10 @@ class Tensor:
     )
     __array_priority__ = 1000  # array + tensor asks the tensor
 
-    def __init__(self, payload: Array | Symbol, requires_grad: bool = False) -> None:
+    def __init__(self, payload: Array | Symbol = (), requires_grad: bool = False, *lengths: int) -> None:
+        if payload.__class__ in PLAIN:  # Tensor(2, 3) and Tensor([2, 3]) in PyTorch's sense
+            given = (payload, requires_grad, *lengths)
+            payload, requires_grad = array_of(tuple([x for x in given if x is not False])), False
         self._payload = payload
         self._requires_grad = False
         self._recipe: Recipe | None = None

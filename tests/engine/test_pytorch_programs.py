@@ -27,6 +27,53 @@ def test_axis_beside_dim_is_refused() -> None:
         koubai.ones(2).sum(dim=0, axis=0)
 
 
+# --- old constructors and types
+
+
+def test_lengths_or_elements_make_a_tensor() -> None:
+    assert koubai.Tensor(2, 3).shape == koubai.Tensor(koubai.ones(2, 3).shape).shape == (2, 3)
+    assert koubai.Tensor(1, 0).shape == (1, 0)
+    assert koubai.Tensor().shape == (0,)
+    assert koubai.Tensor([[1, 2]]).tolist() == [[1.0, 2.0]]
+    assert koubai.Tensor([1, 2]).dtype == koubai.float32
+    with pytest.raises(TypeError, match=r"use koubai.tensor\(data\)"):
+        koubai.Tensor(3.5)
+
+
+def test_tensor_types_make_tensors_and_name_dtypes() -> None:
+    x = koubai.LongTensor([1, 2])
+    assert x.dtype == koubai.int64
+    assert isinstance(x, koubai.LongTensor)
+    assert not isinstance(x, koubai.FloatTensor)
+    assert koubai.DoubleTensor(2, 3).shape == (2, 3)
+    assert x.type() == "koubai.LongTensor"
+    assert [
+        x.type(kind).dtype for kind in (koubai.IntTensor, "koubai.BoolTensor", koubai.float64, "float16")
+    ] == [
+        koubai.int32,
+        koubai.bool,
+        koubai.float64,
+        koubai.float16,
+    ]
+
+
+def test_bytes_are_read_as_another_type_and_written_through() -> None:
+    x = koubai.tensor([1.0, -1.0])
+    bits = x.view(koubai.int32)
+    assert bits.tolist() == [0x3F800000, -0x40800000]
+    bits &= 0x7FFFFFFF
+    assert x.tolist() == [1.0, 1.0]
+    assert koubai.ones(2, 2).view(koubai.uint8).shape == (2, 8)
+    with pytest.raises(RuntimeError, match="do not make whole float64 elements"):
+        koubai.ones(3).view(koubai.float64)
+
+
+def test_reading_bytes_traces() -> None:
+    x = koubai.tensor([[1.0, 2.0], [3.0, 4.0]]).T
+    program = koubai.trace(lambda x: x.view(koubai.int32) + 1, x)
+    assert (program(x) == x.view(koubai.int32) + 1).all()
+
+
 # --- save and load
 
 

@@ -124,6 +124,24 @@ def print_options(t: Any) -> Any:
     return texts
 
 
+@program
+def old_constructors(t: Any) -> Any:
+    made = [t.Tensor([[1, 2], [3, 4]]), t.FloatTensor([1, 2]), t.LongTensor([[1], [2]]), t.BoolTensor([0, 1])]
+    shapes = [
+        tuple(x.shape) for x in (t.Tensor(2, 3), t.Tensor(4), t.IntTensor(2, 1), t.Tensor(t.ones(2, 5).shape))
+    ]
+    return made, shapes, [isinstance(x, t.FloatTensor) for x in made]
+
+
+@program
+def types_and_bits(t: Any) -> Any:
+    x = numbers(t, 2, 4)
+    names = [x.type(kind).type().split(".")[1] for kind in (t.float64, t.LongTensor, t.BoolTensor)]
+    seen = [x.view(kind) for kind in (t.int32, t.uint8, t.float64, t.int16)]
+    x.view(t.int32)[0] += 1 << 23  # doubles a float
+    return names, seen, x
+
+
 # --- both libraries
 
 

@@ -45,6 +45,7 @@ from koubai.functions.softmaxes import *
 from koubai.functions.sorting import *
 from koubai.functions.splitting import *
 from koubai.functions.statistics import *
+from koubai.functions.tensor_types import *
 from koubai.functions.transcendental import *
 from koubai.functions.transposition import *
 from koubai.functions.trigonometric import *

@@ -12,6 +12,7 @@ from koubai.devices import CPU, check_device
 from koubai.devices import device as device_type
 from koubai.dtypes import DTypeLike
 from koubai.functions.operands import Operand, as_type, method, to_tensor
+from koubai.functions.tensor_types import named_type, type_of
 from koubai.modes import modes
 from koubai.ops import elementwise as ops
 from koubai.ops.movement import alias
@@ -111,9 +112,16 @@ for _name, _dtype in {
 
 
 @method(names=("type",))
-def _type(input: Tensor, dtype: DTypeLike) -> Tensor:
-    """Return the tensor in another dtype."""
-    return to(input, dtype)
+def _type(input: Tensor, dtype: Any = None) -> Tensor | str:
+    """Return the tensor in another dtype; without one, the name of its type, such as "koubai.FloatTensor".
+
+    Args:
+        input: any tensor.
+        dtype: a dtype or a type such as `koubai.FloatTensor`, or the name of either.
+    """
+    if dtype is None:
+        return repr(type_of(input))
+    return as_type(input, dtypes.as_dtype((isinstance(dtype, str) and named_type(dtype)) or dtype))
 
 
 @method

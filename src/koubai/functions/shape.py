@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from koubai import dtypes
 from koubai.functions.layout import regroup, strides_of
 from koubai.functions.operands import method, normalize_dim, one_shape, view_method
 from koubai.ops import movement as ops
@@ -50,9 +51,14 @@ def reshape(input: Tensor, *sizes: Any, shape: Sizes | None = None) -> Tensor:
 def view(input: Tensor, *sizes: Any) -> Tensor:
     """Return a view of the elements in another shape; as `reshape`, but never a copy.
 
+    Given a dtype instead of a shape, the same bytes are read as elements of that type: `x.view(koubai.int32)`.
+
     Raises:
-        RuntimeError: if the elements do not lie in memory so that the shape is a view of them.
+        RuntimeError: if the elements do not lie in memory so that the shape is a view of them, or the bytes do not make
+            whole elements of the dtype.
     """
+    if len(sizes) == 1 and isinstance(sizes[0], dtypes.dtype):
+        return ops.bits(input, dtype=dtypes.as_dtype(sizes[0]))  # type: ignore[no-any-return]
     wanted = _completed(numel(input), one_shape(sizes), "view", input.shape)
     if not _is_view(input, wanted):
         raise RuntimeError(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from koubai.dtypes import DType
 from koubai.ops.elementwise import cast, where
 from koubai.ops.op import Array, Kind, Op, Shape, ShapeError, Symbol, broadcast_shapes, describe, same_rule
 
@@ -81,6 +82,17 @@ def _unfold_rule(x: Symbol, *, dim: int, size: int, step: int) -> Symbol:
 
 def _fold_rule(windows: Symbol, *, dim: int, length: int, step: int) -> Symbol:
     return Symbol((*windows.shape[:dim], length, *windows.shape[dim + 1 : -1]), windows.dtype)
+
+
+def _bits_rule(x: Symbol, *, dtype: DType) -> Symbol:
+    """The last dimension grows or shrinks as the elements do in bytes."""
+    if x.dtype.itemsize == dtype.itemsize:
+        return Symbol(x.shape, dtype)
+    if x.ndim == 0 or x.shape[-1] * x.dtype.itemsize % dtype.itemsize:
+        raise ShapeError(
+            f"the bytes along the last dimension of {describe([x])} do not make whole {dtype} elements"
+        )
+    return Symbol((*x.shape[:-1], x.shape[-1] * x.dtype.itemsize // dtype.itemsize), dtype)
 
 
 # --- forwards that are more than one call
@@ -217,10 +229,19 @@ fold: Op = movement(
     windows=lambda g, windows_like, dim, step: unfold(g, dim=dim, size=windows_like.shape[-1], step=step),
 )
 
+# The same bytes read as elements of another type; no gradient passes.
+bits: Op = movement(
+    "bits",
+    lambda xp, x, *, dtype: xp.ascontiguousarray(x).reshape(x.shape).view(dtype),
+    _bits_rule,
+    assign=lambda x, value, *, dtype: bits(value, dtype=x.dtype),
+)
+
 __all__ = [
     "Span",
     "alias",
     "assign_slice",
+    "bits",
     "cast",
     "cat",
     "detach",
