@@ -58,6 +58,12 @@ def test_a_number_of_a_higher_category_decides() -> None:
     ).dtype == koubai.float64
 
 
+def test_numbers_wrap_around_in_narrow_integers() -> None:
+    x = koubai.tensor([255, 1], dtype=koubai.uint8)
+    assert (x + (-3)).tolist() == [252, 254]
+    assert koubai.full((1,), -9, dtype=koubai.uint8).tolist() == [247]
+
+
 def test_arrays_and_numpy_numbers_are_operands() -> None:
     x = koubai.ones(2)
     assert (x * np.float64(2.0)).dtype == koubai.float32

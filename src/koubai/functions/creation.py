@@ -10,7 +10,7 @@ import numpy as np
 from koubai import dtypes
 from koubai.devices import check_device
 from koubai.dtypes import DTypeLike
-from koubai.functions.operands import Operand, as_type, method, one_shape, to_tensor
+from koubai.functions.operands import Operand, as_type, method, one_shape, scalar, to_tensor
 from koubai.ops.movement import alias, expand
 from koubai.tensor import Tensor
 
@@ -92,7 +92,7 @@ def full(
         made = alias(filled if dtype is None else as_type(filled, dtypes.as_dtype(dtype)))
         return made.clone().requires_grad_(requires_grad)  # type: ignore[no-any-return]
     chosen = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype(dtype)
-    return Tensor(np.full(shape, fill_value, chosen), requires_grad)
+    return Tensor(np.full(shape, scalar(fill_value, chosen).payload), requires_grad)
 
 
 def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:

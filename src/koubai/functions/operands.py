@@ -77,8 +77,8 @@ def view_method(function: AnyFunction) -> AnyFunction:
 
 
 def scalar(value: Number, dtype: dtypes.DType) -> Tensor:
-    """Return a number as a zero-dimensional tensor."""
-    return Tensor(np.asarray(value, dtype))
+    """Return a number as a zero-dimensional tensor; one that a type of integers cannot hold wraps around."""
+    return Tensor(np.asarray(value, dtype) if dtype.kind == "f" else np.asarray(value).astype(dtype))
 
 
 def to_tensor(value: Any, floating: dtypes.DType | None = None) -> Tensor:
