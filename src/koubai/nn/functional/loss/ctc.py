@@ -52,6 +52,8 @@ def ctc_loss(
     logs = koubai.log_softmax(log_probs.unsqueeze(1) if single else log_probs, -1)  # (T, N, C)
     inputs, lengths = _lengths(input_lengths), _lengths(target_lengths)
     _check_lengths(log_probs, inputs, lengths, targets)
+    if not 0 <= blank < logs.shape[2]:
+        raise RuntimeError(f"ctc_loss: blank {blank} is not a class: log_probs have {logs.shape[2]} classes")
     labels = _padded(targets.long(), lengths, blank)
     labels_exist("ctc_loss", labels, logs.shape[2])
     losses = -_log_likelihood(logs, _with_blanks(labels, blank), inputs, lengths, blank)
@@ -77,7 +79,7 @@ def _check_lengths(log_probs: Tensor, inputs: Tensor, lengths: Tensor, targets: 
     times, sizes = values_of(inputs), values_of(lengths)
     if times is not None and times.size and not 0 <= times.min() <= times.max() <= steps:
         raise RuntimeError(
-            f"ctc_loss: input_lengths are from 0 to {steps}, the steps of log_probs; got {times.tolist()}"
+            f"ctc_loss: input_lengths are 0 to {steps}, the steps of log_probs; got {times.tolist()}"
         )
     if sizes is None or not sizes.size:
         return
@@ -142,4 +144,4 @@ def _log_add(*terms: Tensor) -> Tensor:
     none = top == _IMPOSSIBLE
     shift = koubai.where(none, 0.0, top)
     total = koubai.sum(koubai.exp(stacked - shift), 0)
-    return koubai.where(none, _IMPOSSIBLE, koubai.log(koubai.where(none, 1.0, total)) + shift)
+    return koubai.where(none, _IMPOSSIBLE, koubai.log(total) + shift)
