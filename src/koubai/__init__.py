@@ -36,11 +36,19 @@ from koubai.trace import *
 from koubai import nn as nn  # isort: skip
 from koubai import optim as optim  # isort: skip
 from koubai.nn.functional import (  # isort: skip  # PyTorch has these in both places
+    alpha_dropout as alpha_dropout,
+    bilinear as bilinear,
     celu as celu,
     celu_ as celu_,
+    cosine_similarity as cosine_similarity,
+    dropout as dropout,
+    group_norm as group_norm,
     hardshrink as hardshrink,
+    layer_norm as layer_norm,
+    pairwise_distance as pairwise_distance,
     prelu as prelu,
     relu_ as relu_,
+    rms_norm as rms_norm,
     rrelu as rrelu,
     rrelu_ as rrelu_,
     selu as selu,

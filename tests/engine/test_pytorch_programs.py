@@ -74,6 +74,32 @@ def test_reading_bytes_traces() -> None:
     assert (program(x) == x.view(koubai.int32) + 1).all()
 
 
+# --- results and functions
+
+
+def test_pairs_print_with_the_name_of_what_made_them() -> None:
+    assert repr(koubai.tensor([[1.0], [2.0]]).max(0)) == "max(values=tensor([2.]), indices=tensor([1]))"
+
+
+def test_in_place_functions_change_their_argument() -> None:
+    x = koubai.tensor([-1.0, 4.0])
+    assert koubai.clamp_(koubai.sqrt_(koubai.abs_(x)), max=1.5) is x
+    assert x.tolist() == [1.0, 1.5]
+
+
+def test_integrals_powers_and_choices() -> None:
+    y = koubai.tensor([1.0, 3.0, 2.0], dtype=koubai.float64)
+    assert koubai.trapezoid(y).item() == 4.5
+    assert koubai.cumulative_trapezoid(y, dx=2).tolist() == [4.0, 9.0]
+    assert koubai.vander(koubai.tensor([1, 2, 3])).tolist() == [[1, 1, 1], [4, 2, 1], [9, 3, 1]]
+    assert koubai.combinations(y).tolist() == [[1.0, 3.0], [1.0, 2.0], [3.0, 2.0]]
+    for function in (koubai.trapezoid, koubai.cumulative_trapezoid, koubai.vander, koubai.combinations):
+        koubai.check_gradients(function, y)
+        assert (koubai.trace(function, y)(y) == function(y)).all()
+    with pytest.raises(RuntimeError, match=r"needs a vector and r >= 0, got \[1, 1\]"):
+        koubai.combinations(koubai.ones(1, 1))
+
+
 # --- save and load
 
 

@@ -142,6 +142,45 @@ def types_and_bits(t: Any) -> Any:
     return names, seen, x
 
 
+@program
+def integrals_powers_and_choices(t: Any) -> Any:
+    y, x = numbers(t, 2, 4), t.tensor([0.0, 0.5, 2.0, 2.5])
+    integrals = [t.trapezoid(y), t.trapz(y, x), t.trapezoid(y, dx=0.5, dim=0), t.trapezoid(y, y + 1, dim=0)]
+    running = [t.cumulative_trapezoid(y, x), t.cumulative_trapezoid(y, dim=0), t.trapezoid(y[:0], dim=0)]
+    powers = [t.vander(x), t.vander(x, N=2, increasing=True), t.vander(t.arange(3))]
+    choices = [
+        t.combinations(x),
+        t.combinations(x, 3),
+        t.combinations(x, r=2, with_replacement=True),
+        t.combinations(x[:1]),
+    ]
+    return integrals, running, powers, choices, t.combinations(x, 0)
+
+
+@program
+def functions_that_stand_in_nn_too(t: Any) -> Any:
+    x = numbers(t, 2, 4)
+    norms = [t.layer_norm(x, (4,)), t.group_norm(x, 2), t.rms_norm(x, (4,))]
+    return norms, t.dropout(x, 0.5, False), t.cosine_similarity(x, x + 1), t.pairwise_distance(x, x + 1)
+
+
+@program
+def in_place_functions(t: Any) -> Any:
+    x = numbers(t, 2, 4)
+    t.abs_(x)
+    t.sqrt_(x)
+    t.clamp_(x, 0.5, 2.0)
+    t.relu_(x)
+    return t.exp_(x), x
+
+
+@program
+def pairs_carry_their_names(t: Any) -> Any:
+    x = numbers(t, 2, 4)
+    pairs = [x.max(0), t.min(x, 1), x.sort(), x.topk(2), x.median(1), x.mode(), x.kthvalue(2), x.cummax(0)]
+    return [(type(pair).__name__, pair.values, pair.indices) for pair in pairs]
+
+
 # --- both libraries
 
 

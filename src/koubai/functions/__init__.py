@@ -10,6 +10,7 @@ from koubai.functions import operators as operators
 from koubai.functions.arithmetic import *
 from koubai.functions.bounds import *
 from koubai.functions.broadcasting import *
+from koubai.functions.calculus import *
 from koubai.functions.comparison import *
 from koubai.functions.conversion import *
 from koubai.functions.convolution import *
@@ -30,6 +31,7 @@ from koubai.functions.logic import *
 from koubai.functions.matrix_chain import *
 from koubai.functions.norms import *
 from koubai.functions.numpy_names import take_numpy_names as _take_numpy_names
+from koubai.functions.operands import IN_PLACE as _IN_PLACE
 from koubai.functions.padding import *
 from koubai.functions.pooling import *
 from koubai.functions.product_sums import *
@@ -53,5 +55,6 @@ from koubai.functions.vectors import *
 from koubai.functions.vision import *
 from koubai.tensor import Tensor as _Tensor
 
+globals().update(_IN_PLACE)
 for _namespace in (_sys.modules[__name__], _Tensor):
     _take_numpy_names(_namespace)

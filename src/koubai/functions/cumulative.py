@@ -13,7 +13,7 @@ from koubai.functions.joining import cat
 from koubai.functions.logic import logical_xor
 from koubai.functions.operands import as_float, method, normalize_dim
 from koubai.functions.reduction import summable
-from koubai.functions.sorting import Ordered
+from koubai.functions.sorting import Ordered, names_its_result
 from koubai.ops import cumulative as ops
 from koubai.ops.op import Op
 from koubai.tensor import Tensor
@@ -52,7 +52,7 @@ def _extreme_so_far(name: str, which: str, largest: bool) -> Callable[[Tensor, i
     function.__doc__ = (
         f"Return the {which} element so far along `dim`, and where it stands (the latest of several)."
     )
-    return method(function)
+    return method(names_its_result(function))
 
 
 cummax = _extreme_so_far("cummax", "largest", True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from koubai.functions.bounds import maximum, minimum
 from koubai.functions.gathering import as_line, flat, gather
 from koubai.functions.operands import Dims, method, normalize_dim, normalize_dims
-from koubai.functions.sorting import Ordered
+from koubai.functions.sorting import Ordered, names_its_result
 from koubai.ops import reduce as ops
 from koubai.ops.op import Op
 from koubai.tensor import Tensor
@@ -93,7 +93,7 @@ def _with_position(
         keepdim: keep the reduced dimension with length 1.
         other: a second tensor: then the result is the {which} of both, element by element.
     """
-    return method(function)
+    return method(names_its_result(function))
 
 
 max = _with_position("max", amax, argmax, maximum, "largest")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ __all__ = [
     "cartesian_prod",
     "cat",
     "column_stack",
+    "combinations",
     "concat",
     "concatenate",
     "dstack",
@@ -122,3 +124,24 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
         return tensors[0]
     columns: list[Any] = [grid.reshape(-1) for grid in meshgrid(*tensors)]
     return stack(columns, 1)
+
+
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+    """Return all choices of `r` elements of a vector, in its order, as rows: (number of choices, r).
+
+    Args:
+        input: a vector.
+        r: how many are chosen.
+        with_replacement: an element may be chosen again.
+
+    Raises:
+        RuntimeError: if `input` is no vector, or `r` is negative.
+    """
+    if input.ndim != 1 or r < 0:
+        raise ShapeError(f"combinations: needs a vector and r >= 0, got {list(input.shape)} and r={r}")
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    chosen = list(choose(range(len(input)), r)) if r else []
+    columns = [list(column) for column in zip(*chosen)]
+    return (
+        stack([input[column] for column in columns], 1) if columns else input.new_zeros((0, r) if r else (0,))
+    )

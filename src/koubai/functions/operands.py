@@ -20,6 +20,7 @@ Operand = Tensor | Number
 Dims = int | Sequence[int] | None
 _NUMBERS = (int, float)
 _KNOWN = (Tensor, *_NUMBERS)
+IN_PLACE: dict[str, Callable[..., Any]] = {}  # the in-place methods, which are functions too
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
@@ -42,7 +43,8 @@ def method(
         for name in names or (function.__name__,):
             setattr(Tensor, name, function)
             if in_place:
-                setattr(Tensor, f"{name}_", _in_place(function, f"{name}_"))
+                IN_PLACE[f"{name}_"] = changing = _in_place(function, f"{name}_")
+                setattr(Tensor, f"{name}_", changing)
         return function
 
     return attach if function is None else attach(function)

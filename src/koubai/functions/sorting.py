@@ -7,11 +7,12 @@ values are read at them, so that each gradient returns to the element that it ca
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple
 
 from koubai import dtypes
 from koubai.functions.gathering import as_line, flat, gather
-from koubai.functions.operands import Operand, as_type, method, normalize_dim, promote, to_tensor
+from koubai.functions.operands import AnyFunction, Operand, as_type, method, normalize_dim, promote, to_tensor
 from koubai.functions.splitting import part, select
 from koubai.ops import elementwise
 from koubai.ops import gather as ops
@@ -38,6 +39,18 @@ class Ordered(NamedTuple):
     indices: Tensor
 
 
+def names_its_result(function: AnyFunction) -> AnyFunction:
+    """Give the pairs that a function returns its name, so that they print as `max(values=..., indices=...)`."""
+    kind = type(function.__name__, (Ordered,), {"__slots__": ()})
+
+    @wraps(function)
+    def naming(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        return kind(*result) if type(result) is Ordered else result
+
+    return naming  # type: ignore[return-value]
+
+
 @method
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """Return the positions along `dim` of the elements in ascending (or descending) order.
@@ -54,6 +67,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 
 
 @method
+@names_its_result
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Ordered:
     """Return the elements in ascending (or descending) order along `dim`, and their positions before.
 
@@ -74,6 +88,7 @@ def msort(input: Tensor) -> Tensor:
 
 
 @method
+@names_its_result
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Ordered:
     """Return the `k` largest (or smallest) elements along `dim` in order, and their positions.
 
@@ -102,6 +117,7 @@ def _length_of(input: Tensor, dim: int) -> tuple[int, int]:
 
 
 @method
+@names_its_result
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Ordered:
     """Return the `k`-th smallest element (counted from 1) along `dim`, and its position.
 
@@ -143,7 +159,7 @@ def _median(
 
     Of an even number of elements the lower of the two in the middle is taken. {nan}
     """
-    return method(function)
+    return method(names_its_result(function))
 
 
 def _is_nan(x: Tensor) -> Tensor:

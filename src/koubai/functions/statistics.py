@@ -5,7 +5,7 @@ from __future__ import annotations
 from koubai import dtypes
 from koubai.functions.gathering import as_line, flat, gather
 from koubai.functions.operands import as_float, as_type, method, normalize_dim
-from koubai.functions.sorting import Ordered, sort
+from koubai.functions.sorting import Ordered, names_its_result, sort
 from koubai.ops import elementwise as maps
 from koubai.ops import opaque
 from koubai.tensor import Tensor
@@ -14,6 +14,7 @@ _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 @method
+@names_its_result
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Ordered:
     """Return the most frequent value along `dim` (the smallest of several), and where it last stands."""
     at, line = normalize_dim(dim, input.ndim), as_line(input)
