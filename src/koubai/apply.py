@@ -95,7 +95,7 @@ def refuse_nonfinite(
     if all(map(finite, outputs)) or not all(map(finite, inputs)):
         return
     raise FloatingPointError(
-        f"{name} produced the first NaN or inf, from finite inputs {describe(inputs)}, at {where}"
+        f"{name} produced the first NaN or inf, from finite inputs {describe(inputs)}{where}"
     )
 
 

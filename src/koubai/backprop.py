@@ -286,7 +286,7 @@ def _pull_watched(
         modes.anomaly = watched
     if watched and modes.tracer is None:
         arrived = [gradient for gradient in gradients if gradient is not None]
-        refuse_nonfinite(f"the gradient of {recipe.name}", arrived, pulled, recipe.where or "unknown line")
+        refuse_nonfinite(f"the gradient of {recipe.name}", arrived, pulled, recipe.where)
     return pulled
 
 

@@ -154,11 +154,11 @@ def are_deterministic_algorithms_enabled() -> bool:
 
 
 def users_line() -> str:
-    """Return the innermost line of the user's own code that led here, as `file:line: code`.
+    """Return the innermost line of the user's own code that led here, as " at file:line: code".
 
-    Koubai, installed packages and Python's own library are not the user's code; without any, it is "unknown line".
+    Koubai, installed packages and Python's own library are not the user's code; without any, it is empty.
     """
     for frame in reversed(traceback.extract_stack()):
         if not frame.filename.startswith(_NOT_THE_USERS):
-            return f"{frame.filename}:{frame.lineno}: {frame.line}"
-    return "unknown line"
+            return f" at {frame.filename}:{frame.lineno}: {frame.line}"
+    return ""

@@ -300,8 +300,8 @@ class Tensor:
         payload = self.payload
         if isinstance(payload, Symbol):
             raise DataDependentError(
-                f"{what} needs the values of a tensor ({payload}) that has none yet: the function is being traced "
-                f"(at {users_line()}); keep the decision in ops, such as koubai.where"
+                f"{what} needs the values of a tensor ({payload}) that has none yet: the function is being traced"
+                f"{users_line()}; keep the decision in ops, such as koubai.where"
             )
         return payload
 

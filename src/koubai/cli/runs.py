@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from koubai.cli.errors import Mistake
 from koubai.cli.run_folders import ROOT
 from koubai.cli.tables import plain_table, show_table
 from koubai.i18n import N_, _
@@ -26,6 +27,8 @@ _STATUS = {
 
 def runs(folder: Annotated[Path, typer.Argument(help=_("the folder that holds the runs"))] = ROOT) -> None:
     """Print the table."""
+    if folder != ROOT and not folder.is_dir():
+        raise Mistake(_("There is no folder {folder}.").format(folder=folder))
     found = list_runs(folder)
     if not found:
         typer.echo(_("There are no runs in {folder}. Start one: koubai train digits").format(folder=folder))

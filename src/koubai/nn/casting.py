@@ -1,4 +1,4 @@
-"""Where a module may live and what it may be made of: the arguments of `Module.to` and of the layers."""
+"""What a module may be made of: the arguments of `Module.to`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
+from koubai.devices import check_device
 from koubai.tensor import Tensor
 
-__all__ = ["check_device", "target_dtype"]
-
-
-def check_device(device: Any) -> None:
-    """Raise RuntimeError for a device other than the CPU (or None)."""
-    if device is not None and str(device).partition(":")[0] != "cpu":
-        raise RuntimeError(f"koubai computes on the CPU: there is no device {str(device)!r} here")
+__all__ = ["target_dtype"]
 
 
 def target_dtype(

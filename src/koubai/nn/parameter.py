@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import koubai
-from koubai.nn.casting import check_device
+from koubai.devices import check_device
 from koubai.tensor import Tensor
 
 __all__ = ["Buffer", "Parameter"]

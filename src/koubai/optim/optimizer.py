@@ -176,7 +176,7 @@ class Optimizer:
     def _update(self, name: str, parameter: Tensor, gradient: Tensor, group: Group) -> None:
         if gradient.shape != parameter.shape:
             raise ValueError(
-                f"the gradient of {name} has shape {gradient.shape}, the parameter {parameter.shape}"
+                f"the gradient of {name} has shape {list(gradient.shape)}, the parameter {list(parameter.shape)}"
             )
         state = self.state[parameter]
         scalars = Scalars.of(group, step=lambda: state["step"].item() + 1)

@@ -23,6 +23,10 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
+        if not folder.exists():
+            raise RecordError(
+                _("cannot make the folder {folder}: {error}").format(folder=folder, error=error)
+            ) from error
         reason = _("the disk is full ({error})") if _is_full(folder) else "{error}"
         problem = _(
             "cannot write the record {folder}: {reason}. What was recorded before is safe: make room or repair "
