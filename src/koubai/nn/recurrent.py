@@ -13,7 +13,7 @@ import koubai
 from koubai.nn import functional as F
 from koubai.nn.module import Module
 from koubai.nn.parameter import new_parameter
-from koubai.nn.recurrent_cells import Cell, State, gru_cell, lstm_cell, reset_uniform, rnn_cell
+from koubai.nn.recurrent_cells import Cell, State, as_state, gru_cell, lstm_cell, reset_uniform, rnn_cell
 from koubai.scan import scan
 from koubai.tensor import Tensor
 
@@ -191,8 +191,8 @@ class _Recurrent(Module):
         if hx is None:
             zeros = tuple(koubai.zeros(x.shape[1], width, dtype=x.dtype) for width in widths)
             return [zeros] * count
-        given = (hx,) if self.states == 1 else tuple(hx)
-        for tensor, width in zip(given, widths, strict=True):
+        given = as_state(type(self).__name__, hx, self.states)
+        for tensor, width in zip(given, widths):
             expected = (count, x.shape[1], width) if batched else (count, width)
             if tensor.shape != expected:
                 raise RuntimeError(

@@ -63,6 +63,19 @@ def reset_uniform(module: Module, hidden_size: int) -> None:
         init.uniform_(parameter, -bound, bound)
 
 
+def as_state(name: str, hx: Any, states: int) -> State:
+    """Return the state that a user gave, one tensor or the pair (h, c), as a tuple.
+
+    Raises:
+        TypeError: if it is not as many tensors as the layer called `name` has states.
+    """
+    given = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
+    if len(given) != states:
+        wanted = "one tensor" if states == 1 else "a pair of tensors (h, c)"
+        raise TypeError(f"{name}: hx must be {wanted}, got {len(given)} of them")
+    return given
+
+
 class _RecurrentCell(Module):
     """What the single steps share; a subclass gives the number of gates, of tensors in its state, and its cell."""
 
@@ -103,11 +116,11 @@ class _RecurrentCell(Module):
         """
         self._check_size("input", input, self.input_size, input)
         zeros = koubai.zeros(*input.shape[:-1], self.hidden_size, dtype=input.dtype)
-        state = (zeros,) * self.states if hx is None else hx if self.states > 1 else (hx,)
+        state = (zeros,) * self.states if hx is None else as_state(type(self).__name__, hx, self.states)
         for tensor in state:
             self._check_size("hx", tensor, self.hidden_size, input)
         from_input = F.linear(input, self.weight_ih, self.bias_ih)
-        state = self.cell(from_input, F.linear(state[0], self.weight_hh, self.bias_hh), tuple(state))
+        state = self.cell(from_input, F.linear(state[0], self.weight_hh, self.bias_hh), state)
         return state if self.states > 1 else state[0]
 
     def _check_size(self, name: str, tensor: Tensor, size: int, input: Tensor) -> None:
