@@ -37,6 +37,9 @@ def _compute(op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> 
     arrays = tuple([tensor.payload for tensor in inputs])
     try:
         return _run_quietly(op, arrays, attributes)
+    except MemoryError as error:
+        error.add_note(f"in {op.name} of {describe(inputs)}")
+        raise
     except (ValueError, TypeError, IndexError) as error:
         symbols = [Symbol(array.shape, array.dtype) for array in arrays]
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,6 +99,60 @@ def test_integrals_powers_and_choices() -> None:
         assert (koubai.trace(function, y)(y) == function(y)).all()
     with pytest.raises(RuntimeError, match=r"needs a vector and r >= 0, got \[1, 1\]"):
         koubai.combinations(koubai.ones(1, 1))
+
+
+# --- errors
+
+
+@pytest.mark.parametrize(
+    ("mistake", "kind", "message"),
+    [
+        (lambda: koubai.where(koubai.ones(2), 1, 0), RuntimeError, "expected condition to be a boolean tensor"),
+        (lambda: koubai.tensor([[1, 2], [3]]), ValueError, r"data\[0\] has length 2, but data\[1\] has length 1"),
+        (lambda: koubai.tensor([[[1], 2]]), ValueError, r"data\[0\]\[0\] has length 1, but data\[0\]\[1\] is a number"),
+        (lambda: koubai.zeros(10**7, 10**8), MemoryError, r"float32\[10000000, 100000000\] takes 4,000,000,000,000"),
+        (lambda: koubai.ones(10**15, 10**15), MemoryError, "cannot be had"),
+        (lambda: attend(koubai.ones(3, 1, 7)), RuntimeError, r"query must have embed_dim=8 .* \[1, 3, 7\]"),
+        (lambda: nn.FocalLoss()(koubai.ones(3, 2), koubai.ones(4)), ValueError, r"focal_loss: scores \[3, 2\] need"),
+        (lambda: nn.summary(nn.Linear(2, 1), (2,)), TypeError, r"not the shape \(2,\): koubai.zeros\(32, 2\)"),
+    ],
+)  # fmt: skip
+def test_errors_say_what_is_wrong(mistake: Callable[[], Any], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        mistake()
+
+
+def attend(x: koubai.Tensor) -> Any:
+    return nn.MultiheadAttention(8, 2)(x, x, x)
+
+
+def test_an_op_that_finds_no_memory_is_named() -> None:
+    column = koubai.zeros(10**7, 1)
+    with pytest.raises(MemoryError) as error:
+        column + koubai.zeros(10**7)
+    assert error.value.__notes__ == ["in add of float32[10000000, 1] and float32[10000000]"]
+
+
+def test_states_that_do_not_fit_are_refused_in_pytorchs_words() -> None:
+    with pytest.raises(RuntimeError) as error:
+        nn.Linear(2, 3).load_state_dict({"weight": koubai.ones(2, 2), "more": koubai.ones(1)})
+    for words in (
+        'Missing key(s) in state_dict: "bias"',
+        'Unexpected key(s) in state_dict: "more"',
+        "size mismatch for weight: [2, 2] in the state, [3, 2] in the module",
+    ):
+        assert words in str(error.value)
+
+
+def test_sequences_are_padded_and_unpadded() -> None:
+    sequences = [koubai.ones(2, 3), koubai.zeros(4, 3)]
+    padded = nn.utils.rnn.pad_sequence(sequences, padding_value=7.0)
+    assert padded.shape == (4, 2, 3)
+    assert padded[2:, 0].tolist() == [[7.0] * 3] * 2
+    again = nn.utils.rnn.unpad_sequence(padded, koubai.tensor([2, 4]))
+    assert [sequence.tolist() for sequence in again] == [sequence.tolist() for sequence in sequences]
+    with pytest.raises(ValueError, match="needs sequences and a side"):
+        nn.utils.rnn.pad_sequence([])
 
 
 # --- save and load

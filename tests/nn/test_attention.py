@@ -293,7 +293,7 @@ def test_masks_that_do_not_fit(options, match):
 def test_inputs_that_do_not_fit():
     layer = make()
     q, k, v = inputs_of(layer)
-        with pytest.raises(RuntimeError, match=r"query must have embed_dim=6 features, got .* \[2, 3, 5\]"):
+    with pytest.raises(RuntimeError, match=r"query must have embed_dim=6 features, got .* \[2, 3, 5\]"):
         layer(q[..., :5], k, v)
     with pytest.raises(RuntimeError, match="is batch_first=True right"):
         layer(q, k[:1], v[:1])

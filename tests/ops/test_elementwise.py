@@ -239,7 +239,7 @@ def test_where_chooses_also_among_numbers() -> None:
     assert koubai.where(condition, 1.5, koubai.tensor([2.0, 3.0])).tolist() == [1.5, 3.0]
     assert koubai.tensor([1, 2]).where(condition, 0).tolist() == [1, 0]
     assert [i.tolist() for i in koubai.where(koubai.tensor([[0, 3], [4, 0]]) > 0)] == [[0, 1], [1, 0]]
-    with pytest.raises(ShapeError, match="the condition must be bool"):
+    with pytest.raises(ShapeError, match="condition to be a boolean tensor"):
         koubai.trace(lambda c: koubai.where(c, 1.0, 2.0), koubai.ones(2))
 
 

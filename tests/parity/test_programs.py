@@ -181,6 +181,24 @@ def pairs_carry_their_names(t: Any) -> Any:
     return [(type(pair).__name__, pair.values, pair.indices) for pair in pairs]
 
 
+@program
+def padded_sequences(t: Any) -> Any:
+    sequences = [numbers(t, 2, 3), numbers(t, 4, 3), numbers(t, 1, 3)]
+    pad = t.nn.utils.rnn.pad_sequence
+    last = t.nn.utils.rnn.unpad_sequence(pad(sequences, True), t.tensor([2, 4, 1]), batch_first=True)
+    return pad(sequences), pad(sequences, batch_first=True, padding_value=-1.0, padding_side="left"), last
+
+
+@program
+def representations_of_layers(t: Any) -> Any:
+    nn = t.nn
+    layers = [
+        nn.Conv2d(1, 2, 3, padding="same"),
+        nn.Conv1d(1, 2, 3, padding=1, padding_mode="reflect", bias=False),
+    ]
+    return [repr(nn.Sequential(layer, nn.ReLU())) for layer in layers]
+
+
 # --- both libraries
 
 

@@ -8,6 +8,7 @@ from koubai import dtypes
 from koubai.functions.operands import Operand, as_float, method, promote
 from koubai.functions.rows import binary, unary
 from koubai.ops import elementwise as ops
+from koubai.ops.op import ShapeError
 from koubai.tensor import Tensor
 
 eq = binary(ops.eq, "whether both are equal")
@@ -56,6 +57,11 @@ def where(
     """
     if input is None or other is None:
         return condition.nonzero(as_tuple=True)
+    if condition.dtype != dtypes.bool_:
+        raise ShapeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}; "
+            "compare it with something, or use condition.bool()"
+        )
     return ops.where(condition, *promote(input, other))  # type: ignore[no-any-return]
 
 

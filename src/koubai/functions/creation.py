@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,7 +93,13 @@ def full(
         made = alias(filled if dtype is None else as_type(filled, dtypes.as_dtype(dtype)))
         return made.clone().requires_grad_(requires_grad)  # type: ignore[no-any-return]
     chosen = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype(dtype)
-    return Tensor(np.full(shape, scalar(fill_value, chosen).payload), requires_grad)
+    try:
+        return Tensor(np.full(shape, scalar(fill_value, chosen).payload), requires_grad)
+    except (MemoryError, ValueError) as error:  # NumPy raises the latter where bytes cannot even be counted
+        amount = math.prod(shape) * chosen.itemsize
+        raise MemoryError(
+            f"a tensor {chosen}{list(shape)} takes {amount:,} bytes, which cannot be had"
+        ) from error
 
 
 def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:

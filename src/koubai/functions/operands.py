@@ -90,10 +90,37 @@ def to_tensor(value: Any, floating: dtypes.DType | None = None) -> Tensor:
     """
     if isinstance(value, Tensor):
         return value
-    array = np.asarray(value)
+    array = _as_array(value)
     if not isinstance(value, np.ndarray | np.generic) and dtypes.is_floating(array.dtype):
         array = array.astype(dtypes.get_default_dtype() if floating is None else floating)
     return Tensor(array.astype(dtypes.as_dtype(array.dtype), copy=False))
+
+
+def _as_array(value: Any) -> Any:
+    """Return an array of numbers.
+
+    Raises:
+        ValueError: if nested lists differ in length, naming one that does.
+    """
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"these lists do not make a tensor: {_uneven(value, 'data') or error}") from None
+
+
+def _uneven(items: Any, path: str) -> str | None:
+    """Say which of the nested lists at `path` has another length than the first beside it, or is a number."""
+    lengths = [len(item) if hasattr(item, "__len__") else None for item in items]
+    for place, length in enumerate(lengths):
+        if length != lengths[0]:
+            first, other = (f"{path}[{at}] {_extent(lengths[at])}" for at in (0, place))
+            return f"{first}, but {other}"
+    below = (_uneven(item, f"{path}[{place}]") for place, item in enumerate(items) if lengths[place])
+    return next((found for found in below if found), None)
+
+
+def _extent(length: int | None) -> str:
+    return "is a number" if length is None else f"has length {length}"
 
 
 def promote(*operands: Any, to_float: bool = False) -> tuple[Tensor, ...]:

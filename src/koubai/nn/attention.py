@@ -144,12 +144,13 @@ class MultiheadAttention(Module):
 
     def _check_sizes(self, q: Tensor, k: Tensor, v: Tensor) -> None:
         """Refuse inputs whose features are not the layer's, or whose batches or lengths differ."""
-        features = (self.embed_dim, self.kdim, self.vdim)
-        if [x.ndim for x in (q, k, v)] != [3, 3, 3] or (q.shape[-1], k.shape[-1], v.shape[-1]) != features:
-            raise RuntimeError(
-                f"MultiheadAttention: query, key and value need {features} features, got (N, length, features) "
-                f"{list(q.shape)}, {list(k.shape)} and {list(v.shape)}"
-            )
+        inputs = (("query", q, "embed_dim"), ("key", k, "kdim"), ("value", v, "vdim"))
+        for name, x, size in inputs:
+            if x.ndim != 3 or x.shape[-1] != getattr(self, size):
+                raise RuntimeError(
+                    f"MultiheadAttention: the {name} must have {size}={getattr(self, size)} features, "
+                    f"got (N, length, features) {list(x.shape)}"
+                )
         if k.shape[:2] != v.shape[:2] or q.shape[0] != k.shape[0]:
             raise RuntimeError(
                 f"MultiheadAttention: batches, and the lengths of key and value, must agree; got (N, length, features) "

@@ -98,11 +98,11 @@ class _Convolution(Module):
             "dilation": ones,
             "output_padding": zeros,
             "groups": 1,
-            "padding_mode": "zeros",
         }
         own = {name: getattr(self, name) for name in defaults}
-        parts += [f"{name}={value!r}" for name, value in own.items() if value != defaults[name]]
+        parts += [f"{name}={value}" for name, value in own.items() if value != defaults[name]]
         parts += ["bias=False"] if self.bias is None else []
+        parts += [f"padding_mode={self.padding_mode}"] if self.padding_mode != "zeros" else []
         return ", ".join(parts)
 
 

@@ -79,11 +79,18 @@ def load_state(module: Module, state: Mapping[str, Any], strict: bool, assign: b
 def _list_mistakes(
     places: list[_Place], state: Mapping[str, Any], keys: IncompatibleKeys | None
 ) -> list[str]:
-    mistakes = [] if keys is None else [f"missing: {key}" for key in keys.missing_keys]
-    mistakes += [] if keys is None else [f"unexpected: {key}" for key in keys.unexpected_keys]
+    mistakes = []
+    if keys is not None and keys.missing_keys:
+        mistakes.append(f"Missing key(s) in state_dict: {_quoted(keys.missing_keys)}")
+    if keys is not None and keys.unexpected_keys:
+        mistakes.append(f"Unexpected key(s) in state_dict: {_quoted(keys.unexpected_keys)}")
     return mistakes + [
         m for place in places if place.key in state and (m := _mistake(place, state[place.key]))
     ]
+
+
+def _quoted(keys: list[str]) -> str:
+    return ", ".join(f'"{key}"' for key in keys)
 
 
 def _mistake(place: _Place, value: Any) -> str:
@@ -92,7 +99,8 @@ def _mistake(place: _Place, value: Any) -> str:
     if shape is None or dtype is None:
         return f"not a tensor: {place.key} is a {type(value).__name__}"
     if tuple(shape) != tuple(place.tensor.shape):
-        return f"shape: {place.key} is {tuple(shape)} in the state, {tuple(place.tensor.shape)} in the module"
+        wanted = list(place.tensor.shape)
+        return f"size mismatch for {place.key}: {list(shape)} in the state, {wanted} in the module"
     if _category(dtype) != _category(place.tensor.dtype):
         return f"dtype: {place.key} is {dtype} in the state, {place.tensor.dtype} in the module"
     return ""

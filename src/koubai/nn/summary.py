@@ -120,8 +120,13 @@ def summary(model: Module, input: Any, *, mode: str = "train", show: bool = True
         The same as data.
 
     Raises:
+        TypeError: a shape is given instead of a tensor.
         DataDependentError: the model's course depends on values, so that shapes do not suffice.
     """
+    if isinstance(input, tuple | list) and input and all(isinstance(length, int) for length in input):
+        raise TypeError(
+            f"summary needs a tensor, batch first, not the shape {input}: koubai.zeros(32, {str(list(input))[1:-1]})"
+        )
     if mode not in ("train", "eval"):
         raise ValueError(f"mode must be 'train' or 'eval', got {mode!r}")
     arguments = input if isinstance(input, tuple) else (input,)

@@ -81,6 +81,7 @@ def _advice(samples: int, fits: int) -> str:
 
 def _bytes_of(error: Any) -> int | None:
     """Return how much NumPy asked for, which it notes on its MemoryError."""
+    error = error.__cause__ or error
     shape: tuple[int, ...] | None = getattr(error, "shape", None)
     return None if shape is None else math.prod(shape) * int(np.dtype(error.dtype).itemsize)
 

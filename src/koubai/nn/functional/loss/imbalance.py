@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import koubai
 from koubai.functions.operands import to_tensor
 from koubai.nn.functional.loss.binary import binary_cross_entropy_with_logits
-from koubai.nn.functional.loss.checks import same_shape
+from koubai.nn.functional.loss.checks import classes_fit, same_shape
 from koubai.nn.functional.loss.classification import cross_entropy, entries
 from koubai.nn.functional.loss.reduction import reduced
 from koubai.tensor import Tensor
@@ -41,6 +41,7 @@ def focal_loss(
         entropy = binary_cross_entropy_with_logits(input, target.to(input.dtype), reduction="none")
         weight = 1.0 if alpha is None else alpha * target + (1 - alpha) * (1 - target)  # type: ignore[operator]
     else:
+        classes_fit("focal_loss", input, target, min(1, input.ndim - 1))
         entropy = cross_entropy(input, target, reduction="none")
         weight = 1.0 if alpha is None else entries(to_tensor(alpha, input.dtype), target)
     hardness = -koubai.expm1(-entropy)  # 1 - p

@@ -1,10 +1,11 @@
-"""What PyTorch's users look for in `nn.utils`: clipping of gradients, parameters as one vector."""
+"""What PyTorch's users look for in `nn.utils`: clipping of gradients, parameters as one vector, padding."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 import koubai
+from koubai.nn.utils import rnn as rnn
 from koubai.optim.clip import clip_grad_norm_, clip_grad_value_
 from koubai.tensor import Tensor
 
