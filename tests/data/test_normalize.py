@@ -100,7 +100,7 @@ def test_mistakes_are_explained():
         Standardize().transform(TABLE)
     with pytest.raises(ValueError, match="nothing to fit"):
         Standardize().fit(np.empty((0, 3)))
-    with pytest.raises(ValueError, match=r"fitted for shape \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"fitted for shape \[1, 3\]"):
         Standardize().fit(TABLE).transform(TABLE[:, :2])
     with pytest.raises(ValueError, match="axis 0 counts the samples"):
         Standardize(axis=0).fit(TABLE)

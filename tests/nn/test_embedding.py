@@ -69,7 +69,7 @@ def test_bags_as_rows_of_a_matrix_with_weights_and_padding():
 def test_mistakes():
     with pytest.raises(ValueError, match="padding_idx=7 must lie within num_embeddings=3"):
         nn.Embedding(3, 1, padding_idx=7)
-    with pytest.raises(ValueError, match=r"shape \(2, 1\), expected \(3, 1\)"):
+    with pytest.raises(ValueError, match=r"shape \[2, 1\], expected \[3, 1\]"):
         nn.Embedding(3, 1, _weight=koubai.ones(2, 1))
     with pytest.raises(IndexError, match="3"):
         nn.Embedding(3, 1)(koubai.tensor([3]))

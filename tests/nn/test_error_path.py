@@ -14,11 +14,11 @@ def notes(model, *args, **kwargs) -> list[str]:
 
 def test_the_innermost_layer_is_named_once_with_its_full_path():
     model = nn.Sequential(nn.Sequential(nn.Linear(2, 3), nn.Linear(4, 5)))
-    assert notes(model, koubai.ones(1, 2)) == ["in layer 0.1 (Linear), which received Tensor (1, 3) float32"]
+    assert notes(model, koubai.ones(1, 2)) == ["in layer 0.1 (Linear), which received float32[1, 3]"]
 
 
 def test_the_model_itself_is_named_by_its_class():
-    assert notes(nn.Linear(2, 3), koubai.ones(4)) == ["in layer Linear, which received Tensor (4,) float32"]
+    assert notes(nn.Linear(2, 3), koubai.ones(4)) == ["in layer Linear, which received float32[4]"]
 
 
 def test_keyword_arguments_numbers_and_tuples_are_described():
@@ -27,7 +27,7 @@ def test_keyword_arguments_numbers_and_tuples_are_described():
             raise ValueError("no")
 
     (note,) = notes(nn.ModuleDict({"f": Fails()})["f"], (koubai.ones(1), 2), mask=None)
-    assert note == "in layer Fails, which received (Tensor (1,) float32, 2), mask=None"
+    assert note == "in layer Fails, which received (float32[1], 2), mask=None"
 
 
 def test_an_error_of_the_model_around_its_layers_is_the_models():

@@ -126,7 +126,7 @@ def test_views_and_types_of_the_caller_are_kept() -> None:
             {"w": np.ones((2, 1))},
             {"w": np.ones(2)},
             ValueError,
-            r"grads\['w'\] has shape \(2,\).*has \(2, 1\)",
+            r"grads\['w'\] has shape \[2\].*has \[2, 1\]",
         ),
     ],
 )

@@ -188,7 +188,7 @@ def test_r2_of_a_single_sample_is_an_error():
 
 
 def test_regression_metrics_refuse_to_broadcast():
-    with pytest.raises(ValueError, match=r"\(4, 1\) and \(4,\)"):
+    with pytest.raises(ValueError, match=r"\[4, 1\] and \[4\]"):
         MeanSquaredError().update(np.zeros((4, 1)), np.zeros(4))
 
 
@@ -247,7 +247,7 @@ def test_an_unknown_name_lists_the_known_ones():
 def test_targets_that_are_not_classes_are_refused():
     with pytest.raises(ValueError, match="whole-number"):
         Accuracy().update(np.zeros(3), np.array([0.2, 0.8, 1.0]))
-    with pytest.raises(ValueError, match=r"shape \(3, 4\)"):
+    with pytest.raises(ValueError, match=r"shape \[3, 4\]"):
         Accuracy().update(np.zeros((3, 4)), np.zeros((2,)))
     with pytest.raises(ValueError, match="counted from 0"):
         Accuracy().update(np.zeros((1, 4)), np.array([-1]))

@@ -32,7 +32,7 @@ class ImageTransform(Transform):
         array = to_array(inputs)
         if array.ndim not in (3, 4):
             raise ValueError(
-                f"{type(self).__name__}: images are (C, H, W) or (N, C, H, W), but this is {array.shape}"
+                f"{type(self).__name__}: images are (C, H, W) or (N, C, H, W), but this is {list(array.shape)}"
             )
         changed = self.change_images(array[None] if array.ndim == 3 else array, generator)
         return same_kind(changed[0] if array.ndim == 3 else changed, inputs)

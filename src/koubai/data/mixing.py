@@ -76,7 +76,9 @@ def _mixed(values: NDArray[Any], partner: NDArray[Any], share: float) -> NDArray
 
 def _one_hot(classes: NDArray[Any], num_classes: int | None, dtype: Any) -> NDArray[Any]:
     if num_classes is None or classes.ndim != 1:
-        raise ValueError(f"mixup: class indices of shape {classes.shape} need shape (N,) and num_classes")
+        raise ValueError(
+            f"mixup: class indices of shape {list(classes.shape)} need shape (N,) and num_classes"
+        )
     if classes.min() < 0 or classes.max() >= num_classes:
         raise ValueError(
             f"mixup: labels from {classes.min()} to {classes.max()} do not fit {num_classes} classes"

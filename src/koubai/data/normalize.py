@@ -109,7 +109,7 @@ class Scaler:
     def _reduced_axes(self, array: NDArray[Any]) -> tuple[int, ...]:
         if array.size == 0 or array.ndim == 0:
             raise ValueError(
-                f"{type(self).__name__}: there is nothing to fit in an array of shape {array.shape}"
+                f"{type(self).__name__}: there is nothing to fit in an array of shape {list(array.shape)}"
             )
         kept = () if self.axis is None or array.ndim == 1 else np.atleast_1d(np.asarray(self.axis))
         own = {int(axis) % array.ndim for axis in kept}
@@ -126,8 +126,8 @@ class Scaler:
             )
         if like is not None and not _fits(self.offset.shape, like.shape):
             raise ValueError(
-                f"{type(self).__name__} was fitted for shape {self.offset.shape} (1: any length), "
-                f"but the input has shape {like.shape}"
+                f"{type(self).__name__} was fitted for shape {list(self.offset.shape)} (1: any length), "
+                f"but the input has shape {list(like.shape)}"
             )
         return self.offset, self.scale
 

@@ -130,6 +130,6 @@ def _checked_classes(labels: NDArray[Any]) -> NDArray[Any]:
     if labels.ndim != 1 or labels.dtype.kind == "f":
         raise ValueError(
             f"a stratified split needs one class per sample, but the labels are {labels.dtype} of shape "
-            f"{labels.shape}; use random_split for other targets"
+            f"{list(labels.shape)}; use random_split for other targets"
         )
     return labels

@@ -129,7 +129,7 @@ def _take_diagonal(named: Named) -> Named:
     length = named.tensor.shape[first]
     if named.tensor.shape[second] != length:
         raise ShapeError(
-            f"einsum: label {label!r} is repeated on dimensions of different size in {named.tensor.shape}"
+            f"einsum: label {label!r} is repeated on dimensions of different size in {list(named.tensor.shape)}"
         )
     square = movement.permute(named.tensor, dims=(*rest, first, second))
     flat = movement.reshape(square, shape=(*square.shape[:-2], length * length))

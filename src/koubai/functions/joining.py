@@ -69,7 +69,7 @@ def stack(tensors: Tensors, dim: int = 0) -> Tensor:
     shapes = {tensor.shape for tensor in tensors}
     if len(shapes) > 1:
         raise ShapeError(
-            f"stack: the tensors must have one shape, not {' and '.join(map(str, sorted(shapes)))}"
+            f"stack: the tensors must have one shape, not {' and '.join(str(list(shape)) for shape in sorted(shapes))}"
         )
     at = normalize_dim(dim, tensors[0].ndim + 1)
     return cat([tensor.unsqueeze(at) for tensor in tensors], at)

@@ -47,7 +47,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     rank = len(lengths)
     if theta.ndim != 3 or theta.shape[1:] != (rank, rank + 1) or theta.shape[0] != size[0]:
         raise ShapeError(
-            f"affine_grid: theta must be ({size[0]}, {rank}, {rank + 1}) for {size}, got {theta.shape}"
+            f"affine_grid: theta must be ({size[0]}, {rank}, {rank + 1}) for {size}, got {list(theta.shape)}"
         )
     axes = [_coordinates(length, bool(align_corners)) for length in lengths]
     points = np.stack([*np.meshgrid(*axes, indexing="ij")[::-1], np.ones(lengths)], axis=-1)

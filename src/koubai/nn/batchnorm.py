@@ -200,7 +200,7 @@ class _InstanceNorm(_ChannelNorm):
     def _normalize(self, batch: Tensor) -> Tensor:
         if batch.shape[1] != self.num_features and self.affine:
             raise ValueError(
-                f"expected {self.num_features} channels, got {batch.shape[1]} in input of shape {batch.shape}"
+                f"expected {self.num_features} channels, got {batch.shape[1]} in input of shape {list(batch.shape)}"
             )
         use_input = self.training or not self.track_running_stats
         statistics = (self.running_mean, self.running_var)

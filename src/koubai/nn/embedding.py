@@ -37,7 +37,7 @@ class _Table(Module):
             self.weight = new_parameter(*shape, device=device, dtype=dtype)
             self.reset_parameters()
         elif tuple(weight.shape) != shape:
-            raise ValueError(f"the table given has shape {tuple(weight.shape)}, expected {shape}")
+            raise ValueError(f"the table given has shape {list(weight.shape)}, expected {list(shape)}")
         else:
             self.weight = Parameter(weight)
 

@@ -62,7 +62,7 @@ def _describe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 
 def _show(value: Any) -> str:
     if isinstance(value, Tensor):
-        return f"Tensor {tuple(value.shape)} {value.dtype.name}"
+        return f"{value.dtype}{list(value.shape)}"
     if isinstance(value, (tuple, list)):
         return "(" + ", ".join(_show(item) for item in value) + ")"
     return reprlib.repr(value)

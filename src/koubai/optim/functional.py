@@ -201,7 +201,7 @@ def _check(name: str, array: Any, grads: Arrays) -> None:
         raise KeyError(f"grads has no entry {name!r}, only {sorted(grads)}")
     if np.shape(grads[name]) != array.shape:
         raise ValueError(
-            f"grads[{name!r}] has shape {np.shape(grads[name])}, params[{name!r}] has {array.shape}"
+            f"grads[{name!r}] has shape {list(np.shape(grads[name]))}, params[{name!r}] has {list(array.shape)}"
         )
 
 

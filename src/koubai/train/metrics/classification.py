@@ -33,8 +33,8 @@ def predicted_classes(output: Array, target: Array, logits: bool) -> Array:
     votes = votes[:, 0] if votes.ndim == target.ndim + 1 else votes
     if votes.shape != target.shape:
         raise ValueError(
-            f"a classification metric got outputs of shape {output.shape} and targets of shape "
-            f"{target.shape}; it needs scores (N, C, ...) or one score per target, and targets (N, ...)"
+            f"a classification metric got outputs of shape {list(output.shape)} and targets of shape "
+            f"{list(target.shape)}; it needs scores (N, C, ...) or one score per target, and targets (N, ...)"
         )
     return votes if votes.dtype.kind in "iub" else np.asarray(votes > (0.0 if logits else 0.5))
 

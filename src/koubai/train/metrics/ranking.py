@@ -44,7 +44,7 @@ class TopKAccuracy(Metric):
         scores, labels = as_array(output), as_array(target)
         if scores.ndim != 2 or labels.shape != scores.shape[:1]:
             raise ValueError(
-                f"{self.name} needs scores (N, C) and classes (N,), got {scores.shape} and {labels.shape}"
+                f"{self.name} needs scores (N, C) and classes (N,), got {list(scores.shape)} and {list(labels.shape)}"
             )
         best = np.argsort(scores, axis=1, kind="stable")[:, : -self.k - 1 : -1]  # (N, C) -> (N, k)
         counted = labels != self.ignore_index
@@ -95,7 +95,7 @@ class ROCAUC(Metric):
         if scores.ndim not in (1, 2) or len(scores) != len(labels) or labels.size != len(labels):
             raise ValueError(
                 f"{self.name} needs scores (N,) or (N, C) and classes (N,), "
-                f"got {scores.shape} and {labels.shape}"
+                f"got {list(scores.shape)} and {list(labels.shape)}"
             )
         self.scores.append(np.array(scores.reshape(len(scores), -1)))
         self.labels.append(np.array(labels.ravel()))

@@ -17,7 +17,7 @@ def _paired(name: str, output: Any, target: Any) -> tuple[Array, Array]:
     predicted, wanted = as_array(output), as_array(target)
     if predicted.shape != wanted.shape:
         raise ValueError(
-            f"{name} needs outputs and targets of one shape, got {predicted.shape} and {wanted.shape}; "
+            f"{name} needs outputs and targets of one shape, got {list(predicted.shape)} and {list(wanted.shape)}; "
             "reshape one of them, for example output.squeeze(1) or target.unsqueeze(1)"
         )
     return predicted.astype(np.float64), wanted.astype(np.float64)
