@@ -36,7 +36,12 @@ QUIET = [
 def train_demo(folder: Path, language: str) -> Path:
     """Train the demo and return its report."""
     environment = os.environ | {"KOUBAI_LANG": language}
-    subprocess.run([sys.executable, "-m", "koubai", "train", "digits", "--target", "0.97"], cwd=folder, env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "koubai", "train", "digits", "--target", "0.97"],
+        cwd=folder,
+        env=environment,
+        check=True,
+    )
     (report,) = folder.glob("runs/*/report.html")
     return report
 
