@@ -109,6 +109,9 @@ def test_dropout_is_in_every_part():
     places = [name for name, module in layer.named_modules() if isinstance(module, nn.Dropout)]
     assert places == ["dropout", "dropout1", "dropout2"]
     assert layer.self_attn.dropout == 1.0
+    layer.dropout1.p = layer.dropout2.p = layer.self_attn.dropout = 0.0  # now only inside the small net
+    middle = layer.norm1(x + attend(layer.self_attn, x, x))
+    close(layer(x), layer.norm2(middle + layer.linear2.bias).numpy(force=True))
 
 
 def test_layouts():
