@@ -8,6 +8,7 @@ from math import e as e
 from math import inf as inf
 from math import nan as nan
 from math import pi as pi
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from koubai import autograd as autograd
@@ -32,36 +33,46 @@ from koubai.taps import *
 from koubai.tensor import *
 from koubai.trace import *
 
-# The rooms above the engine, which use the names above.
-from koubai import nn as nn  # isort: skip
-from koubai import optim as optim  # isort: skip
-from koubai.nn.functional import (  # isort: skip  # PyTorch has these in both places
-    alpha_dropout as alpha_dropout,
-    bilinear as bilinear,
-    celu as celu,
-    celu_ as celu_,
-    cosine_similarity as cosine_similarity,
-    dropout as dropout,
-    group_norm as group_norm,
-    hardshrink as hardshrink,
-    layer_norm as layer_norm,
-    pairwise_distance as pairwise_distance,
-    prelu as prelu,
-    relu_ as relu_,
-    rms_norm as rms_norm,
-    rrelu as rrelu,
-    rrelu_ as rrelu_,
-    selu as selu,
-    selu_ as selu_,
-    threshold as threshold,
-    threshold_ as threshold_,
-)
+if _TYPE_CHECKING:  # the rooms above the engine are imported when they are first used
+    from koubai import data as data
+    from koubai import nn as nn
+    from koubai import optim as optim
+    from koubai import train as train
+    from koubai import utils as utils
 
 __version__ = "0.1.0"
 
+_ROOMS = frozenset({"data", "nn", "optim", "train", "utils"})
+# PyTorch has these both at the top and in nn.functional.
+_FUNCTIONAL = frozenset(
+    [
+        "alpha_dropout",
+        "bilinear",
+        "celu",
+        "celu_",
+        "cosine_similarity",
+        "dropout",
+        "group_norm",
+        "hardshrink",
+        "layer_norm",
+        "pairwise_distance",
+        "prelu",
+        "relu_",
+        "rms_norm",
+        "rrelu",
+        "rrelu_",
+        "selu",
+        "selu_",
+        "threshold",
+        "threshold_",
+    ]
+)
+
 
 def __getattr__(name: str) -> _Any:
-    """Import the rooms that not every program needs when they are first used."""
-    if name in ("data", "train", "utils"):
+    """Import what not every program needs when it is first used."""
+    if name in _ROOMS:
         return _import_module(f"koubai.{name}")
+    if name in _FUNCTIONAL:
+        return getattr(_import_module("koubai.nn.functional"), name)
     raise AttributeError(f"module 'koubai' has no attribute {name!r}")

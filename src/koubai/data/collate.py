@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import koubai
+from koubai.functions.creation import tensor
 from koubai.tensor import Tensor
 
 
@@ -85,9 +86,9 @@ def _join_sequences(batch: Sequence[Any]) -> Any:
 _JOINS: list[tuple[Any, Callable[[Any], Any]]] = [
     (Tensor, _join_tensors),
     ((np.ndarray, np.number, np.bool_), _join_arrays),
-    (bool, lambda batch: koubai.tensor(batch)),
-    (float, lambda batch: koubai.tensor(batch, dtype=np.float64)),
-    (int, lambda batch: koubai.tensor(batch)),
+    (bool, lambda batch: tensor(batch)),
+    (float, lambda batch: tensor(batch, dtype=np.float64)),
+    (int, lambda batch: tensor(batch)),
     ((str, bytes), lambda batch: batch),
     (Mapping, _join_mappings),
     (Sequence, _join_sequences),
