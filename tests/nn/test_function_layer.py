@@ -1,4 +1,4 @@
-"""A layer that is a function: its settings are arguments, attributes, part of the printed form, and buffers if tensors."""
+"""A layer that is a function: its settings are arguments, attributes, what is printed, and buffers if tensors."""
 
 import copy
 import inspect
