@@ -6,8 +6,10 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from koubai.functions.broadcasting import atleast_1d, atleast_2d, atleast_3d, meshgrid
-from koubai.functions.operands import normalize_dim, promote
+from koubai.functions.operands import normalize_dim, promote, to_tensor
 from koubai.ops import movement as ops
 from koubai.ops.op import ShapeError
 from koubai.tensor import Tensor
@@ -140,8 +142,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if input.ndim != 1 or r < 0:
         raise ShapeError(f"combinations: needs a vector and r >= 0, got {list(input.shape)} and r={r}")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    chosen = list(choose(range(len(input)), r)) if r else []
-    columns = [list(column) for column in zip(*chosen)]
-    return (
-        stack([input[column] for column in columns], 1) if columns else input.new_zeros((0, r) if r else (0,))
-    )
+    if r == 0:
+        return input.new_zeros((0,))
+    chosen = np.array(list(choose(range(len(input)), r)), np.int64)
+    return input[to_tensor(chosen.reshape(-1, r))]
