@@ -289,9 +289,10 @@ def test_nothing_counted_gives_nan_and_no_gradient():
 
 
 def test_narrow_labels_are_read():
-    assert F.cross_entropy(double(3, 4), labels(3).to(koubai.uint8)).equal(
-        F.cross_entropy(double(3, 4), labels(3))
-    )
+    x, t = double(3, 4), labels(3)
+    for smoothing in (0.0, 0.1):
+        narrow = F.cross_entropy(x, t.to(koubai.uint8), label_smoothing=smoothing)
+        assert narrow.equal(F.cross_entropy(x, t, label_smoothing=smoothing))
 
 
 def test_cross_entropy_of_extreme_scores():

@@ -51,7 +51,7 @@ def cross_entropy(
         return _with_probabilities(logs, target, weight, reduction, label_smoothing)
     losses, weights = _of_targets("cross_entropy", logs, target, weight, ignore_index)
     if label_smoothing:
-        even = _of_all_classes(logs, weight, target != ignore_index) / logs.shape[_class_dim(logs)]
+        even = _of_all_classes(logs, weight, target.long() != ignore_index) / logs.shape[_class_dim(logs)]
         losses = losses * (1 - label_smoothing) + even * label_smoothing
     return _weighted_mean(losses, weights) if reduction == "mean" else reduced(losses, reduction)
 
