@@ -104,3 +104,53 @@ def test_a_step_that_changes_something_outside_is_refused():
 def test_sequences_of_different_length_are_refused():
     with pytest.raises(RuntimeError, match="common length"):
         koubai.scan(lambda h, x: (h, x[0]), koubai.zeros(1), (koubai.ones(3), koubai.ones(4)))
+
+
+def test_a_scan_inside_a_scan():
+    def function(h, xs, w):
+        def outer(h, x):
+            return koubai.scan(lambda c, now: ((c @ w + now).tanh(),) * 2, h, x)[0], h * 2
+
+        return koubai.scan(outer, h, xs)
+
+    koubai.manual_seed(0)
+    shapes = [(2, 3), (3, 4, 2, 3), (3, 3)]
+    koubai.check_gradients(function, *(koubai.randn(shape, dtype=f64) for shape in shapes), order=2)
+
+
+def test_what_does_not_change_over_time_is_computed_once():
+    arguments = inputs()
+    program = koubai.trace(lambda x, h, w, u, b: scanned(x, h, w.exp(), u, b.sum())[1], *arguments)
+    (scan,) = [node for node in program.graph.nodes if node.op.name == "scan"]
+    repeated = [node.op.name for node in scan.attributes["loop"].body.nodes]
+    assert "permute" not in repeated
+    assert repeated.count("matmul") == 2
+
+    def step(total, x):
+        return total + x * (arguments[2] * arguments[2]).sum(), total
+
+    program = koubai.trace(
+        lambda x: koubai.scan(step, koubai.tensor(0.0, dtype=f64), x)[0], koubai.ones(3).to(f64)
+    )
+    assert [node.op.name for node in program.graph.nodes] == ["mul", "sum", "scan"]
+
+
+def test_detached_values_pass_no_gradient():
+    x = koubai.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    koubai.scan(lambda c, now: (c, now * now.detach()), koubai.tensor(0.0), x)[1].sum().backward()
+    assert x.grad.tolist() == [1, 2, 3]
+
+
+def test_numbers_from_the_host_are_asked_for_at_every_run():
+    numbers = [1.0]
+
+    def function(x):
+        def step(total, now):
+            return total + now * koubai.host_scalar(lambda: numbers[0]).float(), now
+
+        return koubai.scan(step, koubai.tensor(0.0), x)[0]
+
+    program = koubai.trace(function, koubai.ones(3))
+    assert program(koubai.ones(3)).item() == 3
+    numbers[0] = 5.0
+    assert program(koubai.ones(3)).item() == 15
