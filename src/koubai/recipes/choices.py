@@ -30,6 +30,8 @@ OPTIMIZERS: dict[OptimizerName, tuple[Callable[..., optim.Optimizer], float]] = 
     "radam": (optim.RAdam, 0.001),
     "lion": (optim.Lion, 0.0001),
     "lamb": (optim.LAMB, 0.001),
+    "adafactor": (optim.Adafactor, 0.01),
+    "asgd": (optim.ASGD, 0.01),
 }
 
 

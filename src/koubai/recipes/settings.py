@@ -22,6 +22,8 @@ OptimizerName = Literal[
     "radam",
     "lion",
     "lamb",
+    "adafactor",
+    "asgd",
 ]
 ScheduleName = Literal["constant", "step", "exponential", "cosine", "warmup-cosine", "one-cycle", "plateau"]
 
