@@ -17,21 +17,22 @@ from koubai import cuda as cuda
 from koubai import functions as functions
 from koubai import linalg as linalg
 from koubai import special as special
-from koubai.backprop import *
 from koubai.devices import *
 from koubai.dtypes import *
-from koubai.formatting import *
-from koubai.function import *
+from koubai.engine import random as random
+from koubai.engine.backprop import *
+from koubai.engine.formatting import *
+from koubai.engine.function import *
+from koubai.engine.gradcheck import *
+from koubai.engine.modes import *
+from koubai.engine.random import *
+from koubai.engine.scan import *
+from koubai.engine.size import *
+from koubai.engine.taps import *
+from koubai.engine.tensor import *
+from koubai.engine.trace import *
 from koubai.functions import *
-from koubai.gradcheck import *
-from koubai.modes import *
-from koubai.random import *
-from koubai.scan import *
 from koubai.serialization import *
-from koubai.size import *
-from koubai.taps import *
-from koubai.tensor import *
-from koubai.trace import *
 
 if _TYPE_CHECKING:  # the rooms above the engine are imported when they are first used
     from koubai import data as data

@@ -8,7 +8,7 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.arrays import Array
-from koubai.size import Size
+from koubai.engine.size import Size
 
 PLAIN = frozenset({int, float, bool, str, list, tuple, Size})  # classes of arguments that are no array
 

@@ -17,7 +17,7 @@ import safetensors.numpy
 from koubai.arrays import Array
 from koubai.atomic import write_file
 from koubai.devices import check_device
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 from koubai.tree import join, split
 
 __all__ = ["load", "save"]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from koubai.arrays import Array
+from koubai.engine.tensor import Tensor
 from koubai.functions.creation import tensor
-from koubai.tensor import Tensor
 
 __all__ = ["copied", "join", "split"]
 

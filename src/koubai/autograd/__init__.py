@@ -2,10 +2,10 @@
 
 from koubai.autograd import functional as functional
 from koubai.autograd.checks import gradcheck, gradgradcheck
-from koubai.backprop import backward, grad
-from koubai.function import Function
-from koubai.gradcheck import check_gradients, numerical_gradient
-from koubai.modes import (
+from koubai.engine.backprop import backward, grad
+from koubai.engine.function import Function
+from koubai.engine.gradcheck import check_gradients, numerical_gradient
+from koubai.engine.modes import (
     detect_anomaly,
     enable_grad,
     inference_mode,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from koubai.gradcheck import GradientError, check_gradients
-from koubai.tensor import Tensor
+from koubai.engine.gradcheck import GradientError, check_gradients
+from koubai.engine.tensor import Tensor
 
 __all__ = ["gradcheck", "gradgradcheck"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from koubai.backprop import grad
+from koubai.engine.backprop import grad
+from koubai.engine.modes import enable_grad
+from koubai.engine.tensor import Tensor
 from koubai.functions.creation import eye, ones_like, zeros_like
 from koubai.functions.joining import stack
-from koubai.modes import enable_grad
-from koubai.tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 

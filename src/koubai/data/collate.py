@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.functions.creation import tensor
-from koubai.tensor import Tensor
 
 
 def default_collate(batch: Sequence[Any]) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import koubai
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 Sample = TypeVar("Sample", covariant=True)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koubai.random import Generator, rand, randint, randn, randperm
+from koubai.engine.random import Generator, rand, randint, randn, randperm
 
 
 def derive_seed(seed: int, *path: object) -> int:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from koubai.data.draw import chance, positions, uniform
 from koubai.data.transform import Transform, probability
 from koubai.data.values import same_kind, to_array
-from koubai.random import Generator
+from koubai.engine.random import Generator
 
 Images = NDArray[Any]  # (N, C, H, W)
 Pair = tuple[int, int]

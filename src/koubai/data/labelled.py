@@ -11,7 +11,7 @@ from koubai.data.dataset import TensorDataset
 from koubai.data.normalize import Scaler, Standardize
 from koubai.data.schema import Schema, Task
 from koubai.data.split import random_indices, stratified_indices
-from koubai.random import Generator
+from koubai.engine.random import Generator
 
 
 @dataclass(frozen=True)

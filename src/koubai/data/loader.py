@@ -13,7 +13,7 @@ from koubai.data.collate import default_collate, default_convert
 from koubai.data.dataset import Dataset, IterableDataset, gathers
 from koubai.data.draw import derived_generator, draw_seed
 from koubai.data.sampler import BatchSampler, RandomSampler, SeededSampler, SequentialSampler
-from koubai.random import Generator
+from koubai.engine.random import Generator
 
 Augment = Callable[[Any, Generator], Any]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from koubai.data.draw import beta, permutation
 from koubai.data.values import Kind, same_kind, to_array
-from koubai.random import Generator
+from koubai.engine.random import Generator
 
 
 def mixup(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from koubai.data.draw import derived_generator, draw_seed, permutation, positions, uniform
 from koubai.data.values import Values, to_array
-from koubai.random import Generator
+from koubai.engine.random import Generator
 
 Item = TypeVar("Item")
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from koubai.data.dataset import Dataset, Subset, labels_of
 from koubai.data.draw import permutation
 from koubai.data.values import Values, to_array
-from koubai.random import Generator
+from koubai.engine.random import Generator
 
 Sample = TypeVar("Sample")
 

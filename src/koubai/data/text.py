@@ -15,7 +15,7 @@ import numpy as np
 
 from koubai.data.draw import chance, permutation, positions
 from koubai.data.transform import Transform, probability
-from koubai.random import Generator
+from koubai.engine.random import Generator
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from koubai.random import Generator
+from koubai.engine.random import Generator
 
 
 class Transform:

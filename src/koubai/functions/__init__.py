@@ -6,6 +6,7 @@ A function here turns numbers into tensors, promotes types, checks dimensions, a
 
 import sys as _sys
 
+from koubai.engine.tensor import Tensor as _Tensor
 from koubai.functions import operators as operators
 from koubai.functions.arithmetic import *
 from koubai.functions.bounds import *
@@ -53,7 +54,6 @@ from koubai.functions.transposition import *
 from koubai.functions.trigonometric import *
 from koubai.functions.vectors import *
 from koubai.functions.vision import *
-from koubai.tensor import Tensor as _Tensor
 
 globals().update(_IN_PLACE)
 for _namespace in (_sys.modules[__name__], _Tensor):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Number, Operand, as_type, method, promote, to_tensor
 from koubai.functions.rows import binary, unary
 from koubai.ops import elementwise as ops
-from koubai.tensor import Tensor
 
 mul = multiply = binary(ops.mul, "the product", "mul", "multiply")
 floor_divide = binary(ops.floor_divide, "the quotient rounded down to a whole number")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Operand, method, promote
 from koubai.functions.rows import binary
 from koubai.ops import elementwise as ops
-from koubai.tensor import Tensor
 
 maximum = binary(ops.maximum, "the larger of both (NaN if either is)", in_place=False)
 minimum = binary(ops.minimum, "the smaller of both (NaN if either is)", in_place=False)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import method, one_shape, to_tensor
 from koubai.ops import movement as ops
 from koubai.ops.op import Shape, ShapeError
 from koubai.ops.op import broadcast_shapes as common_shape
-from koubai.tensor import Tensor
 
 __all__ = [
     "atleast_1d",

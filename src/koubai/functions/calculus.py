@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.cumulative import cumsum, diff
 from koubai.functions.operands import normalize_dim
 from koubai.functions.ranges import arange
 from koubai.functions.reduction import sum
 from koubai.ops.op import ShapeError
-from koubai.tensor import Tensor
 
 __all__ = ["cumulative_trapezoid", "trapezoid", "trapz", "vander"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import overload
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Operand, as_float, method, promote
 from koubai.functions.rows import binary, unary
 from koubai.ops import elementwise as ops
 from koubai.ops.op import ShapeError
-from koubai.tensor import Tensor
 
 eq = binary(ops.eq, "whether both are equal")
 ne = not_equal = binary(ops.ne, "whether both differ", "ne", "not_equal")

@@ -11,14 +11,14 @@ from koubai import dtypes
 from koubai.devices import CPU, check_device
 from koubai.devices import device as device_type
 from koubai.dtypes import DTypeLike
+from koubai.engine.modes import modes
+from koubai.engine.recipe import Version
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Operand, as_type, method, to_tensor
 from koubai.functions.tensor_types import named_type, type_of
-from koubai.modes import modes
 from koubai.ops import elementwise as ops
 from koubai.ops.movement import alias
 from koubai.ops.movement import detach as detach_op
-from koubai.recipe import Version
-from koubai.tensor import Tensor
 
 
 @method

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.products import check_same_type
 from koubai.functions.spatial import Size, batched, check_fits, per_rank, sizes
 from koubai.ops.convolution import convolution, convolution_input
 from koubai.ops.op import Shape, ShapeError, describe
 from koubai.ops.window import Window
-from koubai.tensor import Tensor
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 

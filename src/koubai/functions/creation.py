@@ -11,9 +11,9 @@ import numpy as np
 from koubai import dtypes
 from koubai.devices import check_device
 from koubai.dtypes import DTypeLike
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Operand, as_type, method, one_shape, scalar, to_tensor
 from koubai.ops.movement import alias, expand
-from koubai.tensor import Tensor
 
 Sizes = Sequence[int]
 

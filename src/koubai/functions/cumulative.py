@@ -7,6 +7,7 @@ from typing import Any
 
 from koubai import dtypes
 from koubai.dtypes import DTypeLike
+from koubai.engine.tensor import Tensor
 from koubai.functions.arithmetic import sub
 from koubai.functions.gathering import as_line, gather
 from koubai.functions.joining import cat
@@ -16,7 +17,6 @@ from koubai.functions.reduction import summable
 from koubai.functions.sorting import Ordered, names_its_result
 from koubai.ops import cumulative as ops
 from koubai.ops.op import Op
-from koubai.tensor import Tensor
 
 
 def _run(op: Op, input: Tensor, dim: int, **attributes: Any) -> Tensor:

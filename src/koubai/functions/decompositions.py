@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from koubai.engine.tensor import Tensor
 from koubai.ops import decompositions as ops
-from koubai.tensor import Tensor
 
 
 class Svd(NamedTuple):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.layout import strides_of
 from koubai.functions.operands import method, normalize_dim, to_tensor
 from koubai.ops import elementwise
 from koubai.ops import movement as ops
 from koubai.ops.op import ShapeError
-from koubai.tensor import Tensor
 
 __all__ = ["diag", "diag_embed", "diagflat", "diagonal", "tril", "triu"]
 

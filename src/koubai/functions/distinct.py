@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.gathering import checked_index, flat, reshaped
 from koubai.functions.joining import cat
 from koubai.functions.operands import Operand, as_type, method, normalize_dim, promote, to_tensor
 from koubai.ops import gather as ops
 from koubai.ops.op import ShapeError
-from koubai.tensor import Tensor
 
 __all__ = ["bincount", "isin", "unique", "unique_consecutive"]
 

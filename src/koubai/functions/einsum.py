@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.products import check_same_type, matmul
 from koubai.ops import movement
 from koubai.ops.op import Shape, ShapeError, describe
-from koubai.tensor import Tensor
 
 __all__ = ["einsum", "tensordot"]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from koubai.function import composite
+from koubai.engine.function import composite
+from koubai.engine.tensor import Tensor
 from koubai.functions.gathering import checked_index
 from koubai.ops import elementwise, movement
 from koubai.ops import gather as ops
 from koubai.ops.op import ShapeError, Symbol
-from koubai.tensor import Tensor
 
 __all__ = ["embedding"]
 

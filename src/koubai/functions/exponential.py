@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import as_float, method, promote
 from koubai.functions.rows import binary, unary
 from koubai.ops import elementwise as ops
-from koubai.tensor import Tensor
 
 exp = unary(ops.exp, "e to the power")
 exp2 = unary(ops.exp2, "2 to the power")

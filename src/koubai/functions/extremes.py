@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.bounds import maximum, minimum
 from koubai.functions.gathering import as_line, flat, gather
 from koubai.functions.operands import Dims, method, normalize_dim, normalize_dims
 from koubai.functions.sorting import Ordered, names_its_result
 from koubai.ops import reduce as ops
 from koubai.ops.op import Op
-from koubai.tensor import Tensor
 
 
 class Range(NamedTuple):

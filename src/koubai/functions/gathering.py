@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import as_type, method, normalize_dim, to_tensor
 from koubai.ops import gather as ops
 from koubai.ops import movement
 from koubai.ops.op import Shape, ShapeError, broadcast_shapes, describe
-from koubai.tensor import Tensor
 
 __all__ = [
     "argwhere",

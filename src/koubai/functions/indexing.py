@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.gathering import reshaped
 from koubai.functions.operands import as_type, method, to_tensor
 from koubai.functions.selection import is_mask, read_index
 from koubai.ops import elementwise, gather
 from koubai.ops import movement as ops
 from koubai.ops.op import Shape
-from koubai.tensor import Tensor
 
 __all__ = ["index_put"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.broadcasting import atleast_1d, atleast_2d, atleast_3d, meshgrid
 from koubai.functions.operands import normalize_dim, promote, to_tensor
 from koubai.ops import movement as ops
 from koubai.ops.op import ShapeError
-from koubai.tensor import Tensor
 
 __all__ = [
     "block_diag",

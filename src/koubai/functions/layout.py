@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import method
 from koubai.ops import movement as ops
 from koubai.ops.op import Op, Shape
-from koubai.tensor import Tensor
 
 __all__ = ["contiguous", "is_contiguous", "stride"]
 

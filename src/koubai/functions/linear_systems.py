@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.arithmetic import add
 from koubai.functions.operands import method
 from koubai.functions.products import check_same_type
 from koubai.functions.shape import squeeze
 from koubai.ops import systems as ops
-from koubai.tensor import Tensor
 
 __all__ = ["det", "inverse", "logdet", "slogdet"]
 

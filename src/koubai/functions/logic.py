@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Operand, as_type, method, promote, to_tensor
 from koubai.functions.rows import Binary, binary, unary
 from koubai.ops import elementwise as ops
 from koubai.ops.op import Op
-from koubai.tensor import Tensor
 
 bitwise_and = binary(ops.bitwise_and, "the bits set in both")
 bitwise_or = binary(ops.bitwise_or, "the bits set in either")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.creation import eye
 from koubai.functions.linear_systems import inv
 from koubai.functions.operands import method
 from koubai.functions.products import check_same_type, matmul, mm
 from koubai.functions.shape import reshape
 from koubai.ops.op import ShapeError, describe
-from koubai.tensor import Tensor
 
 __all__ = ["chain_matmul", "matrix_power"]
 

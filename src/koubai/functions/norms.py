@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from koubai import dtypes
 from koubai.dtypes import DTypeLike
+from koubai.engine.tensor import Tensor
 from koubai.functions.decompositions import svdvals
 from koubai.functions.extremes import amax, amin
 from koubai.functions.operands import Dims, Operand, as_type, method, normalize_dim, normalize_dims
 from koubai.functions.reduction import sum
 from koubai.ops import elementwise as maps
-from koubai.tensor import Tensor
 
 Order = float | str | None
 

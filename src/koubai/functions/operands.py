@@ -12,8 +12,8 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.ops.elementwise import cast
-from koubai.tensor import Tensor
 
 Number = bool | int | float
 Operand = Tensor | Number

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from koubai.engine.tensor import Tensor
 from koubai.functions import arithmetic, comparison, logic, rounding
 from koubai.functions.products import matmul
-from koubai.tensor import Tensor
 
 _OPERANDS = (Tensor, int, float)
 _BINARY: dict[str, Callable[..., Tensor]] = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Number, method
 from koubai.functions.rearranging import flip
 from koubai.functions.splitting import part
 from koubai.ops import movement as ops
 from koubai.ops.op import ShapeError
-from koubai.tensor import Tensor
 
 __all__ = ["constant_pad_nd"]
 

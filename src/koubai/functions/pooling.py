@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.arithmetic import add
 from koubai.functions.spatial import Size, batched, check_fits, per_rank, sizes
 from koubai.ops.elementwise import where
 from koubai.ops.gather import index
 from koubai.ops.op import Shape, ShapeError, describe
 from koubai.ops.window import Window, window_max, window_sum
-from koubai.tensor import Tensor
 
 __all__ = [
     "adaptive_avg_pool1d",

@@ -5,10 +5,10 @@ With `beta=0` the input is ignored, NaN included.
 
 from __future__ import annotations
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import method, scalar
 from koubai.functions.products import bmm, check_dims, check_same_type, mm, mv, outer
 from koubai.ops.op import ShapeError, describe
-from koubai.tensor import Tensor
 
 __all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm"]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.arithmetic import mul
 from koubai.functions.operands import method, promote, to_tensor
 from koubai.functions.shape import reshape
 from koubai.ops import movement
 from koubai.ops.contraction import matmul as matmul_op
 from koubai.ops.op import ShapeError, describe
-from koubai.tensor import Tensor
 
 __all__ = [
     "bmm",

@@ -10,10 +10,10 @@ import numpy as np
 from koubai import dtypes
 from koubai.devices import check_device
 from koubai.dtypes import DTypeLike
+from koubai.engine.modes import modes
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Operand, method
-from koubai.modes import modes
 from koubai.ops import elementwise as ops
-from koubai.tensor import Tensor
 
 
 def arange(

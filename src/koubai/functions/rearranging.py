@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Dims, method, normalize_dim, normalize_dims, one_shape, to_tensor
 from koubai.functions.splitting import part
 from koubai.functions.transposition import transpose
 from koubai.ops import movement as ops
 from koubai.ops.gather import index as index_op
 from koubai.ops.op import ShapeError
-from koubai.tensor import Tensor
 
 __all__ = ["flip", "fliplr", "flipud", "repeat_interleave", "roll", "rot90", "tile"]
 

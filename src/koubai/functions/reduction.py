@@ -9,12 +9,12 @@ from typing import Any
 
 from koubai import dtypes
 from koubai.dtypes import DTypeLike
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Dims, as_float, as_type, method, normalize_dim, normalize_dims
 from koubai.ops import elementwise as maps
 from koubai.ops import movement
 from koubai.ops import reduce as ops
 from koubai.ops.op import Op
-from koubai.tensor import Tensor
 
 
 def summable(input: Tensor, dtype: DTypeLike) -> Tensor:

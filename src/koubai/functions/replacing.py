@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Number, method, to_tensor
-from koubai.tensor import Tensor
 
 __all__ = ["diagonal_scatter", "select_scatter", "slice_scatter"]
 

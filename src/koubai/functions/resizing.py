@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from koubai.functions.products import matmul
 from koubai.functions.transposition import transpose
 from koubai.ops.gather import index
 from koubai.ops.op import Shape, ShapeError, describe
-from koubai.tensor import Tensor
 
 Array = Any
 Sizes = int | Sequence[int] | None

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Number, as_type, method
 from koubai.ops import elementwise as ops
 from koubai.ops.movement import alias
 from koubai.ops.op import Op
-from koubai.tensor import Tensor
 
 
 def _rounding(op: Op, meaning: str, *names: str) -> Callable[[Tensor], Tensor]:

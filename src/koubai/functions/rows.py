@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Operand, as_float, method, promote, to_tensor
 from koubai.ops.op import Op
-from koubai.tensor import Tensor
 
 Unary = Callable[[Operand], Tensor]
 Binary = Callable[[Operand, Operand], Tensor]

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.shape import reshape
 from koubai.ops.gather import index
 from koubai.ops.op import ShapeError, describe
-from koubai.tensor import Tensor
 
 __all__: list[str] = []
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.gathering import along, as_line, checked_index, checked_mask, flat, reshaped
 from koubai.functions.operands import Number, as_type, method, normalize_dim, to_tensor
 from koubai.ops import elementwise, movement
 from koubai.ops import gather as ops
 from koubai.ops.op import Op, ShapeError, broadcast_shapes, describe
-from koubai.tensor import Tensor
 
 __all__ = [
     "index_add",

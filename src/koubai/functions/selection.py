@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import to_tensor
 from koubai.ops import movement as ops
 from koubai.ops.op import Shape, Symbol
-from koubai.tensor import Tensor
 
 
 @dataclass

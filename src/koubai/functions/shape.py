@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.layout import regroup, strides_of
 from koubai.functions.operands import method, normalize_dim, one_shape, view_method
 from koubai.ops import movement as ops
 from koubai.ops.op import Shape, ShapeError
-from koubai.tensor import Tensor
 
 __all__ = ["flatten", "numel", "ravel", "reshape", "squeeze", "unflatten", "unsqueeze"]
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from koubai import dtypes
 from koubai.dtypes import DTypeLike
-from koubai.function import composite
+from koubai.engine.function import composite
+from koubai.engine.tensor import Tensor
 from koubai.functions.exponential import exp, log
 from koubai.functions.extremes import amax
 from koubai.functions.operands import as_type, method, normalize_dim
 from koubai.functions.reduction import check_floating, sum
-from koubai.tensor import Tensor
 
 __all__ = ["log_softmax", "softmax"]
 

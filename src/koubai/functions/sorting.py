@@ -11,13 +11,13 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.gathering import as_line, flat, gather
 from koubai.functions.operands import AnyFunction, Operand, as_type, method, normalize_dim, promote, to_tensor
 from koubai.functions.splitting import part, select
 from koubai.ops import elementwise
 from koubai.ops import gather as ops
 from koubai.ops.op import ShapeError
-from koubai.tensor import Tensor
 
 __all__ = [
     "argsort",

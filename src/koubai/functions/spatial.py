@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from koubai.engine.tensor import Tensor
 from koubai.ops.op import Shape, ShapeError, describe
 from koubai.ops.window import Window
-from koubai.tensor import Tensor
 
 Size = int | Sequence[int]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import method, normalize_dim
 from koubai.ops import movement as ops
 from koubai.ops.op import ShapeError
-from koubai.tensor import Tensor
 
 __all__ = [
     "chunk",

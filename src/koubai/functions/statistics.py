@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.functions.gathering import as_line, flat, gather
 from koubai.functions.operands import as_float, as_type, method, normalize_dim
 from koubai.functions.sorting import Ordered, names_its_result, sort
 from koubai.ops import elementwise as maps
 from koubai.ops import opaque
-from koubai.tensor import Tensor
 
 _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 

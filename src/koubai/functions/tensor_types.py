@@ -7,7 +7,7 @@ from typing import Any
 
 from koubai import dtypes
 from koubai.constructors import array_of
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = [
     "BoolTensor",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Operand, as_float, method, promote
 from koubai.functions.rows import unary
 from koubai.ops import elementwise as maps
 from koubai.ops import special as ops
-from koubai.tensor import Tensor
 
 erf = unary(ops.erf, "the error function")
 erfc = unary(ops.erfc, "one minus the error function, accurate in its tail,")

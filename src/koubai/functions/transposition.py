@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import method, normalize_dim, one_shape, view_method
 from koubai.ops import movement as ops
 from koubai.ops.op import ShapeError
-from koubai.tensor import Tensor
 
 __all__ = ["adjoint", "moveaxis", "movedim", "permute", "swapaxes", "swapdims", "t", "transpose"]
 

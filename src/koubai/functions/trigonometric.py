@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import as_float, method
 from koubai.functions.rows import binary, unary
 from koubai.ops import elementwise as ops
-from koubai.tensor import Tensor
 
 sin = unary(ops.sin, "the sine")
 cos = unary(ops.cos, "the cosine")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.norms import vector_norm
 from koubai.functions.operands import method, promote
 from koubai.functions.products import check_same_type
 from koubai.functions.rearranging import roll
 from koubai.functions.reduction import sum
 from koubai.ops.op import ShapeError, describe
-from koubai.tensor import Tensor
 
 __all__ = ["cdist", "cross"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
+from koubai.engine.tensor import Tensor
 from koubai.functions.shape import reshape
 from koubai.functions.spatial import Size, check_fits, sizes
 from koubai.ops.op import ShapeError, describe
 from koubai.ops.window import Window, add_windows, windows
-from koubai.tensor import Tensor
 
 __all__ = ["channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 

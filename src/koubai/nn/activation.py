@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn.function_layer import FunctionLayer
 from koubai.nn.init import constant_
 from koubai.nn.module import Module
 from koubai.nn.parameter import new_parameter
-from koubai.tensor import Tensor
 
 __all__ = [
     "CELU",

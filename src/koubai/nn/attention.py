@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn import init
 from koubai.nn.functional.attention import attention_weights
 from koubai.nn.linear import Linear
 from koubai.nn.module import Module
 from koubai.nn.parameter import new_parameter
-from koubai.tensor import Tensor
 
 __all__ = ["MultiheadAttention"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from koubai.function import Function
-from koubai.tensor import Tensor
+from koubai.engine.function import Function
+from koubai.engine.tensor import Tensor
 
 if TYPE_CHECKING:
     from koubai.nn.hooks import Hook

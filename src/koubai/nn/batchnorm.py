@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn import init
 from koubai.nn.module import Module
 from koubai.nn.parameter import new_parameter
-from koubai.tensor import Tensor
 
 __all__ = [
     "BatchNorm1d",

@@ -8,7 +8,7 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.devices import check_device
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = ["target_dtype"]
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn import init
 from koubai.nn.module import Module
 from koubai.nn.parameter import Parameter, new_parameter
 from koubai.nn.sizes import Size, per_dimension
-from koubai.tensor import Tensor
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 

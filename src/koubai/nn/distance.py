@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn.module import Module
-from koubai.tensor import Tensor
 
 __all__ = ["CosineSimilarity", "PairwiseDistance"]
 

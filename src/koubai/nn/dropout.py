@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from koubai.engine.tensor import Tensor
 from koubai.nn.functional.dropout import (
     alpha_dropout,
     dropout,
@@ -14,7 +15,6 @@ from koubai.nn.functional.dropout import (
     feature_alpha_dropout,
 )
 from koubai.nn.module import Module
-from koubai.tensor import Tensor
 
 __all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]
 

@@ -10,7 +10,7 @@ import reprlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 if TYPE_CHECKING:
     from koubai.nn.module import Module

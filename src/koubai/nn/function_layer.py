@@ -6,8 +6,8 @@ from collections.abc import Callable
 from inspect import Parameter, Signature, get_annotations
 from typing import Any, ClassVar
 
+from koubai.engine.tensor import Tensor
 from koubai.nn.module import Module
-from koubai.tensor import Tensor
 
 __all__ = ["FunctionLayer"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn import init
 from koubai.nn.module import Module
 from koubai.nn.parameter import Parameter, new_parameter
-from koubai.tensor import Tensor
 
 __all__ = ["Bilinear", "Identity", "Linear"]
 

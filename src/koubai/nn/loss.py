@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn.function_layer import FunctionLayer
-from koubai.tensor import Tensor
 
 __all__ = [
     "BCELoss",

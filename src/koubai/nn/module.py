@@ -11,12 +11,12 @@ from textwrap import indent
 from typing import Any, Self
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn import state
 from koubai.nn.casting import target_dtype
 from koubai.nn.error_path import name_layer
 from koubai.nn.hooks import Hook, Hooks, RemovableHandle
 from koubai.nn.parameter import Buffer, Parameter
-from koubai.tensor import Tensor
 
 __all__ = ["Module"]
 

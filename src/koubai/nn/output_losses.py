@@ -8,11 +8,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn.containers import ModuleList, Sequential
 from koubai.nn.linear import Linear
 from koubai.nn.module import Module
-from koubai.tensor import Tensor
 
 __all__ = ["AdaptiveLogSoftmaxWithLoss", "LinearCrossEntropyLoss"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import koubai
 from koubai.devices import check_device
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = ["Buffer", "Parameter"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
 
+from koubai.engine.tensor import Tensor
 from koubai.nn.module import Module
 from koubai.nn.parameter import Parameter
-from koubai.tensor import Tensor
 
 __all__ = ["ParameterDict", "ParameterList"]
 

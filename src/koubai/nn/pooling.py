@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn.module import Module
 from koubai.nn.sizes import Size, per_dimension
-from koubai.tensor import Tensor
 
 __all__ = [
     "AdaptiveAvgPool1d",

@@ -10,12 +10,12 @@ import warnings
 from typing import Any, ClassVar
 
 import koubai
+from koubai.engine.scan import scan
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn.module import Module
 from koubai.nn.parameter import new_parameter
 from koubai.nn.recurrent_cells import Cell, State, as_state, gru_cell, lstm_cell, reset_uniform, rnn_cell
-from koubai.scan import scan
-from koubai.tensor import Tensor
 
 __all__ = ["GRU", "LSTM", "RNN"]
 

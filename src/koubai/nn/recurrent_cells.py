@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn import init
 from koubai.nn.module import Module
 from koubai.nn.parameter import new_parameter
-from koubai.tensor import Tensor
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from koubai.engine.tensor import Tensor
 from koubai.nn.module import Module
-from koubai.tensor import Tensor
 
 __all__ = ["Residual"]
 

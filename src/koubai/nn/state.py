@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import koubai
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.nn.parameter import Parameter
-from koubai.tensor import Tensor
 
 if TYPE_CHECKING:
     from koubai.nn.module import Module

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import koubai
-from koubai.graph import Node
-from koubai.modes import modes
+from koubai.engine.modes import modes
+from koubai.engine.recipe import Recipe
+from koubai.engine.tensor import Tensor
+from koubai.engine.trace import trace
 from koubai.nn.module import Module
+from koubai.ops.graph import Node
 from koubai.ops.op import Symbol
-from koubai.recipe import Recipe
-from koubai.tensor import Tensor
-from koubai.trace import trace
 
 __all__ = ["LayerSummary", "Summary", "summary"]
 

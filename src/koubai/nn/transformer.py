@@ -7,13 +7,13 @@ from copy import deepcopy
 from typing import Any
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn import init
 from koubai.nn.containers import ModuleList
 from koubai.nn.module import Module
 from koubai.nn.normalization import LayerNorm
 from koubai.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
-from koubai.tensor import Tensor
 
 __all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]
 

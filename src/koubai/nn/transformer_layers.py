@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn.attention import MultiheadAttention
 from koubai.nn.dropout import Dropout
 from koubai.nn.linear import Linear
 from koubai.nn.module import Module
 from koubai.nn.normalization import LayerNorm
-from koubai.tensor import Tensor
 
 __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
 

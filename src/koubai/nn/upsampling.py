@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn.module import Module
 from koubai.nn.sizes import Size
-from koubai.tensor import Tensor
 
 __all__ = ["Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from koubai.arrays import Array
-from koubai.graph import Graph, interpret, prune
+from koubai.ops.graph import Graph, interpret, prune
 from koubai.ops.op import Kind, Op, Symbol
 
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.optim.optimizer import Optimizer, Params
 from koubai.optim.rule import Options, Scalars, State, counter, rule, zeros
-from koubai.tensor import Tensor
 
 __all__ = ["Adafactor", "adafactor"]
 

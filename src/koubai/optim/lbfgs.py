@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.optim.line_search import Point, strong_wolfe
 from koubai.optim.optimizer import Optimizer, Params
-from koubai.tensor import Tensor
 
 __all__ = ["LBFGS"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = ["Point", "strong_wolfe"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.optim.optimizer import Optimizer, Params
 from koubai.optim.rule import Scalars, State, rule, zeros
-from koubai.tensor import Tensor
 
 __all__ = ["Lion", "lion"]
 

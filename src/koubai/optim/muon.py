@@ -6,9 +6,9 @@ import math
 from typing import Any, ClassVar, Literal
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.optim.optimizer import Optimizer, Params
 from koubai.optim.rule import Options, Scalars, State, rule, zeros
-from koubai.tensor import Tensor
 
 __all__ = ["Muon", "muon", "orthogonalise"]
 

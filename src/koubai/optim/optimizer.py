@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import koubai
-from koubai.modes import modes
+from koubai.engine.modes import modes
+from koubai.engine.recipe import HookHandle
+from koubai.engine.tensor import Tensor
 from koubai.optim import state_dict as saved
 from koubai.optim.options import check_options
 from koubai.optim.rule import Rule, Scalars, State
-from koubai.recipe import HookHandle
-from koubai.tensor import Tensor
 
 __all__ = ["Group", "Optimizer", "Params"]
 

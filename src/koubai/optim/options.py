@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = ["check_options"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.optim.optimizer import Optimizer, Params
 from koubai.optim.rule import Options, Scalars, State, counter, rule, zeros
-from koubai.tensor import Tensor
 
 __all__ = ["RAdam", "radam"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import koubai
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = ["Options", "Rule", "Scalars", "State", "counter", "rule", "when", "zeros"]
 

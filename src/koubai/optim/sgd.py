@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from koubai.engine.tensor import Tensor
 from koubai.optim.optimizer import Optimizer, Params
 from koubai.optim.rule import Scalars, State, counter, rule, when, zeros
-from koubai.tensor import Tensor
 
 __all__ = ["SGD", "sgd"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.optim.rule import Scalars
-from koubai.tensor import Tensor
 
 if TYPE_CHECKING:
     from koubai.optim.optimizer import Optimizer

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn.batchnorm import _BatchNorm
 from koubai.nn.module import Module
 from koubai.optim.lr_scheduler.cycles import ANNEALING
 from koubai.optim.lr_scheduler.scheduler import LRScheduler, current_lrs, one_per_group
 from koubai.optim.optimizer import Optimizer
-from koubai.tensor import Tensor
 
 __all__ = [
     "SWALR",

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import create_model
 
 from koubai.data import LabelledData, Scaler, Standardize
+from koubai.engine.tensor import Tensor
 from koubai.nn import Module
 from koubai.recipes.settings import Settings
-from koubai.tensor import Tensor
 
 Shape = tuple[int, ...]
 

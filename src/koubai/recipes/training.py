@@ -11,6 +11,7 @@ from typing import Any
 import koubai
 from koubai import nn
 from koubai.data import DataLoader, LabelledData, Scaler, Standardize, TensorDataset
+from koubai.engine.tensor import Tensor
 from koubai.recipes.choices import make_optimizer, make_schedule, resolved
 from koubai.recipes.judge import HEADLINES, judged
 from koubai.recipes.layers import write_layers
@@ -18,7 +19,6 @@ from koubai.recipes.outcome import Outcome
 from koubai.recipes.predictor import Predictor
 from koubai.recipes.recipe import Recipe
 from koubai.recipes.settings import Settings
-from koubai.tensor import Tensor
 from koubai.train import Callback, EarlyStopping, Trainer
 
 _VALIDATION = 0.1  # the share of the training samples that is held out to watch the training

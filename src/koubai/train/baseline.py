@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import koubai
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 from koubai.train.events import Callback
 from koubai.train.loss import ignored_label, takes_classes, takes_logits
 from koubai.train.meter import Meter

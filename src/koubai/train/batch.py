@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = ["Batch", "leaves"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from koubai.engine.tensor import Tensor
 from koubai.i18n import _
-from koubai.tensor import Tensor
 from koubai.train.batch import Batch, leaves
 from koubai.train.loss import ignored_label, takes_classes, takes_probabilities
 from koubai.train.metrics.metric import Array, as_array

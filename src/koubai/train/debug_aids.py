@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from koubai.engine.tensor import Tensor
 from koubai.nn.module import Module
 from koubai.optim import Optimizer
-from koubai.tensor import Tensor
 from koubai.train.batch import Batch
 from koubai.train.checks import NonFiniteLoss
 from koubai.train.feed import BatchSize, Feed, make_feed

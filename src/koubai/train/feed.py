@@ -14,8 +14,8 @@ import numpy as np
 
 import koubai
 from koubai.data import DataLoader, TensorDataset
+from koubai.engine.tensor import Tensor
 from koubai.i18n import _
-from koubai.tensor import Tensor
 from koubai.train.batch import Batch
 
 __all__ = ["BatchSize", "Feed", "make_feed"]

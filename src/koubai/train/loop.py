@@ -12,11 +12,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import koubai
+from koubai.engine.modes import modes
+from koubai.engine.taps import TapRecord, Taps
+from koubai.engine.tensor import Tensor
 from koubai.i18n import _
-from koubai.modes import modes
 from koubai.nn.module import Module
-from koubai.taps import TapRecord, Taps
-from koubai.tensor import Tensor
 from koubai.train.batch import Batch
 from koubai.train.checks import check_no_nan
 from koubai.train.feed import Feed

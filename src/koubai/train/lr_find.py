@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from koubai.engine.tensor import Tensor
 from koubai.nn.module import Module
 from koubai.optim import Optimizer
-from koubai.tensor import Tensor
 from koubai.train.checks import NonFiniteLoss
 from koubai.train.feed import BatchSize, make_feed
 from koubai.train.probe import endless, probing

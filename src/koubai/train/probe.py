@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from koubai.engine.tensor import Tensor
 from koubai.nn.module import Module
 from koubai.optim import Optimizer
-from koubai.tensor import Tensor
 from koubai.train.batch import Batch
 from koubai.train.feed import Feed
 from koubai.train.rng import load_random_state, random_state

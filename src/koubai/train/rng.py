@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from koubai.engine.random import Generator, default_generator
 from koubai.nn.module import Module
-from koubai.random import Generator, default_generator
 
 __all__ = ["load_random_state", "random_state"]
 

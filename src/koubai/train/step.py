@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import koubai
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 from koubai.train.batch import Batch
 from koubai.train.checks import (
     NonFiniteLoss,

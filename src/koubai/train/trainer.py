@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import koubai
+from koubai.engine.taps import TapRecord
+from koubai.engine.tensor import Tensor
 from koubai.i18n import N_
 from koubai.nn.module import Module
 from koubai.optim import Optimizer
-from koubai.taps import TapRecord
-from koubai.tensor import Tensor
 from koubai.train import loop, state
 from koubai.train.baseline import Baseline, Evaluation, Target
 from koubai.train.batch import Batch

@@ -1,5 +1,5 @@
 """`torch.utils.checkpoint`: recomputation of activations."""
 
-from koubai.function import checkpoint
+from koubai.engine.function import checkpoint
 
 __all__ = ["checkpoint"]

@@ -13,9 +13,9 @@ from functools import wraps
 from typing import Any
 
 import koubai
-from koubai.function import composite
+from koubai.engine.function import composite
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import method, normalize_dim
-from koubai.tensor import Tensor
 
 __all__ = [
     "celu",

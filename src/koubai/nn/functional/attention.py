@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import koubai
-from koubai.function import composite
+from koubai.engine.function import composite
+from koubai.engine.tensor import Tensor
 from koubai.nn.functional.dropout import dropout
-from koubai.tensor import Tensor
 
 __all__ = ["scaled_dot_product_attention"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import koubai
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = [
     "alpha_dropout",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.functions.ranges import one_hot
-from koubai.tensor import Tensor
 
 __all__ = ["embedding", "embedding_bag", "one_hot"]
 

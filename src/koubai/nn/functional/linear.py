@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = ["bilinear", "linear"]
 

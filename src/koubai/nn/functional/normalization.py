@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 import koubai
-from koubai.function import composite
-from koubai.tensor import Tensor
+from koubai.engine.function import composite
+from koubai.engine.tensor import Tensor
 
 __all__ = [
     "batch_norm",

@@ -6,7 +6,7 @@ import warnings
 
 import koubai
 from koubai.dtypes import DTypeLike
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = ["gumbel_softmax", "log_softmax", "softmax", "softmin"]
 

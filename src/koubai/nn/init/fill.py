@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import koubai
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = [
     "calculate_gain",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from koubai.engine.tensor import Tensor
 from koubai.nn.init import fill
-from koubai.tensor import Tensor
 
 if TYPE_CHECKING:
     from koubai.nn.module import Module

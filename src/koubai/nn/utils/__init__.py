@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn.utils import rnn as rnn
 from koubai.optim.clip import clip_grad_norm_, clip_grad_value_
-from koubai.tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import koubai
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 __all__ = ["pad_sequence", "unpad_sequence"]
 

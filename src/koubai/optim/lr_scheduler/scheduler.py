@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from koubai.engine.tensor import Tensor
 from koubai.optim.optimizer import Group, Optimizer
-from koubai.tensor import Tensor
 
 __all__ = ["LRScheduler", "current_lrs", "one_per_group", "set_lr", "set_momentum"]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import koubai
-from koubai.function import composite
+from koubai.engine.function import composite
+from koubai.engine.tensor import Tensor
 from koubai.nn.functional.activation import logsigmoid
 from koubai.nn.functional.loss.checks import same_shape, values_of
 from koubai.nn.functional.loss.reduction import reduced
-from koubai.tensor import Tensor
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from koubai import dtypes
 from koubai.arrays import Array
+from koubai.engine.tensor import Tensor
 from koubai.ops.op import Symbol
-from koubai.tensor import Tensor
 
 
 def same_shape(loss: str, **pair: Tensor) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import koubai
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.nn.functional.linear import linear
 from koubai.nn.functional.loss.checks import classes_fit, labels_exist
 from koubai.nn.functional.loss.reduction import reduced
-from koubai.tensor import Tensor
 
 __all__ = ["cross_entropy", "linear_cross_entropy", "nll_loss"]
 

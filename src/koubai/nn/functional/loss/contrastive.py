@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn.functional.loss.checks import same_shape
 from koubai.nn.functional.loss.classification import cross_entropy
 from koubai.nn.functional.normalization import normalize
-from koubai.tensor import Tensor
 
 __all__ = ["nt_xent_loss"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import koubai
+from koubai.engine.scan import scan
+from koubai.engine.tensor import Tensor
 from koubai.nn.functional.loss.checks import labels_exist, values_of
 from koubai.nn.functional.loss.reduction import reduced
-from koubai.scan import scan
-from koubai.tensor import Tensor
 
 __all__ = ["ctc_loss"]
 

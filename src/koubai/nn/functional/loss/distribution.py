@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn.functional.loss.checks import same_shape, values_of
 from koubai.nn.functional.loss.reduction import reduced
-from koubai.tensor import Tensor
 
 __all__ = ["gaussian_nll_loss", "kl_div", "poisson_nll_loss"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import to_tensor
 from koubai.nn.functional.loss.binary import binary_cross_entropy_with_logits
 from koubai.nn.functional.loss.checks import classes_fit, same_shape
 from koubai.nn.functional.loss.classification import cross_entropy, entries
 from koubai.nn.functional.loss.reduction import reduced
-from koubai.tensor import Tensor
 
 __all__ = ["dice_loss", "focal_loss"]
 

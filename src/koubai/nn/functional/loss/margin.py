@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn.functional.activation import logsigmoid
 from koubai.nn.functional.distance import pairwise_distance
 from koubai.nn.functional.loss.checks import classes_fit, labels_exist, same_shape
 from koubai.nn.functional.loss.classification import entries
 from koubai.nn.functional.loss.reduction import reduced
-from koubai.tensor import Tensor
 
 __all__ = [
     "cosine_embedding_loss",

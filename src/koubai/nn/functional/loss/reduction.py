@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import koubai
-from koubai.tensor import Tensor
+from koubai.engine.tensor import Tensor
 
 
 def reduced(losses: Tensor, reduction: str) -> Tensor:

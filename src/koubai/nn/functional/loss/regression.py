@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn.functional.loss.checks import same_shape
 from koubai.nn.functional.loss.reduction import reduced
-from koubai.tensor import Tensor
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 

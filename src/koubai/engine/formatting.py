@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
+from koubai.engine.tensor import Tensor
 from koubai.ops.op import Symbol
-from koubai.tensor import Tensor
 
 __all__ = ["set_printoptions"]
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from koubai.modes import modes, users_line
+from koubai.engine.modes import modes, users_line
 from koubai.ops.op import Op, Symbol
 
 if TYPE_CHECKING:
-    from koubai.tensor import Tensor
+    from koubai.engine.tensor import Tensor
 
 Hook = Callable[["Tensor"], "Tensor | None"]
 

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
-    from koubai.taps import Taps
-    from koubai.trace import Tracer
+    from koubai.engine.taps import Taps
+    from koubai.engine.trace import Tracer
 
 __all__ = [
     "are_deterministic_algorithms_enabled",
@@ -28,7 +28,7 @@ __all__ = [
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _NOT_THE_USERS = (
-    str(Path(__file__).parent),
+    str(Path(__file__).parent.parent),
     *(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")),
     "<frozen",
 )

@@ -14,11 +14,11 @@ from typing import Any, overload
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.graph import Graph, interpret, prune
-from koubai.modes import modes, no_grad
+from koubai.engine.modes import modes, no_grad
+from koubai.engine.recipe import Version
+from koubai.engine.tensor import Tensor
+from koubai.ops.graph import Graph, interpret, prune
 from koubai.ops.op import Op, Symbol
-from koubai.recipe import Version
-from koubai.tensor import Tensor
 
 __all__ = [
     "Program",

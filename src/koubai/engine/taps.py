@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
-from koubai.modes import modes, no_grad
-from koubai.recipe import HookHandle
-from koubai.tensor import Tensor
+from koubai.engine.modes import modes, no_grad
+from koubai.engine.recipe import HookHandle
+from koubai.engine.tensor import Tensor
 
 __all__ = ["TapRecord", "Taps", "tap", "tap_gradient"]
 

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
-from koubai.graph import Graph, Node
-from koubai.modes import modes, no_grad
+from koubai.engine.modes import modes, no_grad
+from koubai.engine.recipe import Recipe
+from koubai.engine.scan_gradient import StepGradient
+from koubai.engine.tensor import Tensor
+from koubai.engine.trace import flatten, host_scalar, run_graph, trace, unflatten
+from koubai.ops.graph import Graph, Node
 from koubai.ops.op import Symbol, describe
 from koubai.ops.scan import Loop, scan_op
-from koubai.recipe import Recipe
-from koubai.scan_gradient import StepGradient
-from koubai.tensor import Tensor
-from koubai.trace import flatten, host_scalar, run_graph, trace, unflatten
 
 __all__ = [
     "scan",

@@ -9,10 +9,10 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.arrays import Array
-from koubai.modes import modes, users_line
+from koubai.engine.modes import modes, users_line
+from koubai.engine.recipe import Recipe, View
+from koubai.engine.tensor import Tensor
 from koubai.ops.op import Op, ShapeError, Symbol, describe
-from koubai.recipe import Recipe, View
-from koubai.tensor import Tensor
 
 
 def apply(op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> Any:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from koubai.apply import refuse_nonfinite
-from koubai.modes import modes, set_grad_enabled
+from koubai.engine.apply import refuse_nonfinite
+from koubai.engine.modes import modes, set_grad_enabled
+from koubai.engine.recipe import Edge, Hook, Recipe
+from koubai.engine.tensor import Tensor
 from koubai.ops.op import Symbol
-from koubai.recipe import Edge, Hook, Recipe
-from koubai.tensor import Tensor
 
 __all__ = [
     "backward",

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from koubai import dtypes
-from koubai.backprop import local_gradients
-from koubai.graph import Graph, Node, prune
-from koubai.modes import enable_grad, no_grad
+from koubai.engine.backprop import local_gradients
+from koubai.engine.modes import enable_grad, no_grad
+from koubai.engine.tensor import Tensor
+from koubai.engine.trace import run_graph, trace
 from koubai.ops.contraction import matmul
+from koubai.ops.graph import Graph, Node, prune
 from koubai.ops.movement import permute, reshape
 from koubai.ops.op import Kind, Symbol
 from koubai.ops.reduce import sum_
 from koubai.ops.scan import Loop
-from koubai.tensor import Tensor
-from koubai.trace import run_graph, trace
 
 
 @dataclass(frozen=True)

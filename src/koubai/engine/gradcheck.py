@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
-from koubai.backprop import grad
-from koubai.modes import enable_grad, no_grad
-from koubai.random import Generator, randn
-from koubai.tensor import Tensor
+from koubai.engine.backprop import grad
+from koubai.engine.modes import enable_grad, no_grad
+from koubai.engine.random import Generator, randn
+from koubai.engine.tensor import Tensor
 
 __all__ = [
     "GradientError",

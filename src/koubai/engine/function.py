@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
-from koubai.backprop import local_gradients
-from koubai.modes import enable_grad, modes, no_grad
+from koubai.engine.backprop import local_gradients
+from koubai.engine.modes import enable_grad, modes, no_grad
+from koubai.engine.recipe import Recipe, Saved, Version
+from koubai.engine.tensor import Tensor
+from koubai.engine.trace import Program, flatten, trace, unflatten
 from koubai.ops.op import DataDependentError, Symbol
-from koubai.recipe import Recipe, Saved, Version
-from koubai.tensor import Tensor
-from koubai.trace import Program, flatten, trace, unflatten
 
 __all__ = [
     "Function",

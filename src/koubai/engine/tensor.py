@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from koubai import dtypes
 from koubai.arrays import Array
 from koubai.constructors import PLAIN, array_of
-from koubai.modes import modes, set_grad_enabled, users_line
+from koubai.engine.modes import modes, set_grad_enabled, users_line
+from koubai.engine.recipe import Edge, Hook, HookHandle, Recipe, Version, View
+from koubai.engine.size import Size
 from koubai.ops.movement import alias, cast, expand
 from koubai.ops.op import DataDependentError, Op, ShapeError, Symbol
-from koubai.recipe import Edge, Hook, HookHandle, Recipe, Version, View
-from koubai.size import Size
 
 __all__ = [
     "Tensor",

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from koubai import dtypes
+from koubai.engine.modes import modes, no_grad
+from koubai.engine.tensor import Tensor
 from koubai.functions.operands import method, one_shape
-from koubai.modes import modes, no_grad
 from koubai.ops import random as ops
-from koubai.tensor import Tensor
 
 __all__ = [
     "Generator",
