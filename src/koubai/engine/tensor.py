@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from koubai import dtypes
 from koubai.arrays import Array
-from koubai.constructors import PLAIN, array_of
+from koubai.engine.constructors import PLAIN, array_of
 from koubai.engine.modes import modes, set_grad_enabled, users_line
 from koubai.engine.recipe import Edge, Hook, HookHandle, Recipe, Version, View
 from koubai.engine.size import Size

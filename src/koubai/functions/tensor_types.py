@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from koubai import dtypes
-from koubai.constructors import array_of
+from koubai.engine.constructors import array_of
 from koubai.engine.tensor import Tensor
 
 __all__ = [
