@@ -173,3 +173,45 @@ def test_checkpoint_of_a_function_that_looks_at_values_warns_and_works():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         koubai.checkpoint(lambda x: x * 3, x)
+
+
+class Halves(Function):
+    """Returns half of each element, and which elements were positive."""
+
+    materialize = True
+
+    @staticmethod
+    def forward(ctx, x):
+        positive = (x > 0).to(x.dtype)
+        ctx.mark_non_differentiable(positive)
+        ctx.set_materialize_grads(Halves.materialize)
+        return x / 2, positive, x * 3
+
+    @staticmethod
+    def backward(ctx, half, positive, triple):
+        Halves.arrived = (half, positive, triple)
+        return half / 2 + (0 if triple is None else triple * 3)
+
+
+def test_an_output_that_is_marked_has_no_gradient():
+    half, positive, triple = Halves.apply(koubai.ones(2, requires_grad=True))
+    assert [half.requires_grad, positive.requires_grad, triple.requires_grad] == [True, False, True]
+
+
+@pytest.mark.parametrize("materialize", [True, False])
+def test_where_no_gradient_arrives_backward_gets_zeros_or_none(materialize, monkeypatch):
+    monkeypatch.setattr(Halves, "materialize", materialize)
+    x = koubai.ones(2, requires_grad=True)
+    Halves.apply(x)[0].sum().backward()
+    triple = Halves.arrived[2]
+    assert triple.tolist() == [0.0, 0.0] if materialize else triple is None
+    assert x.grad.tolist() == [0.5, 0.5]
+
+
+def test_a_recipe_names_what_its_gradients_go_to():
+    x = koubai.ones(2, requires_grad=True)
+    doubled = x * 2
+    (first, _), (second, _) = (doubled + koubai.ones(2)).grad_fn.next_functions
+    assert first is doubled.grad_fn
+    assert second is None
+    assert first.next_functions[0][0] is x
