@@ -1,0 +1,70 @@
+"""Koubai's contestant: the step that a user would write, handed to `koubai.compile`.
+
+Where this version of Koubai has no compiler yet, the step runs eagerly, and says so by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import koubai
+from native.contestant import Evidence, Named, Start, gradients, optimizer_memory, training_step
+from native.workloads import Workload
+
+COMPILES = hasattr(koubai, "compile")
+NAME = "koubai" if COMPILES else "koubai eager"
+
+
+def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the step as one native function, or as it is where there is no compiler."""
+    compile_ = getattr(koubai, "compile", None)
+    return step if compile_ is None else compile_(step)
+
+
+def set_threads(threads: int) -> bool:
+    """Choose the number of threads and return whether that is possible."""
+    choose = getattr(koubai, "set_num_threads", None)
+    if choose is not None:
+        choose(threads)
+    return choose is not None
+
+
+class KoubaiStep:
+    """Trains with Koubai.
+
+    Attributes:
+        step: what `koubai.compile` returned.
+    """
+
+    steps_per_call = 1
+
+    def __init__(self, workload: Workload, start: Start, threads: int) -> None:
+        self.threads = threads
+        self.model = workload.model(koubai)
+        self.model.load_state_dict({name: koubai.tensor(array) for name, array in start.weights.items()})
+        self.optimizer = workload.make_optimizer(koubai, self.model)
+        self.before: Named = start.weights
+        self.x, self.y = koubai.tensor(start.x), koubai.tensor(start.y)
+        criterion = koubai.nn.CrossEntropyLoss()
+        self.step = compiled(training_step(lambda x, y: criterion(self.model(x), y), self.optimizer))
+
+    def run(self, steps: int) -> float:
+        """Train so many steps and return the last one's loss."""
+        set_threads(self.threads)
+        step, x, y = self.step, self.x, self.y
+        for _ in range(steps):
+            loss = step(x, y)
+        return float(loss.item())
+
+    def evidence(self, loss: float) -> Evidence:
+        """Show gradients, the optimizer's memory and updates."""
+        named = list(self.model.named_parameters())
+        after = {name: parameter.detach().numpy() for name, parameter in named}
+        memory = optimizer_memory(self.optimizer, named)
+        return Evidence.of(loss, self.before, after, gradient=gradients(named), memory=memory)
+
+    def report(self, name: str) -> float | None:
+        """Return a number of the compiler's report (`seconds`, `arena_bytes`), or None where there is none."""
+        value = getattr(getattr(self.step, "report", None), name, None)
+        return None if value is None else float(value)

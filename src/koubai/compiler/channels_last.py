@@ -1,0 +1,180 @@
+"""Convolutions with the channels innermost and the padding stored, which is how the kernels want them.
+
+A convolution becomes movements (which cost little, or nothing where a kernel before them writes that way at once) around
+one of two ops on images (N, *lengths, C), padded already, with weights (*kernel, C / groups, O).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from koubai.arrays import Array
+from koubai.ops import convolution as plain
+from koubai.ops.graph import Graph, Node
+from koubai.ops.movement import flip, inverse, permute, place
+from koubai.ops.op import Kind, Op, Shape, Symbol
+from koubai.ops.window import Window
+
+
+def _first(x: Array) -> Array:
+    """(N, *lengths, C) -> (N, C, *lengths)."""
+    return x.transpose(0, x.ndim - 1, *range(1, x.ndim - 1))
+
+
+def _last(x: Array) -> Array:
+    """(N, C, *lengths) -> (N, *lengths, C)."""
+    return x.transpose(0, *range(2, x.ndim), 1)
+
+
+def _weight_first(w: Array) -> Array:
+    return w.transpose(w.ndim - 1, w.ndim - 2, *range(w.ndim - 2))
+
+
+def _forward(xp: Any, x: Array, weight: Array, *, window: Window, groups: int) -> Array:
+    return _last(plain._convolution(xp, _first(x), _weight_first(weight), window=window, groups=groups))
+
+
+def _rule(x: Symbol, weight: Symbol, *, window: Window, groups: int) -> Symbol:
+    return Symbol((x.shape[0], *window.counts(x.shape[1:-1]), weight.shape[-1]), x.dtype)
+
+
+def _weight_forward(xp: Any, x: Array, y: Array, *, window: Window, groups: int) -> Array:
+    found = plain._convolution_weight(xp, _first(x), _first(y), window=window, groups=groups)
+    return found.transpose(*range(2, found.ndim), 1, 0)
+
+
+def _weight_rule(x: Symbol, y: Symbol, *, window: Window, groups: int) -> Symbol:
+    return Symbol((*window.kernel, x.shape[-1] // groups, y.shape[-1]), x.dtype)
+
+
+# (N, *lengths, C), (*kernel, C/groups, O) -> (N, *counts, O); the window has no padding
+convolution_last = Op("convolution_last", Kind.CONTRACTION, _forward, _rule)
+# (N, *lengths, C), (N, *counts, O) -> (*kernel, C/groups, O)
+convolution_weight_last = Op(
+    "convolution_weight_last", Kind.CONTRACTION, _weight_forward, _weight_rule
+)
+
+
+def with_channels_last(graph: Graph) -> Graph:
+    """Return the graph with its convolutions rewritten, where their padding is not negative."""
+    found = Graph(list(graph.inputs), dict(graph.constants))
+    new: dict[Symbol, Symbol] = {}
+    for node in graph.nodes:
+        inputs = [new.get(symbol, symbol) for symbol in node.inputs]
+        rule = _RULES.get(node.op)
+        result = rule(found, inputs, node.attributes) if rule else None
+        if result is None:
+            found.nodes.append(Node(node.op, tuple(inputs), node.attributes, node.outputs))
+        else:
+            new[node.outputs[0]] = result
+    found.outputs = [new.get(symbol, symbol) for symbol in graph.outputs]
+    return found
+
+
+def _one(graph: Graph, op: Op, inputs: Sequence[Symbol], **attributes: Any) -> Symbol:
+    return graph.add(op, inputs, attributes)[0]
+
+
+def _channels_last(graph: Graph, x: Symbol) -> Symbol:
+    return _one(graph, permute, [x], dims=(0, *range(2, x.ndim), 1))
+
+
+def _channels_second(graph: Graph, x: Symbol) -> Symbol:
+    return _one(graph, permute, [x], dims=(0, x.ndim - 1, *range(1, x.ndim - 1)))
+
+
+def _padded(graph: Graph, x: Symbol, starts: Shape, steps: Shape, lengths: Shape) -> Symbol:
+    """Return an image (N, *L, C) placed from `starts`, every `steps`, into zeros of `lengths`."""
+    spans = tuple(
+        (start, start + (n - 1) * step + 1, step) for n, start, step in zip(x.shape[1:-1], starts, steps)
+    )
+    if x.shape[1:-1] == lengths:
+        return x
+    whole = ((0, x.shape[0], 1), *spans, (0, x.shape[-1], 1))
+    return _one(graph, place, [x], shape=(x.shape[0], *lengths, x.shape[-1]), spans=whole, fill=0)
+
+
+def _stored_padding(graph: Graph, x: Symbol, window: Window) -> Symbol | None:
+    """Return the input of a convolution with its padding."""
+    if any(before < 0 or after < 0 for before, after in window.padding):
+        return None
+    image = _channels_last(graph, x)
+    lengths = tuple(n + b + a for n, (b, a) in zip(x.shape[2:], window.padding))
+    return _padded(
+        graph, image, tuple(b for b, _ in window.padding), (1,) * window.rank, lengths
+    )
+
+
+def _unpadded(window: Window) -> Window:
+    return window._replace(padding=((0, 0),) * window.rank)
+
+
+def _convolution(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+    x, weight = inputs
+    window: Window = attributes["window"]
+    image = _stored_padding(graph, x, window)
+    if image is None:
+        return None
+    laid = _one(graph, permute, [weight], dims=(*range(2, weight.ndim), 1, 0))
+    y = _one(graph, convolution_last, [image, laid], window=_unpadded(window), groups=attributes["groups"])
+    return _channels_second(graph, y)
+
+
+def _convolution_weight(
+    graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]
+) -> Symbol | None:
+    x, y = inputs
+    window: Window = attributes["window"]
+    image = _stored_padding(graph, x, window)
+    if image is None:
+        return None
+    found = _one(
+        graph,
+        convolution_weight_last,
+        [image, _channels_last(graph, y)],
+        window=_unpadded(window),
+        groups=attributes["groups"],
+    )
+    return _one(graph, permute, [found], dims=inverse((*range(2, found.ndim), 1, 0)))
+
+
+def _convolution_input(
+    graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]
+) -> Symbol | None:
+    """A convolution with the mirrored kernel, of the output's gradient spread apart by the stride."""
+    y, weight = inputs
+    window: Window = attributes["window"]
+    groups, lengths = attributes["groups"], attributes["lengths"]
+    reach = tuple(d * (k - 1) for k, d in zip(window.kernel, window.dilation))
+    starts = tuple(r - before for r, (before, _) in zip(reach, window.padding))
+    full = tuple(n + r for n, r in zip(lengths, reach))
+    ends = [s + (n - 1) * step for s, n, step in zip(starts, y.shape[2:], window.stride)]
+    if any(s < 0 or end >= n for s, end, n in zip(starts, ends, full)):
+        return None
+    image = _padded(graph, _channels_last(graph, y), starts, window.stride, full)
+    mirrored = _one(graph, flip, [weight], dims=tuple(range(2, weight.ndim)))
+    laid = _grouped_transpose(graph, mirrored, groups)
+    inner = Window(window.kernel, (1,) * window.rank, ((0, 0),) * window.rank, window.dilation)
+    x = _one(graph, convolution_last, [image, laid], window=inner, groups=groups)
+    return _channels_second(graph, x)
+
+
+def _grouped_transpose(graph: Graph, weight: Symbol, groups: int) -> Symbol:
+    """(g O, C, *kernel) -> (*kernel, O, g C)."""
+    from koubai.ops.movement import reshape
+
+    outputs, channels, *kernel = weight.shape
+    rank = len(kernel)
+    if groups == 1:
+        return _one(graph, permute, [weight], dims=(*range(2, 2 + rank), 0, 1))
+    split = _one(graph, reshape, [weight], shape=(groups, outputs // groups, channels, *kernel))
+    turned = _one(graph, permute, [split], dims=(*range(3, 3 + rank), 1, 0, 2))
+    return _one(graph, reshape, [turned], shape=(*kernel, outputs // groups, groups * channels))
+
+
+_RULES = {
+    plain.convolution: _convolution,
+    plain.convolution_weight: _convolution_weight,
+    plain.convolution_input: _convolution_input,
+}

@@ -1,0 +1,214 @@
+"""What is computed for one element: expressions over loop axes.
+
+Equal expressions are one object, so what several results share is computed once. An expression knows the axes it
+depends on, which tells in which loop it belongs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from koubai import dtypes
+from koubai.compiler.buffer import Buffer
+from koubai.compiler.index import Axis, Index, Position, Quotient
+from koubai.dtypes import DType
+
+_numbers = itertools.count()
+_known: WeakValueDictionary[tuple[Any, ...], Expression] = WeakValueDictionary()
+
+
+class Expression:
+    """A value that is computed from others.
+
+    Attributes:
+        kind: "load" an element of the buffer `detail` at `indices`; "constant" `detail`; "apply" the map named
+            `detail[0]` with the attributes `detail[1:]`; "whole", the value of an index; "inside", whether the
+            index lies in the range `detail`; "draw" a random number; "register", what an earlier stage computed.
+        dtype: of the value.
+        parts: the expressions it is computed from, without those inside of indices.
+        indices: where it reads, or the index that it is about.
+        detail: see `kind`.
+        axes: the loops that it depends on.
+        number: rises with every new expression, parts before the whole.
+    """
+
+    __slots__ = ("__weakref__", "axes", "detail", "dtype", "indices", "kind", "number", "parts")
+
+    kind: str
+    dtype: DType
+    parts: tuple[Expression, ...]
+    indices: tuple[Index, ...]
+    detail: Any
+    axes: frozenset[Axis]
+    number: int
+
+    def __new__(
+        cls,
+        kind: str,
+        dtype: DType,
+        parts: tuple[Expression, ...] = (),
+        indices: tuple[Index, ...] = (),
+        detail: Any = None,
+    ) -> Expression:
+        """Return the expression of this description; there is only one."""
+        key = (kind, dtype, parts, indices, detail)
+        found = _known.get(key)
+        if found is None:
+            found = super().__new__(cls)
+            found.kind, found.dtype, found.parts, found.indices, found.detail = key
+            found.number = next(_numbers)
+            inside = (index.axes for index in indices)
+            found.axes = frozenset().union(*(part.axes for part in parts), *inside)
+            _known[key] = found
+        return found
+
+    @property
+    def everything(self) -> tuple[Expression, ...]:
+        """All expressions it needs at once, those inside of indices included."""
+        return (*self.parts, *_within(self.indices))
+
+    def replace(self, axes: Mapping[Axis, Index]) -> Expression:
+        """Put indices in the place of axes."""
+        return self._changed({}, axes, {})
+
+    def substitute(self, change: Mapping[Expression, Expression]) -> Expression:
+        """Put expressions in the place of others."""
+        return self._changed(change, {}, {})
+
+    def _changed(
+        self,
+        change: Mapping[Expression, Expression],
+        axes: Mapping[Axis, Index],
+        done: dict[Expression, Expression],
+    ) -> Expression:
+        if self in change:
+            return change[self]
+        if not change and self.axes.isdisjoint(axes):
+            return self
+        if self not in done:
+            inner: Callable[[Expression], Expression] = lambda part: part._changed(change, axes, done)  # noqa: E731
+            parts = tuple(map(inner, self.parts))
+            indices = tuple(_changed(index, inner, axes) for index in self.indices)
+            done[self] = Expression(self.kind, self.dtype, parts, indices, self.detail)
+        return done[self]
+
+    def walk(self) -> Iterator[Expression]:
+        """Yield this and all that it is computed from, each once, parts before the whole."""
+        return walk([self])
+
+    def __repr__(self) -> str:
+        if self.kind == "constant":
+            return str(self.detail)
+        if self.kind == "load":
+            return f"{self.detail.name}[{', '.join(map(str, self.indices))}]"
+        if self.kind == "apply":
+            return f"{self.detail[0]}({', '.join(map(str, self.parts))})"
+        return f"{self.kind}({', '.join(map(str, (*self.parts, *self.indices)))}, {self.detail})"
+
+
+def walk(roots: Iterable[Expression]) -> Iterator[Expression]:
+    """Yield all that `roots` are computed from, and themselves, each once, parts before the whole."""
+    seen: set[Expression] = set()
+    stack = [(root, False) for root in reversed(list(roots))]
+    while stack:
+        expression, ready = stack.pop()
+        if ready:
+            yield expression
+        elif expression not in seen:
+            seen.add(expression)
+            stack.append((expression, True))
+            stack.extend((part, False) for part in reversed(expression.everything))
+
+
+def _within(indices: tuple[Index, ...]) -> Iterator[Expression]:
+    """Yield the positions that are data inside of indices."""
+    for index in indices:
+        for atom, _ in index.terms:
+            if isinstance(atom, Position):
+                yield atom.value
+            elif not isinstance(atom, Axis):
+                yield from _within((atom.of,))
+
+
+def _changed(index: Index, change: Callable[[Any], Expression], axes: Mapping[Axis, Index]) -> Index:
+    """Return an index with its positions changed and its axes replaced."""
+    if index.is_affine and index.axes.isdisjoint(axes):
+        return index
+    total = Index((), index.constant)
+    for atom, factor in index.terms:
+        if isinstance(atom, Axis):
+            new = axes.get(atom, Index(((atom, 1),)))
+        elif isinstance(atom, Position):
+            new = Index.of(Position(change(atom.value), atom.size))
+        else:
+            inner = _changed(atom.of, change, axes)
+            new = inner // atom.by if isinstance(atom, Quotient) else inner % atom.by
+        total = total + new * factor
+    return total
+
+
+# --- the kinds
+
+
+def load(buffer: Buffer, indices: Iterable[Index], guard: Expression | None = None) -> Expression:
+    """The element of `buffer` at `indices`, one for each dimension; nothing is read where the guard does not hold."""
+    return Expression("load", buffer.dtype, (guard,) if guard else (), tuple(indices), buffer)
+
+
+def constant(number: Any, dtype: DType) -> Expression:
+    """A number."""
+    return Expression("constant", dtype, (), (), Number(np.asarray(number, dtype)))
+
+
+def apply(
+    name: str, parts: Iterable[Expression], dtype: DType, attributes: Mapping[str, Any] | None = None
+) -> Expression:
+    """A map of other expressions; `name` and `attributes` are those of the op."""
+    return Expression("apply", dtype, tuple(parts), (), (name, *sorted((attributes or {}).items())))
+
+
+def whole(index: Index) -> Expression:
+    """An index as a value, int64."""
+    return Expression("whole", dtypes.int64, (), (index,))
+
+
+def inside(index: Index, low: int, high: int, step: int = 1) -> Expression:
+    """Whether an index is one of range(low, high, step)."""
+    return Expression("inside", dtypes.bool_, (), (index,), (low, high, step))
+
+
+def draw(seed: Expression, count: Expression, position: Index, dtype: DType) -> Expression:
+    """The random number in [0, 1) at a position of a draw, see `koubai.ops.random`."""
+    return Expression("draw", dtype, (seed, count), (position,))
+
+
+def register(name: str, dtype: DType) -> Expression:
+    """What an earlier stage of the same kernel has left in a register."""
+    return Expression("register", dtype, (), (), name)
+
+
+class Number:
+    """A constant's value, equal to another if all bits are."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: np.ndarray[Any, Any]) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Number) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[str, bytes]:
+        return self.value.dtype.str, self.value.tobytes()
+
+    def __repr__(self) -> str:
+        return str(self.value)

@@ -1,0 +1,360 @@
+"""Kernels that follow each other become one, so that what one has computed is still in registers for the next.
+
+Elementwise work behind a product becomes its epilogue. Loops merge with loops where every dependence between them stays
+within one turn of the outer loops. Never merged are kernels between which a third one has to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from koubai.compiler.buffer import Buffer, Home
+from koubai.compiler.dependence import Dependences
+from koubai.compiler.expression import Expression, load
+from koubai.compiler.index import Axis, Index, flatten, splits
+from koubai.compiler.kernel import Contraction, Kernel, Loops, Reduction, Stage, Store, loads
+from koubai.compiler.lower.anchors import affine, flat_place
+
+SMALL = 1 << 12  # elements that one thread may as well do alone
+LARGEST = 400  # expressions in a kernel: beyond, registers run out and compiling takes long
+
+
+def fuse(kernels: list[Kernel], kept: set[Buffer]) -> list[Kernel]:
+    """Return fewer kernels that do the same.
+
+    Args:
+        kernels: in an order in which they can run.
+        kept: the buffers that are needed after the last kernel.
+    """
+    graph = Dependences(kernels)
+    for kernel in kernels:
+        if isinstance(kernel, Loops) and kernel in graph.number:
+            _merge_into_an_earlier_one(graph, kernel)
+    fused = graph.in_order()
+    return without_dead_stores(fused, kept)
+
+
+def _merge_into_an_earlier_one(graph: Dependences, later: Loops) -> None:
+    """Merge a kernel into the latest of those it depends on that it fits, or else into one that reads the same."""
+    for earlier in graph.sources(later):
+        merged = None
+        if graph.can_merge(earlier, later):
+            if isinstance(earlier, Contraction):
+                merged = as_epilogue(earlier, later)
+            elif isinstance(earlier, Loops):
+                merged = merge_loops(earlier, later)
+        if merged is not None:
+            graph.merge(earlier, later, merged)
+            return
+    for sibling in graph.siblings(later):
+        if isinstance(sibling, Loops) and graph.can_merge(sibling, later):
+            merged = merge_siblings(sibling, later)
+            if merged is not None:
+                graph.merge(sibling, later, merged)
+                return
+
+
+# --- how the indices of two kernels relate
+
+
+def inverted(index: Index, value: Index) -> dict[Axis, Index] | None:
+    """Solve `index` = `value` for the axes of `index`, which must be digits of one number; None if they are not."""
+    if index.constant or not index.is_affine:
+        return None
+    digits = sorted(index.terms, key=lambda term: term[1])
+    found: dict[Axis, Index] = {}
+    step = 1
+    for number, (axis, factor) in enumerate(digits):
+        assert isinstance(axis, Axis)
+        if factor != step:
+            return None
+        quotient = value // step
+        found[axis] = quotient if number == len(digits) - 1 else quotient % axis.size
+        step *= axis.size
+    if value.bounds[0] < 0 or value.bounds[1] >= step:
+        return None
+    return found
+
+
+def aligned(store: Store, reference: Expression, fixed: set[Axis]) -> dict[Axis, Index] | None:
+    """Return the reader's axes in terms of the writer's, so that it reads what was written in the same turn.
+
+    Args:
+        store: of the writer.
+        reference: the reader's load of the same buffer.
+        fixed: the writer's outer loops; what depends on others of its loops sets no condition.
+    """
+    found: dict[Axis, Index] = {}
+    for written, read in zip(store.indices, reference.indices):
+        if not written.axes <= fixed:
+            continue
+        if written.constant and not written.terms and not read.terms:
+            if written != read:
+                return None
+            continue
+        solved = inverted(read, written) if read.terms else ({} if read == written else None)
+        if solved is None or any(found.get(axis, index) != index for axis, index in solved.items()):
+            return _aligned_flat(store, reference, fixed)
+        found.update(solved)
+    return found
+
+
+def _aligned_flat(store: Store, reference: Expression, fixed: set[Axis]) -> dict[Axis, Index] | None:
+    """The same for a buffer that is read in another shape than it is written."""
+    if not all(index.axes <= fixed for index in store.indices):
+        return None
+    shape = store.buffer.shape
+    return inverted(flatten(reference.indices, shape), flatten(store.indices, shape))
+
+
+def product(axes: Iterable[Axis]) -> int:
+    """The number of turns of several loops."""
+    total = 1
+    for axis in axes:
+        total *= axis.size
+    return total
+
+
+# --- epilogues
+
+
+def as_epilogue(earlier: Contraction, later: Loops) -> Contraction | None:
+    """Return the product with the elementwise kernel behind it; None if that is not possible."""
+    if len(later.stages) != 1 or later.stages[0].inner or product(later.outer) != product(earlier.outer):
+        return None
+    written = {store.buffer: store for store in earlier.epilogue}
+    used = [e for e in loads(later.values) if e.detail in written]
+    fixed = set(earlier.outer)
+    if not used or any(e.parts for e in used):
+        return None
+    mapping = aligned(written[used[0].detail], used[0], fixed)
+    if mapping is None or {a for a in later.outer if a.size > 1} - set(mapping):
+        return None
+    stores = forwarded(later.stages[0].stores, mapping, written)
+    if stores is None:
+        return None
+    references = [index for s in stores for index in (flat_place(s.buffer, s.indices),)]
+    if earlier.column in splits(references, earlier.outer):
+        return None
+    merged = affine(replace(earlier, epilogue=[*earlier.epilogue, *stores]))
+    return merged if merged.column is earlier.column else None
+
+
+def forwarded(
+    stores: list[Store], mapping: Mapping[Axis, Index], written: Mapping[Buffer, Store]
+) -> list[Store] | None:
+    """Return stores in another kernel's loops, with what that has stored read from its registers.
+
+    None if some of it is read elsewhere than where it was stored.
+    """
+    moved = [
+        Store(s.buffer, tuple(i.replace(mapping) for i in s.indices), s.value.replace(mapping))
+        for s in stores
+    ]
+    change: dict[Expression, Expression] = {}
+    roots = [s.value for s in moved] + [Expression("at", s.value.dtype, (), s.indices) for s in moved]
+    for reference in loads(roots):
+        if reference.detail in written:
+            store = written[reference.detail]
+            if reference.indices != store.indices or reference.parts:
+                return None
+            change[reference] = store.value
+    return [Store(s.buffer, s.indices, s.value.substitute(change)) for s in moved]
+
+
+# --- loops
+
+
+def merge_loops(earlier: Loops, later: Loops) -> Loops | None:
+    """Return both kernels as one, the later one's stages behind the earlier one's; None if that is not possible."""
+    written = {store.buffer: store for store in earlier.stores}
+    used = [e for e in loads(later.values) if e.detail in written]
+    if not used:
+        return None
+    mapping = aligned(written[used[0].detail], used[0], set(earlier.outer))
+    if mapping is None or not set(mapping) <= set(later.outer):
+        return None
+    if product(mapping) != product(earlier.outer):
+        return None
+    rest = tuple(axis for axis in later.outer if axis not in mapping and axis.size > 1)
+    if rest and (not _only_maps(later) or _serialises(earlier, rest)):
+        return None
+    stages = [_moved(stage, mapping, rest) for stage in later.stages]
+    if not _stays_within(earlier, stages):
+        return None
+    merged = Loops(earlier.name, earlier.outer, compacted([*earlier.stages, *stages]))
+    return merged if _size(merged) <= LARGEST else None
+
+
+def merge_siblings(one: Loops, other: Loops) -> Loops | None:
+    """Return two kernels with the same loops as one; None if their loops differ."""
+    if [a.size for a in one.outer] != [a.size for a in other.outer]:
+        return None
+    if [[a.size for a in s.inner] for s in one.stages] != [[a.size for a in s.inner] for s in other.stages]:
+        return None
+    mapping = {b: Index.of(a) for a, b in zip(one.outer, other.outer)}
+    stages = [_moved(stage, mapping, ()) for stage in other.stages]
+    both = [
+        Stage(a.inner, [*a.reductions, *b.reductions], [*a.stores, *b.stores])
+        for a, b in zip(one.stages, (_renamed(b, a.inner) for a, b in zip(one.stages, stages)))
+    ]
+    merged = Loops(one.name, one.outer, both)
+    return merged if _size(merged) <= LARGEST else None
+
+
+def _size(kernel: Loops) -> int:
+    from koubai.compiler.expression import walk
+
+    return sum(1 for _ in walk(kernel.values))
+
+
+def _only_maps(kernel: Loops) -> bool:
+    return all(not stage.reductions for stage in kernel.stages)
+
+
+def _serialises(earlier: Loops, rest: tuple[Axis, ...]) -> bool:
+    """Whether the merged kernel would have too few turns for several threads, and much to do in each."""
+    return product(earlier.outer) < 16 and product(earlier.outer) * product(rest) > SMALL
+
+
+def _moved(stage: Stage, mapping: Mapping[Axis, Index], rest: tuple[Axis, ...]) -> Stage:
+    """Return a stage in terms of other outer loops, with some of its own outer loops inside."""
+    return Stage(
+        (*rest, *stage.inner),
+        [Reduction(r.name, r.kind, r.value.replace(mapping)) for r in stage.reductions],
+        [
+            Store(s.buffer, tuple(i.replace(mapping) for i in s.indices), s.value.replace(mapping))
+            for s in stage.stores
+        ],
+    )
+
+
+def _stays_within(earlier: Loops, stages: list[Stage]) -> bool:
+    """Whether the later stages read of what the earlier kernel stores only what the same turn has stored."""
+    written = {store.buffer: store for store in earlier.stores}
+    fixed = set(earlier.outer)
+    for reference in loads(value for stage in stages for value in stage.values):
+        store = written.get(reference.detail)
+        if store is None:
+            continue
+        if reference.parts:
+            return False
+        for a, b in zip(store.indices, reference.indices):
+            if a.axes <= fixed and a != b:
+                return False
+        held = {axis for a in store.indices if a.axes <= fixed for axis in a.axes}
+        if {axis for axis in fixed if axis.size > 1} - held:
+            return False
+    return True
+
+
+def compacted(stages: list[Stage]) -> list[Stage]:
+    """Put each stage together with an earlier one that has the same loops, where nothing between hinders it."""
+    done: list[Stage] = []
+    for stage in stages:
+        stage = _from_registers(stage, done)
+        for number in range(len(done) - 1, -1, -1):
+            host = done[number]
+            if [a.size for a in host.inner] == [a.size for a in stage.inner]:
+                joined = _joined(host, _renamed(stage, host.inner))
+                if joined is not None and not _needs_any(stage, done[number + 1 :], ()):
+                    done[number] = joined
+                    break
+            if _needs_any(stage, [host], ()):
+                done.append(stage)
+                break
+        else:
+            done.append(stage)
+    return done
+
+
+def _renamed(stage: Stage, inner: tuple[Axis, ...]) -> Stage:
+    mapping = {b: Index.of(a) for a, b in zip(inner, stage.inner)}
+    moved = _moved(stage, mapping, ())
+    return Stage(inner, moved.reductions, moved.stores)
+
+
+def _joined(host: Stage, stage: Stage) -> Stage | None:
+    """Return two stages with the same loops as one; None if the second needs a result of the first's loops."""
+    if _registers(stage.values) & {r.name for r in host.reductions}:
+        return None
+    written = {store.buffer: store for store in host.stores}
+    stores = forwarded(stage.stores, {}, written)
+    values = forwarded([Store(_NOWHERE, (), r.value) for r in stage.reductions], {}, written)
+    if stores is None or values is None:
+        return None
+    reductions = [replace(r, value=v.value) for r, v in zip(stage.reductions, values)]
+    return Stage(host.inner, [*host.reductions, *reductions], [*host.stores, *stores])
+
+
+_NOWHERE = Buffer("nowhere", (), __import__("numpy").dtype("f4"))
+
+
+def _needs_any(stage: Stage, others: list[Stage], _: tuple[()]) -> bool:
+    """Whether a stage needs what one of the others has computed or stored."""
+    names = {r.name for other in others for r in other.reductions}
+    buffers = {s.buffer for other in others for s in other.stores}
+    return bool(names & _registers(stage.values)) or any(e.detail in buffers for e in loads(stage.values))
+
+
+def _registers(values: Iterable[Expression]) -> set[str]:
+    from koubai.compiler.expression import walk
+
+    return {e.detail for e in walk(values) if e.kind == "register"}
+
+
+def _from_registers(stage: Stage, earlier: list[Stage]) -> Stage:
+    """Let a stage take what an earlier one stored once for each outer turn from its registers."""
+    change: dict[Expression, Expression] = {}
+    for other in earlier:
+        if not other.inner:
+            for store in other.stores:
+                change[load(store.buffer, store.indices)] = store.value
+    return Stage(
+        stage.inner,
+        [replace(r, value=r.value.substitute(change)) for r in stage.reductions],
+        [replace(s, value=s.value.substitute(change)) for s in stage.stores],
+    )
+
+
+# --- what nobody reads
+
+
+def without_dead_stores(kernels: list[Kernel], kept: set[Buffer]) -> list[Kernel]:
+    """Drop stores to buffers that no kernel reads and nobody wants afterwards, and kernels without any left."""
+    needed = {buffer for buffer in kept}
+    for _ in range(len(kernels)):
+        read = needed.union(*(kernel.reads for kernel in kernels)) if kernels else needed
+        fewer = [smaller for kernel in kernels if (smaller := _without(kernel, read)) is not None]
+        if [id(k) for k in fewer] == [id(k) for k in kernels]:
+            break
+        kernels = fewer
+    return kernels
+
+
+def _without(kernel: Kernel, read: set[Buffer]) -> Kernel | None:
+    if isinstance(kernel, Contraction):
+        stores = [s for s in kernel.epilogue if s.buffer in read]
+        if len(stores) == len(kernel.epilogue):
+            return kernel
+        return replace(kernel, epilogue=stores) if stores else None
+    if not isinstance(kernel, Loops):
+        return kernel if kernel.writes & read or not kernel.writes else None
+    if all(s.buffer in read for s in kernel.stores):
+        return kernel
+    stages = [Stage(s.inner, s.reductions, [t for t in s.stores if t.buffer in read]) for s in kernel.stages]
+    while True:
+        used = _registers(value for stage in stages for value in stage.values)
+        fewer = [
+            Stage(s.inner, [r for r in s.reductions if r.name in used], s.stores)
+            for s in stages
+            if s.stores or any(r.name in used for r in s.reductions)
+        ]
+        if sum(len(s.reductions) for s in fewer) == sum(len(s.reductions) for s in stages):
+            break
+        stages = fewer
+    return Loops(kernel.name, kernel.outer, fewer) if fewer else None
+
+
+__all__ = ["Home", "fuse"]

@@ -1,0 +1,284 @@
+"""What one native function does: loops around expressions, products, and the few things that are neither.
+
+A kernel reads and writes buffers. `Loops` are elementwise work and reductions, `Contraction` is a product summed over an
+index, with the elementwise work that follows it. The others do one thing that no loop nest says well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from koubai.compiler.buffer import Buffer
+from koubai.compiler.expression import Expression, walk
+from koubai.compiler.index import Axis, Index
+from koubai.dtypes import DType
+from koubai.ops.graph import Node
+
+
+@dataclass(frozen=True)
+class Store:
+    """One element is written: `buffer[indices] = value`."""
+
+    buffer: Buffer
+    indices: tuple[Index, ...]
+    value: Expression
+
+    def __str__(self) -> str:
+        return f"{self.buffer.name}[{', '.join(map(str, self.indices))}] = {self.value}"
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A value combined over the inner loops of a stage; the result is the register named `name`."""
+
+    name: str
+    kind: str  # sum, amax, amin, prod, any, all
+    value: Expression
+
+    @property
+    def dtype(self) -> DType:
+        """The type of the result."""
+        return self.value.dtype
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.kind}({self.value})"
+
+
+@dataclass
+class Stage:
+    """Work inside of the outer loops of a kernel: loops of its own, in which it reduces and stores."""
+
+    inner: tuple[Axis, ...] = ()
+    reductions: list[Reduction] = field(default_factory=list)
+    stores: list[Store] = field(default_factory=list)
+
+    @property
+    def values(self) -> list[Expression]:
+        """The expressions that it computes."""
+        return [r.value for r in self.reductions] + [s.value for s in self.stores]
+
+    def __str__(self) -> str:
+        loops = "".join(f"for {axis} in {axis.size}: " for axis in self.inner)
+        return "\n".join(f"    {loops}{line}" for line in (*self.reductions, *self.stores))
+
+
+class Kernel:
+    """Base of all kernels."""
+
+    name: str
+
+    @property
+    def values(self) -> list[Expression]:
+        """All expressions that it computes."""
+        return []
+
+    @property
+    def stores(self) -> list[Store]:
+        """All that it writes with expressions."""
+        return []
+
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        roots = [*self.values, *(Expression("at", s.value.dtype, (), s.indices) for s in self.stores)]
+        return {e.detail for e in walk(roots) if e.kind == "load"}
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return {store.buffer for store in self.stores}
+
+
+@dataclass(eq=False)
+class Loops(Kernel):
+    """Outer loops, in any order and split among threads, and in them one stage after the other."""
+
+    name: str
+    outer: tuple[Axis, ...]
+    stages: list[Stage]
+
+    @property
+    def values(self) -> list[Expression]:
+        """All expressions that it computes."""
+        return [value for stage in self.stages for value in stage.values]
+
+    @property
+    def stores(self) -> list[Store]:
+        """All that it writes."""
+        return [store for stage in self.stages for store in stage.stores]
+
+    def __str__(self) -> str:
+        loops = " ".join(f"{axis}:{axis.size}" for axis in self.outer)
+        return "\n".join([f"loops {self.name} over {loops}", *map(str, self.stages)])
+
+
+@dataclass(eq=False)
+class Contraction(Kernel):
+    """result[outer] = Σ over depth of left · right, and what is made of it in registers.
+
+    Attributes:
+        outer: the loops over the result; none of them is reduced.
+        column: the one of them that is vectorised: left does not depend on it, and right has stride 1.
+        depth: the loops that are summed over.
+        left, right: loads of the two factors.
+        result: the register that holds the sum.
+        epilogue: what is stored, as expressions of the result.
+    """
+
+    name: str
+    outer: tuple[Axis, ...]
+    column: Axis
+    depth: tuple[Axis, ...]
+    left: Expression
+    right: Expression
+    result: Expression
+    epilogue: list[Store]
+
+    @property
+    def values(self) -> list[Expression]:
+        """All expressions that it computes."""
+        return [self.left, self.right, *(store.value for store in self.epilogue)]
+
+    @property
+    def stores(self) -> list[Store]:
+        """All that it writes."""
+        return self.epilogue
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions."""
+        count = 2
+        for axis in (*self.outer, *self.depth):
+            count *= axis.size
+        return count
+
+    def __str__(self) -> str:
+        loops = " ".join(f"{axis}:{axis.size}" for axis in self.outer)
+        depth = " ".join(f"{axis}:{axis.size}" for axis in self.depth)
+        head = f"contraction {self.name} over {loops}, column {self.column}, depth {depth}"
+        return "\n".join(
+            [head, f"    {self.result} = Σ {self.left} · {self.right}", *(f"    {s}" for s in self.epilogue)]
+        )
+
+
+@dataclass(eq=False)
+class Scatter(Kernel):
+    """Values combined with what stands at positions that are data, one after the other.
+
+    Attributes:
+        target: what is changed in place; an earlier kernel has filled it.
+        places: the loops over the values, outermost first, in the order in which they are combined.
+        lanes: the loops along which the values are independent of each other.
+        indices: where in the target; may depend on data.
+        kind: add, put, mul, max or min.
+        value: what is combined.
+    """
+
+    name: str
+    target: Buffer
+    places: tuple[Axis, ...]
+    lanes: tuple[Axis, ...]
+    indices: tuple[Index, ...]
+    kind: str
+    value: Expression
+
+    @property
+    def values(self) -> list[Expression]:
+        """All expressions that it computes."""
+        return [self.value]
+
+    @property
+    def stores(self) -> list[Store]:
+        """The store, without what stands there already."""
+        return [Store(self.target, self.indices, self.value)]
+
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads, the target among them."""
+        return super().reads | {self.target}
+
+    def __str__(self) -> str:
+        loops = " ".join(f"{axis}:{axis.size}" for axis in (*self.places, *self.lanes))
+        return f"scatter {self.name} over {loops}\n    {self.kind} {self.stores[0]}"
+
+
+@dataclass(eq=False)
+class Host(Kernel):
+    """An op that NumPy runs between two native parts of the step."""
+
+    name: str
+    node: Node
+    inputs: list[Buffer]
+    outputs: list[Buffer]
+
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return set(self.inputs)
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return set(self.outputs)
+
+    def __str__(self) -> str:
+        return f"host {self.name}: {self.outputs} = {self.node.op.name}({self.inputs})"
+
+
+@dataclass(eq=False)
+class Repeat(Kernel):
+    """A loop over time: phases of kernels that run for each time, one time after the other.
+
+    Attributes:
+        time: the loop; kernels in the body depend on it.
+        reverse: whether time runs backwards.
+        body: the kernels of one time.
+        phases: the same in phases.
+    """
+
+    name: str
+    time: Axis
+    reverse: bool
+    body: list[Kernel]
+    phases: list[Any] = field(default_factory=list)
+
+    @property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return set().union(*(kernel.reads for kernel in self.body))
+
+    @property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return set().union(*(kernel.writes for kernel in self.body))
+
+    def __str__(self) -> str:
+        lines = [f"repeat {self.name}: for {self.time} in {'reversed ' * self.reverse}{self.time.size}"]
+        return "\n".join([*lines, *(f"  {line}" for k in self.body for line in str(k).splitlines())])
+
+
+def axes_of(kernel: Kernel) -> Iterator[Axis]:
+    """Yield the loops of a kernel, outermost first."""
+    if isinstance(kernel, Loops):
+        yield from kernel.outer
+        for stage in kernel.stages:
+            yield from stage.inner
+    elif isinstance(kernel, Contraction):
+        yield from (*kernel.outer, *kernel.depth)
+    elif isinstance(kernel, Scatter):
+        yield from (*kernel.places, *kernel.lanes)
+
+
+def loads(values: Iterable[Expression]) -> Iterator[Expression]:
+    """Yield all loads in expressions, those inside of indices included."""
+    return (e for e in walk(values) if e.kind == "load")
+
+
+Change = Callable[[Expression], Expression]
+
+
+def changed_stores(stores: Iterable[Store], change: Change, move: Callable[[Any], Any]) -> list[Store]:
+    """Return stores with their values and indices changed."""
+    return [Store(s.buffer, tuple(map(move, s.indices)), change(s.value)) for s in stores]

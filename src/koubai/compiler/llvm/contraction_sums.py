@@ -1,0 +1,103 @@
+"""The innermost part of a contraction: the sums of one tile, which stay in registers while the depth runs by.
+
+Each step loads one row of the right side, and multiplies it by one number of the left side for every row of the tile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product as every
+
+from koubai.compiler.llvm.contraction_parts import Job, Panel, Pass, Tile
+from koubai.compiler.llvm.contraction_tiles import Axis
+from koubai.compiler.llvm.writer import Int, Value, type_of
+
+
+@dataclass(frozen=True)
+class Left:
+    """The left side of a tile: where it begins, where its rows are from there, and how the depth's steps go."""
+
+    pointer: str
+    offsets: list[int]
+    strides: list[int]
+
+
+def write_sums(job: Job, tile: Tile, part: Pass, left: Left, sums: list[Value]) -> list[Value]:
+    """Write one pass over the depth, and return the sums after it."""
+    return _nest(job, tile, part, left, 0, left.pointer, part.right, sums)
+
+
+def left_in_place(job: Job, tile: Tile, part: Pass) -> Left:
+    """Return the left side of a tile where it lies."""
+    w, product, rows = job.w, job.product, tile.rows
+    offset = w.add(w.mul(part.at, product.sums[0].left), w.mul(rows.first, product.row.left))
+    across = product.outer[-1].left if rows.span > 1 else 0
+    places = every(range(rows.span), range(rows.count))
+    return Left(
+        w.at(rows.unit.left, offset, product.dtype),
+        [step * across + row * product.row.left for step, row in places],
+        [axis.left for axis in product.sums],
+    )
+
+
+def right_row(job: Job, right: str, panel: Panel, mask: Value | None) -> list[Value]:
+    """Write the load of what a panel needs of one row of the right side."""
+    dtype, lanes = job.product.dtype, job.tiling.lanes
+    masks = [None] * (panel.vectors - 1) + [mask]
+    return [job.w.load(right, dtype, lanes, i * lanes, m) for i, m in enumerate(masks)]
+
+
+def _nest(
+    job: Job,
+    tile: Tile,
+    part: Pass,
+    left: Left,
+    level: int,
+    at_left: str,
+    at_right: str,
+    sums: list[Value],
+) -> list[Value]:
+    """Write the loop over one of the depth indices, with those over the following ones inside it."""
+    axis, innermost = part.depth[level], level == len(part.depth) - 1
+    unroll = job.tiling.unroll if innermost else 1
+
+    def turn(first: Int, sums: list[Value]) -> list[Value]:
+        for k in (job.w.add(first, i) for i in range(unroll)):
+            there = job.moved(at_left, [left.strides[level]], [k]), job.moved(at_right, [axis.right], [k])
+            if innermost:
+                sums = _step(job, tile, part, left, *there, sums)
+            else:
+                sums = _nest(job, tile, part, left, level + 1, *there, sums)
+        return sums
+
+    return job.w.loop(0, axis.size if level else part.steps, unroll, turn, sums)
+
+
+def _step(
+    job: Job, tile: Tile, part: Pass, left: Left, at_left: str, at_right: str, sums: list[Value]
+) -> list[Value]:
+    """Write one step: all products of a column of the left side with a row of the right side."""
+    w, result = job.w, list(sums)
+    vectors = right_row(job, at_right, tile.panel, part.mask)
+    if job.tiling.ahead:
+        _prefetch(job, at_left, left.strides[-1] * job.tiling.ahead)
+    for number, offset in enumerate(left.offsets):
+        factor = w.splat(w.load(at_left, job.product.dtype, offset=offset), job.tiling.lanes)
+        for place, vector in enumerate(vectors, number * len(vectors)):
+            result[place] = w.fma(factor, vector, sums[place])
+    return result
+
+
+def _prefetch(job: Job, pointer: str, offset: int) -> None:
+    """Ask for memory that is used soon; the address may be beyond the end, so nothing is promised of it."""
+    address = job.w.let(f"getelementptr {type_of(job.product.dtype)}, ptr {pointer}, i64 {offset}")
+    job.w.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+    job.w.do(f"call void @llvm.prefetch.p0(ptr {address}, i32 0, i32 3, i32 1)")
+
+
+def depth_counts(depth: tuple[Axis, ...]) -> list[int]:
+    """Return for each depth index how many steps of the innermost one a step of it is."""
+    counts = [1]
+    for axis in reversed(depth[1:]):
+        counts.insert(0, counts[0] * axis.size)
+    return counts

@@ -1,0 +1,243 @@
+"""Loop nests as native functions.
+
+The function of a kernel takes the addresses of its buffers and the range of units that it does: a unit is one turn of
+the outermost loops, or one vector where the outermost loop goes along the lanes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from koubai import dtypes
+from koubai.compiler.index import Axis
+from koubai.compiler.kernel import Loops, Reduction, Stage
+from koubai.compiler.llvm import maps
+from koubai.compiler.llvm.elements import Elements
+from koubai.compiler.llvm.writer import Int, Value, Writer
+from koubai.compiler.shape_loops import Shaped, shape
+from koubai.dtypes import DType
+
+
+def lanes_for(kernel: Loops, bytes_: int) -> int:
+    """Return how many lanes the vectors of a kernel have: as many as fit of its widest floating type."""
+    from koubai.compiler.expression import walk
+
+    widths = [e.dtype.itemsize for e in walk(kernel.values) if e.dtype.kind == "f" and e.axes]
+    return bytes_ // max([4, *widths])
+
+
+class LoopsFunction:
+    """Writes one kernel.
+
+    Args:
+        kernel: what to write.
+        bytes_: the width of a vector.
+        threads: how many threads will share it.
+    """
+
+    def __init__(self, kernel: Loops, bytes_: int, threads: int) -> None:
+        self.lanes = lanes_for(kernel, bytes_)
+        self.shaped: Shaped = shape(kernel, self.lanes)
+        self.kernel = self.shaped.kernel
+        self.shared = _shared_loops(self.kernel.outer, self.shaped.along, threads)
+
+    @property
+    def units(self) -> int:
+        """How many pieces there are to share among threads."""
+        return math.prod(self._turns(axis) for axis in self.shared)
+
+    def _turns(self, axis: Axis) -> int:
+        return -(-axis.size // self.lanes) if axis is self.shaped.along else axis.size
+
+    def write(self, elements: Elements, first: Int, end: Int) -> None:
+        """Write the units from `first` to `end`."""
+        self.e, self.w = elements, elements.w
+        self.written = {store.buffer for store in self.kernel.stores}
+        self.w.loop(first, end, 1, self._unit)
+
+    def _unit(self, unit: Int, _: list[Value]) -> list[Value]:
+        before = self.e.remembered()
+        rest = [axis for axis in self.kernel.outer if axis not in self.shared]
+        self._decode(unit)
+        if self.shaped.along in self.shared:
+            self._ragged(self.shaped.along, self.e.axes[self.shaped.along], lambda: self._outer(rest))
+        else:
+            self._outer(rest)
+        self.e.forget(before)
+        return []
+
+    def _decode(self, unit: Int) -> None:
+        """Find the loops' values that a unit stands for."""
+        for axis in reversed(self.shared):
+            turns = self._turns(axis)
+            value = unit if axis is self.shared[0] else self.w.mod(unit, turns)
+            unit = self.w.div(unit, turns)
+            self.e.axes[axis] = self.w.mul(value, self.lanes) if axis is self.shaped.along else value
+
+    def _ragged(self, axis: Axis, start: Int, body: Callable[[], None]) -> None:
+        """Write a body for full vectors, and again with a mask for the last one if it is not full."""
+        rest = axis.size % self.lanes
+        full = axis.size - rest
+        if not rest:
+            self._with_lanes(axis, start, None, body)
+        elif isinstance(start, int):
+            self._with_lanes(axis, start, rest if start == full else None, body)
+        else:
+            is_full = self.w.let(f"icmp slt i64 {start}, {full}")
+            if full:
+                with self.w.when(is_full):
+                    self._with_lanes(axis, start, None, body)
+            last = self.w.let(f"xor i1 {is_full}, true")
+            with self.w.when(last):
+                self._with_lanes(axis, full, rest, body)
+
+    def _with_lanes(self, axis: Axis, start: Int, rest: int | None, body: Callable[[], None]) -> None:
+        e, before = self.e, self.e.remembered()
+        e.along, e.lanes, e.axes[axis] = axis, self.lanes, start
+        if rest is not None:
+            e.mask = self.w.lanes_of([lane < rest for lane in range(self.lanes)], dtypes.bool_)
+        body()
+        e.along, e.lanes, e.mask = None, 1, None
+        e.forget(before)
+
+    def _outer(self, axes: Sequence[Axis]) -> None:
+        """Write the outer loops that are not shared, then the stages."""
+        self.e.compute_early(self.kernel.values, self.written)
+        if not axes:
+            self._stages()
+            return
+        axis, *others = axes
+        if axis is self.shaped.along:
+            self._vectors(axis, lambda: self._outer(others))
+            return
+
+        def turn(i: Int, _: list[Value]) -> list[Value]:
+            before = self.e.remembered()
+            self.e.axes[axis] = i
+            self._outer(others)
+            self.e.forget(before)
+            return []
+
+        self.w.loop(0, axis.size, 1, turn)
+
+    def _vectors(self, axis: Axis, body: Callable[[], None]) -> None:
+        """Write a loop along the lanes: full vectors, then the rest."""
+        full = axis.size - axis.size % self.lanes
+
+        def turn(i: Int, _: list[Value]) -> list[Value]:
+            self._with_lanes(axis, i, None, body)
+            return []
+
+        self.w.loop(0, full, self.lanes, turn)
+        if full < axis.size:
+            self._with_lanes(axis, full, axis.size - full, body)
+
+    def _stages(self) -> None:
+        before = self.e.remembered()
+        for stage, along in zip(self.kernel.stages, self.shaped.inner_along):
+            self.e.compute_early(stage.values, set())
+            found = self._stage(stage, stage.inner, along, self._beginnings(stage, along))
+            for reduction, value in zip(stage.reductions, found):
+                if along is not None:
+                    value = self.w.fold(value, lambda a, b, r=reduction: self._combine(r, a, b))
+                self.e.registers[reduction.name] = value
+        self.e.forget(before)
+
+    def _beginnings(self, stage: Stage, along: Axis | None) -> list[Value]:
+        lanes = self.lanes if along is not None else self.e.lanes
+        return [self.w.constant(identity(r.kind, r.dtype), r.dtype, lanes) for r in stage.reductions]
+
+    def _stage(
+        self, stage: Stage, axes: Sequence[Axis], along: Axis | None, carried: list[Value]
+    ) -> list[Value]:
+        """Write the loops of a stage and return what they reduce to."""
+        if not axes:
+            return self._body(stage, carried)
+        axis, *others = axes
+
+        def turn(i: Int, values: list[Value]) -> list[Value]:
+            before = self.e.remembered()
+            self.e.axes[axis] = i
+            self.e.compute_early(stage.values, self.written)
+            new = self._stage(stage, others, along, values)
+            self.e.forget(before)
+            return new
+
+        if axis is not along:
+            return self.w.loop(0, axis.size, 1, turn, carried)
+        return self._along(axis, turn, carried)
+
+    def _along(
+        self, axis: Axis, turn: Callable[[Int, list[Value]], list[Value]], carried: list[Value]
+    ) -> list[Value]:
+        """Write a stage's loop along the lanes."""
+        found: list[Value] = carried
+
+        def vector(i: Int, values: list[Value]) -> list[Value]:
+            nonlocal found
+            self._with_lanes(axis, i, None, lambda: keep(turn(i, values)))
+            return found
+
+        def keep(values: list[Value]) -> None:
+            nonlocal found
+            found = values
+
+        full = axis.size - axis.size % self.lanes
+        after = self.w.loop(0, full, self.lanes, vector, carried)
+        if full < axis.size:
+            self._with_lanes(axis, full, axis.size - full, lambda: keep(turn(full, after)))
+            return found
+        return after
+
+    def _body(self, stage: Stage, carried: list[Value]) -> list[Value]:
+        new = []
+        for reduction, total in zip(stage.reductions, carried):
+            value = self.e.vector(reduction.value) if total.lanes > 1 else self.e.value(reduction.value)
+            if self.e.mask is not None and total.lanes > 1:
+                neutral = self.w.constant(identity(reduction.kind, total.dtype), total.dtype, total.lanes)
+                value = self.w.select(self.e.mask, value, neutral)
+            new.append(self._combine(reduction, total, value))
+        self.e.store_all(stage.stores)
+        return new
+
+    def _combine(self, reduction: Reduction, a: Value, b: Value) -> Value:
+        return maps.write_map(self.w, _COMBINE[reduction.kind], [a, b], {}, a.dtype)
+
+
+_COMBINE = {
+    "sum": "add",
+    "amax": "maximum",
+    "amin": "minimum",
+    "prod": "mul",
+    "any": "bitwise_or",
+    "all": "bitwise_and",
+}
+
+
+def identity(kind: str, dtype: DType) -> object:
+    """Return what a reduction of nothing gives."""
+    if kind in ("sum", "any"):
+        return 0
+    if kind in ("prod", "all"):
+        return 1
+    low = kind == "amax"
+    if dtype.kind == "f":
+        return -np.inf if low else np.inf
+    if dtype.kind == "b":
+        return not low
+    return np.iinfo(dtype).min if low else np.iinfo(dtype).max
+
+
+def _shared_loops(outer: Sequence[Axis], along: Axis | None, threads: int) -> list[Axis]:
+    """Return the outermost loops whose turns are shared among the threads: as few as give enough pieces."""
+    shared: list[Axis] = []
+    pieces = 1
+    for axis in outer:
+        if pieces >= 8 * threads or (axis is along and pieces >= threads and pieces % threads == 0):
+            break
+        shared.append(axis)
+        pieces *= axis.size
+    return shared

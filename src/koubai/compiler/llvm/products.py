@@ -1,0 +1,161 @@
+"""Contractions as native functions: from loops and loads to the strides of the tile kernel, and the epilogue in registers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from koubai.compiler.index import Axis, Index
+from koubai.compiler.kernel import Contraction, Store, loads
+from koubai.compiler.llvm import contraction as tiles
+from koubai.compiler.llvm.contraction import write_contraction
+from koubai.compiler.llvm.elements import Elements
+from koubai.compiler.llvm.writer import Int, Value
+from koubai.compiler.lower.anchors import flat_index, flat_place
+from koubai.compiler.runtime.target import Target
+
+
+class ContractionFunction:
+    """Writes one contraction.
+
+    Args:
+        kernel: what to write.
+        target: the processor.
+        threads: how many threads will share it.
+    """
+
+    def __init__(self, kernel: Contraction, target: Target, threads: int) -> None:
+        self.kernel = joined(kernel)
+        self.row, self.outer = self._roles()
+        self.product = self._product()
+        self.target = target
+        self.split, self.tiling = self._chosen(threads)
+
+    @property
+    def units(self) -> int:
+        """How many pieces there are to share among threads."""
+        return tiles.units(self.product, self.tiling, self.split)
+
+    @property
+    def scratch(self) -> int:
+        """How many elements of memory of its own each thread needs."""
+        return tiles.scratch_size(self.product, self.tiling)
+
+    def _roles(self) -> tuple[Axis | None, list[Axis]]:
+        """Return the loop that is tiled in registers, and those around: it is the longest that right does not see."""
+        right = flat_index(self.kernel.right)
+        others = [a for a in self.kernel.outer if a is not self.kernel.column]
+        rows = [a for a in others if not right.factor(a)]
+        row = max(reversed(rows), key=lambda a: a.size, default=None)
+        return row, [a for a in others if a is not row]
+
+    def _product(self) -> tiles.Product:
+        left, right = flat_index(self.kernel.left), flat_index(self.kernel.right)
+
+        def axis(a: Axis) -> tiles.Axis:
+            return tiles.Axis(a.size, left.factor(a), right.factor(a))
+
+        row = axis(self.row) if self.row is not None else tiles.Axis(1, 0, 0)
+        column = tiles.Axis(self.kernel.column.size, 0, 1)
+        depth = tuple(axis(a) for a in self.kernel.depth if a.size > 1)
+        return tiles.Product(
+            tuple(map(axis, self.outer)), row, column, depth, self.kernel.result.dtype
+        )
+
+    def _chosen(self, threads: int) -> tuple[str, tiles.Tiling]:
+        """Choose what threads share: what is most even, and of equals the outermost."""
+        lanes, registers = self.target.lanes(self.product.dtype), self.target.registers
+
+        def evenness(split: str) -> float:
+            tiling = tiles.tiling(self.product, lanes, registers, split, threads)
+            count = tiles.units(self.product, tiling, split)
+            return math.ceil(count / threads) * threads / count
+
+        order = ["outer", "row", "column"] if self.outer else ["row", "column"]
+        split = min(order, key=lambda s: (round(evenness(s), 1), order.index(s)))
+        return split, tiles.tiling(self.product, lanes, registers, split, threads)
+
+    def write(self, elements: Elements, first: Int, end: Int, scratch: str | None = None) -> None:
+        """Write the units from `first` to `end`."""
+        self.e = elements
+        left, right = (self._base(e) for e in (self.kernel.left, self.kernel.right))
+        write_contraction(
+            elements.w,
+            self.product,
+            self.tiling,
+            left,
+            right,
+            self.split,
+            first,
+            end,
+            self._epilogue,
+            scratch=scratch,
+        )
+
+    def _base(self, operand) -> str:  # type: ignore[no-untyped-def]
+        """Return the address of a factor where all its own loops are at 0."""
+        own = {*self.kernel.outer, *self.kernel.depth}
+        flat = flat_index(operand)
+        rest = Index(tuple((a, f) for a, f in flat.terms if a not in own), flat.constant)
+        return self.e.w.at(self.e.pointers[operand.detail], self.e.number(rest), operand.dtype)
+
+    def _epilogue(
+        self, outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None
+    ) -> None:
+        e = self.e
+        before = e.remembered()
+        e.axes.update(zip(self.outer, outer))
+        if self.row is not None:
+            e.axes[self.row] = row
+        e.axes[self.kernel.column] = column
+        e.along, e.lanes, e.mask = self.kernel.column, value.lanes, mask
+        if value.lanes == 1:
+            e.along = None
+        e.registers[self.kernel.result.detail] = value
+        e.store_all(self.kernel.epilogue)
+        e.along, e.lanes, e.mask = None, 1, None
+        e.forget(before)
+
+
+def joined(kernel: Contraction) -> Contraction:
+    """Make one loop of two wherever both factors and all that the epilogue touches run on from one to the next."""
+    while (pair := _joinable(kernel)) is not None:
+        a, b = pair
+        new = Axis(a.size * b.size)
+        values = {a: Index.of(new) // b.size, b: Index.of(new) % b.size}
+
+        def loops(axes: tuple[Axis, ...], a: Axis = a, b: Axis = b, new: Axis = new) -> tuple[Axis, ...]:
+            return tuple(new if x is b else x for x in axes if x is not a)
+
+        kernel = replace(
+            kernel,
+            outer=loops(kernel.outer),
+            depth=loops(kernel.depth),
+            left=kernel.left.replace(values),
+            right=kernel.right.replace(values),
+            epilogue=[
+                Store(s.buffer, tuple(i.replace(values) for i in s.indices), s.value.replace(values))
+                for s in kernel.epilogue
+            ],
+        )
+    return replace(
+        kernel, outer=tuple(a for a in kernel.outer if a.size > 1 or a is kernel.column)
+    )
+
+
+def _joinable(kernel: Contraction) -> tuple[Axis, Axis] | None:
+    from koubai.compiler.expression import walk
+    from koubai.compiler.shape_loops import _continues
+
+    factors = [flat_index(kernel.left), flat_index(kernel.right)]
+    values = [s.value for s in kernel.epilogue]
+    touched = [flat_place(s.buffer, s.indices) for s in kernel.epilogue]
+    touched += [flat_place(e.detail, e.indices) for e in loads(values)]
+    touched += [i for e in walk(values) if e.kind in ("whole", "inside", "draw") for i in e.indices]
+    free = [a for a in kernel.outer if a is not kernel.column]
+    for group, places in ((free, factors + touched), (kernel.depth, factors)):
+        for a in group:
+            for b in group:
+                if a is not b and a.size > 1 and b.size > 1 and all(_continues(i, a, b) for i in places):
+                    return a, b
+    return None

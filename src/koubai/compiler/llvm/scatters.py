@@ -1,0 +1,97 @@
+"""Scatters as native functions: values combined one after the other with what stands at their positions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from koubai.compiler.expression import load
+from koubai.compiler.index import Axis
+from koubai.compiler.kernel import Scatter, Store
+from koubai.compiler.llvm import maps
+from koubai.compiler.llvm.elements import Elements
+from koubai.compiler.llvm.writer import Int, Value
+from koubai.compiler.lower.anchors import flat_place
+
+_COMBINE = {"add": "add", "mul": "mul", "max": "maximum", "min": "minimum"}
+
+
+class ScatterFunction:
+    """Writes one scatter. Threads share the loops along which values are independent, never the places.
+
+    Args:
+        kernel: what to write.
+        lanes: of a vector.
+    """
+
+    def __init__(self, kernel: Scatter, lanes: int) -> None:
+        self.kernel = kernel
+        self.lanes = lanes
+        place = flat_place(kernel.target, kernel.indices)
+        dense = [a for a in kernel.lanes if a.size >= lanes and place.factor(a) == 1]
+        self.along: Axis | None = dense[-1] if dense else None
+
+    @property
+    def units(self) -> int:
+        """How many pieces there are to share among threads."""
+        return math.prod(map(self._turns, self.kernel.lanes))
+
+    def _turns(self, axis: Axis) -> int:
+        return -(-axis.size // self.lanes) if axis is self.along else axis.size
+
+    def write(self, elements: Elements, first: Int, end: Int) -> None:
+        """Write the units from `first` to `end`."""
+        self.e, self.w = elements, elements.w
+        self.w.loop(first, end, 1, self._unit)
+
+    def _unit(self, unit: Int, _: list[Value]) -> list[Value]:
+        e, before = self.e, self.e.remembered()
+        for number, axis in reversed(list(enumerate(self.kernel.lanes))):
+            turns = self._turns(axis)
+            value = unit if number == 0 else self.w.mod(unit, turns)
+            unit = self.w.div(unit, turns)
+            e.axes[axis] = self.w.mul(value, self.lanes) if axis is self.along else value
+        if self.along is not None:
+            e.along, e.lanes = self.along, self.lanes
+            rest = self.along.size % self.lanes
+            if rest:
+                ends = self.w.splat(self.w.index(self.along.size), self.lanes)
+                e.mask = self.w.compare("icmp slt", e._atom_lanes(self.along), ends)
+        self._places(self.kernel.places)
+        e.along, e.lanes, e.mask = None, 1, None
+        e.forget(before)
+        return []
+
+    def _places(self, axes: Sequence[Axis]) -> None:
+        if not axes:
+            self._combine()
+            return
+
+        def turn(i: Int, _: list[Value]) -> list[Value]:
+            before = self.e.remembered()
+            self.e.axes[axes[0]] = i
+            self._places(axes[1:])
+            self.e.forget(before)
+            return []
+
+        self.w.loop(0, axes[0].size, 1, turn)
+
+    def _combine(self) -> None:
+        kernel, value = self.kernel, self.kernel.value
+        if kernel.kind != "put":
+            there = load(kernel.target, kernel.indices)
+            held = self.e.value(there)
+            new = self.e.vector(value) if held.lanes > 1 else self.e.value(value)
+            combined = maps.write_map(self.w, _COMBINE[kernel.kind], [held, new], {}, value.dtype)
+            value = _held(self.e, combined)
+        self.e.store(Store(kernel.target, kernel.indices, value))
+
+
+def _held(elements: Elements, value: Value):  # type: ignore[no-untyped-def]
+    """Return an expression that stands for a value in registers."""
+    from koubai.compiler.expression import register
+
+    elements.registers["combined"] = value
+    found = register("combined", value.dtype)
+    elements._values[found] = value
+    return found

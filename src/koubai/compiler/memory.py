@@ -1,0 +1,86 @@
+"""The plan of the arena: where each buffer lies, and which share memory because they are never needed together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from koubai.compiler.buffer import Buffer, Home
+from koubai.compiler.phases import Phase
+
+LINE = 64
+
+
+@dataclass
+class Plan:
+    """Where everything is.
+
+    Attributes:
+        offsets: of each buffer in the arena, in bytes.
+        size: of the arena, in bytes.
+        lasting: the bytes of it that stay from step to step.
+    """
+
+    offsets: dict[Buffer, int]
+    size: int
+    lasting: int
+
+
+def plan(phases: list[Phase], lasting: list[Buffer], shared: dict[Buffer, Buffer]) -> Plan:
+    """Give every buffer of the phases a place.
+
+    Args:
+        phases: the step.
+        lasting: buffers with a place of their own, always.
+        shared: buffers that lie where another one lies.
+    """
+    offsets: dict[Buffer, int] = {}
+    top = LINE
+    for buffer in lasting:
+        if buffer.home is not Home.ARGUMENT and buffer not in offsets:
+            offsets[buffer] = top
+            top += _room(buffer)
+    base = top
+    spans = _spans(phases, set(offsets), shared)
+    for buffer in [b for b in spans if b.border is not None]:
+        offsets[buffer] = base
+        base += _room(buffer)
+    taken: list[tuple[int, int, int, int]] = []  # start, end, first phase, last phase
+    size = base
+    for buffer, (first, last) in sorted(spans.items(), key=lambda item: -item[0].bytes):
+        if buffer.border is None:
+            place = _lowest(base, _room(buffer), [t for t in taken if t[2] <= last and t[3] >= first])
+            offsets[buffer] = place
+            taken.append((place, place + _room(buffer), first, last))
+            size = max(size, place + _room(buffer))
+    offsets.update({buffer: offsets[other] for buffer, other in shared.items()})
+    return Plan(offsets, size, top)
+
+
+def _room(buffer: Buffer) -> int:
+    """The bytes of a buffer, and one more cache line, so that buffers of a power of two do not lie alike."""
+    return -(-buffer.bytes // LINE) * LINE + LINE
+
+
+def _spans(
+    phases: list[Phase], fixed: set[Buffer], shared: dict[Buffer, Buffer]
+) -> dict[Buffer, tuple[int, int]]:
+    """Return the first and the last phase that touch each buffer."""
+    spans: dict[Buffer, tuple[int, int]] = {}
+    for number, phase in enumerate(phases):
+        for kernel in phase.kernels:
+            for touched in kernel.reads | kernel.writes:
+                buffer = shared.get(touched, touched)
+                if buffer not in fixed and buffer.home is not Home.ARGUMENT:
+                    first, _ = spans.get(buffer, (number, number))
+                    spans[buffer] = first, number
+    return dict(sorted(spans.items(), key=lambda item: (item[1], item[0].name)))
+
+
+def _lowest(base: int, room: int, busy: list[tuple[int, int, int, int]]) -> int:
+    """Return the lowest place with enough room beside buffers that live at the same time."""
+    place = base
+    for start, end, _, _ in sorted(busy):
+        if start - place >= room:
+            break
+        place = max(place, end)
+    return place

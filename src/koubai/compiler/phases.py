@@ -1,0 +1,111 @@
+"""The kernels of a step in phases: within one, no kernel waits for another; between two, all threads meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from koubai.compiler.buffer import Buffer, Home
+from koubai.compiler.kernel import Host, Kernel
+
+
+@dataclass
+class Gate:
+    """The place in a step behind which state changes: it is passed only if nothing has gone wrong until then.
+
+    Attributes:
+        flags: bools in memory, which must all be true.
+    """
+
+    flags: list[Buffer]
+
+
+@dataclass
+class Phase:
+    """Kernels that run side by side.
+
+    Attributes:
+        kernels: in any order.
+        gate: what must hold before they run.
+    """
+
+    kernels: list[Kernel] = field(default_factory=list)
+    gate: Gate | None = None
+
+    @property
+    def is_host(self) -> bool:
+        """Whether NumPy runs it."""
+        return any(isinstance(kernel, Host) for kernel in self.kernels)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.kernels))
+
+
+def in_phases(kernels: list[Kernel], gate: Gate | None, shared: dict[Buffer, Buffer]) -> list[Phase]:
+    """Put every kernel into the earliest phase that it can be in.
+
+    Args:
+        kernels: in an order in which they can run.
+        gate: what must hold before state changes; None if nothing has to.
+        shared: new values that are written over the state whose next value they are.
+    """
+    placing = _Placing(shared)
+    late: list[Kernel] = []
+    waiting: set[Buffer] = set()
+    for kernel in kernels:
+        if gate is not None and (placing.changes_state(kernel) or kernel.reads & waiting):
+            late.append(kernel)
+            waiting |= kernel.writes
+        else:
+            placing.place(kernel, 0)
+    behind = placing.after(gate.flags) if gate is not None else 0
+    for kernel in late:
+        placing.place(kernel, behind)
+    return _gathered(kernels, placing.level, gate, behind)
+
+
+class _Placing:
+    """Levels of kernels, found one after the other."""
+
+    def __init__(self, shared: dict[Buffer, Buffer]) -> None:
+        self.level: dict[Kernel, int] = {}
+        self._shared = shared
+        self._wrote: dict[Buffer, int] = {}
+        self._read: dict[Buffer, int] = {}
+
+    def changes_state(self, kernel: Kernel) -> bool:
+        return any(b in self._shared or b.home is Home.STATE for b in kernel.writes)
+
+    def after(self, buffers: list[Buffer]) -> int:
+        """Return the first level at which these are there."""
+        return 1 + max((self._wrote.get(buffer, -1) for buffer in buffers), default=-1)
+
+    def place(self, kernel: Kernel, least: int) -> None:
+        """Find the level of a kernel, at least `least`."""
+        reads = kernel.reads
+        writes = {self._shared.get(b, b) for b in kernel.writes} | kernel.writes
+        after = [least]
+        after += [self._wrote[b] + 1 for b in reads | writes if b in self._wrote]
+        after += [self._read[b] + 1 for b in writes if b in self._read]
+        level = self.level[kernel] = max(after)
+        for buffer in reads:
+            self._read[buffer] = max(self._read.get(buffer, 0), level)
+        for buffer in writes:
+            self._wrote[buffer] = max(self._wrote.get(buffer, 0), level)
+
+
+def _gathered(
+    kernels: list[Kernel], level: dict[Kernel, int], gate: Gate | None, behind: int
+) -> list[Phase]:
+    """Make phases of levels; what NumPy runs has phases of its own."""
+    count = max(level.values(), default=-1) + 1
+    phases: list[Phase] = []
+    for number in range(count):
+        here = [kernel for kernel in kernels if level[kernel] == number]
+        native = [kernel for kernel in here if not isinstance(kernel, Host)]
+        host = [kernel for kernel in here if isinstance(kernel, Host)]
+        guard = gate if number == behind and gate is not None else None
+        if native:
+            phases.append(Phase(native, guard))
+            guard = None
+        phases += [Phase([kernel], guard) for kernel in host]
+    return phases

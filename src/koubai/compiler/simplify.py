@@ -1,0 +1,179 @@
+"""A graph made smaller without changing what it computes.
+
+Nodes are rebuilt one after the other. What does nothing is left out, movements that follow each other become one, what
+depends on constants only is computed now, and what is computed twice is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from koubai.arrays import Array
+from koubai.ops import movement
+from koubai.ops.graph import Graph, Node, prune
+from koubai.ops.op import Kind, Op, Symbol
+from koubai.ops.scan import Loop
+
+_SMALL = 1 << 16  # elements of a result that may be computed now
+
+
+def simplify(graph: Graph) -> Graph:
+    """Return a graph with the same inputs and outputs that does less."""
+    return _Rebuilder(graph).graph
+
+
+class _Rebuilder:
+    """The new graph while it is made."""
+
+    def __init__(self, old: Graph) -> None:
+        self.graph = Graph(inputs=list(old.inputs))
+        self.new: dict[Symbol, Symbol] = {symbol: symbol for symbol in old.inputs}
+        self.maker: dict[Symbol, Node] = {}
+        self._known: dict[Hashable, tuple[Symbol, ...]] = {}
+        for symbol, array in old.constants.items():
+            self.new[symbol] = self.constant(array)
+        for node in old.nodes:
+            inputs = [self.new[symbol] for symbol in node.inputs]
+            self.new.update(zip(node.outputs, self.add(node.op, inputs, node.attributes)))
+        self.graph.outputs = [self.new[symbol] for symbol in old.outputs]
+        self.graph = prune(self.graph)
+
+    def constant(self, array: Array) -> Symbol:
+        """Return the symbol of an array; equal small arrays have one symbol."""
+        array = np.asarray(array)
+        key = ("constant", array.dtype, array.shape, array.tobytes()) if array.size <= _SMALL else id(array)
+        if key not in self._known:
+            symbol = Symbol(array.shape, array.dtype)
+            self.graph.constants[symbol] = array
+            self._known[key] = (symbol,)
+        return self._known[key][0]
+
+    def add(self, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
+        """Add an op, or find that it is not needed."""
+        rule = _RULES.get(op.name)
+        found = rule(self, op, inputs, attributes) if rule else None
+        if found is not None:
+            return (found,)
+        if "loop" in attributes:
+            loop = attributes["loop"]
+            loop, inputs = self._without_invariants(replace(loop, body=simplify(loop.body)), inputs)
+            attributes = {**attributes, "loop": loop}
+        key = _key(op, inputs, attributes)
+        if key not in self._known:
+            self._known[key] = self._folded(op, inputs, attributes) or self._appended(op, inputs, attributes)
+        return self._known[key]
+
+    def _without_invariants(self, loop: Loop, inputs: Sequence[Symbol]) -> tuple[Loop, list[Symbol]]:
+        """Move what is the same at all times out of a loop."""
+        body, first = loop.body, loop.carries + loop.sequences
+        outer = dict(zip(body.inputs[first:], inputs[first:]))
+        outer.update((symbol, self.constant(array)) for symbol, array in body.constants.items())
+        kept: list[Node] = []
+        for node in body.nodes:
+            if node.inputs and all(symbol in outer for symbol in node.inputs) and node.op.kind is not Kind.RANDOM:
+                found = self.add(node.op, [outer[symbol] for symbol in node.inputs], node.attributes)
+                outer.update(zip(node.outputs, found))
+            else:
+                kept.append(node)
+        wanted = {symbol for node in kept for symbol in node.inputs} | set(body.outputs)
+        given = [s for s in outer if s in wanted and s not in body.constants]
+        constants = {symbol: array for symbol, array in body.constants.items() if symbol in wanted}
+        smaller = Graph([*body.inputs[:first], *given], constants, kept, body.outputs)
+        return replace(loop, body=smaller), [*inputs[:first], *(outer[symbol] for symbol in given)]
+
+    def one(self, op: Op, inputs: Sequence[Symbol], **attributes: Any) -> Symbol:
+        """Add an op with one result."""
+        return self.add(op, inputs, attributes)[0]
+
+    def _appended(self, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
+        outputs = self.graph.add(op, inputs, attributes)
+        for symbol in outputs:
+            self.maker[symbol] = self.graph.nodes[-1]
+        return outputs
+
+    def _folded(
+        self, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]
+    ) -> tuple[Symbol, ...] | None:
+        """Compute an op on constants now, unless its result is large or its errors belong to a run."""
+        if not inputs or op.kind in (Kind.OPAQUE, Kind.RANDOM, Kind.SCAN) or op.name == "position":
+            return None
+        arrays = [self.graph.constants.get(symbol) for symbol in inputs]
+        if any(array is None for array in arrays):
+            return None
+        inferred = op.infer(*inputs, **attributes)
+        symbols = inferred if isinstance(inferred, tuple) else (inferred,)
+        if any(symbol.size > _SMALL for symbol in symbols):
+            return None
+        with np.errstate(all="ignore"):
+            results = op.run(tuple(arrays), attributes)  # type: ignore[arg-type]
+        return tuple(self.constant(array) for array in results)
+
+
+def _key(op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Hashable:
+    """What makes two nodes the same."""
+    values = tuple(sorted(attributes.items()))
+    try:
+        hash(values)
+    except TypeError:
+        return object()
+    return (op, tuple(inputs), tuple((name, type(value), value) for name, value in values))
+
+
+Rule = Callable[[_Rebuilder, Op, Sequence[Symbol], dict[str, Any]], Symbol | None]
+
+
+def _nothing(_: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+    return inputs[0]
+
+
+def _fill(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+    return new.one(movement.expand, [inputs[1]], shape=tuple(inputs[0].shape))
+
+
+def _cast(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+    return inputs[0] if inputs[0].dtype == attributes["dtype"] else None
+
+
+def _reshape(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+    (x,), shape = inputs, tuple(attributes["shape"])
+    if x.shape == shape:
+        return x
+    node = new.maker.get(x)
+    if node is not None and node.op is movement.reshape:
+        return new.one(movement.reshape, node.inputs, shape=shape)
+    return None
+
+
+def _expand(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+    (x,), shape = inputs, tuple(attributes["shape"])
+    if x.shape == shape:
+        return x
+    if attributes["shape"] is not shape and type(attributes["shape"]) is not tuple:
+        return new.one(movement.expand, [x], shape=shape)
+    return None
+
+
+def _permute(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+    (x,), dims = inputs, tuple(attributes["dims"])
+    if dims == tuple(range(x.ndim)):
+        return x
+    node = new.maker.get(x)
+    if node is not None and node.op is movement.permute:
+        before = node.attributes["dims"]
+        return new.one(movement.permute, node.inputs, dims=tuple(before[dim] for dim in dims))
+    return None
+
+
+_RULES: dict[str, Rule] = {
+    "alias": _nothing,
+    "detach": _nothing,
+    "fill": _fill,
+    "cast": _cast,
+    "reshape": _reshape,
+    "expand": _expand,
+    "permute": _permute,
+}
