@@ -81,7 +81,7 @@ def main(
     except DownloadError as error:
         console.print(str(error))
         raise typer.Exit(1) from error
-    images, labels = (array[:samples] for array in digits.tensors)
+    images, labels = (tensor[:samples].numpy() for tensor in digits.tensors)
     table = Table(title=f"An epoch of MNIST, {len(images):,} images, batch {BATCH}", box=SIMPLE_HEAD)
     for heading in ("", KOUBAI, "PyTorch", "with", "ratio", "good rounds"):
         table.add_column(heading, justify="left" if heading in ("", "with") else "right")

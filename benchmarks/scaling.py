@@ -116,7 +116,7 @@ def draw_panel(axes: Axes, name: str, title: str, points: Sequence[Point]) -> No
     sizes = [point.size for point in points]
     times, roofs = [point.seconds for point in points], [point.roof for point in points]
     axes.plot(sizes, times, "o-", color=LIGHT.training, linewidth=2, markersize=4)
-    axes.plot(sizes, roofs, color=LIGHT.validation, linewidth=1.3, linestyle=(0, (3, 2)))
+    axes.plot(sizes, roofs, "o", color=LIGHT.validation, linewidth=1.3, linestyle=(0, (3, 2)), markersize=2)
     for values, label, colour in ((times, "step", LIGHT.training), (roofs, "FMA peak", LIGHT.validation)):
         axes.annotate(label, (sizes[-1], values[-1]), (5, 0), textcoords="offset points", color=colour,
                       fontsize=9, va="center", annotation_clip=False)  # fmt: skip
@@ -149,7 +149,7 @@ def main(
     if not koubai_step.COMPILES:
         console.print("This Koubai has no compiler: its steps ran eagerly.")
     if not koubai_step.set_threads(threads):
-        console.print("The number of threads cannot be chosen in this Koubai: there is one point for it.")
+        console.print("This Koubai cannot choose its number of threads: one point.")
     try:
         output.write_bytes(draw(measured))
     except MatplotlibMissing as missing:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,7 +20,7 @@ from native.correctness import References
 from native.entries import Entry, enter_koubai, enter_peers
 from native.flops import step_flops
 from native.fma_peak import fma_peak
-from native.machine import cores, versions
+from native.machine import cores, empty_folder, versions
 from native.memory import peak_tensor_bytes
 from native.results import Result
 from native.rounds import estimate, race
@@ -134,8 +132,7 @@ def main(
     threads = threads or cores()
     field = chosen(peers, PEERS, "--peers")
     results: list[Result] = []
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder  # else torch.compile leaves its files behind
+    with empty_folder("TORCHINDUCTOR_CACHE_DIR"):
         for workload in chosen(workloads, WORKLOADS, "--workloads"):
             best = max((result.race.best_peak for result in results), default=0.0)
             with console.status(f"{workload.name}: {workload.title}"):

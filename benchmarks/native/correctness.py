@@ -19,7 +19,7 @@ from native.workloads import Workload
 
 BATCHES = 3  # on one of them a contestant has to be right: a tie spoils one, a mistake all
 FACTOR = 10.0  # times PyTorch's error is still right
-FLOOR = 1e-6  # a smaller error is rounding, whatever PyTorch's is
+FLOOR = 3e-6  # a smaller error is rounding, whatever PyTorch's is
 
 Errors = dict[str, float]  # by what is off, such as "gradient of 0.weight"
 

@@ -5,11 +5,8 @@ Who is wrong, fails or is not installed does not take part, and the reason is ke
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +14,7 @@ from native import koubai_step
 from native.contestant import Contestant, Evidence, Peer, Start, Unavailable, first_steps
 from native.correctness import References, Verdict
 from native.koubai_step import KoubaiStep
+from native.machine import empty_folder
 from native.rounds import estimate
 from native.workloads import Workload
 
@@ -112,7 +110,7 @@ def enter_koubai(
     def build(start: Start) -> KoubaiStep:
         return KoubaiStep(workload, start, threads)
 
-    with _empty_cache():
+    with empty_folder("KOUBAI_CACHE"):
         first = enter(Entry(koubai_step.NAME, threads), build, start, references)
         if not isinstance(first.contestant, KoubaiStep) or not koubai_step.COMPILES:
             return KoubaiEntry(first)
@@ -122,20 +120,6 @@ def enter_koubai(
         return KoubaiEntry(second, cold)
     report = second.contestant.report
     return KoubaiEntry(second, cold, report("seconds"), report("arena_bytes"))
-
-
-@contextmanager
-def _empty_cache() -> Iterator[None]:
-    """Let Koubai keep what it compiles in an empty folder."""
-    before = os.environ.get("KOUBAI_CACHE")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["KOUBAI_CACHE"] = folder
-        try:
-            yield
-        finally:
-            os.environ.pop("KOUBAI_CACHE")
-            if before is not None:
-                os.environ["KOUBAI_CACHE"] = before
 
 
 def enter_peers(

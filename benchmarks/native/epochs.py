@@ -65,7 +65,7 @@ class TorchEpoch:
         self.model = workload.model(torch)
         self.optimizer = workload.make_optimizer(torch, self.model)
         self.criterion = torch.nn.CrossEntropyLoss()
-        x, y = torch.from_numpy(images), torch.from_numpy(labels)
+        x, y = torch.tensor(images), torch.tensor(labels)
         self.loader = data.DataLoader(data.TensorDataset(x, y), batch_size=BATCH, shuffle=True)
         self._train(data.DataLoader(data.TensorDataset(x[:WARM_UP], y[:WARM_UP]), batch_size=BATCH))
 

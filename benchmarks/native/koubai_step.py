@@ -62,7 +62,11 @@ class KoubaiStep:
         named = list(self.model.named_parameters())
         after = {name: parameter.detach().numpy() for name, parameter in named}
         memory = optimizer_memory(self.optimizer, named)
-        return Evidence.of(loss, self.before, after, gradient=gradients(named), memory=memory)
+        try:
+            gradient = gradients(named)
+        except RuntimeError:  # a compiled step that updates with a gradient at once never stores it
+            gradient = {}
+        return Evidence.of(loss, self.before, after, gradient=gradient, memory=memory)
 
     def report(self, name: str) -> float | None:
         """Return a number of the compiler's report (`seconds`, `arena_bytes`), or None where there is none."""

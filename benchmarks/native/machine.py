@@ -1,10 +1,13 @@
-"""What this process may use, and what it runs on."""
+"""What this process may use, what it runs on, and where libraries keep what they compile."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
 import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from koubai.compiler.runtime.target import host
 
@@ -25,3 +28,17 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+@contextmanager
+def empty_folder(variable: str) -> Iterator[None]:
+    """Let an environment variable name an empty folder, such as for a cache, which is deleted afterwards."""
+    before = os.environ.get(variable)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[variable] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop(variable)
+            if before is not None:
+                os.environ[variable] = before

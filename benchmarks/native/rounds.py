@@ -6,6 +6,7 @@ after every turn the FMA peak is measured, and rounds in which it was low are th
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -62,7 +63,7 @@ class Race:
 def race(
     contestants: Mapping[str, Runner],
     estimates: Mapping[str, float],
-    peak: Callable[[], float],
+    peak: Callable[[float], float],
     rounds: int,
     turn: float,
     best_peak: float = 0.0,
@@ -73,7 +74,7 @@ def race(
     Args:
         contestants: by name, each after its first steps.
         estimates: about how many seconds a step of each takes.
-        peak: measures the FMA peak.
+        peak: measures the FMA peak, given what is enough; it lets others' threads go to sleep as well.
         rounds: how many good rounds are wanted.
         turn: about how many seconds one turn lasts, and at least one call.
         best_peak: the highest peak that was seen before.
@@ -81,13 +82,14 @@ def race(
     """
     result = Race(rounds, best_peak)
     steps = {name: _steps(c, estimates[name], turn) for name, c in contestants.items()}
+    result.best_peak = max(best_peak, peak(math.inf))
     while not result.finished:
-        seconds, peaks = {}, [peak()]
+        seconds, peaks = {}, [peak(GOOD * result.best_peak)]
         for name, contestant in contestants.items():
             if warm:
                 contestant.run(contestant.steps_per_call)
             seconds[name] = timed(contestant, steps[name]) / steps[name]
-            peaks.append(peak())
+            peaks.append(peak(GOOD * result.best_peak))
         result.best_peak = max(result.best_peak, *peaks)
         result.rounds.append(Round(seconds, min(peaks)))
     return result

@@ -12,20 +12,17 @@ from native.results import Result
 
 def summary(results: Sequence[Result], threads: int) -> Table:
     """One line for each workload."""
-    table = Table(title=f"A training step, {threads} threads", box=SIMPLE_HEAD, padding=(0, 1))
+    table = Table(title=f"A training step, {threads} threads", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("")
-    for heading in (
-        *("step", "best peer", "takes", "ratio", "GFLOP/s", "of peak"),
-        *("compile", "cached", "MiB", "torch"),
-    ):
-        left = heading == "best peer"
-        table.add_column(heading, justify="left" if left else "right", overflow="fold", no_wrap=not left)
+    headings = ("step", "best peer", "takes", "ratio", "GF/s", "peak", "compile", "cached", "MiB", "torch")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "best peer" else "right", no_wrap=True)
     for result in results:
         table.add_row(result.workload.name, *_cells(result))
     table.caption = (
-        "Medians. ratio: the best peer's time by ours. GFLOP/s: nominal, of matrix products only;\n"
-        "of peak: of the FMAs that all threads can do. MiB: the arena of the compiled step; torch:\n"
-        "PyTorch's tensors at the peak of an eager step, as its profiler counts them."
+        "Medians. ratio: the best peer's time by ours. GF/s: nominal GFLOP/s, of matrix products only;\n"
+        "peak: their share of the FMAs that all threads can do. MiB: the arena of the compiled step;\n"
+        "torch: PyTorch's tensors at the peak of an eager step, as its profiler counts them."
     )
     return table
 

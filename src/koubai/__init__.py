@@ -35,15 +35,20 @@ from koubai.functions import *
 from koubai.serialization import *
 
 if _TYPE_CHECKING:  # the rooms above the engine are imported when they are first used
+    from koubai import compiler as compiler
     from koubai import data as data
     from koubai import nn as nn
     from koubai import optim as optim
     from koubai import train as train
     from koubai import utils as utils
+    from koubai.compiler import compile as compile
+    from koubai.compiler import get_num_threads as get_num_threads
+    from koubai.compiler import set_num_threads as set_num_threads
 
 __version__ = "0.1.0"
 
-_ROOMS = frozenset({"data", "nn", "optim", "train", "utils"})
+_ROOMS = frozenset({"compiler", "data", "nn", "optim", "train", "utils"})
+_COMPILER = frozenset({"compile", "get_num_threads", "set_num_threads"})
 # PyTorch has these both at the top and in nn.functional.
 _FUNCTIONAL = frozenset(
     [
@@ -74,6 +79,8 @@ def __getattr__(name: str) -> _Any:
     """Import what not every program needs when it is first used."""
     if name in _ROOMS:
         return _import_module(f"koubai.{name}")
+    if name in _COMPILER:
+        return getattr(_import_module("koubai.compiler"), name)
     if name in _FUNCTIONAL:
         return getattr(_import_module("koubai.nn.functional"), name)
     raise AttributeError(f"module 'koubai' has no attribute {name!r}")

@@ -458,10 +458,14 @@ def test_an_interrupt_comes_after_the_step():
     meeting = Meeting()
     meeting.run(2)
     timer = threading.Timer(0.02, signal.raise_signal, [signal.SIGINT])
-    with pytest.raises(KeyboardInterrupt):
+
+    def interrupted():
         timer.start()
         meeting.run(2, rounds=200_000)
         time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     timer.join()
     meeting.check(2, 200_000)
     meeting.run(2, rounds=100)
@@ -491,9 +495,10 @@ def test_a_thread_that_cannot_be_started_is_named_with_the_way_out(monkeypatch):
         raise RuntimeError("can't start new thread")
 
     workers, meeting = Pool(), Meeting()
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match=r"koubai\.set_num_threads\(1\)"):
+    with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        meeting.run(2, workers=workers)
+        with pytest.raises(RuntimeError, match=r"koubai\.set_num_threads\(1\)"):
+            meeting.run(2, workers=workers)
     meeting.run(1, workers=workers)
     meeting.run(2, workers=workers)
     workers._dismiss()

@@ -217,7 +217,9 @@ def written_in_place(
         assert state is not None
         writers = [k for k in kernels if buffer in k.writes]
         readers = [k for k in kernels if state in k.reads]
-        fits = len(writers) == 1 and all(_may_follow(graph, writers[0], reader, buffer, state) for reader in readers)
+        fits = len(writers) == 1 and all(
+            _may_follow(graph, writers[0], reader, buffer, state) for reader in readers
+        )
         order = [(reader, writers[0]) for reader in readers if reader is not writers[0]] if fits else []
         if fits and not graph.would_cycle(order):
             graph.add_order(order)

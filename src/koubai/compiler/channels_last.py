@@ -51,9 +51,7 @@ def _weight_rule(x: Symbol, y: Symbol, *, window: Window, groups: int) -> Symbol
 # (N, *lengths, C), (*kernel, C/groups, O) -> (N, *counts, O); the window has no padding
 convolution_last = Op("convolution_last", Kind.CONTRACTION, _forward, _rule)
 # (N, *lengths, C), (N, *counts, O) -> (*kernel, C/groups, O)
-convolution_weight_last = Op(
-    "convolution_weight_last", Kind.CONTRACTION, _weight_forward, _weight_rule
-)
+convolution_weight_last = Op("convolution_weight_last", Kind.CONTRACTION, _weight_forward, _weight_rule)
 
 
 def with_channels_last(graph: Graph) -> Graph:
@@ -101,9 +99,7 @@ def _stored_padding(graph: Graph, x: Symbol, window: Window) -> Symbol | None:
         return None
     image = _channels_last(graph, x)
     lengths = tuple(n + b + a for n, (b, a) in zip(x.shape[2:], window.padding))
-    return _padded(
-        graph, image, tuple(b for b, _ in window.padding), (1,) * window.rank, lengths
-    )
+    return _padded(graph, image, tuple(b for b, _ in window.padding), (1,) * window.rank, lengths)
 
 
 def _unpadded(window: Window) -> Window:
@@ -121,9 +117,7 @@ def _convolution(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, A
     return _channels_second(graph, y)
 
 
-def _convolution_weight(
-    graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]
-) -> Symbol | None:
+def _convolution_weight(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     x, y = inputs
     window: Window = attributes["window"]
     image = _stored_padding(graph, x, window)
@@ -139,9 +133,7 @@ def _convolution_weight(
     return _one(graph, permute, [found], dims=inverse((*range(2, found.ndim), 1, 0)))
 
 
-def _convolution_input(
-    graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]
-) -> Symbol | None:
+def _convolution_input(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     """A convolution with the mirrored kernel, of the output's gradient spread apart by the stride."""
     y, weight = inputs
     window: Window = attributes["window"]

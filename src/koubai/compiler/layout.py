@@ -44,9 +44,7 @@ def _is_right_factor(body: Graph, symbol: Symbol) -> bool:
     return any(n.op.name in _RIGHT and n.inputs[_RIGHT[n.op.name]] is symbol for n in body.nodes)
 
 
-def _set(
-    buffers: Mapping[Symbol, Buffer], done: set[Symbol], symbol: Symbol, dims: tuple[int, ...]
-) -> None:
+def _set(buffers: Mapping[Symbol, Buffer], done: set[Symbol], symbol: Symbol, dims: tuple[int, ...]) -> None:
     if symbol not in done and buffers[symbol].home is Home.STATE:
         buffers[symbol].order = dims
         done.add(symbol)

@@ -57,6 +57,8 @@ def in_phases(kernels: list[Kernel], gate: Gate | None, shared: dict[Buffer, Buf
             waiting |= kernel.writes
         else:
             placing.place(kernel, 0)
+    if gate is not None:  # what rests on changed state itself cannot hold it back
+        gate = Gate([flag for flag in gate.flags if flag not in waiting])
     behind = placing.after(gate.flags) if gate is not None else 0
     for kernel in late:
         placing.place(kernel, behind)
@@ -73,7 +75,7 @@ class _Placing:
         self._read: dict[Buffer, int] = {}
 
     def changes_state(self, kernel: Kernel) -> bool:
-        return any(b in self._shared or b.home is Home.STATE for b in kernel.writes)
+        return any(self._shared.get(b, b).home is Home.STATE for b in kernel.writes)
 
     def after(self, buffers: list[Buffer]) -> int:
         """Return the first level at which these are there."""
@@ -93,9 +95,7 @@ class _Placing:
             self._wrote[buffer] = max(self._wrote.get(buffer, 0), level)
 
 
-def _gathered(
-    kernels: list[Kernel], level: dict[Kernel, int], gate: Gate | None, behind: int
-) -> list[Phase]:
+def _gathered(kernels: list[Kernel], level: dict[Kernel, int], gate: Gate | None, behind: int) -> list[Phase]:
     """Make phases of levels; what NumPy runs has phases of its own."""
     count = max(level.values(), default=-1) + 1
     phases: list[Phase] = []

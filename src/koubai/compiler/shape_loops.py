@@ -159,9 +159,7 @@ def _stage_merit(stage: Stage, axis: Axis, lanes: int) -> float:
 
 
 def _is_sum_in(place: Index, axis: Axis) -> bool:
-    return all(
-        isinstance(atom, Axis) or axis not in Index.of(atom).axes for atom, _ in place.terms
-    )
+    return all(isinstance(atom, Axis) or axis not in Index.of(atom).axes for atom, _ in place.terms)
 
 
 def _touched(stage: Stage):  # type: ignore[no-untyped-def]
@@ -180,9 +178,7 @@ def _ordered(kernel: Loops, along: Axis | None) -> Loops:
     for stage in kernel.stages:
         own = _steps(list(_touched(stage)))
         stages.append(
-            Stage(
-                tuple(sorted(stage.inner, key=lambda a: -own.get(a, 0))), stage.reductions, stage.stores
-            )
+            Stage(tuple(sorted(stage.inner, key=lambda a: -own.get(a, 0))), stage.reductions, stage.stores)
         )
     return Loops(kernel.name, outer, stages)
 

@@ -74,7 +74,11 @@ class _Rebuilder:
         outer.update((symbol, self.constant(array)) for symbol, array in body.constants.items())
         kept: list[Node] = []
         for node in body.nodes:
-            if node.inputs and all(symbol in outer for symbol in node.inputs) and node.op.kind is not Kind.RANDOM:
+            if (
+                node.inputs
+                and all(symbol in outer for symbol in node.inputs)
+                and node.op.kind is not Kind.RANDOM
+            ):
                 found = self.add(node.op, [outer[symbol] for symbol in node.inputs], node.attributes)
                 outer.update(zip(node.outputs, found))
             else:

@@ -44,6 +44,8 @@ def backward(
         RuntimeError: if a result does not require gradients, or saved values were freed or overwritten.
     """
     starts = _starts(tensors, gradients)
+    if modes.tracer is not None:
+        modes.tracer.losses += [modes.tracer.lift(tensor) for tensor in tensors if tensor.ndim == 0]
     keep = create_graph if retain_graph is None else retain_graph
     wanted = None if inputs is None else {_edge_of(tensor): tensor for tensor in inputs}
     found = _sweep(starts, keep, create_graph, wanted)

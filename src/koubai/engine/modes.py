@@ -103,6 +103,12 @@ class inference_mode(no_grad):
     """The same as `no_grad`."""
 
 
+class untraced(_Mode):
+    """Within it, tensors are made as outside of a trace that may be going on."""
+
+    name, value = "tracer", None
+
+
 class _Switch(_Mode):
     """A mode that is set at once, or for a stretch when used as a context manager."""
 

@@ -15,6 +15,7 @@ from koubai.arrays import Array
 from koubai.engine.constructors import PLAIN, array_of
 from koubai.engine.modes import modes, set_grad_enabled, users_line
 from koubai.engine.recipe import Edge, Hook, HookHandle, Recipe, Version, View
+from koubai.engine.resident import Resident
 from koubai.engine.size import Size
 from koubai.ops.movement import alias, cast, expand
 from koubai.ops.op import DataDependentError, Op, ShapeError, Symbol
@@ -76,7 +77,12 @@ class Tensor:
         """The array, or while tracing the symbol. Arrays must not be written to."""
         if self._seen != self._version.count:
             self._refresh()
-        return self._payload
+        payload = self._payload
+        if payload.__class__ is Resident:
+            payload = self._payload = payload.array
+            if self._view is None:
+                self._version.newest = payload
+        return payload
 
     @property
     def recipe(self) -> Recipe | None:

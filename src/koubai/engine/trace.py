@@ -7,8 +7,8 @@ was, and the program commits the new values each time it is run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
@@ -27,6 +27,25 @@ __all__ = [
 ]
 
 HostFunction = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """Something a traced program rests on, that Python code may change: a layer's mode, an option of an optimizer.
+
+    Attributes:
+        current: what it is now.
+        value: what it was when the program was traced.
+    """
+
+    current: Callable[[], Any]
+    value: Any
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is still the same."""
+        now = self.current()
+        return bool(now is self.value or now == self.value)
 
 
 class _State:
@@ -62,7 +81,10 @@ class Tracer:
         self.graph = Graph()
         self.captured: dict[Tensor, Symbol] = {}
         self.hosts: dict[HostFunction, Symbol] = {}
+        self._host_keys: dict[Hashable, HostFunction] = {}
         self.taps: list[tuple[str, int, Symbol]] = []
+        self.losses: list[Symbol] = []
+        self.assumptions: dict[Hashable, Assumption] = {}
         self._own: set[Symbol] = set()
         self._tensors: dict[Tensor, _State] = {}
         self._cells: dict[Version, _State] = {}
@@ -101,12 +123,18 @@ class Tracer:
         self._own.add(symbol)
         return symbol
 
-    def host_input(self, function: HostFunction) -> Symbol:
-        """Return the symbol of a number that `function` gives anew before each run."""
-        if function not in self.hosts:
+    def host_input(self, function: HostFunction, key: Hashable) -> Symbol:
+        """Return the symbol of a number that `function` gives anew before each run; equal keys mean equal numbers."""
+        if key not in self._host_keys:
+            self._host_keys[key] = function
             self.hosts[function] = self.symbol(np.empty((), np.float64))
             self.graph.inputs.append(self.hosts[function])
-        return self.hosts[function]
+        return self.hosts[self._host_keys[key]]
+
+    def assume(self, key: Hashable, current: Callable[[], Any]) -> None:
+        """Note that the program holds only while `current()` is what it is now."""
+        if key not in self.assumptions:
+            self.assumptions[key] = Assumption(current, current())
 
     def remember(self, tensor: Tensor) -> None:
         """Note a tensor and its cell as they are now, before their first change."""
@@ -154,6 +182,8 @@ class Program:
         grads: the leaves whose `.grad` it changes; likewise after the writes.
         rewritten: the positions of the arguments that it changes; likewise after the gradients.
         taps: the name and interval of each measurement; likewise after the arguments.
+        losses: what `backward()` was called on.
+        assumptions: what the program rests on.
     """
 
     graph: Graph
@@ -165,6 +195,8 @@ class Program:
     rewritten: list[int]
     taps: list[tuple[str, int]]
     structure: Any
+    losses: list[Symbol] = field(default_factory=list)
+    assumptions: list[Assumption] = field(default_factory=list)
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the program on tensors of the traced shapes and dtypes."""
@@ -254,7 +286,7 @@ def trace(
     new = [symbol for _, symbol in (*writes, *grads)]
     tracer.graph.outputs = [*outputs, *new, *rewritten.values(), *(symbol for _, _, symbol in tracer.taps)]
     return Program(
-        prune(tracer.graph),
+        _pruned(tracer.graph, tracer.losses),
         arguments,
         captured={t: s for t, s in tracer.captured.items() if s not in tracer.graph.constants},
         hosts=tracer.hosts,
@@ -263,20 +295,33 @@ def trace(
         rewritten=list(rewritten),
         taps=[(name, every) for name, every, _ in tracer.taps],
         structure=result_structure,
+        losses=tracer.losses,
+        assumptions=list(tracer.assumptions.values()),
     )
+
+
+def _pruned(graph: Graph, losses: list[Symbol]) -> Graph:
+    """Drop what neither results nor losses need."""
+    pruned = prune(Graph(graph.inputs, graph.constants, graph.nodes, [*graph.outputs, *losses]))
+    pruned.outputs = graph.outputs
+    return pruned
 
 
 def _stand_in(symbol: Symbol, requires_grad: bool) -> Tensor:
     return Tensor(symbol, requires_grad)
 
 
-def host_scalar(function: HostFunction) -> Tensor:
+def host_scalar(function: HostFunction, key: Hashable = None) -> Tensor:
     """Return a float64 number that `function()` gives: now, and again at every run of a traced program.
 
     Learning rates and step counts come this way, so that changing them never traces or compiles again.
+
+    Args:
+        function: computes the number.
+        key: functions with equal keys give equal numbers, so that one of them is enough.
     """
     if modes.tracer is not None:
-        return Tensor(modes.tracer.host_input(function))
+        return Tensor(modes.tracer.host_input(function, function if key is None else key))
     return Tensor(np.asarray(function(), np.float64))
 
 

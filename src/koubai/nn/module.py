@@ -11,6 +11,7 @@ from textwrap import indent
 from typing import Any, Self
 
 import koubai
+from koubai.engine.modes import modes
 from koubai.engine.tensor import Tensor
 from koubai.nn import state
 from koubai.nn.casting import target_dtype
@@ -64,6 +65,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward` with the hooks around it; an error is noted with this layer's path and inputs."""
+        if modes.tracer is not None:  # in the other mode the layer would be another program
+            modes.tracer.assume((id(self), "training"), lambda: self.training)
         try:
             if self._hooks:
                 return self._hooks.call(self, args, kwargs)

@@ -8,11 +8,10 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import koubai
-from koubai.engine.modes import modes
+from koubai.engine.modes import untraced
 from koubai.engine.recipe import HookHandle
 from koubai.engine.tensor import Tensor
 from koubai.optim import state_dict as saved
@@ -256,16 +255,6 @@ class Optimizer:
             lines.append(f"Parameter Group {number}")
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
-
-
-@contextmanager
-def untraced() -> Iterator[None]:
-    """Within it, tensors are made as outside of a trace that may be going on."""
-    tracer, modes.tracer = modes.tracer, None
-    try:
-        yield
-    finally:
-        modes.tracer = tracer
 
 
 def _tensors_and_names(params: Any) -> Group:

@@ -6,11 +6,12 @@ penalty and weight decay are the same for every rule, so they are here, around t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import koubai
+from koubai.engine.modes import modes, untraced
 from koubai.engine.tensor import Tensor
 
 __all__ = ["Options", "Rule", "Scalars", "State", "counter", "rule", "when", "zeros"]
@@ -28,6 +29,7 @@ class Options:
     def __init__(self, group: Mapping[str, Any], step: Callable[[], float]) -> None:
         self._group = group
         self._step = step
+        self._counts = False
 
     def __getattr__(self, name: str) -> Any:
         if name not in self._group:
@@ -35,7 +37,15 @@ class Options:
         return self.get(name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return an option, or `default` if the group has none of that name."""
+        """Return an option, or `default` if the group has none of that name.
+
+        A traced program rests on the value; what may change from step to step comes through `Scalars`.
+        """
+        if modes.tracer is not None:
+            modes.tracer.assume((id(self._group), name), lambda: self._plain(name, default))
+        return self._plain(name, default)
+
+    def _plain(self, name: str, default: Any) -> Any:
         value = self._group.get(name, default)
         return value.item() if isinstance(value, Tensor) else value
 
@@ -52,7 +62,18 @@ class Options:
     @property
     def step(self) -> float:
         """The number of this step, 1 for the first."""
+        self._counts = True
         return self._step()
+
+    def key_of(self, formula: Callable[[Options], float]) -> Hashable:
+        """Return what formulas that give the same number have in common: their code and what it is about."""
+        self._counts = False
+        with untraced():
+            formula(self)
+        cells = tuple(cell.cell_contents for cell in formula.__closure__ or ())
+        about = self._step if self._counts else id(self._group)
+        key = (formula.__code__, cells, about)
+        return key if all(isinstance(c, str | int | float) for c in cells) else None
 
 
 class Scalars:
@@ -85,7 +106,7 @@ class Scalars:
     def __call__(self, formula: Callable[[Options], float]) -> Tensor:
         """Return the number that `formula` computes from the options, a 0-dimensional float64 tensor."""
         options = self.options
-        return koubai.host_scalar(lambda: float(formula(options)))
+        return koubai.host_scalar(lambda: float(formula(options)), options.key_of(formula))
 
     def __getattr__(self, name: str) -> Tensor:
         return self(lambda options: getattr(options, name))

@@ -139,9 +139,7 @@ class Driver:
 
     # --- kernels ----------------------------------------------------------------------------------------------
 
-    def _function(
-        self, w: Writer, kernel: Kernel, times: dict[Axis, Int]
-    ) -> tuple[str, list[str], int, int]:
+    def _function(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> tuple[str, list[str], int, int]:
         """Return (name, arguments, units, rough work) of a kernel's function; written if there is no equal one."""
         body = body_of(kernel, self.target, self.threads)
         buffers = ordered_buffers(kernel)

@@ -121,8 +121,10 @@ class Elements:
         name, attributes = e.detail[0], dict(e.detail[1:])
         w = self.w
         if name == "bits":
-            return w.convert("bitcast", parts[0], e.dtype) if parts[0].dtype.kind != e.dtype.kind else Value(
-                parts[0].name, e.dtype, parts[0].lanes
+            return (
+                w.convert("bitcast", parts[0], e.dtype)
+                if parts[0].dtype.kind != e.dtype.kind
+                else Value(parts[0].name, e.dtype, parts[0].lanes)
             )
         if name == "position":
             return self._position(parts[0], attributes)
@@ -240,8 +242,10 @@ class Elements:
             if whole and guard is not None and self.mask is None:
                 mask = self.w.splat(guard, self.lanes)
             return self.w.load(pointer, e.dtype, self.lanes, offset, mask)
-        offsets = self.numbers(flat) if self.varies(flat) else self.w.splat(
-            self.w.index(self.number(flat)), self.lanes
+        offsets = (
+            self.numbers(flat)
+            if self.varies(flat)
+            else self.w.splat(self.w.index(self.number(flat)), self.lanes)
         )
         return self._gather(pointer, e.dtype, offsets, guard)
 

@@ -58,9 +58,7 @@ class ContractionFunction:
         row = axis(self.row) if self.row is not None else tiles.Axis(1, 0, 0)
         column = tiles.Axis(self.kernel.column.size, 0, 1)
         depth = tuple(axis(a) for a in self.kernel.depth if a.size > 1)
-        return tiles.Product(
-            tuple(map(axis, self.outer)), row, column, depth, self.kernel.result.dtype
-        )
+        return tiles.Product(tuple(map(axis, self.outer)), row, column, depth, self.kernel.result.dtype)
 
     def _chosen(self, threads: int) -> tuple[str, tiles.Tiling]:
         """Choose what threads share: what is most even, and of equals the outermost."""
@@ -99,9 +97,7 @@ class ContractionFunction:
         rest = Index(tuple((a, f) for a, f in flat.terms if a not in own), flat.constant)
         return self.e.w.at(self.e.pointers[operand.detail], self.e.number(rest), operand.dtype)
 
-    def _epilogue(
-        self, outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None
-    ) -> None:
+    def _epilogue(self, outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
         e = self.e
         before = e.remembered()
         e.axes.update(zip(self.outer, outer))
@@ -138,9 +134,7 @@ def joined(kernel: Contraction) -> Contraction:
                 for s in kernel.epilogue
             ],
         )
-    return replace(
-        kernel, outer=tuple(a for a in kernel.outer if a.size > 1 or a is kernel.column)
-    )
+    return replace(kernel, outer=tuple(a for a in kernel.outer if a.size > 1 or a is kernel.column))
 
 
 def _joinable(kernel: Contraction) -> tuple[Axis, Axis] | None:

@@ -200,7 +200,9 @@ class Writer:
                 f"call {kind} @llvm.masked.load.{mangled}(ptr {address}, i32 {align}, {mask}, {kind} zeroinitializer)"
             )
         if dtype == dtypes.bool_:
-            name = self.let(f"icmp ne {kind} {name}, zeroinitializer" if lanes > 1 else f"icmp ne i8 {name}, 0")
+            name = self.let(
+                f"icmp ne {kind} {name}, zeroinitializer" if lanes > 1 else f"icmp ne i8 {name}, 0"
+            )
         return Value(name, dtype, lanes)
 
     def store(self, value: Value, pointer: str, offset: Int = 0, mask: Value | None = None) -> None:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 Rule = Callable[["Lowering", Node], None]
 
-LARGE = 1 << 12  # elements that are combined into one, from which on it is done in parts that threads can share
+LARGE = (
+    1 << 12
+)  # elements that are combined into one, from which on it is done in parts that threads can share
 PARTS = 64
 
 
@@ -57,8 +59,7 @@ def memory_of(low: Lowering, symbol: Symbol) -> "Buffer":  # noqa: F821, UP037
     indices = tuple(map(Index.of, axes))
     found = low.at(symbol, indices)
     if found.kind != "load" or found.indices != indices or found.detail.shape != symbol.shape:
-        low.copied(symbol)
-        found = low.at(symbol, indices)
+        return low.copy_for_products(symbol)
     return found.detail  # type: ignore[no-any-return]
 
 
@@ -226,11 +227,11 @@ def _product(
     groups: int = 0,
 ) -> None:
     """Add the contraction of two operands, copying one that does not lie as it has to."""
-    if _plain(low.at(*left), (*outer, *depth)) is None:
-        low.copied(left[0])
-    flat = _plain(low.at(*right), (*outer, *depth))
+    if _plain(low.operand(*left), (*outer, *depth)) is None:
+        low.copy_for_products(left[0])
+    flat = _plain(low.operand(*right), (*outer, *depth))
     if flat is None or (column.size > 1 and flat.factor(column) != 1):
-        low.copied(right[0])
+        low.copy_for_products(right[0])
     shown = [Index.of(axis) for axis in outer]
     if groups:  # the group and the channel within it are one dimension of the result
         at = len(outer) - 2 if groups == 1 else len(outer) - 3
@@ -240,7 +241,14 @@ def _product(
     name = low.fresh("p")
     result = register(name, out.dtype)
     kernel = Contraction(
-        name, outer, column, depth, low.at(*left), low.at(*right), result, [Store(buffer, spots, result)]
+        name,
+        outer,
+        column,
+        depth,
+        low.operand(*left),
+        low.operand(*right),
+        result,
+        [Store(buffer, spots, result)],
     )
     low.kernels.append(affine(kernel))
 
@@ -317,9 +325,7 @@ def scatter(low: Lowering, node: Node) -> None:
     places, behind = tuple(map(Axis, i.shape)), tuple(map(Axis, x.shape[dim + 1 :]))
     spot = as_index(low.at(i, tuple(map(Index.of, places))), x.shape[dim])
     at = tuple(map(Index.of, (*before, *places, *behind)))
-    target, spots = low.stored_at(
-        out, (*map(Index.of, before), spot, *map(Index.of, behind))
-    )
+    target, spots = low.stored_at(out, (*map(Index.of, before), spot, *map(Index.of, behind)))
     kind = node.op.name.removeprefix("index_")
     element = low.at(value, broadcast(at, value.shape))
     low.kernels.append(

@@ -95,7 +95,11 @@ class Choice:
                     cost[symbol] = 0
         for node in reversed(self.graph.nodes):
             for symbol in node.outputs:
-                if symbol not in stored and cost[symbol] > CHEAP and len(self._kernels_using(symbol, stored)) > 1:
+                if (
+                    symbol not in stored
+                    and cost[symbol] > CHEAP
+                    and len(self._kernels_using(symbol, stored)) > 1
+                ):
                     if node.op.kind is Kind.MAP or not any(
                         self.maker[s].op.kind is Kind.MAP for s in node.inputs if s in self.maker
                     ):
@@ -155,7 +159,9 @@ def is_host(node: Node) -> bool:
     if name in windows.RULES or name == "window_max":
         window = node.attributes["window"]
         small = window.elements <= windows.LARGEST
-        return not (small or name == "windows" or (windows.apart(window) and name in ("window_put", "add_windows")))
+        return not (
+            small or name == "windows" or (windows.apart(window) and name in ("window_put", "add_windows"))
+        )
     if name == "scan":
         return any(is_host(inner) for inner in node.attributes["loop"].body.nodes)
     return name not in REDUCTIONS | PRODUCTS | SCATTERS | {"index", "uniform"}

@@ -52,6 +52,7 @@ class Lowering:
         self._readers: dict[Symbol, Reader] = dict(inputs)
         self._known: dict[tuple[Any, ...], Expression] = {}
         self.shared: dict[Buffer, Buffer] = {}
+        self._copies: dict[Symbol, Buffer] = {}
         self.outside: tuple[Lowering, dict[Symbol, Symbol]] | None = None
         self._names = 0
         self.choice = Choice(graph)
@@ -97,7 +98,9 @@ class Lowering:
     def _constant(self, symbol: Symbol, indices: Indices, guard: Guard) -> Expression:
         """Return an element of a constant: a number where all are equal, a whole number where they rise evenly."""
         array = self.graph.constants[symbol]
-        if array.size and (array.size == 1 or array.tobytes() == array.reshape(-1)[:1].tobytes() * array.size):
+        if array.size and (
+            array.size == 1 or array.tobytes() == array.reshape(-1)[:1].tobytes() * array.size
+        ):
             return constant(array.reshape(-1)[0], array.dtype)
         steps = even_steps(array) if array.dtype == dtypes.int64 else None
         if steps is not None:
@@ -144,7 +147,9 @@ class Lowering:
 
     def _give_buffer(self, symbol: Symbol) -> None:
         node = self.maker[symbol]
-        name = {Kind.MAP: "t", Kind.MOVEMENT: "v", Kind.REDUCE: "r", Kind.CONTRACTION: "c"}.get(node.op.kind, "u")
+        name = {Kind.MAP: "t", Kind.MOVEMENT: "v", Kind.REDUCE: "r", Kind.CONTRACTION: "c"}.get(
+            node.op.kind, "u"
+        )
         buffer = self.buffers[symbol] = self.new_buffer(symbol.shape, symbol.dtype, name)
         self.read_from(symbol, buffer, lambda indices: indices)
         if symbol in self._padded:
@@ -227,17 +232,23 @@ class Lowering:
         reference = self._readers[symbol](indices, None)
         return reference.detail, reference.indices
 
-    def copied(self, symbol: Symbol) -> None:
-        """Store a copy of `symbol` row by row, and let reads that come from now on go there."""
-        self._known = {key: e for key, e in self._known.items() if key[0] is not symbol}
+    def operand(self, symbol: Symbol, indices: Indices) -> Expression:
+        """Return an element of a product's factor: of the copy that was made for products, if there is one."""
         if self.outside is not None and symbol in self.outside[1]:
             around, symbols = self.outside
-            around.copied(symbols[symbol])
-            return
-        buffer = self.new_buffer(symbol.shape, symbol.dtype, "copy")
-        self.add_map(buffer, symbol.shape, lambda indices: self.at(symbol, indices))
-        self._known = {key: e for key, e in self._known.items() if key[0] is not symbol}
-        self.read_from(symbol, buffer, lambda indices: indices)
+            return around.operand(symbols[symbol], indices)
+        copy = self._copies.get(symbol)
+        return self.at(symbol, indices) if copy is None else load(copy, indices)
+
+    def copy_for_products(self, symbol: Symbol) -> Buffer:
+        """Store a copy of `symbol` row by row; from now on `operand` reads it."""
+        if self.outside is not None and symbol in self.outside[1]:
+            around, symbols = self.outside
+            return around.copy_for_products(symbols[symbol])
+        if symbol not in self._copies:
+            buffer = self._copies[symbol] = self.new_buffer(symbol.shape, symbol.dtype, "copy")
+            self.add_map(buffer, symbol.shape, lambda indices: self.at(symbol, indices))
+        return self._copies[symbol]
 
 
 def _permuted(dims: tuple[int, ...], place: Callable[[Indices], Indices]) -> Callable[[Indices], Indices]:

@@ -129,9 +129,7 @@ def fold(low: Lowering, node: Node, indices: Indices, guard: Guard) -> Expressio
     for i in range(size):
         here = inside(indices[dim], i, i + (count - 1) * step + 1, step)
         source = (*indices[:dim], (indices[dim] - i) // step, *indices[dim + 1 :], Index((), i))
-        piece = where(
-            here, low.at(windows, source, both(guard, here)), constant(0, windows.dtype)
-        )
+        piece = where(here, low.at(windows, source, both(guard, here)), constant(0, windows.dtype))
         total = apply("add", (total, piece), windows.dtype)
     return total
 

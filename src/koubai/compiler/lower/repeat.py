@@ -39,7 +39,15 @@ def repeat(low: Lowering, node: Node) -> None:
             lambda at: (Index((), first % 2), *at),
         )
     body = Lowering(loop.body, _readers(low, loop, node, carries, now), prefix=f"{low.fresh('loop')}.")
-    body.outside = low, dict(zip(loop.body.inputs[loop.carries + loop.sequences :], node.inputs[loop.carries + loop.sequences :]))
+    body.outside = (
+        low,
+        dict(
+            zip(
+                loop.body.inputs[loop.carries + loop.sequences :],
+                node.inputs[loop.carries + loop.sequences :],
+            )
+        ),
+    )
     kernels = body.lower()
     kept = {carry.next for carry in carries}
     for number, symbol in enumerate(loop.body.outputs):
@@ -57,9 +65,7 @@ def repeat(low: Lowering, node: Node) -> None:
             lambda at, t=at_time: (t, *at),
         )
     kernels = fuse(body.kernels, kept)
-    low.kernels.append(
-        Repeat(low.fresh("scan"), time, loop.reverse, kernels, in_phases(kernels, None, {}))
-    )
+    low.kernels.append(Repeat(low.fresh("scan"), time, loop.reverse, kernels, in_phases(kernels, None, {})))
     last = 0 if loop.reverse else loop.length - 1
     for carry, symbol in zip(carries, node.outputs):
         low.add_map(

@@ -25,9 +25,7 @@ Element = tuple[Index, ...]
 
 def elements(window: Window) -> list[Element]:
     """Return all kernel elements, row by row."""
-    return [
-        tuple(Index((), i) for i in element) for element in itertools.product(*map(range, window.kernel))
-    ]
+    return [tuple(Index((), i) for i in element) for element in itertools.product(*map(range, window.kernel))]
 
 
 def met(counts: Indices, element: Element, window: Window) -> Indices:
@@ -89,7 +87,9 @@ def window_max(low: Lowering, node: Node, indices: Indices, guard: Guard) -> tup
         better = _beats(value, best)
         if here is not None or taken is not None:
             better = _first_real(better, here, taken)
-            taken = None if here is None or taken is None else apply("bitwise_or", (here, taken), dtypes.bool_)
+            taken = (
+                None if here is None or taken is None else apply("bitwise_or", (here, taken), dtypes.bool_)
+            )
         which = apply("where", (better, constant(number, kind), which), kind)
         best = apply("maximum", (value, best), x.dtype)
     assert best is not None
@@ -118,7 +118,9 @@ def window_take(low: Lowering, node: Node, indices: Indices, guard: Guard) -> Ex
     chosen, total = low.at(which, indices, guard), constant(0, x.dtype)
     for number, element in enumerate(elements(window)):
         spot = met(indices[2:], element, window)
-        here = both(in_range(spot, x.shape[2:]), apply("eq", (chosen, constant(number, chosen.dtype)), dtypes.bool_))
+        here = both(
+            in_range(spot, x.shape[2:]), apply("eq", (chosen, constant(number, chosen.dtype)), dtypes.bool_)
+        )
         total = where(here, low.at(x, (*indices[:2], *spot), both(guard, here)), total)
     return total
 
@@ -126,7 +128,9 @@ def window_take(low: Lowering, node: Node, indices: Indices, guard: Guard) -> Ex
 # --- the way back: which windows an input element lies in
 
 
-def covering(indices: Indices, element: Element, window: Window, counts: tuple[int, ...]) -> tuple[Guard, Indices]:
+def covering(
+    indices: Indices, element: Element, window: Window, counts: tuple[int, ...]
+) -> tuple[Guard, Indices]:
     """Return whether a kernel element of some window meets the input at `indices`, and of which window."""
     here: Guard = None
     found = []

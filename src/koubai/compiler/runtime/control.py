@@ -23,8 +23,8 @@ MOST_THREADS = 256
 # Where things are, in words of 8 bytes; a line is 16 of them, because processors fetch lines in pairs.
 _LINE = 16
 BARRIER = 0
-YIELD, ABORT, SPIN = _LINE, _LINE + 1, _LINE + 2
-STEP, FRAME, THREADS = 2 * _LINE, 2 * _LINE + 1, 2 * _LINE + 2
+GIVE_WAY, ABORT, SPIN, LINGER = (_LINE + k for k in range(4))
+STEP, FRAME, THREADS, WANTED = (2 * _LINE + k for k in range(4))
 MAILBOXES = 3 * _LINE
 SIZE = MAILBOXES + MOST_THREADS * _LINE
 
@@ -34,7 +34,7 @@ IDLE = 1  # it looks into its mailbox again and again
 CLAIMED = 2  # a step will come: it must not go to sleep
 GO = 3  # the step is there
 
-_PATIENCE = 200  # turns of waiting before the processor is offered to others
+_NAP = 20  # microseconds; the system makes about 70 of it
 
 
 class Control:
@@ -49,7 +49,7 @@ class Control:
         self._arena = Arena(SIZE * 8)
         self.address = self._arena.address
         self.words: NDArray[Any] = self._arena.view(0, (SIZE,), dtypes.int64)
-        self.words[YIELD] = _yield_address()
+        self.words[GIVE_WAY] = _give_way_address()
 
     def reset(self) -> None:
         """Forget all threads: a forked child has none of them."""
@@ -101,7 +101,9 @@ def change(w: Writer, pointer: str, old: int, new: int) -> str:
     return w.let(f"extractvalue {{ i64, i1 }} {pair}, 1")
 
 
-def wait_until(w: Writer, target: Target, control: str, ready: Callable[[str], str]) -> None:
+def wait_until(
+    w: Writer, target: Target, control: str, ready: Callable[[str], str], patience: int = SPIN
+) -> None:
     """Write a loop that turns until something holds, or until the whole step is aborted.
 
     Args:
@@ -109,6 +111,7 @@ def wait_until(w: Writer, target: Target, control: str, ready: Callable[[str], s
         target: the processor.
         control: the block.
         ready: `ready(turn)` writes the test and returns the i1.
+        patience: the word that says after how many turns the core is offered to others.
     """
     before, head, turning, latch, after = w.block, *map(w.label, ("wait", "turn", "again", "done"))
     turn, following = w.fresh(), w.fresh()
@@ -119,7 +122,8 @@ def wait_until(w: Writer, target: Target, control: str, ready: Callable[[str], s
     ends = w.let(f"or i1 {ready(turn)}, {aborted}")
     w.do(f"br i1 {ends}, label %{after}, label %{turning}")
     w.begin(turning)
-    _relax(w, target, control, turn)
+    _pause(w, target)
+    _give_way(w, control, has_passed(w, control, turn, patience))
     w.do(f"br label %{latch}")
     w.begin(latch)
     w.do(f"{following} = add i64 {turn}, 1")
@@ -127,25 +131,40 @@ def wait_until(w: Writer, target: Target, control: str, ready: Callable[[str], s
     w.begin(after)
 
 
-def _relax(w: Writer, target: Target, control: str, turn: str) -> None:
-    """Write one turn of waiting: let the core rest, and after many turns let other threads have it now and then."""
-    pause = {"x86_64": "@llvm.x86.sse2.pause()", "aarch64": "@llvm.aarch64.hint(i32 1)"}.get(
-        target.architecture
-    )
-    if pause is not None:
-        w.declare(f"void {pause.replace(' 1', '')}")
-        w.do(f"call void {pause}")
-    impatient = w.let(f"icmp sgt i64 {turn}, {_PATIENCE}")
-    odd = w.let(f"trunc i64 {turn} to i1")
-    with w.when(w.let(f"and i1 {impatient}, {odd}")):
-        give_way = w.let(f"load ptr, ptr {word(w, control, YIELD)}")
-        w.do(f"call i32 {give_way}()")
+def has_passed(w: Writer, control: str, turn: str, patience: int) -> str:
+    """Write the test whether there were as many turns as a word of the block says, and return it as an i1."""
+    limit = w.let(f"load i64, ptr {word(w, control, patience)}, align 8")
+    return w.let(f"icmp sge i64 {turn}, {limit}")
 
 
-def _yield_address() -> int:
-    """Return the system's function by which a thread lets others have its core."""
+def _pause(w: Writer, target: Target) -> None:
+    """Write what lets a core rest for an instant, where it can be had."""
+    if target.architecture == "x86_64":
+        w.declare("void @llvm.x86.sse2.pause()")
+        w.do("call void @llvm.x86.sse2.pause()")
+    elif target.architecture == "aarch64":
+        w.declare("void @llvm.aarch64.hint(i32)")
+        w.do("call void @llvm.aarch64.hint(i32 1)")
+
+
+def _give_way(w: Writer, control: str, impatient: str) -> None:
+    """Write a call that lets others have this core, if it has waited long: the one it waits for may need it.
+
+    It sleeps for a moment. To yield the core is worse: where a program that only computes shares it, that program may
+    then have it for milliseconds, but a thread that wakes up gets it back at once, or another core that is free.
+    """
+    with w.when(impatient):
+        give_way = w.let(f"load ptr, ptr {word(w, control, GIVE_WAY)}, align 8")
+        w.do(f"call i32 {give_way}(i32 {_NAP})")
+
+
+def _give_way_address() -> int:
+    """Return the system's function by which a thread lets others have its core.
+
+    Windows has no sleep as short as that, so there it is a yield, to which the time means nothing.
+    """
     if os.name == "nt":
         function = ctypes.WinDLL("kernel32").SwitchToThread  # type: ignore[attr-defined, unused-ignore]
     else:
-        function = ctypes.CDLL(None).sched_yield
+        function = ctypes.CDLL(None).usleep
     return ctypes.cast(function, ctypes.c_void_p).value or 0

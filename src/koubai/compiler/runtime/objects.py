@@ -48,11 +48,14 @@ def compile_object(ir: str, target: Target) -> bytes:
     Raises:
         RuntimeError: if the text is not valid.
     """
-    with closing(llvm().create_context()) as context, closing(llvm().parse_assembly(ir, context)) as module:
-        with closing(target_machine(target)) as generator:
-            module.triple = generator.triple
-            module.verify()
-            return bytes(generator.emit_object(module))
+    with (
+        closing(llvm().create_context()) as context,
+        closing(llvm().parse_assembly(ir, context)) as module,
+        closing(target_machine(target)) as generator,
+    ):
+        module.triple = generator.triple
+        module.verify()
+        return bytes(generator.emit_object(module))
 
 
 def load_object(data: bytes, target: Target) -> Library:

@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable
 
 from koubai.compiler.runtime import machine
-from koubai.compiler.runtime.control import MOST_THREADS, PARKED, SPIN, Control
-from koubai.compiler.runtime.objects import Library, build
+from koubai.compiler.runtime.control import LINGER, MOST_THREADS, PARKED, SPIN, Control
+from koubai.compiler.runtime.objects import build
 from koubai.compiler.runtime.serving import serving_ir
 from koubai.compiler.runtime.target import host
 
-_SPIN_SECONDS = 150e-6  # how long a worker waits without sleeping
-_TURNS = 2000  # how long a caller waits in generated code for a worker that wakes up: about a millisecond
+_SPIN_SECONDS = 50e-6  # how long a thread waits for the others of a step before it offers its core to them
+_LINGER_SECONDS = 150e-6  # how long a worker waits for the next step before it sleeps
+_NAPS = 5  # how often a caller offers its core to workers that wake up before it rings again
 _DEAD_SECONDS = 1.0  # a thread that has not begun after this time never will
 _ALONE = "koubai.set_num_threads(1) runs steps in the calling thread alone"
 
@@ -29,7 +30,6 @@ _launch_type = ctypes.CFUNCTYPE(
     ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
 )
 _serve_type = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
-_ticks_type = ctypes.CFUNCTYPE(ctypes.c_int64)
 
 _chosen_threads: int | None = None
 
@@ -47,7 +47,7 @@ class Pool:
         self._library = build(serving_ir(host()), host())
         self._launch = _launch_type(self._library.address("koubai_launch"))
         self._serve = _serve_type(self._library.address("koubai_serve"))
-        self._block.words[SPIN] = _ticks_in(_SPIN_SECONDS, self._library)
+        self._set_patience()
         self._workers: list[_Worker] = []
         self._turn = threading.RLock()  # a signal handler may run a step between two of its thread's
         for kept in (self._block, self._library):
@@ -86,13 +86,26 @@ class Pool:
         """
         self._block.abort()
 
+    def _set_patience(self) -> None:
+        """Measure how long a turn of waiting takes, and say after how many turns threads do something else."""
+        words, turns = self._block.words, 1000
+        words[SPIN] = turns + 1
+        times = []
+        for _ in range(10):  # no worker is there yet, so this only waits
+            start = time.perf_counter()
+            self._launch(self.control, 0, 0, 2, turns)
+            times.append(time.perf_counter() - start)
+        turn = min(times) / turns
+        words[SPIN], words[LINGER] = int(_SPIN_SECONDS / turn), int(_LINGER_SECONDS / turn)
+        self._patience = int(words[LINGER]) + _NAPS
+
     def _wake_and_launch(self, address: int, frame: int, threads: int) -> None:
         """Run a step that did not begin because workers sleep."""
         deadline = time.monotonic() + _DEAD_SECONDS
         outcome = 1
         while outcome > 0 and not self._block.aborted:
             self._wake(threads)
-            outcome = self._launch(self.control, address, frame, threads, _TURNS)
+            outcome = self._launch(self.control, address, frame, threads, self._patience)
             if outcome > 0 and time.monotonic() > deadline:
                 self._workers[outcome - 1].check()
         if outcome:
@@ -236,12 +249,3 @@ def _checked(threads: int) -> int:
     if not 1 <= threads <= MOST_THREADS:
         raise ValueError(f"the number of threads must be from 1 to {MOST_THREADS}, got {threads}")
     return threads
-
-
-def _ticks_in(seconds: float, library: Library) -> int:
-    """Measure how often the processor's clock ticks in so many seconds, for a millisecond."""
-    ticks = _ticks_type(library.address("koubai_ticks"))
-    start, first = time.perf_counter(), ticks()
-    while (elapsed := time.perf_counter() - start) < 1e-3:
-        pass
-    return int((ticks() - first) / elapsed * seconds)

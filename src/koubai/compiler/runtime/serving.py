@@ -14,13 +14,15 @@ from koubai.compiler.runtime.control import (
     FRAME,
     GO,
     IDLE,
+    LINGER,
     PARKED,
-    SPIN,
     STEP,
     THREADS,
+    WANTED,
     atomic_load,
     atomic_store,
     change,
+    has_passed,
     mailbox,
     says,
     wait_until,
@@ -34,10 +36,9 @@ _THREADS = ("i64", "%threads")
 
 
 def serving_ir(target: Target) -> str:
-    """Return the module with `koubai_launch`, `koubai_serve` and `koubai_ticks`."""
+    """Return the module with `koubai_launch` and `koubai_serve`."""
     functions = [
         write_barrier(target),
-        _ticks(target),
         _tell(),
         _claim(target),
         _claim_all(),
@@ -47,20 +48,6 @@ def serving_ir(target: Target) -> str:
         _serve(),
     ]
     return module(functions, target.attributes)
-
-
-def _ticks(target: Target) -> Writer:
-    """`i64 koubai_ticks()`: the processor's clock, in a unit of its own."""
-    w = Writer("koubai_ticks", [], "i64")
-    if (
-        target.architecture == "aarch64"
-    ):  # the cycle counter is out of bounds for programs there, the timer is not
-        now = w.let('call i64 asm sideeffect "mrs $0, cntvct_el0", "=r"()')
-    else:
-        w.declare("i64 @llvm.readcyclecounter()")
-        now = w.let("call i64 @llvm.readcyclecounter()")
-    w.do(f"ret i64 {now}")
-    return w
 
 
 # --- the caller -----------------------------------------------------------------------------------------------
@@ -73,7 +60,10 @@ def _launch() -> Writer:
     """
     parameters = [_CONTROL, ("ptr", "%step"), ("ptr", "%frame"), _THREADS, ("i64", "%patience")]
     w = Writer("koubai_launch", parameters, "i64")
+    wanted = word(w, "%control", WANTED)  # workers that wake up now must not go to sleep again
+    atomic_store(w, "%patience", wanted)
     claimed = w.let("call i64 @koubai_claim_all(ptr %control, i64 %threads, i64 %patience)")
+    atomic_store(w, 0, wanted)
     asleep, ready = w.label("asleep"), w.label("ready")
     w.do(f"br i1 {w.let(f'icmp slt i64 {claimed}, %threads')}, label %{asleep}, label %{ready}")
     w.begin(asleep)
@@ -124,7 +114,7 @@ def _claim(target: Target) -> Writer:
         succeeded = change(w, "%mailbox", IDLE, CLAIMED)
         return w.let(f"or i1 {succeeded}, {w.let(f'icmp sge i64 {turn}, %patience')}")
 
-    wait_until(w, target, "%control", settled)
+    wait_until(w, target, "%control", settled, LINGER)  # a sleeper needs longer than one at a barrier
     w.do(f"ret i1 {says(w, '%mailbox', CLAIMED)}")
     return w
 
@@ -169,25 +159,24 @@ def _serve() -> Writer:
 def _next(target: Target) -> Writer:
     """`i1 koubai_next(control, mailbox)`: wait for a step; false if the worker has parked instead."""
     w = Writer("koubai_next", [_CONTROL, _MAILBOX], "i1", "internal")
-    start = w.let("call i64 @koubai_ticks()")
 
     def settled(turn: str) -> str:
-        parked = w.let(f"call i1 @koubai_park(ptr %control, ptr %mailbox, i64 {start})")
+        parked = w.let(f"call i1 @koubai_park(ptr %control, ptr %mailbox, i64 {turn})")
         return w.let(f"or i1 {parked}, {says(w, '%mailbox', GO)}")
 
-    wait_until(w, target, "%control", settled)
+    wait_until(w, target, "%control", settled, LINGER)
     w.do(f"ret i1 {says(w, '%mailbox', GO)}")
     return w
 
 
 def _park() -> Writer:
-    """`i1 koubai_park(control, mailbox, start)`: park if the time is over and nobody has claimed this worker."""
-    w = Writer("koubai_park", [_CONTROL, _MAILBOX, ("i64", "%start")], "i1", "internal")
-    waited = w.let(f"sub i64 {w.let('call i64 @koubai_ticks()')}, %start")
-    limit = w.let(f"load i64, ptr {word(w, '%control', SPIN)}, align 8")
-    over, still = w.label("over"), w.label("still")
-    w.do(f"br i1 {w.let(f'icmp ugt i64 {waited}, {limit}')}, label %{over}, label %{still}")
-    w.begin(over)
+    """`i1 koubai_park(control, mailbox, turn)`: park after many turns, unless a caller wants this worker."""
+    w = Writer("koubai_park", [_CONTROL, _MAILBOX, ("i64", "%turn")], "i1", "internal")
+    late, still = w.label("late"), w.label("still")
+    unwanted = says(w, word(w, "%control", WANTED), 0)
+    tired = w.let(f"and i1 {unwanted}, {has_passed(w, '%control', '%turn', LINGER)}")
+    w.do(f"br i1 {tired}, label %{late}, label %{still}")
+    w.begin(late)
     w.do(f"ret i1 {change(w, '%mailbox', IDLE, PARKED)}")
     w.begin(still)
     w.do("ret i1 false")

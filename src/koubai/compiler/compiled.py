@@ -1,0 +1,200 @@
+"""`koubai.compile`: a function of tensors that runs as one native function.
+
+The function is traced when it is first called, and again when its arguments have new shapes or something else that it
+rests on has changed. What cannot be traced runs eagerly, as it did before.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import time
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+
+from koubai.compiler.runtime import available, get_num_threads
+from koubai.compiler.runtime.target import current
+from koubai.compiler.step import Report, Step
+from koubai.compiler.verify import first_nonfinite
+from koubai.engine.modes import modes
+from koubai.engine.tensor import Tensor
+from koubai.engine.trace import flatten, trace
+from koubai.ops.op import DataDependentError
+
+log = logging.getLogger("koubai.compile")
+
+
+class NonFiniteLoss(FloatingPointError):
+    """The loss of a compiled step is NaN or infinite. Nothing was changed."""
+
+
+def compile(
+    function: Callable[..., Any] | None = None,
+    *,
+    keep_grads: bool = False,
+    max_compiles: int | None = None,
+    verify: bool = True,
+) -> Any:
+    """Return a function that does the same, compiled into one native function for its arguments' shapes.
+
+    It may be any function of tensors, and a whole training step: forward, loss, `backward()`, clipping and the
+    optimizer's `step()`. Learning rates, step counts, random seeds and the arguments' values are inputs of the native
+    function, so changing them never compiles again; a new shape compiles once more. Every compile is one line in the
+    log `koubai.compile`. A result is compared with eager before it is used for the first time, and kept on disk.
+
+    Python code in the function runs only while it is traced: a print or a counter inside it stands still afterwards.
+    Code that depends on values of tensors cannot be traced; then the whole function runs eagerly, and the log says why.
+
+    Args:
+        function: of tensors, or nested tuples, lists and dicts of them. Without it, a decorator is returned.
+        keep_grads: store gradients, so that `.grad` can be read after a step. Otherwise reading one is an error.
+        max_compiles: raise an error at one more compile than that; for programs that should not compile again.
+        verify: compare the first run with eager in float64 (once for each program and machine).
+
+    Raises:
+        NonFiniteLoss: when called, if the loss is NaN or infinite. The error names the first op that was; nothing
+            has changed.
+        RuntimeError: when called, if the native function does not compute what eager does, or `max_compiles` is
+            exceeded.
+
+    Example:
+        >>> @koubai.compile
+        ... def step(x, y):
+        ...     optimizer.zero_grad()
+        ...     loss = nn.functional.cross_entropy(model(x), y)
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     return loss
+    """
+    if function is None:
+        return functools.partial(compile, keep_grads=keep_grads, max_compiles=max_compiles, verify=verify)
+    return Compiled(function, keep_grads, max_compiles, verify)
+
+
+class Compiled:
+    """A function that compiles itself; made by `compile`.
+
+    Attributes:
+        function: the function as it was.
+        steps: what it was compiled to so far.
+        falls_back: why it runs eagerly, or None.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], keep_grads: bool, max_compiles: int | None, verify: bool
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.keep_grads = keep_grads
+        self.max_compiles = max_compiles
+        self.verify = verify
+        self.falls_back: str | None = None
+        self._by_key: dict[Hashable, list[Step]] = {}
+
+    @property
+    def steps(self) -> list[Step]:
+        """All steps, in the order in which they were compiled."""
+        return [step for steps in self._by_key.values() for step in steps]
+
+    @property
+    def report(self) -> Report | None:
+        """What the latest compile took."""
+        return self.steps[-1].report if self.steps else None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the function."""
+        if self.falls_back is not None or modes.tracer is not None or modes.anomaly or is_off():
+            return self.function(*arguments)
+        tensors: list[Tensor] = []
+        structure = flatten(arguments, tensors)
+        step = self._step_for(structure, tensors, arguments)
+        if step is None:
+            return self.function(*arguments)
+        well, results = step(tensors)
+        return results if well else self._explain(step, tensors, arguments)
+
+    def _step_for(self, structure: Any, tensors: list[Tensor], arguments: tuple[Any, ...]) -> Step | None:
+        key = (
+            _hashable(structure),
+            tuple([(t._payload.shape, t._payload.dtype, t.requires_grad) for t in tensors]),
+            modes.grad_enabled,
+            get_num_threads(),
+        )
+        known = self._by_key.get(key, ())
+        for step in known:
+            if step.holds():
+                return step
+        return self._compile(key, tensors, arguments, "what it rests on has changed" if known else "")
+
+    def _compile(
+        self, key: Hashable, tensors: list[Tensor], arguments: tuple[Any, ...], reason: str
+    ) -> Step | None:
+        count = len(self.steps)
+        reason = reason or ("new shapes " + ", ".join(map(_brief, tensors)) if count else "the first call")
+        if self.max_compiles is not None and count >= self.max_compiles:
+            raise RuntimeError(
+                f"{self._name} would be compiled once more than max_compiles={count}: {reason}"
+            )
+        began = time.perf_counter()
+        try:
+            program = trace(self.function, *arguments)
+        except DataDependentError as error:
+            return self._fall_back(str(error))
+        examples = tensors if self.verify else None
+        step = Step(program, current(), get_num_threads(), self.keep_grads, examples, began)
+        self._by_key.setdefault(key, []).append(step)
+        report = step.report
+        how = "taken from disk" if report.cached else "compiled"
+        log.info(
+            "%s %s in %.3f s (%s): %d kernels, %.1f MiB",
+            self._name, how, report.seconds, reason, report.kernels, report.arena_bytes / 2**20,
+        )  # fmt: skip
+        return step
+
+    def _fall_back(self, why: str) -> None:
+        self.falls_back = why
+        log.warning("%s runs eagerly: %s", self._name, why)
+
+    @property
+    def _name(self) -> str:
+        return getattr(self.function, "__qualname__", repr(self.function))
+
+    def _explain(self, step: Step, tensors: list[Tensor], arguments: tuple[Any, ...]) -> Any:
+        """Raise the error of a run that did not go well, which has changed nothing."""
+        wrong = next(name for name, flag in step.executable.flags if not flag)
+        if wrong == "position":
+            return self.function(*arguments)  # eager finds the position that is out of range, and says which
+        values = {s: t.payload for s, t in zip(step.program.arguments, tensors)}
+        values.update((s, t.payload) for t, s in step.program.captured.items())
+        values.update((s, np.asarray(host(), np.float64)) for host, s in step.program.hosts.items())
+        found = first_nonfinite(step.program.graph, [values[s] for s in step.program.graph.inputs])
+        raise NonFiniteLoss(f"the loss is not finite; nothing was changed. {found}")
+
+
+def is_off() -> bool:
+    """Whether everything runs eagerly: KOUBAI_COMPILE=off, or LLVM is not there."""
+    return os.environ.get("KOUBAI_COMPILE", "").lower() in ("off", "0", "false") or not _there()
+
+
+@functools.cache
+def _there() -> bool:
+    return available()
+
+
+def _hashable(structure: Any) -> Hashable:
+    if isinstance(structure, dict):
+        return ("dict", *((key, _hashable(item)) for key, item in structure.items()))
+    if isinstance(structure, tuple | list):
+        return (type(structure), *map(_hashable, structure))
+    try:
+        hash(structure)
+    except TypeError:
+        return ("object", id(structure))
+    return (type(structure), structure)
+
+
+def _brief(tensor: Tensor) -> str:
+    return f"{tensor.dtype}{list(tensor.shape)}"

@@ -1,0 +1,55 @@
+"""What makes two graphs the same to the compiler, as text: the name under which a compiled step is kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from koubai.compiler.build import Roles
+from koubai.ops.graph import Graph
+from koubai.ops.op import Symbol
+
+
+def text_of(graph: Graph, roles: Roles, threads: int) -> str:
+    """Return a text that is equal for equal steps only."""
+    names: dict[Symbol, str] = {}
+    lines = list(_lines(graph, names))
+    for field in fields(roles):
+        lines.append(f"{field.name} {_plain(getattr(roles, field.name), names)}")
+    return "\n".join([*lines, f"threads {threads}"])
+
+
+def _lines(graph: Graph, names: dict[Symbol, str]) -> Iterable[str]:
+    for symbol in graph.inputs:
+        yield f"input {_name(symbol, names)} {symbol.dtype.str}{symbol.shape}"
+    for symbol, array in graph.constants.items():
+        digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+        yield f"constant {_name(symbol, names)} {symbol.dtype.str}{symbol.shape} {digest}"
+    for node in graph.nodes:
+        inputs = ",".join([_name(s, names) for s in node.inputs])
+        outputs = ",".join([f"{_name(s, names)}{s.dtype.str}{s.shape}" for s in node.outputs])
+        yield f"{outputs}={node.op.name}({inputs};{_plain(node.attributes, names)})"
+    yield f"return {_plain(graph.outputs, names)}"
+
+
+def _name(symbol: Symbol, names: dict[Symbol, str]) -> str:
+    return names.setdefault(symbol, f"%{len(names)}")
+
+
+def _plain(value: Any, names: dict[Symbol, str]) -> str:
+    """Write an attribute down: graphs in full, symbols by their names."""
+    if isinstance(value, Symbol):
+        return _name(value, names)
+    if isinstance(value, Graph):
+        return "{" + "\n".join(_lines(value, names)) + "}"
+    if isinstance(value, dict):
+        return ",".join(f"{key}={_plain(item, names)}" for key, item in value.items())
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return f"({','.join(_plain(item, names) for item in value)})"
+    if is_dataclass(value):
+        return ",".join(f"{f.name}={_plain(getattr(value, f.name), names)}" for f in fields(value))
+    return repr(value)

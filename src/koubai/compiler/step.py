@@ -1,0 +1,237 @@
+"""One traced program, compiled and tied to the tensors that it reads and changes."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from koubai.arrays import Array
+from koubai.compiler import verify
+from koubai.compiler.build import Roles, build
+from koubai.compiler.executable import Executable
+from koubai.compiler.key import text_of
+from koubai.compiler.outline import Outline
+from koubai.compiler.runtime import cache
+from koubai.compiler.runtime.objects import compile_object, load_object
+from koubai.compiler.runtime.target import Target
+from koubai.engine.modes import modes, no_grad
+from koubai.engine.resident import Resident
+from koubai.engine.tensor import Tensor
+from koubai.engine.trace import Program, unflatten
+
+
+@dataclass(frozen=True)
+class Report:
+    """What compiling a step took.
+
+    Attributes:
+        seconds: from the trace to code that can run.
+        cached: whether the code came from disk.
+        kernels: how many there are.
+        arena_bytes: the memory of the step.
+        verified: whether it was compared with eager, now or when it was put on disk.
+    """
+
+    seconds: float
+    cached: bool
+    kernels: int
+    arena_bytes: int
+    verified: bool
+
+
+class Step:
+    """A program in native code.
+
+    Args:
+        program: what was traced.
+        target: the processor.
+        threads: how many threads run it.
+        keep_grads: whether gradients are stored, so that `.grad` can be read afterwards.
+        examples: the arguments of the first run, which is compared with eager; None for no comparison.
+        began: when compiling began, by `time.perf_counter`.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        target: Target,
+        threads: int,
+        keep_grads: bool,
+        examples: Sequence[Tensor] | None,
+        began: float,
+    ) -> None:
+        self.program = program
+        self.target = target
+        self.threads = threads
+        self.keep_grads = keep_grads
+        self._bind()
+        self._compile(examples, began)
+        self._residents = [
+            Resident(s.shape, s.dtype, lambda view=view: np.array(view, order="C"))
+            for s, view in zip(self.roles.states, self.executable.states)
+        ]
+
+    # --- what the program's inputs and outputs are --------------------------------------------------------------
+
+    def _bind(self) -> None:
+        program, graph = self.program, self.program.graph
+        owners = {symbol: tensor for tensor, symbol in program.captured.items()}
+        changed = {program.captured[cell] for cell in program.writes if cell in program.captured}
+        kept = {s for s, t in owners.items() if s in changed or (t._requires_grad and t._view is None)}
+        states = [s for s in graph.inputs if s in kept]
+        numbers = list(program.hosts.values())
+        self._given = [s for s in graph.inputs if s not in kept and s not in set(numbers)]
+        first = len(program.results)
+        grads = first + len(program.writes)
+        rest = grads + len(program.grads)
+        updates, self._made = [], []
+        for at, cell in enumerate(program.writes, first):
+            if cell in program.captured:
+                updates.append((at, program.captured[cell]))
+            else:
+                self._made.append((at, cell))
+        results = [*range(first), *(at for at, _ in self._made), *range(rest, len(graph.outputs))]
+        if self.keep_grads:
+            results += range(grads, rest)
+        self.roles = Roles(self._given, numbers, states, results, updates, program.losses)
+        self._owners = [owners[s] for s in states]
+        self._grad_of = _live_gradients(program)
+        arguments = {symbol: number for number, symbol in enumerate(program.arguments)}
+        self._sources = [(arguments.get(s), owners.get(s)) for s in self._given]
+        self._written = {s for _, s in updates}
+        self._place = {at: number for number, at in enumerate(results)}
+
+    # --- compiling ----------------------------------------------------------------------------------------------
+
+    def _compile(self, examples: Sequence[Tensor] | None, began: float) -> None:
+        key = cache.key_of(text_of(self.program.graph, self.roles, self.threads), self.target)
+        known = cache.get(key)
+        if known is not None:
+            data, metadata = known
+            outline = Outline.from_json(metadata["outline"])
+        else:
+            blueprint = build(self.program.graph, self.roles, self.target, self.threads)
+            outline = Outline.of(blueprint)
+            data = compile_object(blueprint.text, self.target)
+        library = load_object(data, self.target)
+        self.executable = Executable(outline, library, self.threads, len(self.roles.arguments))
+        seconds = time.perf_counter() - began
+        verified = known is not None
+        if not verified and examples is not None:
+            self._verify(examples)
+            verified = True
+        described = outline.to_json()
+        if known is None and described is not None and verified:
+            cache.put(key, data, {"outline": described})
+        self.report = Report(
+            seconds, known is not None, outline.kernels, self.executable.arena.size, verified
+        )
+
+    def _verify(self, examples: Sequence[Tensor]) -> None:
+        """Compare the step with eager on the values that it will see first."""
+        values = {s: np.asarray(t.payload) for s, t in zip(self.roles.states, self._owners)}
+        values.update(zip(self._given, self._arrays(examples)))
+        numbers = [np.asarray(host(), np.float64) for host in self.program.hosts]
+        values.update(zip(self.roles.numbers, numbers))
+        self._fill([values[s] for s in self.roles.states], numbers)
+        if not self.executable.run([np.ascontiguousarray(values[s]) for s in self._given]):
+            self._fill([values[s] for s in self.roles.states], numbers)
+            return  # the data are at fault: the run that follows says so
+        found = dict(zip(self.roles.results, self.executable.results))
+        found.update((at, self.executable.states[self.roles.states.index(s)]) for at, s in self.roles.updates)
+        before = {at: values[s] for at, s in self.roles.updates}
+        verify.check(self.program.graph, [values[s] for s in self.program.graph.inputs], found, before)
+
+    def _fill(self, states: Sequence[Array], numbers: Sequence[Array]) -> None:
+        for view, array in zip(self.executable.states, states):
+            view[...] = array
+        for view, number in zip(self.executable.numbers, numbers):
+            view[...] = number
+
+    # --- running ------------------------------------------------------------------------------------------------
+
+    def holds(self) -> bool:
+        """Whether the program still is what the function would do now."""
+        return all(assumption.holds for assumption in self.program.assumptions)
+
+    def __call__(self, tensors: Sequence[Tensor]) -> tuple[bool, Any]:
+        """Run the step on the tensors of its arguments.
+
+        Returns:
+            whether all went well, and the function's results. If not, nothing has changed.
+        """
+        exe = self.executable
+        for resident, owner, view in zip(self._residents, self._owners, exe.states):
+            payload = owner._payload if owner._seen == owner._version.count else owner.payload
+            if not resident.holds(payload):
+                view[...] = owner.payload
+                resident.forget()
+                resident._array = owner.payload  # type: ignore[assignment]
+        for view, host in zip(exe.numbers, self.program.hosts):
+            view[...] = host()
+        if not exe.run(self._arrays(tensors)):
+            return False, None
+        return True, self._commit(tensors)
+
+    def _arrays(self, tensors: Sequence[Tensor]) -> list[Array]:
+        found = []
+        for argument, owner in self._sources:
+            tensor = tensors[argument] if argument is not None else self._grad_of.get(owner, _itself)(owner)
+            array = tensor.payload
+            found.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
+        return found
+
+    def _commit(self, tensors: Sequence[Tensor]) -> Any:
+        """Let the changed tensors hold their new values, and return the results."""
+        program, results = self.program, self.executable.results
+        for symbol, owner, resident in zip(self.roles.states, self._owners, self._residents):
+            if symbol in self._written:
+                resident.forget()
+                owner._rebind(resident, "a compiled step")
+        for at, cell in self._made:
+            cell._rebind(np.array(results[self._place[at]], order="C"), "a compiled step")
+        first = len(program.results)
+        after = first + len(program.writes) + len(program.grads)
+        self._commit_gradients(first + len(program.writes))
+        values = (Tensor(np.array(results[self._place[at]], order="C")) for at in itertools.count(after))
+        with no_grad():
+            for position in program.rewritten:
+                tensors[position]._become(next(values), "a compiled step")
+        for (name, every), value in zip(program.taps, values):
+            if modes.taps is not None and modes.taps.wants(every):
+                modes.taps.add(name, value)
+        outputs = (Tensor(np.array(results[number], order="C")) for number in range(first))
+        return unflatten(program.structure, outputs)
+
+    def _commit_gradients(self, first: int) -> None:
+        for at, leaf in enumerate(self.program.grads, first):
+            if self.keep_grads:
+                leaf.grad = Tensor(np.array(self.executable.results[self._place[at]], order="C"))
+            else:
+                leaf.grad = Tensor(Resident(leaf._payload.shape, leaf.dtype, _not_kept))  # type: ignore[arg-type]
+
+
+def _itself(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _live_gradients(program: Program) -> dict[Tensor, Any]:
+    """Return for each captured tensor that is some leaf's gradient how the present one is found."""
+    leaves = {id(leaf.grad): leaf for leaf in program.captured if leaf.grad is not None}
+    return {
+        tensor: (lambda _, leaf=leaves[id(tensor)]: leaf.grad)
+        for tensor in program.captured
+        if id(tensor) in leaves
+    }
+
+
+def _not_kept() -> Array:
+    raise RuntimeError(
+        "this gradient was not kept: the compiled step used it up in the update and never stored it; "
+        "koubai.compile(step, keep_grads=True) stores gradients, at some cost of time"
+    )

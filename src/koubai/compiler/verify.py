@@ -1,0 +1,139 @@
+"""Whether a compiled step computes what eager does.
+
+The yardstick is the program in float64. A native result may be ten times as far from it as the same program run eagerly in
+float32, or as far as a change of the inputs in the last bit moves it: steps with a tie that falls the other way are not
+wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from koubai import dtypes
+from koubai.arrays import Array
+from koubai.ops.elementwise import cast
+from koubai.ops.graph import Graph, Node, interpret
+from koubai.ops.op import Kind, Symbol
+
+FLOOR = 1e-5
+
+
+def check(
+    graph: Graph, inputs: Sequence[Array], found: Mapping[int, Array], before: Mapping[int, Array]
+) -> None:
+    """Compare the results of a compiled graph.
+
+    Args:
+        graph: what was compiled.
+        inputs: the values that it was run on.
+        found: native results by their position among the outputs.
+        before: for those that are new values of state the old value: what counts is how far they moved.
+
+    Raises:
+        RuntimeError: naming the op whose result is wrong.
+    """
+    single = interpret(graph, inputs)
+    with np.errstate(all="ignore"):
+        exact = interpret(in_float64(graph), [_wide(x) for x in inputs])
+    moved: list[Array] | None = None
+    for at, native in found.items():
+        old = before.get(at)
+        error = distance(native, exact[at], old)
+        allowed = max(10 * distance(single[at], exact[at], old), FLOOR)
+        if error <= allowed:
+            continue
+        if moved is None:
+            moved = interpret(graph, [_nudged(x) for x in inputs])
+        if error <= max(10 * distance(moved[at], exact[at], old), allowed):
+            continue
+        raise RuntimeError(
+            f"the compiled step is wrong: {_maker(graph, at)} differs from float64 by {error:.1e} (eager: "
+            f"{distance(single[at], exact[at], old):.1e}). Please report it; koubai.compile(..., verify=False) "
+            "runs it all the same, KOUBAI_COMPILE=off runs everything eagerly"
+        )
+
+
+def distance(value: Array, reference: Array, before: Array | None = None) -> float:
+    """Return the norm of the difference over the norm of the reference, or of how far that is from `before`."""
+    a, b = np.asarray(value, np.float64), np.asarray(reference, np.float64)
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    difference = np.where(same, 0.0, a - b)
+    scale = b if before is None else b - np.asarray(before, np.float64)
+    size = float(np.linalg.norm(np.where(np.isfinite(scale), scale, 0.0)))
+    return float(np.linalg.norm(difference)) / (size or 1.0)
+
+
+def _maker(graph: Graph, at: int) -> str:
+    symbol = graph.outputs[at]
+    for node in graph.nodes:
+        if symbol in node.outputs:
+            return f"output {at}, {symbol}, made by {node.op.name},"
+    return f"output {at}, {symbol},"
+
+
+def _wide(array: Array) -> Array:
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+def _nudged(array: Array) -> Array:
+    """The array with every element moved by about its last bit."""
+    if array.dtype.kind != "f" or array.dtype.itemsize < 4:
+        return array
+    signs = np.where(np.arange(array.size).reshape(array.shape) * 2654435761 % 7 < 3, 1.0, -1.0)
+    return np.asarray(array * (1 + signs * np.finfo(array.dtype).eps), array.dtype)
+
+
+def in_float64(graph: Graph) -> Graph:
+    """Return the graph in float64, with the same random numbers."""
+    new: dict[Symbol, Symbol] = {s: _wide_symbol(s) for s in graph.inputs}
+    wide = Graph([new[s] for s in graph.inputs])
+    for symbol, array in graph.constants.items():
+        new[symbol] = _wide_symbol(symbol)
+        wide.constants[new[symbol]] = _wide(array)
+    for node in graph.nodes:
+        inputs = [new[s] for s in node.inputs]
+        attributes = _wide_attributes(node)
+        outputs = wide.add(node.op, inputs, attributes)
+        if node.op.kind is Kind.RANDOM and outputs[0].dtype.kind == "f":
+            outputs = wide.add(cast, outputs, {"dtype": dtypes.float64})
+        new.update(zip(node.outputs, outputs))
+    wide.outputs = [new[s] for s in graph.outputs]
+    return wide
+
+
+def _wide_symbol(symbol: Symbol) -> Symbol:
+    return Symbol(symbol.shape, dtypes.float64 if symbol.dtype.kind == "f" else symbol.dtype)
+
+
+def _wide_attributes(node: Node) -> dict[str, Any]:
+    attributes = dict(node.attributes)
+    if node.op.name == "cast" and attributes["dtype"].kind == "f":
+        attributes["dtype"] = dtypes.float64
+    if "loop" in attributes:
+        attributes["loop"] = replace(attributes["loop"], body=in_float64(attributes["loop"].body))
+    return attributes
+
+
+def first_nonfinite(graph: Graph, inputs: Sequence[Array]) -> str:
+    """Say which op is the first whose result is NaN or infinite although what it was given is finite."""
+    values: dict[Symbol, Array] = dict(graph.constants)
+    values.update(zip(graph.inputs, inputs, strict=True))
+    bad = [s for s in graph.inputs if not _finite(values[s])]
+    if bad:
+        return f"An input of the step, {bad[0]}, is not finite already"
+    with np.errstate(all="ignore"):
+        for node in graph.nodes:
+            results = node.op.run(tuple(values[s] for s in node.inputs), node.attributes)
+            values.update(zip(node.outputs, results))
+            finite = all(_finite(values[s]) for s in node.inputs)
+            if finite and not all(map(_finite, results)):
+                return f"{node.op.name} made the first value that is not, from {', '.join(map(str, node.inputs))}"
+    return "Eagerly every value is finite"
+
+
+def _finite(array: Array) -> bool:
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
