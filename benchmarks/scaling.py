@@ -76,9 +76,7 @@ def table_of(name: str, title: str, points: Sequence[Point]) -> Table:
 
 def prime_table(widths: Sequence[PrimeWidth]) -> Table:
     """Return the comparison of prime widths with their neighbours."""
-    table = Table(
-        title=f"time per parameter beside multiples of 16, {WANTED} wanted at most", box=SIMPLE_HEAD
-    )
+    table = Table(title=f"per parameter, at most {WANTED} wanted", box=SIMPLE_HEAD)
     for heading in ("width", "neighbours", "ratio", ""):
         table.add_column(heading, justify="right")
     for width in widths:

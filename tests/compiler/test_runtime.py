@@ -60,11 +60,12 @@ def empty(tmp_path, monkeypatch):
 def meeting_step():
     """A step whose threads each count to the number of rounds, and note when another one's count is not the same.
 
-    Its frame: [control, threads, rounds, mistakes, and then the counts, on lines of their own].
+    Its frame: [control, threads, rounds, mistakes, effort, and then the counts, on lines of their own]. The effort is
+    how often every thread counts up and down again first.
     """
     w = Writer("step", [("i64", "%thread"), ("ptr", "%frame")])
     control = w.let("load ptr, ptr %frame")
-    threads, rounds = (w.load("%frame", dtypes.int64, offset=k).name for k in (1, 2))
+    threads, rounds, effort = (w.load("%frame", dtypes.int64, offset=k).name for k in (1, 2, 4))
 
     def count(thread):
         return w.at("%frame", w.mul(w.add(thread, 1), 16), dtypes.int64)
@@ -86,6 +87,12 @@ def meeting_step():
         call_barrier(w, control, threads)
         return []
 
+    def idle(*_):
+        for number in (1, -1):
+            w.do(f"atomicrmw add ptr {count('%thread')}, i64 {number} monotonic")
+        return []
+
+    w.loop(0, effort, 1, idle)
     w.loop(0, rounds, 1, turn)
     return module([w, write_barrier(HOST)], HOST.attributes)
 
@@ -99,10 +106,10 @@ class Meeting:
         self.arena = Arena(1024)
         self.words = self.arena.view(0, (128,), dtypes.int64)
 
-    def run(self, threads, rounds=1, workers=None):
+    def run(self, threads, rounds=1, workers=None, effort=0):
         workers = workers or pool()
         self.words[:] = 0
-        self.words[:3] = workers.control, threads, rounds
+        self.words[:5] = workers.control, threads, rounds, 0, effort
         workers.run(self.address, self.arena.address, threads)
         self.check(threads, rounds)
 
@@ -461,13 +468,13 @@ def test_an_interrupt_comes_after_the_step():
 
     def interrupted():
         timer.start()
-        meeting.run(2, rounds=200_000)
+        meeting.run(2, rounds=100, effort=10_000_000)
         time.sleep(10)
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     timer.join()
-    meeting.check(2, 200_000)
+    meeting.check(2, 100)
     meeting.run(2, rounds=100)
 
 
@@ -479,9 +486,10 @@ def test_a_signal_handler_may_run_a_step():
     def handler(*_):
         inner.run(2, rounds=5)
         runs.append(1)
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
 
     old = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
     try:
         while len(runs) < 20:
             outer.run(2, rounds=5)

@@ -29,7 +29,7 @@ class Executable:
     def __init__(self, outline: Outline, library: Library, threads: int, arguments: int) -> None:
         self.outline = outline
         self.threads = threads
-        self.arena = Arena(outline.size + 64)
+        self.arena = Arena(outline.size + threads * outline.scratch + 64)
         self._library = library
         self._entries = [library.address(name) if name else 0 for name in outline.parts]
         self._frame = np.zeros(2 + arguments, np.int64)

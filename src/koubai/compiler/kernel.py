@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from koubai.compiler.buffer import Buffer
@@ -65,7 +66,7 @@ class Stage:
 
 
 class Kernel:
-    """Base of all kernels."""
+    """Base of all kernels; none changes once it is made."""
 
     name: str
 
@@ -79,16 +80,25 @@ class Kernel:
         """All that it writes with expressions."""
         return []
 
-    @property
+    @cached_property
     def reads(self) -> set[Buffer]:
         """The buffers that it reads."""
-        roots = [*self.values, *(Expression("at", s.value.dtype, (), s.indices) for s in self.stores)]
-        return {e.detail for e in walk(roots) if e.kind == "load"}
+        return {e.detail for e in walk(self.roots) if e.kind == "load"}
 
     @property
+    def roots(self) -> list[Expression]:
+        """All that it evaluates: values, and the places where it stores them."""
+        return [*self.values, *_positions(self.stores)]
+
+    @cached_property
     def writes(self) -> set[Buffer]:
         """The buffers that it writes."""
         return {store.buffer for store in self.stores}
+
+
+def _positions(stores: Iterable[Store]) -> Iterator[Expression]:
+    """Yield the places of stores, as expressions."""
+    return (Expression("at", s.value.dtype, (), s.indices) for s in stores)
 
 
 @dataclass(eq=False)
@@ -194,10 +204,10 @@ class Scatter(Kernel):
         """The store, without what stands there already."""
         return [Store(self.target, self.indices, self.value)]
 
-    @property
+    @cached_property
     def reads(self) -> set[Buffer]:
         """The buffers that it reads, the target among them."""
-        return super().reads | {self.target}
+        return {e.detail for e in walk([self.value, *_positions(self.stores)]) if e.kind == "load"} | {self.target}
 
     def __str__(self) -> str:
         loops = " ".join(f"{axis}:{axis.size}" for axis in (*self.places, *self.lanes))
@@ -213,12 +223,12 @@ class Host(Kernel):
     inputs: list[Buffer]
     outputs: list[Buffer]
 
-    @property
+    @cached_property
     def reads(self) -> set[Buffer]:
         """The buffers that it reads."""
         return set(self.inputs)
 
-    @property
+    @cached_property
     def writes(self) -> set[Buffer]:
         """The buffers that it writes."""
         return set(self.outputs)
@@ -244,12 +254,12 @@ class Repeat(Kernel):
     body: list[Kernel]
     phases: list[Any] = field(default_factory=list)
 
-    @property
+    @cached_property
     def reads(self) -> set[Buffer]:
         """The buffers that it reads."""
         return set().union(*(kernel.reads for kernel in self.body))
 
-    @property
+    @cached_property
     def writes(self) -> set[Buffer]:
         """The buffers that it writes."""
         return set().union(*(kernel.writes for kernel in self.body))

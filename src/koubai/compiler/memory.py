@@ -9,7 +9,6 @@ from koubai.compiler.phases import Phase
 
 LINE = 64
 
-
 @dataclass
 class Plan:
     """Where everything is.
@@ -18,11 +17,13 @@ class Plan:
         offsets: of each buffer in the arena, in bytes.
         size: of the arena, in bytes.
         lasting: the bytes of it that stay from step to step.
+        scratch: the bytes behind it that each thread has of its own.
     """
 
     offsets: dict[Buffer, int]
     size: int
     lasting: int
+    scratch: int = 0
 
 
 def plan(phases: list[Phase], lasting: list[Buffer], shared: dict[Buffer, Buffer]) -> Plan:

@@ -65,6 +65,7 @@ class Outline:
         parts: the names of the native parts; "" for one that has nothing to do.
         calls: what NumPy runs behind each part but the last.
         size: of the arena in bytes.
+        scratch: bytes behind it for each thread.
         numbers, states, results: the places of these roles.
         flags: (what went wrong if it is false, place) pairs.
         filled: (place, elements) of constants and borders.
@@ -74,6 +75,7 @@ class Outline:
     parts: list[str]
     calls: list[list[Call]]
     size: int
+    scratch: int
     numbers: list[Place]
     states: list[Place]
     results: list[Place]
@@ -95,6 +97,7 @@ class Outline:
             [name if busy else "" for name, busy in zip(blueprint.parts, native)],
             [_calls(blueprint, p.kernels) for p in blueprint.phases if p.is_host],
             blueprint.plan.size,
+            blueprint.plan.scratch,
             places(blueprint.numbers),
             places(blueprint.states),
             places(blueprint.results),
@@ -110,6 +113,7 @@ class Outline:
         return {
             "parts": self.parts,
             "size": self.size,
+            "scratch": self.scratch,
             "numbers": [p.to_json() for p in self.numbers],
             "states": [p.to_json() for p in self.states],
             "results": [p.to_json() for p in self.results],
@@ -125,6 +129,7 @@ class Outline:
             data["parts"],
             [],
             data["size"],
+            data["scratch"],
             [Place.from_json(p) for p in data["numbers"]],
             [Place.from_json(p) for p in data["states"]],
             [Place.from_json(p) for p in data["results"]],

@@ -6,12 +6,12 @@ next phase begins. What NumPy has to run cuts the step into several native parts
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from koubai import dtypes
 from koubai.compiler.buffer import Buffer, Home
-from koubai.compiler.expression import Expression, walk
+from koubai.compiler.expression import walk
 from koubai.compiler.index import Axis
 from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Repeat, Scatter, axes_of
 from koubai.compiler.llvm.elements import Elements
@@ -19,14 +19,15 @@ from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.llvm.scatters import ScatterFunction
 from koubai.compiler.llvm.writer import Int, Writer, module
-from koubai.compiler.memory import Plan
+from koubai.compiler.memory import LINE, Plan
 from koubai.compiler.phases import Phase
 from koubai.compiler.runtime.barrier import call_barrier, write_barrier
 from koubai.compiler.runtime.target import Target
+from koubai.compiler.signature import buffers_of, free_axes, signature
 
 SMALL = 4096  # rough instructions of a kernel that one thread does alone, because sharing costs more
+CALL = 200  # what a call costs besides, in the same measure
 Body = LoopsFunction | ContractionFunction | ScatterFunction
-_TEMPLATE = "KERNEL"
 
 
 @dataclass
@@ -39,6 +40,8 @@ class Driver:
         plan: where buffers lie.
         arguments: buffers whose addresses come with the frame, in this order.
         parts: the names of the native parts, in order.
+        linkage: of the kernels: "internal", or "" for those who want to call them one by one.
+        scratch: the bytes that each thread needs of its own.
     """
 
     target: Target
@@ -46,16 +49,21 @@ class Driver:
     plan: Plan
     arguments: list[Buffer]
     parts: list[str] = field(default_factory=list)
-    _functions: dict[str, Writer] = field(default_factory=dict)
-    _names: dict[str, str] = field(default_factory=dict)
+    linkage: str = "internal"
+    scratch: int = 0
+    _functions: list[Writer] = field(default_factory=list)
+    _written: dict[Hashable, _Function] = field(default_factory=dict)
     _writers: list[Writer] = field(default_factory=list)
 
     def write(self, phases: list[Phase]) -> str:
         """Return the text of the module."""
-        for phases_ in between_hosts(phases):
-            self._part(phases_)
+        for kernel in every_kernel(phases):
+            self._function(kernel)
+        self.plan.scratch = -(-self.scratch // LINE) * LINE
+        for run in between_hosts(phases):
+            self._part(run)
         return module(
-            [write_barrier(self.target), *self._functions.values(), *self._writers], self.target.attributes
+            [write_barrier(self.target), *self._functions, *self._writers], self.target.attributes
         )
 
     def _part(self, phases: list[Phase]) -> None:
@@ -65,6 +73,7 @@ class Driver:
         self._writers.append(w)
         self._pointers: dict[Buffer, str] = {}
         self._arena = w.let("load ptr, ptr %frame")
+        self._scratch = w.let(f"getelementptr i8, ptr {self._arena}, i64 {self.plan.size}")
         self._control = w.let(f"load ptr, ptr {w.at('%frame', 1, dtypes.int64)}")
         for number, phase in enumerate(phases):
             self._phase(w, phase, {})
@@ -78,28 +87,21 @@ class Driver:
     def _phase(self, w: Writer, phase: Phase, times: dict[Axis, Int]) -> None:
         if phase.gate is not None:
             self._gate(w, phase.gate.flags)
-        loads = [0] * self.threads
-        alone: list[tuple[str, list[str], int, int]] = []
+        alone: list[_Call] = []
         for kernel in phase.kernels:
             if isinstance(kernel, Repeat):
                 self._repeat(w, kernel, times)
                 continue
-            name, arguments, units, work = self._function(w, kernel, times)
-            if self.threads == 1 or (work >= SMALL and units > 1):
-                first, end = self._share(w, units)
-                w.do(f"call void @{name}({', '.join([*arguments, f'i64 {first}', f'i64 {end}'])})")
+            call = self._call(w, kernel, times)
+            if self.threads == 1 or (call.work >= SMALL and call.units > 1):
+                call.write(w, *self._share(w, call.units))
             else:
-                alone.append((name, arguments, units, work))
-        turns: list[list[str]] = [[] for _ in range(self.threads)]
-        for name, arguments, units, work in sorted(alone, key=lambda a: -a[3]):
-            thread = loads.index(min(loads))
-            loads[thread] += work + 200
-            turns[thread].append(f"call void @{name}({', '.join([*arguments, 'i64 0', f'i64 {units}'])})")
-        for thread, calls in enumerate(turns):
+                alone.append(call)
+        for thread, calls in enumerate(_dealt(alone, self.threads)):
             if calls:
                 with w.when(w.let(f"icmp eq i64 %thread, {thread}")):
                     for call in calls:
-                        w.do(call)
+                        call.write(w, 0, call.units)
 
     def _share(self, w: Writer, units: int) -> tuple[Int, Int]:
         """Return the range of units that this thread does."""
@@ -139,26 +141,78 @@ class Driver:
 
     # --- kernels ----------------------------------------------------------------------------------------------
 
-    def _function(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> tuple[str, list[str], int, int]:
-        """Return (name, arguments, units, rough work) of a kernel's function; written if there is no equal one."""
+    def _call(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> _Call:
+        """Return the call of a kernel's function, on its own buffers."""
+        function = self._function(kernel)
+        arguments = [f"ptr {self._address(w, buffer)}" for buffer in buffers_of(kernel)]
+        if function.scratch:
+            arguments.append(f"ptr {self._own_scratch(w)}")
+        arguments += [f"i64 {times[axis]}" for axis in free_axes(kernel)]
+        return _Call(function.name, arguments, function.units, work_of(kernel))
+
+    def _function(self, kernel: Kernel) -> _Function:
+        """Return the function of a kernel, which is written if there is no equal one yet."""
+        known = signature(kernel)
+        if known not in self._written:
+            self._written[known] = self._write(kernel)
+        return self._written[known]
+
+    def _write(self, kernel: Kernel) -> _Function:
+        """Write the function of a kernel."""
         body = body_of(kernel, self.target, self.threads)
-        buffers = ordered_buffers(kernel)
-        used = [axis for axis in times if axis in _free_axes(kernel)]
-        names = {buffer: f"%b{n}" for n, buffer in enumerate(buffers)}
-        parameters = [("ptr noalias" if False else "ptr", name) for name in names.values()]
-        parameters += [("i64", f"%t{n}") for n in range(len(used))]
-        parameters += [("i64", "%first"), ("i64", "%end")]
-        inner = Writer(_TEMPLATE, parameters, linkage="internal")
-        elements = Elements(inner, names)
-        elements.axes.update({axis: f"%t{n}" for n, axis in enumerate(used)})
+        names = {buffer: f"%b{n}" for n, buffer in enumerate(buffers_of(kernel))}
+        times = {axis: f"%t{n}" for n, axis in enumerate(free_axes(kernel))}
+        scratch = body.scratch
+        parameters = [("ptr", name) for name in names.values()]
+        parameters += [("ptr", "%scratch")] if scratch else []
+        parameters += [("i64", name) for name in (*times.values(), "%first", "%end")]
+        name = f"k{len(self._functions)}_{kernel.name}"
+        w = Writer(name, parameters, linkage=self.linkage)
+        elements = Elements(w, names)
+        elements.axes.update(times)
         body.write(elements, "%first", "%end")
-        text = inner.text()
-        if text not in self._names:
-            inner.name = self._names[text] = f"k{len(self._names)}_{kernel.name}"
-            self._functions[text] = inner
-        arguments = [f"ptr {self._address(w, buffer)}" for buffer in buffers]
-        arguments += [f"i64 {times[axis]}" for axis in used]
-        return self._names[text], arguments, body.units, work_of(kernel)
+        self._functions.append(w)
+        self.scratch = max(self.scratch, scratch)
+        return _Function(name, body.units, scratch)
+
+    def _own_scratch(self, w: Writer) -> str:
+        """Return the address of memory that only this thread uses."""
+        room = self.plan.scratch
+        return w.let(f"getelementptr i8, ptr {self._scratch}, i64 {w.mul('%thread', room)}")
+
+
+@dataclass(frozen=True)
+class _Function:
+    """A function that is written: its name, the pieces that threads share, and the bytes each needs of its own."""
+
+    name: str
+    units: int
+    scratch: int
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call of a kernel: the function, its buffers, how many pieces there are, and roughly how many instructions."""
+
+    name: str
+    arguments: list[str]
+    units: int
+    work: int
+
+    def write(self, w: Writer, first: Int, end: Int) -> None:
+        """Write the call for a range of pieces."""
+        w.do(f"call void @{self.name}({', '.join([*self.arguments, f'i64 {first}', f'i64 {end}'])})")
+
+
+def _dealt(calls: list[_Call], threads: int) -> list[list[_Call]]:
+    """Deal out what is done by one thread alone, the largest first, always to the one with the least to do."""
+    dealt: list[list[_Call]] = [[] for _ in range(threads)]
+    loads = [0] * threads
+    for call in sorted(calls, key=lambda c: -c.work):
+        thread = loads.index(min(loads))
+        loads[thread] += call.work + CALL
+        dealt[thread].append(call)
+    return dealt
 
 
 def body_of(kernel: Kernel, target: Target, threads: int) -> Body:
@@ -169,6 +223,16 @@ def body_of(kernel: Kernel, target: Target, threads: int) -> Body:
         return LoopsFunction(kernel, target.lanes_bytes, threads)
     assert isinstance(kernel, Scatter)
     return ScatterFunction(kernel, max(1, target.lanes_bytes // kernel.value.dtype.itemsize))
+
+
+def every_kernel(phases: Iterable[Phase]) -> Iterator[Kernel]:
+    """Yield all native kernels, those inside of loops over time too."""
+    for phase in phases:
+        for kernel in phase.kernels:
+            if isinstance(kernel, Repeat):
+                yield from every_kernel(kernel.phases)
+            elif not isinstance(kernel, Host):
+                yield kernel
 
 
 def between_hosts(phases: list[Phase]) -> list[list[Phase]]:
@@ -182,21 +246,6 @@ def between_hosts(phases: list[Phase]) -> list[list[Phase]]:
     return runs
 
 
-def ordered_buffers(kernel: Kernel) -> list[Buffer]:
-    """Return the buffers that a kernel touches, always in the same order for equal kernels."""
-    roots = [*kernel.values, *(Expression("at", s.value.dtype, (), s.indices) for s in kernel.stores)]
-    found = [e.detail for e in walk(roots) if e.kind == "load"]
-    return list(dict.fromkeys([*found, *(s.buffer for s in kernel.stores)]))
-
-
-def _free_axes(kernel: Kernel) -> set[Axis]:
-    """The axes of loops around a kernel that it depends on."""
-    own = set(axes_of(kernel))
-    used = set().union(*(value.axes for value in kernel.values))
-    used |= {axis for s in kernel.stores for index in s.indices for axis in index.axes}
-    return used - own
-
-
 def work_of(kernel: Kernel) -> int:
     """Return roughly how many scalar instructions a kernel takes."""
     if isinstance(kernel, Contraction):
@@ -206,6 +255,3 @@ def work_of(kernel: Kernel) -> int:
         turns *= axis.size
     return turns * (2 + sum(1 for _ in walk(kernel.values)) // 4)
 
-
-Writing = Callable[[Elements, Int, Int], None]
-__all__ = ["Body", "Driver", "Host", "Writing", "between_hosts", "body_of"]

@@ -52,6 +52,8 @@ class LoopsFunction:
     def _turns(self, axis: Axis) -> int:
         return -(-axis.size // self.lanes) if axis is self.shaped.along else axis.size
 
+    scratch = 0  # bytes of memory of its own that a thread needs
+
     def write(self, elements: Elements, first: Int, end: Int) -> None:
         """Write the units from `first` to `end`."""
         self.e, self.w = elements, elements.w

@@ -38,8 +38,8 @@ class ContractionFunction:
 
     @property
     def scratch(self) -> int:
-        """How many elements of memory of its own each thread needs."""
-        return tiles.scratch_size(self.product, self.tiling)
+        """How many bytes of memory of its own a thread needs."""
+        return tiles.scratch_size(self.product, self.tiling) * self.product.dtype.itemsize
 
     def _roles(self) -> tuple[Axis | None, list[Axis]]:
         """Return the loop that is tiled in registers, and those around: it is the longest that right does not see."""
@@ -73,7 +73,7 @@ class ContractionFunction:
         split = min(order, key=lambda s: (round(evenness(s), 1), order.index(s)))
         return split, tiles.tiling(self.product, lanes, registers, split, threads)
 
-    def write(self, elements: Elements, first: Int, end: Int, scratch: str | None = None) -> None:
+    def write(self, elements: Elements, first: Int, end: Int) -> None:
         """Write the units from `first` to `end`."""
         self.e = elements
         left, right = (self._base(e) for e in (self.kernel.left, self.kernel.right))
@@ -87,7 +87,7 @@ class ContractionFunction:
             first,
             end,
             self._epilogue,
-            scratch=scratch,
+            scratch="%scratch" if self.scratch else None,
         )
 
     def _base(self, operand) -> str:  # type: ignore[no-untyped-def]

@@ -1,7 +1,7 @@
 """Where compiled steps live and run: loading, the cache on disk, memory, threads.
 
 Read target.py first, then objects.py and cache.py, then arena.py, and last the threads: control.py, barrier.py,
-serving.py and pool.py, each of which uses the one before it.
+patience.py, serving.py and pool.py, each of which uses those before it.
 """
 
 from koubai.compiler.runtime.arena import Arena

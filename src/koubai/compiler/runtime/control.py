@@ -23,9 +23,10 @@ MOST_THREADS = 256
 # Where things are, in words of 8 bytes; a line is 16 of them, because processors fetch lines in pairs.
 _LINE = 16
 BARRIER = 0
-GIVE_WAY, ABORT, SPIN, LINGER = (_LINE + k for k in range(4))
+ABORT, SPIN, LINGER, SLOW, GIVE_WAY, YIELD, NAP = (_LINE + k for k in range(7))
 STEP, FRAME, THREADS, WANTED = (2 * _LINE + k for k in range(4))
-MAILBOXES = 3 * _LINE
+SKIP = 3 * _LINE
+MAILBOXES = 4 * _LINE
 SIZE = MAILBOXES + MOST_THREADS * _LINE
 
 # What a worker's mailbox says.
@@ -34,7 +35,7 @@ IDLE = 1  # it looks into its mailbox again and again
 CLAIMED = 2  # a step will come: it must not go to sleep
 GO = 3  # the step is there
 
-_NAP = 20  # microseconds; the system makes about 70 of it
+SHORT = 256  # turns of waiting in which nothing is done but waiting
 
 
 class Control:
@@ -49,11 +50,11 @@ class Control:
         self._arena = Arena(SIZE * 8)
         self.address = self._arena.address
         self.words: NDArray[Any] = self._arena.view(0, (SIZE,), dtypes.int64)
-        self.words[GIVE_WAY] = _give_way_address()
+        self.words[YIELD], self.words[NAP] = _system_functions()
 
     def reset(self) -> None:
         """Forget all threads: a forked child has none of them."""
-        self.words[BARRIER] = self.words[ABORT] = 0
+        self.words[BARRIER] = self.words[ABORT] = self.words[WANTED] = 0
         self.words[MAILBOXES:] = PARKED
 
     def abort(self) -> None:
@@ -111,7 +112,7 @@ def wait_until(
         target: the processor.
         control: the block.
         ready: `ready(turn)` writes the test and returns the i1.
-        patience: the word that says after how many turns the core is offered to others.
+        patience: the word that says after how many turns the thread sleeps for a moment.
     """
     before, head, turning, latch, after = w.block, *map(w.label, ("wait", "turn", "again", "done"))
     turn, following = w.fresh(), w.fresh()
@@ -123,18 +124,15 @@ def wait_until(
     w.do(f"br i1 {ends}, label %{after}, label %{turning}")
     w.begin(turning)
     _pause(w, target)
-    _give_way(w, control, has_passed(w, control, turn, patience))
+    with w.when(w.let(f"icmp sge i64 {turn}, {SHORT}")):
+        limit = w.let(f"load i64, ptr {word(w, control, patience)}, align 8")
+        give_way = w.let(f"load ptr, ptr {word(w, control, GIVE_WAY)}, align 8")
+        w.do(f"call void {give_way}(ptr {control}, i64 {turn}, i64 {limit})")
     w.do(f"br label %{latch}")
     w.begin(latch)
     w.do(f"{following} = add i64 {turn}, 1")
     w.do(f"br label %{head}")
     w.begin(after)
-
-
-def has_passed(w: Writer, control: str, turn: str, patience: int) -> str:
-    """Write the test whether there were as many turns as a word of the block says, and return it as an i1."""
-    limit = w.let(f"load i64, ptr {word(w, control, patience)}, align 8")
-    return w.let(f"icmp sge i64 {turn}, {limit}")
 
 
 def _pause(w: Writer, target: Target) -> None:
@@ -147,24 +145,17 @@ def _pause(w: Writer, target: Target) -> None:
         w.do("call void @llvm.aarch64.hint(i32 1)")
 
 
-def _give_way(w: Writer, control: str, impatient: str) -> None:
-    """Write a call that lets others have this core, if it has waited long: the one it waits for may need it.
+def _system_functions() -> tuple[int, int]:
+    """Return the system's functions by which a thread yields its core, and by which it sleeps for some microseconds.
 
-    It sleeps for a moment. To yield the core is worse: where a program that only computes shares it, that program may
-    then have it for milliseconds, but a thread that wakes up gets it back at once, or another core that is free.
-    """
-    with w.when(impatient):
-        give_way = w.let(f"load ptr, ptr {word(w, control, GIVE_WAY)}, align 8")
-        w.do(f"call i32 {give_way}(i32 {_NAP})")
-
-
-def _give_way_address() -> int:
-    """Return the system's function by which a thread lets others have its core.
-
-    Windows has no sleep as short as that, so there it is a yield, to which the time means nothing.
+    Windows has no sleep as short as that, so there both yield.
     """
     if os.name == "nt":
-        function = ctypes.WinDLL("kernel32").SwitchToThread  # type: ignore[attr-defined, unused-ignore]
-    else:
-        function = ctypes.CDLL(None).usleep
+        switch = _address(ctypes.WinDLL("kernel32").SwitchToThread)  # type: ignore[attr-defined, unused-ignore]
+        return switch, switch
+    library = ctypes.CDLL(None)
+    return _address(library.sched_yield), _address(library.usleep)
+
+
+def _address(function: Any) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0

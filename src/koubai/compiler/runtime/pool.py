@@ -15,14 +15,15 @@ import time
 from collections.abc import Callable
 
 from koubai.compiler.runtime import machine
-from koubai.compiler.runtime.control import LINGER, MOST_THREADS, PARKED, SPIN, Control
+from koubai.compiler.runtime.control import GIVE_WAY, LINGER, MOST_THREADS, PARKED, SHORT, SLOW, SPIN, Control
 from koubai.compiler.runtime.objects import build
 from koubai.compiler.runtime.serving import serving_ir
 from koubai.compiler.runtime.target import host
 
-_SPIN_SECONDS = 50e-6  # how long a thread waits for the others of a step before it offers its core to them
-_LINGER_SECONDS = 150e-6  # how long a worker waits for the next step before it sleeps
-_NAPS = 5  # how often a caller offers its core to workers that wake up before it rings again
+_SPIN_SECONDS = 50e-6  # how long a thread waits for the others of a step before it naps
+_LINGER_SECONDS = 120e-6  # how long a worker waits for the next step before it sleeps
+_SLOW_SECONDS = 300e-6  # a yield that takes longer has given the core to another program
+_NAPS = 5  # how often a caller naps while workers wake up, before it rings again
 _DEAD_SECONDS = 1.0  # a thread that has not begun after this time never will
 _ALONE = "koubai.set_num_threads(1) runs steps in the calling thread alone"
 
@@ -30,6 +31,7 @@ _launch_type = ctypes.CFUNCTYPE(
     ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
 )
 _serve_type = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+_ticks_type = ctypes.CFUNCTYPE(ctypes.c_int64)
 
 _chosen_threads: int | None = None
 
@@ -87,16 +89,18 @@ class Pool:
         self._block.abort()
 
     def _set_patience(self) -> None:
-        """Measure how long a turn of waiting takes, and say after how many turns threads do something else."""
-        words, turns = self._block.words, 1000
-        words[SPIN] = turns + 1
-        times = []
-        for _ in range(10):  # no worker is there yet, so this only waits
+        """Measure how long a turn of waiting and a tick take, and say after how many a thread does something else."""
+        words, turns = self._block.words, SHORT
+        ticks = _ticks_type(self._library.address("koubai_ticks"))
+        words[GIVE_WAY] = self._library.address("koubai_give_way")
+        began, first, times = time.perf_counter(), ticks(), []
+        for _ in range(100):  # no worker is there yet, so this only waits
             start = time.perf_counter()
             self._launch(self.control, 0, 0, 2, turns)
             times.append(time.perf_counter() - start)
-        turn = min(times) / turns
+        turn, tick = min(times) / turns, (time.perf_counter() - began) / (ticks() - first)
         words[SPIN], words[LINGER] = int(_SPIN_SECONDS / turn), int(_LINGER_SECONDS / turn)
+        words[SLOW] = int(_SLOW_SECONDS / tick)
         self._patience = int(words[LINGER]) + _NAPS
 
     def _wake_and_launch(self, address: int, frame: int, threads: int) -> None:

@@ -22,12 +22,12 @@ from koubai.compiler.runtime.control import (
     atomic_load,
     atomic_store,
     change,
-    has_passed,
     mailbox,
     says,
     wait_until,
     word,
 )
+from koubai.compiler.runtime.patience import patience
 from koubai.compiler.runtime.target import Target
 
 _CONTROL = ("ptr", "%control")
@@ -36,8 +36,9 @@ _THREADS = ("i64", "%threads")
 
 
 def serving_ir(target: Target) -> str:
-    """Return the module with `koubai_launch` and `koubai_serve`."""
+    """Return the module with `koubai_launch`, `koubai_serve` and what they need."""
     functions = [
+        *patience(target),
         write_barrier(target),
         _tell(),
         _claim(target),
@@ -174,7 +175,8 @@ def _park() -> Writer:
     w = Writer("koubai_park", [_CONTROL, _MAILBOX, ("i64", "%turn")], "i1", "internal")
     late, still = w.label("late"), w.label("still")
     unwanted = says(w, word(w, "%control", WANTED), 0)
-    tired = w.let(f"and i1 {unwanted}, {has_passed(w, '%control', '%turn', LINGER)}")
+    limit = w.let(f"load i64, ptr {word(w, '%control', LINGER)}, align 8")
+    tired = w.let(f"and i1 {unwanted}, {w.let(f'icmp sge i64 %turn, {limit}')}")
     w.do(f"br i1 {tired}, label %{late}, label %{still}")
     w.begin(late)
     w.do(f"ret i1 {change(w, '%mailbox', IDLE, PARKED)}")

@@ -1,0 +1,91 @@
+"""When two kernels are the same: they differ only in which buffers they work on."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+
+from koubai.compiler.buffer import Buffer
+from koubai.compiler.expression import Expression, walk
+from koubai.compiler.index import Atom, Axis, Index, Position
+from koubai.compiler.kernel import Contraction, Kernel, Loops, Scatter, axes_of
+
+
+def buffers_of(kernel: Kernel) -> list[Buffer]:
+    """Return the buffers that a kernel touches, in an order that is the same for equal kernels."""
+    found = [e.detail for e in walk(kernel.roots) if e.kind == "load"]
+    return list(dict.fromkeys([*found, *(store.buffer for store in kernel.stores)]))
+
+
+def free_axes(kernel: Kernel) -> list[Axis]:
+    """Return the loops around a kernel that it depends on."""
+    own = set(axes_of(kernel))
+    used = set().union(*(root.axes for root in kernel.roots))
+    return sorted(used - own, key=lambda axis: axis.number)
+
+
+def signature(kernel: Kernel) -> Hashable:
+    """Return what equal kernels have in common."""
+    return _Names(kernel).signature(kernel)
+
+
+class _Names:
+    """Numbers for the axes, buffers, registers and expressions of one kernel."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.axes = {axis: n for n, axis in enumerate((*axes_of(kernel), *free_axes(kernel)))}
+        self.buffers = {buffer: n for n, buffer in enumerate(buffers_of(kernel))}
+        self.expressions: dict[Expression, int] = {}
+        self.registers: dict[str, int] = {}
+
+    def signature(self, kernel: Kernel) -> Hashable:
+        lines = [self._expression(e) for e in walk(kernel.roots)]
+        numbers = [self.expressions[root] for root in kernel.roots]
+        buffers = tuple((b.shape, b.dtype, b.order) for b in self.buffers)
+        stores = tuple(self.buffers[store.buffer] for store in kernel.stores)
+        loops = tuple(axis.size for axis in self.axes)
+        return (type(kernel), loops, buffers, tuple(lines), tuple(numbers), stores, self._form(kernel))
+
+    def _form(self, kernel: Kernel) -> Hashable:
+        """What is not in the expressions: which loop and which value has which part."""
+        if isinstance(kernel, Loops):
+            return (
+                len(kernel.outer),
+                tuple(
+                    (
+                        len(stage.inner),
+                        tuple((self._register(r.name), r.kind) for r in stage.reductions),
+                        len(stage.stores),
+                    )
+                    for stage in kernel.stages
+                ),
+            )
+        if isinstance(kernel, Contraction):
+            return (len(kernel.outer), self.axes[kernel.column], self._register(kernel.result.detail))
+        assert isinstance(kernel, Scatter)
+        return (len(kernel.places), kernel.kind)
+
+    def _register(self, name: str) -> int:
+        return self.registers.setdefault(name, len(self.registers))
+
+    def _expression(self, e: Expression) -> Hashable:
+        parts = tuple(self.expressions[part] for part in e.parts)
+        indices = tuple(self._index(index) for index in e.indices)
+        self.expressions[e] = len(self.expressions)
+        detail: Hashable = e.detail
+        if e.kind == "load":
+            detail = self.buffers[e.detail]
+        elif e.kind == "register":
+            detail = self._register(e.detail)
+        return (e.kind, e.dtype, parts, indices, detail)
+
+    def _index(self, index: Index) -> Hashable:
+        return (index.constant, *self._terms(index.terms))
+
+    def _terms(self, terms: Iterable[tuple[Atom, int]]) -> Iterable[Hashable]:
+        for atom, factor in terms:
+            if isinstance(atom, Axis):
+                yield factor, self.axes[atom]
+            elif isinstance(atom, Position):
+                yield factor, "at", self.expressions[atom.value], atom.size
+            else:
+                yield factor, type(atom), atom.by, self._index(atom.of)
