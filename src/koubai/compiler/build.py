@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from koubai import dtypes
+from koubai.compiler.arrange import arrange
 from koubai.compiler.buffer import Buffer, Home
 from koubai.compiler.channels_last import with_channels_last
 from koubai.compiler.dependence import Dependences
@@ -90,7 +91,7 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int) -> Blueprint
     flags = [(name, _result(low, graph.outputs[at])) for name, at in checks]
     updates = [_update(low, graph.outputs[at], inputs.buffers[s]) for at, s in roles.updates]
     kept = {*results, *updates, *(flag for _, flag in flags)}
-    kernels = fuse(low.kernels, kept)
+    kernels = arrange(fuse(low.kernels, kept), kept | set(low.shared) | set(low.shared.values()))
     kernels, shared = written_in_place(kernels, updates)
     shared.update(_all_shared(low))
     gate = Gate([flag for _, flag in flags]) if flags and updates else None

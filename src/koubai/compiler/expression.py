@@ -179,7 +179,7 @@ def whole(index: Index) -> Expression:
 
 def inside(index: Index, low: int, high: int, step: int = 1) -> Expression:
     """Whether an index is one of range(low, high, step)."""
-    return Expression("inside", dtypes.bool_, (), (index,), (low, high, step))
+    return Expression("inside", dtypes.bool_, (), (index,), (low, max(low, high), step))
 
 
 def draw(seed: Expression, count: Expression, position: Index, dtype: DType) -> Expression:

@@ -102,15 +102,20 @@ class _Rebuilder:
     def _folded(
         self, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]
     ) -> tuple[Symbol, ...] | None:
-        """Compute an op on constants now, unless its result is large or its errors belong to a run."""
-        if not inputs or op.kind in (Kind.OPAQUE, Kind.RANDOM, Kind.SCAN) or op.name == "position":
-            return None
-        arrays = [self.graph.constants.get(symbol) for symbol in inputs]
-        if any(array is None for array in arrays):
-            return None
+        """Compute an op on constants now, unless its result is large or its errors belong to a run.
+
+        Arrays without elements are constants too, wherever they come from.
+        """
         inferred = op.infer(*inputs, **attributes)
         symbols = inferred if isinstance(inferred, tuple) else (inferred,)
-        if any(symbol.size > _SMALL for symbol in symbols):
+        if not any(symbol.size for symbol in symbols):
+            return tuple(self.constant(np.empty(symbol.shape, symbol.dtype)) for symbol in symbols)
+        if not inputs or op.kind in (Kind.OPAQUE, Kind.RANDOM, Kind.SCAN) or op.name == "position":
+            return None
+        arrays = [self.graph.constants.get(s) if s.size else np.empty(s.shape, s.dtype) for s in inputs]
+        if any(array is None for array in arrays):
+            return None
+        if any(symbol.size > _SMALL for symbol in symbols) and any(symbol.size for symbol in inputs):
             return None
         with np.errstate(all="ignore"):
             results = op.run(tuple(arrays), attributes)  # type: ignore[arg-type]
@@ -172,6 +177,19 @@ def _permute(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict
     return None
 
 
+def _unchanged(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+    """Writing nothing changes nothing."""
+    return None if all(symbol.size for symbol in inputs[1:]) else inputs[0]
+
+
+def _cat(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+    dim = attributes["dim"]
+    pieces = [x for x in inputs if x.shape[dim]]
+    if len(pieces) == 1:
+        return pieces[0]
+    return new.one(op, pieces, **attributes) if 1 < len(pieces) < len(inputs) else None
+
+
 _RULES: dict[str, Rule] = {
     "alias": _nothing,
     "detach": _nothing,
@@ -180,4 +198,11 @@ _RULES: dict[str, Rule] = {
     "reshape": _reshape,
     "expand": _expand,
     "permute": _permute,
+    "cat": _cat,
+    "assign_slice": _unchanged,
+    "index_add": _unchanged,
+    "index_put": _unchanged,
+    "index_mul": _unchanged,
+    "index_max": _unchanged,
+    "index_min": _unchanged,
 }

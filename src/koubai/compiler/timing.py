@@ -5,8 +5,10 @@ It runs on memory of its own, so the step that is measured does not notice.
 
 from __future__ import annotations
 
+import ctypes
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,15 +17,17 @@ from koubai import dtypes
 from koubai.arrays import Array
 from koubai.compiler.build import Blueprint
 from koubai.compiler.executable import Executable
-from koubai.compiler.kernel import Kernel, Repeat
-from koubai.compiler.llvm.driver import Driver
-from koubai.compiler.llvm.writer import Writer
+from koubai.compiler.index import Axis
+from koubai.compiler.kernel import Kernel
+from koubai.compiler.llvm.driver import Driver, _Call
+from koubai.compiler.llvm.writer import Int, Writer
 from koubai.compiler.outline import Call, Outline
-from koubai.compiler.runtime.objects import compile_object, load_object
+from koubai.compiler.phases import Phase
+from koubai.compiler.runtime.objects import Library, compile_object, load_object
 from koubai.compiler.runtime.target import Target
-from koubai.dtypes import DType
 
-_CLOCKS = {"x86_64": "llvm.readcyclecounter", "aarch64": "llvm.readsteadycounter"}
+_LINE = 8  # words from one sum to the next, so that threads do not wait for each other's cache lines
+_ticks_type = ctypes.CFUNCTYPE(ctypes.c_int64)
 
 
 @dataclass
@@ -33,12 +37,10 @@ class Times:
     Attributes:
         kernels: of each kernel, the thread that took longest; several runs' minimum.
         waiting: of each thread at barriers.
-        step: of the whole step, without the clocks of its kernels.
     """
 
     kernels: dict[Kernel, float]
     waiting: list[float]
-    step: float
 
 
 @dataclass
@@ -51,19 +53,32 @@ class TimedDriver(Driver):
 
     slots: dict[Kernel, int] = field(default_factory=dict)
 
-    def _call(self, w: Writer, kernel: Kernel, call: str) -> None:
+    def write(self, phases: list[Phase]) -> str:
+        """Return the text of the module, which has the clock `i64 ticks()` too."""
+        clock = Writer("ticks", [], "i64")
+        clock.do(f"ret i64 {self._ticks(clock)}")
+        self._functions.append(clock)
+        return super().write(phases)
+
+    def _call(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> _Call:
         slot = self.slots.setdefault(kernel, len(self.slots) + 1)
-        began = self._ticks(w)
-        super()._call(w, kernel, call)
-        self._add(w, slot, began)
+        return _TimedCall(**vars(super()._call(w, kernel, times)), driver=self, slot=slot)
 
     def _barrier(self, w: Writer) -> None:
+        with self.timed(w, 0):
+            super()._barrier(w)
+
+    @contextmanager
+    def timed(self, w: Writer, slot: int) -> Iterator[None]:
+        """Add the ticks that pass in what is written inside to a sum."""
         began = self._ticks(w)
-        super()._barrier(w)
-        self._add(w, 0, began)
+        yield
+        self._add(w, slot, began)
 
     def _ticks(self, w: Writer) -> str:
-        clock = _CLOCKS.get(self.target.architecture, "llvm.readsteadycounter")
+        if self.target.architecture == "aarch64":  # whose cycle counter programs may not read
+            return w.let('call i64 asm sideeffect "mrs $0, cntvct_el0", "=r"()')
+        clock = "llvm.readcyclecounter"
         w.declare(f"i64 @{clock}()")
         return w.let(f"call i64 @{clock}()")
 
@@ -76,7 +91,17 @@ class TimedDriver(Driver):
         w.do(f"store i64 {w.add(w.let(f'load i64, ptr {mine}'), took)}, ptr {mine}")
 
 
-_LINE = 8  # words between two sums, so that threads do not wait for each other's cache lines
+@dataclass(frozen=True)
+class _TimedCall(_Call):
+    """A call between two looks at the clock."""
+
+    driver: TimedDriver
+    slot: int
+
+    def write(self, w: Writer, first: Int, end: Int) -> None:
+        """Write the call for a range of pieces."""
+        with self.driver.timed(w, self.slot):
+            super().write(w, first, end)
 
 
 class TimedStep:
@@ -98,51 +123,48 @@ class TimedStep:
         numbers: Sequence[Array],
     ) -> None:
         driver = TimedDriver(target, threads, blueprint.plan, blueprint.arguments)
-        text = driver.write(blueprint.phases)
-        library = load_object(compile_object(text, target), target)
+        library = load_object(compile_object(driver.write(blueprint.phases), target), target)
+        self._ticks = _ticks_type(library.address("ticks"))
         self._slots = driver.slots
         self._sums = np.zeros((len(driver.slots) + 1, threads, _LINE), np.int64)
-        self._given = [*states], [*numbers]
-        outline = Outline.of(blueprint)
-        self._executable = _Timed(outline, library, threads, len(blueprint.arguments) + 1)
+        self._executable = _Timed(Outline.of(blueprint), library, threads, len(blueprint.arguments) + 1)
+        self._start = [*zip(self._executable.states, states), *zip(self._executable.numbers, numbers)]
 
-    def run(self, arguments: Sequence[Array], seconds: float = 0.5, plain: Executable | None = None) -> Times:
-        """Run again and again for some time, and return each kernel's best time."""
+    def run(self, arguments: Sequence[Array], seconds: float) -> Times:
+        """Run again and again for some time, from the same start, and return each kernel's best time."""
         best = np.full(self._sums.shape[:2], np.iinfo(np.int64).max)
         hosts: dict[Kernel, float] = {}
-        deadline, steps, tick = time.perf_counter() + seconds, [], 0.0
-        while len(steps) < 3 or time.perf_counter() < deadline:
-            self._start(self._executable)
-            took, ticks = self._one(arguments)
-            steps.append(took)
-            tick = _per_tick() if not tick else tick
-            best = np.minimum(best, ticks)
-            for kernel, spent in self._executable.hosts.items():
-                hosts[kernel] = min(spent, hosts.get(kernel, spent))
-        kernels = {k: float(best[n].max()) * tick for k, n in self._slots.items()}
-        return Times({**kernels, **hosts}, [float(x) * tick for x in best[0]], min(steps))
+        began, first, runs = time.perf_counter(), self._ticks(), 0
+        while runs < 3 or time.perf_counter() < began + seconds:
+            best = np.minimum(best, self._one(arguments))
+            for kernel, took in self._executable.hosts.items():
+                hosts[kernel] = min(took, hosts.get(kernel, took))
+            runs += 1
+        tick = (time.perf_counter() - began) / (self._ticks() - first)
+        kernels = {kernel: float(best[slot].max()) * tick for kernel, slot in self._slots.items()}
+        return Times({**kernels, **hosts}, [float(ticks) * tick for ticks in best[0]])
 
-    def _start(self, executable: Executable) -> None:
-        for views, arrays in zip((executable.states, executable.numbers), self._given):
-            for view, array in zip(views, arrays):
-                view[...] = array
-
-    def _one(self, arguments: Sequence[Array]) -> tuple[float, Array]:
+    def _one(self, arguments: Sequence[Array]) -> Array:
+        """Run once and return the ticks, by kernel and thread."""
+        for view, array in self._start:
+            view[...] = array
         self._sums[...] = 0
-        began = time.perf_counter()
         self._executable.run([*arguments, self._sums])
-        return time.perf_counter() - began, self._sums[:, :, 0].copy()
+        return self._sums[:, :, 0]
 
 
 class _Timed(Executable):
-    """Also notes how long NumPy takes for its share."""
+    """Also notes how long NumPy takes for its share.
+
+    Attributes:
+        hosts: the seconds of each op that NumPy ran in the last run.
+    """
+
+    def __init__(self, outline: Outline, library: Library, threads: int, arguments: int) -> None:
+        super().__init__(outline, library, threads, arguments)
+        self.hosts: dict[Kernel, float] = {}
 
     def _run_on_host(self, call: Call) -> None:
         began = time.perf_counter()
         super()._run_on_host(call)
         self.hosts[call.host] = time.perf_counter() - began
-
-    @property
-    def hosts(self) -> dict[Kernel, float]:
-        """The seconds of each op that NumPy ran last."""
-        return self.__dict__.setdefault("_hosts", {})  # type: ignore[no-any-return]

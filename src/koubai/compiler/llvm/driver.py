@@ -18,6 +18,7 @@ from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.llvm.scatters import ScatterFunction
+from koubai.compiler.llvm.transposes import TransposeFunction, is_transpose
 from koubai.compiler.llvm.writer import Int, Writer, module
 from koubai.compiler.memory import LINE, Plan
 from koubai.compiler.phases import Phase
@@ -27,7 +28,7 @@ from koubai.compiler.signature import buffers_of, free_axes, signature
 
 SMALL = 4096  # rough instructions of a kernel that one thread does alone, because sharing costs more
 CALL = 200  # what a call costs besides, in the same measure
-Body = LoopsFunction | ContractionFunction | ScatterFunction
+Body = LoopsFunction | ContractionFunction | ScatterFunction | TransposeFunction
 
 
 @dataclass
@@ -219,6 +220,8 @@ def body_of(kernel: Kernel, target: Target, threads: int) -> Body:
     """Return what writes a kernel."""
     if isinstance(kernel, Contraction):
         return ContractionFunction(kernel, target, threads)
+    if isinstance(kernel, Loops) and is_transpose(kernel, target.lanes_bytes):
+        return TransposeFunction(kernel, target.lanes_bytes)
     if isinstance(kernel, Loops):
         return LoopsFunction(kernel, target.lanes_bytes, threads)
     assert isinstance(kernel, Scatter)

@@ -21,6 +21,9 @@ from koubai.compiler.shape_loops import Shaped, shape
 from koubai.dtypes import DType
 
 
+CHAINS = 4  # sums that an innermost loop keeps side by side; a power of two
+
+
 def lanes_for(kernel: Loops, bytes_: int) -> int:
     """Return how many lanes the vectors of a kernel have: as many as fit of its widest floating type."""
     from koubai.compiler.expression import walk
@@ -168,9 +171,41 @@ class LoopsFunction:
             self.e.forget(before)
             return new
 
-        if axis is not along:
+        if axis is along:
+            return self._along(axis, turn, carried)
+        if others or not carried or axis.size < 2 * CHAINS:
             return self.w.loop(0, axis.size, 1, turn, carried)
-        return self._along(axis, turn, carried)
+        return self._in_chains(stage, axis, turn, carried)
+
+    def _in_chains(
+        self,
+        stage: Stage,
+        axis: Axis,
+        turn: Callable[[Int, list[Value]], list[Value]],
+        carried: list[Value],
+    ) -> list[Value]:
+        """Write an innermost loop that reduces, with several sums side by side: no turn waits for the one before."""
+        count = len(carried)
+        neutral = [
+            self.w.constant(identity(r.kind, r.dtype), r.dtype, v.lanes)
+            for r, v in zip(stage.reductions, carried)
+        ]
+
+        def turns(i: Int, values: list[Value]) -> list[Value]:
+            new: list[Value] = []
+            for chain in range(CHAINS):
+                new += turn(self.w.add(i, chain), values[chain * count : (chain + 1) * count])
+            return new
+
+        full = axis.size - axis.size % CHAINS
+        sums = self.w.loop(0, full, CHAINS, turns, [*carried, *neutral * (CHAINS - 1)])
+        groups = [sums[chain * count : (chain + 1) * count] for chain in range(CHAINS)]
+        while len(groups) > 1:
+            pairs = zip(groups[::2], groups[1::2])
+            groups = [
+                [self._combine(r, a, b) for r, a, b in zip(stage.reductions, one, other)] for one, other in pairs
+            ]
+        return self.w.loop(full, axis.size, 1, turn, groups[0])
 
     def _along(
         self, axis: Axis, turn: Callable[[Int, list[Value]], list[Value]], carried: list[Value]

@@ -58,7 +58,8 @@ class Choice:
     def _read_often(self, node: Node) -> list[Symbol]:
         """Inputs of a pooling that would be computed anew for every kernel element."""
         bases = [self._base(symbol) for symbol in node.inputs]
-        return [b for b in bases if b in self.maker and self.maker[b].op.kind is Kind.MAP]
+        costly = [b for b in bases if b in self.maker]
+        return [b for b in costly if self.maker[b].op.kind is Kind.MAP or self.maker[b].op.name == "window_max"]
 
     def _base(self, symbol: Symbol) -> Symbol:
         """What a symbol is only another view of."""

@@ -221,7 +221,9 @@ class Lowering:
         value: Callable[[Indices], Expression],
         place: Callable[[Indices], Indices] = lambda indices: indices,
     ) -> None:
-        """Add a kernel that stores `value(indices)` at `place(indices)`."""
+        """Add a kernel that stores `value(indices)` at `place(indices)`; none if there are no elements."""
+        if 0 in shape:
+            return
         axes = tuple(Axis(length) for length in shape)
         indices = tuple(map(Index.of, axes))
         store = Store(buffer, place(indices), value(indices))

@@ -81,6 +81,8 @@ def place(low: Lowering, node: Node, indices: Indices, guard: Guard) -> Expressi
     x, spans = node.inputs[0], tuple(node.attributes["spans"])
     covered = within(indices, spans, node.outputs[0].shape)
     fill = constant(node.attributes["fill"], x.dtype)
+    if not x.size:
+        return fill
     return where(covered, low.at(x, shrunk(indices, spans), both(guard, covered)), fill)
 
 

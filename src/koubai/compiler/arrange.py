@@ -1,0 +1,129 @@
+"""How results lie in memory: like the largest array that they are made of, so that loops run along both.
+
+A product writes its columns side by side. What follows it elementwise is laid out like it, and so on down the graph: images
+that a convolution has made with the channels innermost stay that way until something else needs them differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from koubai.compiler.buffer import Buffer, Home
+from koubai.compiler.index import Axis, Index
+from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Repeat, Scatter, Store, loads
+from koubai.compiler.lower.anchors import affine, flat_index, flat_place
+
+
+def arrange(kernels: list[Kernel], fixed: set[Buffer]) -> list[Kernel]:
+    """Choose the order of the dimensions of every buffer that is free, and adapt the products that read them.
+
+    Args:
+        kernels: in an order in which they run.
+        fixed: buffers that stay as they are.
+    """
+    fixed = fixed | set(_rigid(kernels))
+    for kernel in _all(kernels):
+        for store in kernel.stores:
+            buffer = store.buffer
+            if buffer not in fixed and buffer.home is Home.SCRATCH and buffer.border is None:
+                fixed.add(buffer)
+                order = _order(kernel, store)
+                if order is not None:
+                    _try(kernels, buffer, order)
+    return [_adapted(kernel) for kernel in kernels]
+
+
+def _all(kernels: Iterable[Kernel]) -> Iterator[Kernel]:
+    for kernel in kernels:
+        if isinstance(kernel, Repeat):
+            yield from _all(kernel.body)
+        else:
+            yield kernel
+
+
+def _rigid(kernels: Iterable[Kernel]) -> Iterator[Buffer]:
+    """Yield the buffers that NumPy reads or writes, that a scatter changes, or that have a name of their own."""
+    for kernel in _all(kernels):
+        if isinstance(kernel, Host):
+            yield from (*kernel.inputs, *kernel.outputs)
+        elif isinstance(kernel, Scatter):
+            yield kernel.target
+
+
+def _order(kernel: Kernel, store: Store) -> tuple[int, ...] | None:
+    """Return the order of the dimensions of a store that suits the kernel best; None for no wish."""
+    if len(store.indices) < 2:
+        return None
+    if isinstance(kernel, Contraction):
+        steps = {axis: float(len(kernel.outer) - n) for n, axis in enumerate(kernel.outer)}
+        steps[kernel.column] = 0.0
+    elif isinstance(kernel, Loops):
+        steps = _steps_of_largest(kernel)
+    else:
+        return None
+    keys = [_key(index, steps) for index in store.indices]
+    if any(key is None for key in keys):
+        return None
+    return tuple(sorted(range(len(keys)), key=lambda dim: (-keys[dim], dim)))  # type: ignore[operator]
+
+
+def _key(index: Index, steps: dict[Axis, float]) -> float | None:
+    """Return how far outside a dimension should be: as far as the innermost of its loops."""
+    if not index.axes:
+        return float("inf")
+    known = [steps[axis] for axis in index.axes if axis in steps]
+    return min(known) if known else None
+
+
+def _steps_of_largest(kernel: Loops) -> dict[Axis, float]:
+    """Return how far each loop steps through the largest array that the kernel reads."""
+    best: dict[Axis, float] = {}
+    size = -1
+    for e in loads(kernel.values):
+        place = flat_index(e)
+        if e.detail.size > size and len(place.axes) > 1:
+            steps = {axis: float(abs(place.factor(axis))) or 0.5 for axis in place.axes}
+            best, size = steps, e.detail.size
+    return best
+
+
+def _try(kernels: list[Kernel], buffer: Buffer, order: tuple[int, ...]) -> None:
+    """Give a buffer an order, unless a product could not use it any more."""
+    before = buffer.order
+    if order == before:
+        return
+    products = [k for k in _all(kernels) if isinstance(k, Contraction) and buffer in k.reads | k.writes]
+    loops = [_loops(affine(k)) for k in products]
+    buffer.order = order
+    if not all(_fits(k, count) for k, count in zip(products, loops)):
+        buffer.order = before
+
+
+def _loops(kernel: Contraction) -> int:
+    return len(kernel.outer) + len(kernel.depth)
+
+
+def _fits(kernel: Contraction, loops: int) -> bool:
+    """Whether a product still has its right factor's columns side by side, and no more loops than it had."""
+    adapted = affine(kernel)
+    if adapted.column is not kernel.column or _loops(adapted) > loops:
+        return False
+    right, left = flat_index(adapted.right), flat_index(adapted.left)
+    loops = {*adapted.outer, *adapted.depth}
+    plain = all(
+        isinstance(atom, Axis) or not (Index.of(atom).axes & loops)
+        for place in (left, right)
+        for atom, _ in place.terms
+    )
+    return plain and (kernel.column.size == 1 or right.factor(kernel.column) == 1)
+
+
+def _adapted(kernel: Kernel) -> Kernel:
+    if isinstance(kernel, Contraction):
+        return affine(kernel)
+    if isinstance(kernel, Repeat):
+        kernel.body[:] = [_adapted(inner) for inner in kernel.body]
+    return kernel
+
+
+__all__ = ["arrange", "flat_place"]
