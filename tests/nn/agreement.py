@@ -1,4 +1,5 @@
-"""How the tests of layers and losses compare: with numerical gradients to second order, and with a traced replay."""
+"""How the tests of layers and losses compare: with numerical gradients to second order, with a traced replay,
+and with compiled code."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ import numpy as np
 
 import koubai
 from koubai import nn
+
+from ..compiler.differential import check_compiled
 
 
 def double(*shape: int, seed: int = 0) -> koubai.Tensor:
@@ -45,6 +48,7 @@ def check_replay(function: Callable[..., Any], *inputs: koubai.Tensor) -> None:
         return [x.detach().clone().requires_grad_(x.is_floating_point()) for x in inputs]
 
     program = koubai.trace(step, *fresh())
+    check_compiled(program, fresh())
     for traced, eager in zip(program(*fresh()), step(*fresh()), strict=True):
         np.testing.assert_array_equal(traced.numpy(force=True), eager.numpy(force=True), strict=True)
 

@@ -1,4 +1,4 @@
-"""What holds for every layer: its gradient is the numerical one, it traces, it copies, and it moves by its state."""
+"""What holds for every layer: its gradient is the numerical one, it traces and compiles, it copies, and it moves by its state."""
 
 import copy
 
@@ -7,6 +7,8 @@ import pytest
 
 import koubai
 from koubai import nn
+
+from ..compiler.differential import check_compiled
 
 LAYERS = {
     "Linear": (lambda: nn.Linear(3, 2), [(4, 3)]),
@@ -95,6 +97,7 @@ def test_a_traced_training_step_is_the_eager_one(case):
         return [x.clone().requires_grad_() for x in inputs]
 
     program = koubai.trace(lambda *values: step(layer, *values), *differentiable())
+    check_compiled(program, differentiable())
     for _ in range(2):
         for traced, eager in zip(program(*differentiable()), step(twin, *differentiable()), strict=True):
             assert np.array_equal(traced.numpy(force=True), eager.numpy(force=True))

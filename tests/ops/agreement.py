@@ -1,4 +1,5 @@
-"""How the tests of movements and gathers compare: with NumPy, with a traced replay, with numerical gradients."""
+"""How the tests of movements and gathers compare: with NumPy, with a traced replay, with
+compiled code, with numerical gradients."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ import numpy as np
 from hypothesis import settings
 
 import koubai
+
+from ..compiler.differential import check_compiled
 
 SETTINGS = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -31,7 +34,9 @@ def check(function: Callable[..., Any], expected: Any, *arrays: Any, gradients: 
     wanted = expected if isinstance(expected, tuple | list) else [expected]
     for ours, theirs in zip(results, wanted, strict=True):
         np.testing.assert_array_equal(ours, theirs, strict=True)
-    for ours, replayed in zip(results, arrays_of(koubai.trace(function, *tensors)(*tensors)), strict=True):
+    program = koubai.trace(function, *tensors)
+    check_compiled(program, tensors)
+    for ours, replayed in zip(results, arrays_of(program(*tensors)), strict=True):
         np.testing.assert_array_equal(ours, replayed, strict=True)
     if gradients and any(result.size for result in results):
         koubai.check_gradients(function, *tensors)

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +26,7 @@ from koubai.compiler.llvm.driver import Driver
 from koubai.compiler.lower.lowering import Lowering
 from koubai.compiler.memory import Plan, plan
 from koubai.compiler.phases import Gate, Phase, in_phases
+from koubai.compiler.races import check_races
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.simplify import simplify
 from koubai.ops import elementwise as maps
@@ -80,8 +83,25 @@ class Blueprint:
     flags: list[tuple[str, Buffer]]
 
 
-def build(graph: Graph, roles: Roles, target: Target, threads: int) -> Blueprint:
-    """Return the step that does what `graph` says."""
+Watch = Callable[[str, Sequence[Kernel], Mapping[Buffer, Buffer], Mapping[int, Buffer]], None]
+
+
+def build(
+    graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch | None = None
+) -> Blueprint:
+    """Return the step that does what `graph` says.
+
+    With KOUBAI_CHECK=1 in the environment, the schedule is checked for races.
+
+    Args:
+        graph: the program.
+        roles: what its inputs and outputs are.
+        target: the processor.
+        threads: how many run the step.
+        watch: is told of every pass: its name, the kernels, which buffers lie where others lie, and where each of the
+            graph's outputs is.
+    """
+    watch = watch or (lambda *_: None)
     graph, checks = with_checks(graph, roles)
     graph = simplify(with_channels_last(simplify(graph)))
     inputs = _Inputs(graph, roles)
@@ -91,9 +111,16 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int) -> Blueprint
     flags = [(name, _result(low, graph.outputs[at])) for name, at in checks]
     updates = [_update(low, graph.outputs[at], inputs.buffers[s]) for at, s in roles.updates]
     kept = {*results, *updates, *(flag for _, flag in flags)}
-    kernels = arrange(fuse(low.kernels, kept), kept | set(low.shared) | set(low.shared.values()))
+    where = {**dict(zip(roles.results, results)), **dict(zip((at for at, _ in roles.updates), updates))}
+    watch("lower", low.kernels, low.shared, where)
+    kernels = fuse(low.kernels, kept)
+    watch("fuse", kernels, low.shared, where)
+    kernels = arrange(kernels, kept | set(low.shared) | set(low.shared.values()))
+    watch("arrange", kernels, low.shared, where)
     kernels, shared = written_in_place(kernels, updates)
     shared.update(_all_shared(low))
+    where.update((at, inputs.buffers[s]) for at, s in roles.updates)
+    watch("write in place", kernels, shared, where)
     gate = Gate([flag for _, flag in flags]) if flags and updates else None
     phases = in_phases(kernels, gate, shared)
     touched = {b for kernel in kernels for b in kernel.reads | kernel.writes}
@@ -104,6 +131,8 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int) -> Blueprint
     arguments = [inputs.buffers[s] for s in roles.arguments]
     driver = Driver(target, threads, placed, arguments)
     text = driver.write(phases)
+    if os.environ.get("KOUBAI_CHECK") == "1":
+        check_races(phases, placed, target, threads)
     return Blueprint(
         text,
         driver.parts,

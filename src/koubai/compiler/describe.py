@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from koubai.compiler.expression import Expression, walk
 from koubai.compiler.index import Axis
-from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Scatter
+from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Running, Scatter
 
 
 def describe(kernel: Kernel) -> str:
@@ -20,6 +20,9 @@ def describe(kernel: Kernel) -> str:
         return _joined(f"loops {loops}", [*kinds, *_maps(kernel.values)])
     if isinstance(kernel, Scatter):
         return _joined(f"scatter {_sizes((*kernel.places, *kernel.lanes))}", [kernel.kind, *_maps(kernel.values)])
+    if isinstance(kernel, Running):
+        head = f"running {_sizes(kernel.lanes)} along {kernel.time.size}"
+        return _joined(head, _maps(kernel.values))
     assert isinstance(kernel, Host)
     return f"NumPy: {kernel.node.op.name}"
 

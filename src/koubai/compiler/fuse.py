@@ -178,10 +178,10 @@ def merge_loops(earlier: Loops, later: Loops) -> Loops | None:
     if product(mapping) != product(earlier.outer):
         return None
     rest = tuple(axis for axis in later.outer if axis not in mapping and axis.size > 1)
-    if rest and (not _only_maps(later) or _serialises(earlier, rest)):
+    if rest and not _only_maps(later):
         return None
     stages = [_moved(stage, mapping, rest) for stage in later.stages]
-    if not _stays_within(earlier, stages):
+    if not _stays_within(earlier, stages) or (rest and _serialises(earlier, stages, rest)):
         return None
     merged = Loops(earlier.name, earlier.outer, compacted([*earlier.stages, *stages]))
     return merged if _size(merged) <= LARGEST else None
@@ -213,9 +213,13 @@ def _only_maps(kernel: Loops) -> bool:
     return all(not stage.reductions for stage in kernel.stages)
 
 
-def _serialises(earlier: Loops, rest: tuple[Axis, ...]) -> bool:
-    """Whether the merged kernel would have too few turns for several threads, and much to do in each."""
-    return product(earlier.outer) < 16 and product(earlier.outer) * product(rest) > SMALL
+def _serialises(earlier: Loops, stages: list[Stage], rest: tuple[Axis, ...]) -> bool:
+    """Whether the merged kernel would have much to do in few turns, or would run across memory instead of along."""
+    if product(earlier.outer) * product(rest) <= SMALL:
+        return False
+    places = [flat_place(s.buffer, s.indices) for stage in stages for s in stage.stores]
+    across = any(place.factor(axis) == 1 for place in places for axis in earlier.outer if axis.size > 1)
+    return across or product(earlier.outer) < 16
 
 
 def _moved(stage: Stage, mapping: Mapping[Axis, Index], rest: tuple[Axis, ...]) -> Stage:

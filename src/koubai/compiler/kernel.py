@@ -214,6 +214,49 @@ class Scatter(Kernel):
         return f"scatter {self.name} over {loops}\n    {self.kind} {self.stores[0]}"
 
 
+@dataclass(frozen=True)
+class Carried:
+    """A value that goes from one turn of a loop to the next, in the register named `name`."""
+
+    name: str
+    start: Expression
+    following: Expression
+
+
+@dataclass(eq=False)
+class Running(Kernel):
+    """Values along a loop that each depend on the one before, such as running sums.
+
+    Attributes:
+        time: the loop, which runs from its start to its end.
+        lanes: the loops along which the values are independent of each other.
+        carried: what goes from one turn to the next.
+        results: what each turn stores.
+    """
+
+    name: str
+    time: Axis
+    lanes: tuple[Axis, ...]
+    carried: list[Carried]
+    results: list[Store]
+
+    @property
+    def values(self) -> list[Expression]:
+        """All expressions that it computes."""
+        return [e for c in self.carried for e in (c.start, c.following)] + [s.value for s in self.results]
+
+    @property
+    def stores(self) -> list[Store]:
+        """All that it writes."""
+        return self.results
+
+    def __str__(self) -> str:
+        loops = " ".join(f"{axis}:{axis.size}" for axis in self.lanes)
+        lines = [f"running {self.name} along {self.time}:{self.time.size}, over {loops}"]
+        lines += [f"    {c.name} = {c.following}, from {c.start}" for c in self.carried]
+        return "\n".join([*lines, *(f"    {store}" for store in self.results)])
+
+
 @dataclass(eq=False)
 class Host(Kernel):
     """An op that NumPy runs between two native parts of the step."""
@@ -279,6 +322,8 @@ def axes_of(kernel: Kernel) -> Iterator[Axis]:
         yield from (*kernel.outer, *kernel.depth)
     elif isinstance(kernel, Scatter):
         yield from (*kernel.places, *kernel.lanes)
+    elif isinstance(kernel, Running):
+        yield from (kernel.time, *kernel.lanes)
 
 
 def loads(values: Iterable[Expression]) -> Iterator[Expression]:

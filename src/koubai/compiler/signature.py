@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from koubai.compiler.buffer import Buffer
 from koubai.compiler.expression import Expression, walk
 from koubai.compiler.index import Atom, Axis, Index, Position
-from koubai.compiler.kernel import Contraction, Kernel, Loops, Scatter, axes_of
+from koubai.compiler.kernel import Contraction, Kernel, Loops, Running, Scatter, axes_of
 
 
 def buffers_of(kernel: Kernel) -> list[Buffer]:
@@ -61,6 +61,8 @@ class _Names:
             )
         if isinstance(kernel, Contraction):
             return (len(kernel.outer), self.axes[kernel.column], self._register(kernel.result.detail))
+        if isinstance(kernel, Running):
+            return tuple(self._register(carried.name) for carried in kernel.carried)
         assert isinstance(kernel, Scatter)
         return (len(kernel.places), kernel.kind)
 

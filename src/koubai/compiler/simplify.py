@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.ops import movement
+from koubai.ops import elementwise, gather, movement
 from koubai.ops.graph import Graph, Node, prune
 from koubai.ops.op import Kind, Op, Symbol
 from koubai.ops.scan import Loop
@@ -182,6 +182,14 @@ def _unchanged(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: di
     return None if all(symbol.size for symbol in inputs[1:]) else inputs[0]
 
 
+def _is_last(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+    """Let every place write its number at its position: what is found there afterwards is the last one's."""
+    (i,), size = inputs, attributes["size"]
+    numbers = new.constant(np.arange(i.size).reshape(i.shape))
+    written = new.one(gather.index_put, [new.constant(np.zeros(size, np.int64)), i, numbers], dim=0)
+    return new.one(elementwise.eq, [new.one(gather.index, [written, i], dim=0), numbers])
+
+
 def _cat(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     dim = attributes["dim"]
     pieces = [x for x in inputs if x.shape[dim]]
@@ -198,6 +206,7 @@ _RULES: dict[str, Rule] = {
     "reshape": _reshape,
     "expand": _expand,
     "permute": _permute,
+    "is_last": _is_last,
     "cat": _cat,
     "assign_slice": _unchanged,
     "index_add": _unchanged,

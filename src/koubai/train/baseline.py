@@ -87,7 +87,7 @@ class Baseline(Callback):
             return
         answer = self._answer(trainer.loss, output)
         samples = len(target)
-        loss = trainer.total_loss(trainer.loss(answer, target), samples)
+        loss = trainer.total_loss(trainer.native.loss(answer, target), samples)
         meter.update(loss, samples, answer, trainer.metric_target(answer, target))
 
     def _answer(self, loss: Any, output: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 from koubai.engine.tensor import Tensor
 
-__all__ = ["Batch", "leaves"]
+__all__ = ["Batch", "leaves", "shape_of"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,11 @@ def leaves(tree: Any, name: str) -> Iterator[tuple[str, Tensor]]:
     elif isinstance(tree, tuple | list):
         for index, value in enumerate(tree):
             yield from leaves(value, f"{name}[{index}]" if len(tree) > 1 else name)
+
+
+def shape_of(output: Any) -> tuple[int, ...]:
+    """Return the shape of a tensor; of anything else an empty one."""
+    return tuple(output.shape) if isinstance(output, Tensor) else ()
 
 
 def _count(items: tuple[Any, ...]) -> int:

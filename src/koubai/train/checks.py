@@ -17,7 +17,14 @@ from koubai.train.batch import Batch, leaves
 from koubai.train.loss import ignored_label, takes_classes, takes_probabilities
 from koubai.train.metrics.metric import Array, as_array
 
-__all__ = ["NonFiniteLoss", "check_gradients_arrived", "check_labels", "check_loss", "check_no_nan"]
+__all__ = [
+    "NonFiniteLoss",
+    "check_gradients_arrived",
+    "check_labels",
+    "check_loss",
+    "check_no_nan",
+    "check_one_number",
+]
 
 
 class NonFiniteLoss(FloatingPointError):
@@ -41,29 +48,42 @@ def check_no_nan(batch: Batch) -> None:
     for part, tree in _parts(batch):
         for name, tensor in leaves(tree, part):
             values = as_array(tensor)
-            if values.dtype.kind == "f" and (place := _first(np.isnan, values)):
+            if values.dtype.kind == "f" and _may_have_nan(values) and (place := _first(np.isnan, values)):
                 problem = _("{name} is NaN at {place}; leave out or fill in missing values before training")
                 raise ValueError(problem.format(name=name, place=place))
 
 
-def check_labels(loss: Any, output: Any, target: Any) -> None:
+def _may_have_nan(values: Array) -> bool:
+    """Whether the sum is NaN, which is quicker to see than whether any value is."""
+    with np.errstate(all="ignore"):
+        return bool(np.isnan(np.add.reduce(values, axis=None)))
+
+
+def check_labels(loss: Any, shape: tuple[int, ...], target: Any) -> None:
     """Refuse targets that the loss cannot mean.
+
+    Args:
+        loss: The loss.
+        shape: The shape of the model's output, empty if it is not one tensor.
+        target: The batch's target.
 
     Raises:
         IndexError: A label is not one of the classes that the model has scores for.
         ValueError: A target of a binary cross-entropy is not between 0 and 1.
     """
-    if not isinstance(output, Tensor) or not isinstance(target, Tensor):
+    if not shape or not isinstance(target, Tensor):
         return
     values = as_array(target)
-    if takes_classes(loss) and values.dtype.kind in "iu" and values.ndim == len(output.shape) - 1:
-        _check_classes(values, int(output.shape[1]), ignored_label(loss))
+    if takes_classes(loss) and values.dtype.kind in "iu" and values.ndim == len(shape) - 1:
+        _check_classes(values, shape[1], ignored_label(loss))
     elif takes_probabilities(loss) and (place := _first(lambda v: (v < 0) | (v > 1), values)):
         problem = _("binary cross-entropy needs targets from 0 to 1, but there is another at {place}")
         raise ValueError(problem.format(place=place))
 
 
 def _check_classes(labels: Array, classes: int, ignored: int) -> None:
+    if not labels.size or (labels.min() >= 0 and labels.max() < classes):
+        return
     wrong = ((labels < 0) | (labels >= classes)) & (labels != ignored)
     if wrong.any():
         problem = _(
@@ -74,6 +94,18 @@ def _check_classes(labels: Array, classes: int, ignored: int) -> None:
         raise IndexError(problem.format(label=label, place=place, classes=classes, last=classes - 1))
 
 
+def check_one_number(loss: Any) -> None:
+    """Refuse a loss that is not a single number.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if tuple(loss.shape) not in ((), (1,)):
+        raise ValueError(
+            f"the loss has shape {tuple(loss.shape)}, but has to be one number: use reduction='mean' or 'sum'"
+        )
+
+
 def check_loss(loss: Any, batch: Batch, output: Any) -> None:
     """Refuse a loss that cannot be learnt from.
 
@@ -81,10 +113,7 @@ def check_loss(loss: Any, batch: Batch, output: Any) -> None:
         ValueError: It is not a single number.
         NonFiniteLoss: It is NaN or infinite; the message says where that came from.
     """
-    if tuple(loss.shape) not in ((), (1,)):
-        raise ValueError(
-            f"the loss has shape {tuple(loss.shape)}, but has to be one number: use reduction='mean' or 'sum'"
-        )
+    check_one_number(loss)
     value = float(loss.item())
     if not math.isfinite(value):
         problem = _("the loss is {value}, so no update was made: {cause}")

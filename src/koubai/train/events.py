@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from koubai.train.trainer import Trainer
 
-__all__ = ["EVENTS", "Callback"]
+__all__ = ["EVENTS", "Callback", "overrides"]
 
 
 class Callback:
@@ -100,6 +100,12 @@ class Callback:
 
     def load_state_dict(self, state: dict[str, Any], trainer: Trainer) -> None:
         """Go on from a state. `trainer` has its model's state already, and loads its optimizer's later."""
+
+
+def overrides(callback: Callback, event: str) -> bool:
+    """Whether a callback does anything at an event."""
+    method = getattr(callback, event)
+    return getattr(method, "__func__", method) is not getattr(Callback, event)
 
 
 EVENTS = tuple(name for name in vars(Callback) if name.startswith(("on_", "after_", "before_")))

@@ -15,14 +15,13 @@ import koubai
 from koubai.engine.modes import modes
 from koubai.engine.taps import TapRecord, Taps
 from koubai.engine.tensor import Tensor
-from koubai.i18n import _
+from koubai.i18n import N_, _
 from koubai.nn.module import Module
 from koubai.train.batch import Batch
-from koubai.train.checks import check_no_nan
 from koubai.train.feed import Feed
 from koubai.train.meter import Meter
 from koubai.train.rng import load_random_state, random_state
-from koubai.train.step import compare, train_step
+from koubai.train.step import train_step
 
 if TYPE_CHECKING:
     from koubai.train.trainer import Trainer
@@ -55,9 +54,10 @@ def fit(trainer: Trainer) -> None:
 
 def evaluate(trainer: Trainer, feed: Feed, meter: Meter, baseline: Meter | None) -> None:
     """Add all batches of `feed` to `meter`, and the trivial answers to them to `baseline`."""
+    trainer.native.renew()
     with _evaluation_mode(trainer.model):
         for number, batch in enumerate(feed, 1):
-            with _noted(_("in batch {number} of the {role} data").format(number=number, role=_(feed.role))):
+            with _noted(N_("in batch {number} of the {role} data"), number=number, role=_(feed.role)):
                 _evaluate_batch(trainer, batch, meter, baseline)
             _heed_interrupt(trainer)
     if not meter.samples:
@@ -67,11 +67,11 @@ def evaluate(trainer: Trainer, feed: Feed, meter: Meter, baseline: Meter | None)
 def predict(trainer: Trainer, feed: Feed) -> Any:
     """Return the model's outputs for all batches of `feed`."""
     outputs = []
+    trainer.native.renew()
     with _evaluation_mode(trainer.model):
         for number, batch in enumerate(feed, 1):
-            with _noted(_("in batch {number} of the {role} data").format(number=number, role=_(feed.role))):
-                check_no_nan(batch)
-                outputs.append(trainer.model(*batch.inputs, **batch.options))
+            with _noted(N_("in batch {number} of the {role} data"), number=number, role=_(feed.role)):
+                outputs.append(trainer.native.predict(batch))
     if isinstance(outputs[0], Tensor):
         return koubai.cat(outputs)
     return tuple(koubai.cat(list(parts)) for parts in zip(*outputs))
@@ -93,6 +93,7 @@ def _run_epoch(trainer: Trainer) -> None:
         trainer.meter.reset()
     trainer.epoch_began = time.perf_counter() - progress.seconds
     trainer.notify("on_epoch_start")
+    trainer.native.renew()
     if progress.phase == "training":
         _train(trainer)
     trainer.logs = trainer.meter.compute()
@@ -115,8 +116,8 @@ def _train(trainer: Trainer) -> None:
 
 def _next_group(trainer: Trainer, batches: Iterator[Batch]) -> list[Batch]:
     progress = trainer.progress
-    where = _("while getting the data of epoch {epoch}, step {step}")
-    with _noted(where.format(epoch=progress.epoch, step=progress.step + 1)):
+    where = N_("while getting the data of epoch {epoch}, step {step}")
+    with _noted(where, epoch=progress.epoch, step=progress.step + 1):
         return list(islice(batches, trainer.accumulate))
 
 
@@ -128,8 +129,8 @@ def _make_step(trainer: Trainer, batches: list[Batch]) -> None:
     trainer.notify("on_step_start")
     size = sum(batch.size for batch in batches)
     before = trainer.meter.loss
-    where = _("in epoch {epoch}, step {step}, with {samples} samples")
-    with _noted(where.format(epoch=progress.epoch, step=progress.step, samples=size)):
+    where = N_("in epoch {epoch}, step {step}, with {samples} samples")
+    with _noted(where, epoch=progress.epoch, step=progress.step, samples=size):
         trainer.taps = _measured_step(trainer, batches)
     progress.loss = (trainer.meter.loss - before) / size
     progress.updates += 1
@@ -183,8 +184,7 @@ def _finish_epoch(trainer: Trainer) -> None:
 
 
 def _evaluate_batch(trainer: Trainer, batch: Batch, meter: Meter, baseline: Meter | None) -> None:
-    check_no_nan(batch)
-    output, loss = compare(trainer, batch)
+    output, loss = trainer.native.compare(batch)
     if loss is None:
         raise ValueError("evaluation needs targets: the batches have to be (inputs, target)")
     target = trainer.metric_target(output, batch.target)
@@ -207,12 +207,12 @@ def _evaluation_mode(model: Module) -> Iterator[None]:
 
 
 @contextmanager
-def _noted(where: str) -> Iterator[None]:
+def _noted(where: str, **values: Any) -> Iterator[None]:
     """Note on an exception where in the training it came up."""
     try:
         yield
     except Exception as error:
-        error.add_note(where)
+        error.add_note(_(where).format(**values))
         raise
 
 

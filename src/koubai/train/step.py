@@ -9,11 +9,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, Protocol
 
 import koubai
+from koubai.engine.modes import modes
 from koubai.engine.tensor import Tensor
-from koubai.train.batch import Batch
+from koubai.train.batch import Batch, shape_of
 from koubai.train.checks import (
     NonFiniteLoss,
     check_gradients_arrived,
@@ -28,11 +30,11 @@ from koubai.train.rng import load_random_state, random_state
 if TYPE_CHECKING:
     from koubai.train.trainer import Trainer
 
-__all__ = ["compare", "train_step"]
+__all__ = ["Look", "add_gradients", "compare", "optimizer_warns_not", "train_step"]
 
 
 def train_step(trainer: Trainer, batches: Sequence[Batch]) -> None:
-    """Make one update from the samples of all `batches`.
+    """Make one update from the samples of all `batches`: compiled, or where that cannot be, eagerly.
 
     Raises:
         ValueError: NaN in the data, or a loss that is not one number.
@@ -40,9 +42,89 @@ def train_step(trainer: Trainer, batches: Sequence[Batch]) -> None:
         NonFiniteLoss: The loss is NaN or infinite.
         OutOfMemory: The step did not fit into memory.
     """
+    if not trainer.native.step(batches):
+        _eager_step(trainer, batches)
+
+
+def compare(trainer: Trainer, batch: Batch) -> tuple[Any, Any]:
+    """Return the model's output for a batch, and the loss (None without a target)."""
+    output = trainer.model(*batch.inputs, **batch.options)
+    if batch.target is None:
+        return output, None
+    if modes.tracer is None:
+        check_labels(trainer.loss, shape_of(output), batch.target)
+    return output, trainer.loss(output, batch.target)
+
+
+def add_gradients(trainer: Trainer, batches: Sequence[Batch], look: Look) -> Tensor:
+    """Compute the gradients of a step, part by part, and return its loss.
+
+    Args:
+        trainer: Whose step it is.
+        batches: The parts of the step.
+        look: Sees the moments between.
+    """
+    trainer.optimizer.zero_grad()
+    samples = sum(batch.size for batch in batches)
+    parts = []
+    for batch in batches:
+        output, loss = compare(trainer, batch)
+        if loss is None:
+            raise ValueError("training needs targets: the batches have to be (inputs, target)")
+        look.after_loss(batch, output, loss)
+        weight = 1.0 if sums(trainer.loss) else batch.size / samples
+        weighted: Tensor = loss if weight == 1 else loss * weight
+        weighted.backward()
+        look.after_backward()
+        parts.append(weighted.detach())
+    if trainer.checked is not trainer.optimizer:
+        check_gradients_arrived(trainer.model, trainer.optimizer)
+        trainer.checked = trainer.optimizer
+    trainer.notify("before_update")
+    return sum(parts[1:], parts[0])
+
+
+class Look(Protocol):
+    """Who looks at a step while its gradients are computed."""
+
+    def after_loss(self, batch: Batch, output: Any, loss: Tensor) -> None:
+        """A batch went through the model."""
+
+    def after_backward(self) -> None:
+        """Its gradients were added."""
+
+
+class _FirstLook:
+    """Checks and counts each batch, and tells the callbacks, when it comes for the first time."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+
+    def after_loss(self, batch: Batch, output: Any, loss: Tensor) -> None:
+        check_loss(loss, batch, output)
+        self.trainer.count(batch, output, loss)
+        self.trainer.notify("after_loss")
+
+    def after_backward(self) -> None:
+        self.trainer.notify("after_backward")
+
+
+class _NoLook:
+    """Of further passes, which an optimizer with a line search makes, nobody is told."""
+
+    def after_loss(self, batch: Batch, output: Any, loss: Tensor) -> None:
+        pass
+
+    def after_backward(self) -> None:
+        pass
+
+
+def _eager_step(trainer: Trainer, batches: Sequence[Batch]) -> None:
     undo = _side_effects(trainer.model)
     try:
-        with _optimizer_warns_not(trainer.checked is not trainer.optimizer):
+        for batch in batches:
+            check_no_nan(batch)
+        with optimizer_warns_not(trainer.checked is not trainer.optimizer):
             trainer.optimizer.step(_closure(trainer, batches))
     except NonFiniteLoss as error:
         undo()
@@ -54,56 +136,14 @@ def train_step(trainer: Trainer, batches: Sequence[Batch]) -> None:
         raise explain_memory_error(error, largest.size, _trial(trainer, largest, undo)) from None
 
 
-def compare(trainer: Trainer, batch: Batch) -> tuple[Any, Any]:
-    """Return the model's output for a batch, and the loss (None without a target)."""
-    output = trainer.model(*batch.inputs, **batch.options)
-    if batch.target is None:
-        return output, None
-    check_labels(trainer.loss, output, batch.target)
-    return output, trainer.loss(output, batch.target)
-
-
 def _closure(trainer: Trainer, batches: Sequence[Batch]) -> Callable[[], Tensor]:
     """Return what computes the step's gradients; an optimizer with a line search may call it often."""
-    samples = sum(batch.size for batch in batches)
-    calls = 0
-
-    def closure() -> Tensor:
-        nonlocal calls
-        calls += 1
-        trainer.optimizer.zero_grad()
-        weights = [1.0 if sums(trainer.loss) else batch.size / samples for batch in batches]
-        parts = [_backward(trainer, b, weight, first=calls == 1) for b, weight in zip(batches, weights)]
-        if trainer.checked is not trainer.optimizer:
-            check_gradients_arrived(trainer.model, trainer.optimizer)
-            trainer.checked = trainer.optimizer
-        trainer.notify("before_update")
-        return sum(parts[1:], parts[0])
-
-    return closure
-
-
-def _backward(trainer: Trainer, batch: Batch, weight: float, first: bool) -> Tensor:
-    """Add a batch's gradients to what is there, and count the batch if it comes for the first time."""
-    if first:
-        check_no_nan(batch)
-    output, loss = compare(trainer, batch)
-    if loss is None:
-        raise ValueError("training needs targets: the batches have to be (inputs, target)")
-    if first:
-        check_loss(loss, batch, output)
-        trainer.count(batch, output, loss)
-        trainer.notify("after_loss")
-    weighted: Tensor = loss if weight == 1 else loss * weight
-    weighted.backward()
-    if first:
-        trainer.notify("after_backward")
-    value: Tensor = weighted.detach()
-    return value
+    looks: Iterator[Look] = chain([_FirstLook(trainer)], repeat(_NoLook()))
+    return lambda: add_gradients(trainer, batches, next(looks))
 
 
 @contextmanager
-def _optimizer_warns_not(first: bool) -> Iterator[None]:
+def optimizer_warns_not(first: bool) -> Iterator[None]:
     """In the first step silence the optimizer's warning of missing gradients: ours has the model's names."""
     with warnings.catch_warnings() if first else nullcontext():
         if first:

@@ -18,12 +18,13 @@ from koubai.optim import Optimizer
 from koubai.train import loop, state
 from koubai.train.baseline import Baseline, Evaluation, Target
 from koubai.train.batch import Batch
-from koubai.train.events import Callback
+from koubai.train.events import EVENTS, Callback, overrides
 from koubai.train.feed import BatchSize, Feed, make_feed
 from koubai.train.loss import sums, takes_classes, takes_logits
 from koubai.train.meter import Meter
 from koubai.train.metrics import Metric, make_metric
 from koubai.train.monitor import Best, Mode, Monitor
+from koubai.train.native import Native
 from koubai.train.progress import Progress
 from koubai.train.recorder import Recorder
 from koubai.train.summary import summarise
@@ -56,6 +57,10 @@ class Trainer:
         mode: Whether the monitored value is to be `"min"` or `"max"`; `"auto"` asks the metric.
         restore_best: Whether the model gets the best epoch's weights back when the training ends.
         target: A metric and the value it is to reach, such as `("accuracy", 0.97)`: reported as met or not.
+        compile: Whether steps, evaluation and prediction run as native functions (see `koubai.compile`): Python
+            code in the model's forward runs only once for each shape of a batch then. What cannot be compiled
+            runs eagerly, as does everything with False or the environment's `KOUBAI_COMPILE=off`. Callbacks
+            that look into a step (at `after_loss`, `after_backward` or `before_update`) make its steps eager.
 
     Attributes:
         progress: Where the training stands, see `Progress`.
@@ -89,6 +94,7 @@ class Trainer:
         mode: Mode = "auto",
         restore_best: bool = False,
         target: tuple[str, float] | None = None,
+        compile: bool = True,
     ) -> None:
         if accumulate < 1:
             raise ValueError(f"accumulate has to be at least 1 batch, got {accumulate}")
@@ -105,6 +111,7 @@ class Trainer:
         clip = ClipGradients(clip_norm, clip_value)
         schedule = StepScheduler(schedule_every, self.best.monitor)
         self.callbacks: list[Callback] = [clip, schedule, self.baseline, self.best, *callbacks]
+        self.native = Native(self, compile)
         self._begin(Feed((), "training"), None, 0)
 
     def fit(
@@ -197,8 +204,11 @@ class Trainer:
 
     def notify(self, event: str) -> None:
         """Call all callbacks for an event."""
-        for callback in self.callbacks:
-            getattr(callback, event)(self)
+        if self._heard_by != self.callbacks:
+            self._heard_by = list(self.callbacks)
+            self._listeners = {name: [getattr(c, name) for c in self.callbacks if overrides(c, name)] for name in EVENTS}
+        for listen in self._listeners[event]:
+            listen(self)
 
     def log_names(self) -> list[str]:
         """Return the names that the logs of each epoch have."""
@@ -241,12 +251,14 @@ class Trainer:
         """Take note of a batch of training."""
         self.batch, self.output = batch, output
         self.batch_loss = float(loss.item())
-        total = self.total_loss(loss, batch.size)
+        total = self.batch_loss * (1 if sums(self.loss) else batch.size)
         self.meter.update(total, batch.size, output, self.metric_target(output, batch.target))
         self.progress.samples += batch.size
 
     def _begin(self, feed: Feed, validation: Feed | None, epochs: int) -> None:
         """Forget an earlier fit."""
+        self._heard_by: list[Callback] = []
+        self._listeners: dict[str, list[Callable[[Trainer], None]]] = {}
         self.feed, self.validation = feed, validation
         steps = feed.batches and -(-feed.batches // self.accumulate)
         self.progress = Progress(epochs=epochs, steps=steps, total_samples=feed.samples)

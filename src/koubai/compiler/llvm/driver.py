@@ -13,10 +13,11 @@ from koubai import dtypes
 from koubai.compiler.buffer import Buffer, Home
 from koubai.compiler.expression import walk
 from koubai.compiler.index import Axis
-from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Repeat, Scatter, axes_of
+from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Repeat, Running, Scatter, axes_of
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
+from koubai.compiler.llvm.running import RunningFunction
 from koubai.compiler.llvm.scatters import ScatterFunction
 from koubai.compiler.llvm.transposes import TransposeFunction, is_transpose
 from koubai.compiler.llvm.writer import Int, Writer, module
@@ -28,7 +29,7 @@ from koubai.compiler.signature import buffers_of, free_axes, signature
 
 SMALL = 4096  # rough instructions of a kernel that one thread does alone, because sharing costs more
 CALL = 200  # what a call costs besides, in the same measure
-Body = LoopsFunction | ContractionFunction | ScatterFunction | TransposeFunction
+Body = LoopsFunction | ContractionFunction | ScatterFunction | RunningFunction | TransposeFunction
 
 
 @dataclass
@@ -224,6 +225,8 @@ def body_of(kernel: Kernel, target: Target, threads: int) -> Body:
         return TransposeFunction(kernel, target.lanes_bytes)
     if isinstance(kernel, Loops):
         return LoopsFunction(kernel, target.lanes_bytes, threads)
+    if isinstance(kernel, Running):
+        return RunningFunction(kernel, target.lanes_bytes)
     assert isinstance(kernel, Scatter)
     return ScatterFunction(kernel, max(1, target.lanes_bytes // kernel.value.dtype.itemsize))
 

@@ -10,7 +10,8 @@ from koubai import dtypes
 from koubai.compiler.expression import Expression, apply, constant, load, register, whole
 from koubai.compiler.index import Axis, Index, affine_in, splits
 from koubai.compiler.kernel import Contraction, Host, Loops, Reduction, Scatter, Stage, Store
-from koubai.compiler.lower.choice import PRODUCTS, REDUCTIONS, SCATTERS, Choice, is_host
+from koubai.compiler.lower.choice import PRODUCTS, REDUCTIONS, RUNNING, SCATTERS, Choice, is_host
+from koubai.compiler.lower import large_windows
 from koubai.compiler.lower.movement import Indices, broadcast
 from koubai.ops.graph import Node
 from koubai.ops.op import Symbol
@@ -24,6 +25,7 @@ LARGE = (
     1 << 12
 )  # elements that are combined into one, from which on it is done in parts that threads can share
 PARTS = 64
+THIN = 4  # channels of a group below which a convolution goes along other channels, not along those
 
 
 def rule_of(node: Node, choice: Choice) -> Rule | None:
@@ -39,6 +41,12 @@ def rule_of(node: Node, choice: Choice) -> Rule | None:
         return _PRODUCTS[name]
     if name in SCATTERS:
         return scatter
+    if large_windows.is_large(node):
+        return large_windows.RULES[name]
+    if name in RUNNING:
+        from koubai.compiler.lower.running import running
+
+        return running
     if name == "scan":
         from koubai.compiler.lower.repeat import repeat
 
@@ -102,10 +110,10 @@ def _combine(
     spots: Indices,
 ) -> Loops:
     found = Reduction(low.fresh("sum"), kind, value)
-    stages = [
-        Stage(inner, reductions=[found]),
-        Stage(stores=[Store(buffer, spots, register(found.name, value.dtype))]),
-    ]
+    total = register(found.name, value.dtype)
+    if buffer.dtype != value.dtype:
+        total = apply("cast", (total,), buffer.dtype, {"dtype": buffer.dtype})
+    stages = [Stage(inner, reductions=[found]), Stage(stores=[Store(buffer, spots, total)])]
     return Loops(buffer.name, outer, stages)
 
 
@@ -227,17 +235,20 @@ def _product(
     groups: int = 0,
 ) -> None:
     """Add the contraction of two operands, copying one that does not lie as it has to."""
-    if _plain(low.operand(*left), (*outer, *depth)) is None:
-        low.copy_for_products(left[0])
-    flat = _plain(low.operand(*right), (*outer, *depth))
-    if flat is None or (column.size > 1 and flat.factor(column) != 1):
-        low.copy_for_products(right[0])
     shown = [Index.of(axis) for axis in outer]
     if groups:  # the group and the channel within it are one dimension of the result
         at = len(outer) - 2 if groups == 1 else len(outer) - 3
         channel = shown[at] * outer[-1].size + outer[-1]
         shown = [i for number, i in enumerate(shown) if number not in (at, len(outer) - 1)] + [channel]
     buffer, spots = low.stored_at(out, tuple(shown))
+    if not _suits_tiles(out, column, groups):
+        _add_up(low, outer, depth, low.operand(*left), low.operand(*right), buffer, spots)
+        return
+    if _plain(low.operand(*left), (*outer, *depth)) is None:
+        low.copy_for_products(left[0])
+    flat = _plain(low.operand(*right), (*outer, *depth))
+    if flat is None or (column.size > 1 and flat.factor(column) != 1):
+        low.copy_for_products(right[0])
     name = low.fresh("p")
     result = register(name, out.dtype)
     kernel = Contraction(
@@ -251,6 +262,27 @@ def _product(
         [Store(buffer, spots, result)],
     )
     low.kernels.append(affine(kernel))
+
+
+def _suits_tiles(out: Symbol, column: Axis, groups: int) -> bool:
+    """Whether a product is one for tiles of registers: of floats that have a fused multiplication, and not so thin."""
+    return out.dtype in (dtypes.float32, dtypes.float64) and (groups == 0 or column.size >= THIN)
+
+
+def _add_up(
+    low: Lowering,
+    outer: tuple[Axis, ...],
+    depth: tuple[Axis, ...],
+    left: Expression,
+    right: Expression,
+    buffer: "Buffer",  # noqa: F821, UP037
+    spots: Indices,
+) -> None:
+    """Add a product as a plain sum, which may have any type, and any loop along the lanes."""
+    dtype = dtypes.float32 if left.dtype == dtypes.float16 else left.dtype
+    factors = [apply("cast", (e,), dtype, {"dtype": dtype}) for e in (left, right)]
+    value = apply("mul", factors if dtype != left.dtype else (left, right), dtype)
+    low.kernels.append(_combine(low, "sum", value, outer, depth, buffer, spots))
 
 
 def _plain(operand: Expression, loops: Iterable[Axis]) -> Index | None:

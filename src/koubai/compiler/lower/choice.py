@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from koubai.compiler.llvm import maps
-from koubai.compiler.lower import movement, windows
+from koubai.compiler.lower import large_windows, movement, windows
 from koubai.ops.graph import Graph, Node
 from koubai.ops.op import Kind, Symbol
 
@@ -12,6 +12,7 @@ LONG = 60  # instructions after which an expression is cut, however few use it
 REDUCTIONS = {"sum", "amax", "amin", "prod", "any", "all", "argmax", "argmin"}
 PRODUCTS = {"matmul", "convolution_last", "convolution_weight_last"}
 SCATTERS = {"index_add", "index_put", "index_mul", "index_max", "index_min"}
+RUNNING = {"cumsum", "cumprod", "recurrence", "logcumsumexp", "extreme_position"}
 _VIEWS = {"permute", "reshape", "expand", "slice", "flip"}
 
 
@@ -128,7 +129,7 @@ def own_cost(node: Node) -> int:
     if node.op.kind is Kind.MAP:
         return 0 if node.op.name in ("cast", "position") else maps.cost(node.op.name)
     if node.op.name == "window_max" or node.op.name in windows.RULES:
-        return int(3 * node.attributes["window"].elements)
+        return int(3 * min(node.attributes["window"].elements, windows.LARGEST))
     if node.op.name == "uniform":
         return 40
     return {"index": 4, "place": 2, "cat": 3, "assign_slice": 2}.get(node.op.name, 0)
@@ -137,7 +138,7 @@ def own_cost(node: Node) -> int:
 def is_elementwise(node: Node) -> bool:
     """Whether each element of the result is an expression of elements of the inputs."""
     name = node.op.name
-    if is_host(node):
+    if is_host(node) or large_windows.is_large(node):
         return False
     if node.op.kind is Kind.MAP or name in movement.RULES or name in ("index", "uniform", "window_max"):
         return True
@@ -153,16 +154,8 @@ def is_host(node: Node) -> bool:
         return not maps.has_native(name, [s.dtype for s in node.inputs])
     if name == "bits":
         return bool(node.inputs[0].dtype.itemsize != node.outputs[0].dtype.itemsize)
-    if name == "fold":
-        return bool(node.inputs[0].shape[-1] > windows.LARGEST)
-    if name in movement.RULES:
+    if name in movement.RULES or name in windows.RULES or name == "window_max":
         return False
-    if name in windows.RULES or name == "window_max":
-        window = node.attributes["window"]
-        small = window.elements <= windows.LARGEST
-        return not (
-            small or name == "windows" or (windows.apart(window) and name in ("window_put", "add_windows"))
-        )
     if name == "scan":
         return any(is_host(inner) for inner in node.attributes["loop"].body.nodes)
-    return name not in REDUCTIONS | PRODUCTS | SCATTERS | {"index", "uniform"}
+    return name not in REDUCTIONS | PRODUCTS | SCATTERS | RUNNING | {"index", "uniform"}

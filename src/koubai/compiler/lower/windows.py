@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from koubai import dtypes
 from koubai.compiler.expression import Expression, apply, constant, inside, whole
-from koubai.compiler.index import Index, flatten
+from koubai.compiler.index import Index, Position, flatten, unflatten
 from koubai.compiler.lower.movement import Guard, Indices, both, where
 from koubai.ops.graph import Node
 from koubai.ops.window import Window
@@ -116,6 +116,11 @@ def window_take(low: Lowering, node: Node, indices: Indices, guard: Guard) -> Ex
     """The element of each window that stands at the position `which`."""
     (x, which), window = node.inputs, node.attributes["window"]
     chosen, total = low.at(which, indices, guard), constant(0, x.dtype)
+    if window.elements > LARGEST:  # read at the position itself, which is data
+        position = Index.of(Position(chosen, window.elements))
+        spot = met(indices[2:], unflatten(position, window.kernel), window)
+        here = both(guard, in_range(spot, x.shape[2:]))
+        return where(here, low.at(x, (*indices[:2], *spot), here), total)
     for number, element in enumerate(elements(window)):
         spot = met(indices[2:], element, window)
         here = both(

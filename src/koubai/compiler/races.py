@@ -1,0 +1,335 @@
+"""Whether a schedule is safe: no thread reads or overwrites what another one writes without a barrier between them.
+
+Kernels of one phase must leave each other's memory alone, the pieces of one kernel too, and buffers that lie in the same
+place must not be needed at the same time. Everything is found from the kernels and the plan, without running them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from koubai.arrays import Array
+from koubai.compiler.buffer import Buffer, Home
+from koubai.compiler.expression import Expression, walk
+from koubai.compiler.index import Axis, Index, Position
+from koubai.compiler.interpret import Apart, Grid
+from koubai.compiler.kernel import Contraction, Kernel, Loops, Repeat, Scatter, Stage, Store, loads
+from koubai.compiler.llvm.driver import body_of
+from koubai.compiler.llvm.loops import LoopsFunction
+from koubai.compiler.memory import Plan
+from koubai.compiler.phases import Phase
+from koubai.compiler.runtime.target import Target
+
+_TIMES = 4  # of a loop over time, how many are looked at
+
+
+class RaceError(RuntimeError):
+    """A schedule in which a thread may see what it must not see."""
+
+
+def check_races(phases: Sequence[Phase], plan: Plan, target: Target, threads: int) -> None:
+    """Check the schedule of a step.
+
+    Args:
+        phases: the step.
+        plan: where its buffers lie.
+        target: the processor, which the pieces of kernels depend on.
+        threads: how many run it.
+
+    Raises:
+        RaceError: naming the kernels and the buffer.
+    """
+    _Check(plan, target, threads).step(phases)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Bytes in the arena, or an array of the caller."""
+
+    start: int
+    end: int
+
+    def meets(self, other: _Part) -> bool:
+        return self.start < other.end and other.start < self.end
+
+
+class _Check:
+    def __init__(self, plan: Plan, target: Target, threads: int) -> None:
+        self.plan, self.target, self.threads = plan, target, threads
+
+    def part(self, buffer: Buffer) -> _Part | None:
+        """Return where a buffer lies; None for what the caller gives, which nothing writes."""
+        offset = self.plan.offsets.get(buffer)
+        return None if offset is None else _Part(offset, offset + buffer.bytes)
+
+    def meet(self, a: Buffer, b: Buffer) -> bool:
+        """Whether two buffers have memory in common."""
+        first, second = self.part(a), self.part(b)
+        if first is None or second is None:
+            return a is b
+        return first.meets(second)
+
+    def step(self, phases: Sequence[Phase]) -> None:
+        self.lifetimes(phases)
+        self.order(phases)
+        self.gate(phases)
+        self.phases(phases, {})
+
+    # --- buffers that share memory ------------------------------------------------------------------------------
+
+    def lifetimes(self, phases: Sequence[Phase]) -> None:
+        """Two buffers in one place are never needed at the same time, unless one is the other's next value."""
+        spans = _spans(phases)
+        for buffer, part in ((b, self.part(b)) for b in spans):
+            if part is not None and part.end > self.plan.size:
+                raise RaceError(f"{buffer} does not lie in the arena")
+        ordered = sorted((b for b in spans if self.part(b)), key=lambda b: self.plan.offsets[b])
+        for number, a in enumerate(ordered):
+            for b in itertools.takewhile(lambda b, a=a: self.meet(a, b), ordered[number + 1 :]):
+                if not self.same(a, b) and _meet(spans[a], spans[b]):
+                    raise RaceError(f"{a} and {b} lie in the same memory and are needed at the same time")
+
+    def same(self, a: Buffer, b: Buffer) -> bool:
+        """Whether one buffer is meant to lie where the other is: a next value, written over the one before."""
+        return self.plan.offsets[a] == self.plan.offsets[b] and a.bytes == b.bytes and _successive(a, b)
+
+    def order(self, phases: Sequence[Phase]) -> None:
+        """Nothing is read before it is written, and nothing is written when its old value is still to be read."""
+        written: set[Buffer] = set()
+        read: set[Buffer] = set()
+        for number, phase in enumerate(phases):
+            for kernel in phase.kernels:
+                where = f"{kernel.name} in phase {number}"
+                for buffer in kernel.reads:
+                    self._is_there(where, kernel, buffer, written)
+                for buffer in kernel.writes & read:
+                    if buffer.home is Home.SCRATCH:
+                        raise RaceError(f"{where} writes {buffer}, which has been read already")
+            for kernel in phase.kernels:
+                written |= kernel.writes
+                read |= kernel.reads - kernel.writes
+
+    def _is_there(self, where: str, kernel: Kernel, buffer: Buffer, written: set[Buffer]) -> None:
+        given = (buffer.home is not Home.SCRATCH and buffer.becomes is None) or buffer.border is not None
+        known = written | kernel.writes
+        if not given and not any(b is buffer or (_successive(b, buffer) and self.meet(b, buffer)) for b in known):
+            raise RaceError(f"{where} reads {buffer}, which nothing has written yet")
+        for new in written:
+            if new.becomes is buffer and self.meet(new, buffer):
+                raise RaceError(f"{where} reads {buffer}, whose next value is there already")
+
+    def gate(self, phases: Sequence[Phase]) -> None:
+        """No state changes before all is known to have gone well."""
+        at = next((n for n, phase in enumerate(phases) if phase.gate is not None), None)
+        if at is None:
+            return
+        gate = phases[at].gate
+        assert gate is not None
+        for phase in phases[:at]:
+            for kernel in phase.kernels:
+                for buffer in kernel.writes:
+                    if self._is_state(buffer):
+                        raise RaceError(f"{kernel.name} changes {buffer} before it is known whether it may")
+        late = {b for phase in phases[at:] for kernel in phase.kernels for b in kernel.writes}
+        for flag in gate.flags:
+            if flag in late:
+                raise RaceError(f"{flag} is asked for before it is there")
+
+    def _is_state(self, buffer: Buffer) -> bool:
+        state = buffer if buffer.home is Home.STATE else buffer.becomes
+        return state is not None and (state is buffer or self.meet(buffer, state))
+
+    # --- phases -------------------------------------------------------------------------------------------------
+
+    def phases(self, phases: Iterable[Phase], fixed: dict[Axis, int]) -> None:
+        for phase in phases:
+            for a, b in itertools.combinations(phase.kernels, 2):
+                self.side_by_side(a, b, fixed)
+            for kernel in phase.kernels:
+                if isinstance(kernel, Repeat):
+                    for time in _sample(kernel.time):
+                        self.phases(kernel.phases, {**fixed, kernel.time: time})
+                else:
+                    self.pieces(kernel, fixed)
+
+    def side_by_side(self, a: Kernel, b: Kernel, fixed: dict[Axis, int]) -> None:
+        """Kernels of one phase do not write what the other one touches."""
+        for writer, other in ((a, b), (b, a)):
+            for buffer in writer.writes:
+                for touched in other.reads | other.writes:
+                    if self.meet(buffer, touched) and self._elements_meet(writer, buffer, other, touched, fixed):
+                        raise RaceError(
+                            f"{writer.name} writes {buffer} in the same phase in which {other.name} touches {touched}"
+                        )
+
+    def _elements_meet(
+        self, a: Kernel, x: Buffer, b: Kernel, y: Buffer, fixed: dict[Axis, int]
+    ) -> bool:
+        """Whether two kernels have elements of a buffer in common; if it is not known, they do."""
+        first, second = (_touched(k, buffer, fixed) for k, buffer in ((a, x), (b, y)))
+        if first is None or second is None or self.plan.offsets[x] != self.plan.offsets[y]:
+            return True
+        return bool(np.intersect1d(first, second).size)
+
+    # --- pieces of one kernel -----------------------------------------------------------------------------------
+
+    def pieces(self, kernel: Kernel, fixed: dict[Axis, int]) -> None:
+        """Pieces of a kernel that different threads may run write apart, and read only what they write themselves."""
+        if isinstance(kernel, Scatter):
+            _lanes_apart(kernel, fixed)
+        elif isinstance(kernel, Contraction):
+            stage = Stage((), [], kernel.epilogue)
+            factors = {kernel.left.detail, kernel.right.detail}
+            for written, read in itertools.product(kernel.writes, factors):
+                if self.meet(written, read):
+                    raise RaceError(f"{kernel.name} overwrites its own factor {read}")
+            self.apart(kernel.name, kernel.outer, kernel.outer, [stage], fixed)
+        elif isinstance(kernel, Loops):
+            body = body_of(kernel, self.target, self.threads)
+            if isinstance(body, LoopsFunction):
+                self.apart(kernel.name, body.kernel.outer, body.shared, body.kernel.stages, fixed)
+            else:  # a copy: every element is a piece
+                self.apart(kernel.name, kernel.outer, kernel.outer, kernel.stages, fixed)
+
+    def apart(
+        self,
+        name: str,
+        outer: Sequence[Axis],
+        shared: Sequence[Axis],
+        stages: Sequence[Stage],
+        fixed: dict[Axis, int],
+    ) -> None:
+        """Check loops: every turn of the shared ones is a piece."""
+        owners: dict[int, Array] = {}
+        stores = [(stage, store) for stage in stages for store in stage.stores]
+        for stage, store in stores:
+            offset = self.plan.offsets[store.buffer]
+            owner_of = owners.setdefault(offset, np.full(store.buffer.size, -1))
+            place, owner = _placed(store.buffer, store.indices, (*outer, *stage.inner), shared, fixed)
+            taken = owner_of[place]
+            if ((taken >= 0) & (taken != owner)).any():
+                raise RaceError(f"{name}: two pieces write the same element of {store.buffer}")
+            owner_of[place] = owner
+            if (owner_of[place] != owner).any():
+                raise RaceError(f"{name}: two pieces write the same element of {store.buffer}")
+        for stage in stages:
+            for e in loads(stage.values):
+                if any(self.meet(e.detail, store.buffer) for _, store in stores):
+                    self._reads_own(name, e.detail, e.indices, (*outer, *stage.inner), shared, fixed, owners)
+
+    def _reads_own(
+        self,
+        name: str,
+        buffer: Buffer,
+        indices: Sequence[Index],
+        axes: Sequence[Axis],
+        shared: Sequence[Axis],
+        fixed: dict[Axis, int],
+        owners: dict[int, Array],
+    ) -> None:
+        owner_of = owners.get(self.plan.offsets[buffer])
+        if owner_of is None or any(map(_is_data, indices)):
+            raise RaceError(f"{name}: pieces may read elements of {buffer} that others write")
+        place, owner = _placed(buffer, indices, axes, shared, fixed)
+        found = owner_of[place]
+        if ((found >= 0) & (found != owner)).any():
+            raise RaceError(f"{name}: a piece reads an element of {buffer} that another one writes")
+
+
+# --- what kernels touch
+
+
+def _placed(
+    buffer: Buffer,
+    indices: Sequence[Index],
+    axes: Sequence[Axis],
+    shared: Sequence[Axis],
+    fixed: dict[Axis, int],
+) -> tuple[Array, Array]:
+    """Return the places of all turns of some loops, and for each the piece that it belongs to."""
+    grid = Grid(axes, len(axes), Apart({}), fixed, {}, {})
+    owner: Array = np.zeros((), np.int64)
+    for axis in shared:
+        owner = owner * axis.size + grid.number(Index.of(axis))
+    try:
+        place = grid.place(buffer, indices)
+    except IndexError as error:
+        raise RaceError(str(error)) from error
+    whole = np.broadcast_shapes(place.shape, owner.shape)
+    return np.broadcast_to(place, whole), np.broadcast_to(owner, whole)
+
+
+def _touched(kernel: Kernel, buffer: Buffer, fixed: dict[Axis, int]) -> Array | None:
+    """Return the elements of a buffer that a kernel touches; None if that depends on data."""
+    if not isinstance(kernel, Loops | Contraction):
+        return None
+    places = [(e.indices, e.parts) for e in loads(kernel.roots) if e.detail is buffer]
+    places += [(store.indices, ()) for store in kernel.stores if store.buffer is buffer]
+    if any(_is_data(i) for indices, _ in places for i in indices):
+        return None
+    if any(e.kind in ("load", "draw", "register") for _, guards in places for e in walk(guards)):
+        return None
+    return np.concatenate([_where(buffer, indices, guards, fixed) for indices, guards in places])
+
+
+def _where(
+    buffer: Buffer, indices: Sequence[Index], guards: Sequence[Expression], fixed: dict[Axis, int]
+) -> Array:
+    """Return the elements at some indices, those alone for which the guards hold."""
+    found = frozenset().union(*(x.axes for x in (*indices, *guards))) - fixed.keys()
+    axes = sorted(found, key=lambda axis: axis.number)
+    grid = Grid(axes, len(axes), Apart({}), fixed, {}, {})
+    holds = grid.value(guards[0]) if guards else np.True_
+    place, holds = np.broadcast_arrays(grid.place(buffer, indices, holds), holds)
+    return np.asarray(place[holds])
+
+
+def _lanes_apart(kernel: Scatter, fixed: dict[Axis, int]) -> None:
+    """Threads share the loops of a scatter along which values are independent: these must be seen in the place."""
+    own = set(kernel.lanes)
+    alone = [index for index in kernel.indices if index.axes and index.axes <= own]
+    grid = Grid(kernel.lanes, len(kernel.lanes), Apart({}), fixed, {}, {})
+    rows = [np.broadcast_to(grid.number(index), grid.shape).reshape(-1) for index in alone]
+    turns = int(np.prod(grid.shape)) if grid.shape else 1
+    if turns > 1 and (not rows or len(np.unique(np.stack(rows), axis=1).T) < turns):
+        raise RaceError(f"{kernel.name}: two threads may write the same element of {kernel.target}")
+
+
+def _is_data(index: Index) -> bool:
+    """Whether an index depends on what is in memory."""
+    return any(
+        isinstance(atom, Position) or (not isinstance(atom, Axis) and _is_data(atom.of)) for atom, _ in index.terms
+    )
+
+
+def _successive(a: Buffer, b: Buffer) -> bool:
+    """Whether one is the next value of the other, or both are places of one carried value."""
+    return a.becomes is b or b.becomes is a or a.name.rstrip("'") == b.name.rstrip("'")
+
+
+def _spans(phases: Sequence[Phase]) -> dict[Buffer, tuple[int, int]]:
+    """Return the first and the last phase in which each buffer is needed."""
+    spans: dict[Buffer, tuple[int, int]] = {}
+    for number, phase in enumerate(phases):
+        for kernel in phase.kernels:
+            for buffer in kernel.reads | kernel.writes:
+                spans[buffer] = spans.get(buffer, (number, number))[0], number
+    whole = (0, len(phases) - 1)
+    always = (b for b in spans if b.home not in (Home.SCRATCH, Home.ARGUMENT) or b.border is not None)
+    return {**spans, **{buffer: whole for buffer in always}}
+
+
+def _meet(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    return a[0] <= b[1] and b[0] <= a[1]
+
+
+def _sample(time: Axis) -> Iterator[int]:
+    """Yield some times: the first ones and the last."""
+    yield from sorted({*range(min(_TIMES - 1, time.size)), time.size - 1})
+
+
+__all__ = ["RaceError", "Store", "check_races"]

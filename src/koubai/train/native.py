@@ -1,0 +1,212 @@
+"""The Trainer's steps, evaluation and predictions as native functions.
+
+A step is traced as one function of its batches, from the forward pass to the update; the events fire around it. What
+cannot be compiled runs eagerly, and the log `koubai.compile` says why.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from koubai import compiler
+from koubai.engine.modes import modes, untraced
+from koubai.engine.tensor import Tensor
+from koubai.train import step
+from koubai.train.batch import Batch, shape_of
+from koubai.train.checks import check_labels, check_no_nan, check_one_number
+from koubai.train.makeup import makeup_of, same
+from koubai.train.obstacles import obstacle, obstacle_to_steps, wants_gradients
+
+if TYPE_CHECKING:
+    from koubai.train.trainer import Trainer
+
+__all__ = ["Native"]
+
+log = logging.getLogger("koubai.compile")
+
+
+class _RunEagerly(Exception):  # noqa: N818 (it is no error)
+    """A function that was to be traced is to be run; the Trainer's own eager way is better."""
+
+
+class Native:
+    """The compiled functions of a trainer.
+
+    Args:
+        trainer: Whose they are.
+        wanted: Whether anything is to be compiled.
+    """
+
+    def __init__(self, trainer: Trainer, wanted: bool) -> None:
+        self.trainer = trainer
+        self.wanted = wanted
+        self._makeup: list[Any] = []
+        self._compiled: dict[str, Any] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._batches: Sequence[Batch] = ()
+        self._failures: dict[str, str] = {}
+        self._said: set[str] = set()
+        self._watched = False  # by somebody who might change what a step is made of
+
+    def renew(self) -> None:
+        """Notice if the model, the loss, the optimizer or the callbacks have become others."""
+        if not self.wanted:
+            return
+        everything = obstacle(self.trainer)
+        updates = everything or obstacle_to_steps(self.trainer)
+        keep = self._watched = wants_gradients(self.trainer.callbacks)
+        makeup = [everything, updates, keep, *makeup_of(self.trainer)]
+        if same(makeup, self._makeup):
+            return
+        self._makeup, self._shapes, self._failures = makeup, {}, {}
+        self._compiled = {
+            "step": None if updates else self._function("training step", self._step, keep_grads=keep),
+            "compare": None if everything else self._function("evaluation", self._compare),
+            "predict": None if everything else self._function("prediction", self._predict),
+            "loss": None if everything else self._function("baseline", self._loss),
+        }
+        if updates:
+            self._say(updates)
+
+    # --- what the Trainer asks for --------------------------------------------------------------------------------
+
+    def step(self, batches: Sequence[Batch]) -> bool:
+        """Make one update, unless it has to be made eagerly: then do nothing and return False."""
+        trainer = self.trainer
+        if self._watched or not self._compiled:
+            self.renew()
+        results = self._run("step", batches, [_taken_apart(batch) for batch in batches])
+        if results is None:
+            return False
+        trainer.optimizer._opt_called = True
+        for batch, (output, loss) in zip(batches, results):
+            trainer.count(batch, output, loss)
+            trainer.notify("after_loss")
+        return True
+
+    def compare(self, batch: Batch) -> tuple[Any, Any]:
+        """Return the model's output for a batch, and the loss (None without a target)."""
+        results = self._run("compare", [batch], _taken_apart(batch))
+        if results is not None:
+            output, loss = results
+            return output, loss
+        check_no_nan(batch)
+        return step.compare(self.trainer, batch)
+
+    def predict(self, batch: Batch) -> Any:
+        """Return the model's output for a batch."""
+        batch = Batch(batch.inputs, batch.options, None, batch.size)
+        output = self._run("predict", [batch], _taken_apart(batch))
+        if output is not None:
+            return output
+        check_no_nan(batch)
+        return self.trainer.model(*batch.inputs, **batch.options)
+
+    def loss(self, output: Tensor, target: Tensor) -> Any:
+        """Return the loss of an output that is not the model's."""
+        loss = self._run("loss", (), (output, target))
+        return self.trainer.loss(output, target) if loss is None else loss
+
+    # --- running --------------------------------------------------------------------------------------------------
+
+    def _run(self, name: str, batches: Sequence[Batch], arguments: Any) -> Any:
+        """Return what the compiled function does, or None if it has to be done eagerly."""
+        function = self._compiled.get(name)
+        if function is None or not _is_plain(arguments):
+            return None
+        if name in self._failures:
+            self._say(self._failures[name])
+            return None
+        for batch in batches:
+            check_no_nan(batch)
+            if name in self._shapes and batch.target is not None:
+                check_labels(self.trainer.loss, self._shapes[name], batch.target)
+        self._batches = batches
+        try:
+            return function(arguments)
+        except (_RunEagerly, compiler.NonFiniteLoss):
+            return None  # eager has the better words
+        except Exception as error:  # of the model's, which comes up eagerly again, or of the compiler's
+            self._failures[name] = f"{type(error).__name__}: {error}"
+            return None
+        finally:
+            self._batches = ()
+
+    def _say(self, why: str) -> None:
+        if why not in self._said:
+            self._said.add(why)
+            log.warning("the Trainer runs eagerly: %s", why)
+
+    def _function(self, name: str, body: Callable[[Any], Any], **options: Any) -> Any:
+        def function(arguments: Any) -> Any:
+            if modes.tracer is None:
+                raise _RunEagerly
+            return body(arguments)
+
+        function.__qualname__ = name
+        return compiler.compile(function, **options)
+
+    # --- what is traced -------------------------------------------------------------------------------------------
+
+    def _step(self, parts: list[Any]) -> list[tuple[Any, Tensor]]:
+        trainer, look = self.trainer, _Collecting(self)
+        batches = [Batch(*part) for part in parts]
+        with step.optimizer_warns_not(trainer.checked is not trainer.optimizer):
+            trainer.optimizer.step(lambda: step.add_gradients(trainer, batches, look))
+        return look.seen
+
+    def _compare(self, parts: Any) -> tuple[Any, Any]:
+        output, loss = step.compare(self.trainer, Batch(*parts))
+        self._learn_shape("compare", 0, output)
+        return output, loss
+
+    def _predict(self, parts: Any) -> Any:
+        batch = Batch(*parts)
+        return self.trainer.model(*batch.inputs, **batch.options)
+
+    def _loss(self, pair: tuple[Tensor, Tensor]) -> Any:
+        return self.trainer.loss(*pair)
+
+    def _learn_shape(self, name: str, number: int, output: Any) -> None:
+        """Note how many classes there are, and check the labels of the batch that is traced for."""
+        self._shapes[name] = shape_of(output)
+        target = self._batches[number].target
+        if target is not None:
+            with untraced():
+                check_labels(self.trainer.loss, self._shapes[name], target)
+
+
+class _Collecting:
+    """Keeps what a traced step gives for each of its batches."""
+
+    def __init__(self, native: Native) -> None:
+        self.native = native
+        self.seen: list[tuple[Any, Tensor]] = []
+
+    def after_loss(self, batch: Batch, output: Any, loss: Tensor) -> None:
+        check_one_number(loss)
+        self.native._learn_shape("step", len(self.seen), output)
+        self.seen.append((output, loss))
+
+    def after_backward(self) -> None:
+        pass
+
+
+def _taken_apart(batch: Batch) -> tuple[Any, ...]:
+    return (batch.inputs, batch.options, batch.target, batch.size)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether these are tensors, and other things that a traced function may be told apart by."""
+    if value.__class__ in _PLAIN:
+        return True
+    if isinstance(value, tuple | list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    return isinstance(value, Tensor)
+
+
+_PLAIN = {Tensor, int, bool, str, type(None)}

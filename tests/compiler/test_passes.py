@@ -1,0 +1,111 @@
+"""After every pass of the compiler the kernels still compute what the graph says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import koubai
+from koubai import nn
+from koubai.compiler.build import Roles, build
+from koubai.compiler.channels_last import with_channels_last
+from koubai.compiler.interpret import Checker, InArena, run_phases
+from koubai.compiler.runtime.target import current
+from koubai.compiler.simplify import simplify
+from koubai.compiler.step import Step
+from koubai.ops.graph import interpret
+
+PASSES = ["lower", "fuse", "arrange", "write in place"]
+
+
+def traced(function, arguments):
+    """Trace a step after one eager run, which makes the optimizer's state; return its graph, roles and inputs."""
+    function(*arguments)
+    program = koubai.trace(function, *arguments)
+    step = Step.__new__(Step)
+    step.program, step.keep_grads = program, False
+    step._bind()
+    values = {s: np.asarray(t.payload) for s, t in zip(program.arguments, arguments)}
+    values.update((s, np.asarray(t.payload)) for t, s in program.captured.items())
+    values.update((s, np.asarray(host(), np.float64)) for host, s in program.hosts.items())
+    return program.graph, step.roles, values
+
+
+def checker_of(graph, roles, values):
+    named = {}
+    for home, symbols in (("argument", roles.arguments), ("number", roles.numbers), ("state", roles.states)):
+        named.update({f"{home}{n}": values[s] for n, s in enumerate(symbols)})
+    with np.errstate(all="ignore"):
+        return Checker(named, interpret(graph, [values[s] for s in graph.inputs]))
+
+
+def check(graph, roles, values, threads=2):
+    checker = checker_of(graph, roles, values)
+    last = {}
+    blueprint = build(
+        graph, roles, current(), threads, watch=lambda *told: (checker(*told), last.update(told[3]))
+    )
+    assert checker.passed == PASSES
+    memory = InArena(blueprint.plan)
+    checker.fill(memory, [kernel for phase in blueprint.phases for kernel in phase.kernels])
+    run_phases(blueprint.phases, memory, pieces=3)
+    checker.compare("phases and memory", memory, last)
+
+
+def test_every_pass_keeps_what_a_step_computes(workload):
+    function, arguments = workload
+    check(*traced(function, arguments))
+
+
+def test_simplification_keeps_what_a_step_computes(workload):
+    function, arguments = workload
+    graph, _, values = traced(function, arguments)
+    inputs = [values[s] for s in graph.inputs]
+    smaller = simplify(with_channels_last(simplify(graph)))
+    assert len(smaller.nodes) <= len(graph.nodes)
+    for before, after in zip(interpret(graph, inputs), interpret(smaller, inputs), strict=True):
+        np.testing.assert_allclose(before, after, rtol=1e-4, atol=1e-6)
+
+
+LAYERS = {
+    "Conv1d": (lambda: nn.Conv1d(4, 6, 3, padding=2, dilation=2), (2, 4, 11)),
+    "ConvTranspose2d": (lambda: nn.ConvTranspose2d(3, 4, 3, stride=2, padding=1), (2, 3, 5, 5)),
+    "grouped Conv2d": (lambda: nn.Conv2d(4, 8, 3, groups=2), (2, 4, 7, 7)),
+    "AvgPool2d": (lambda: nn.AvgPool2d(3, 2, padding=1), (2, 3, 8, 8)),
+    "MaxPool2d": (lambda: nn.MaxPool2d(3, 2, padding=1), (2, 3, 8, 8)),
+    "LayerNorm": (lambda: nn.LayerNorm(17), (3, 17)),
+    "GroupNorm": (lambda: nn.GroupNorm(2, 4), (3, 4, 6)),
+    "GELU": (lambda: nn.GELU(), (5, 19)),
+    "Softmax": (lambda: nn.Softmax(dim=1), (4, 9, 3)),
+    "GRU": (lambda: nn.GRU(4, 5), (6, 2, 4)),
+    "Upsample": (lambda: nn.Upsample(scale_factor=2, mode="nearest"), (1, 2, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_pass_keeps_what_a_layer_and_its_gradient_compute(name):
+    koubai.manual_seed(0)
+    make, shape = LAYERS[name]
+    layer, x = make(), koubai.randn(shape, requires_grad=True)
+
+    def gradients(x):
+        out = layer(x)
+        out = out[0] if isinstance(out, tuple) else out
+        found = koubai.autograd.grad((out * out).sum(), [x, *layer.parameters()])
+        return (out, *found)
+
+    check(*traced(gradients, (x,)))
+
+
+def test_a_broken_pass_is_named(small_step):
+    graph, roles, values = traced(*small_step)
+    checker = checker_of(graph, roles, values)
+    checker.expected = [array + 1 if array.dtype.kind == "f" else array for array in checker.expected]
+    with pytest.raises(RuntimeError, match="after the pass 'lower', output 0"):
+        build(graph, roles, current(), 1, watch=checker)
+
+
+def test_a_graph_without_roles(small_step):
+    function, arguments = small_step
+    graph, _, values = traced(function, arguments)
+    check(graph, Roles(list(graph.inputs), [], [], list(range(len(graph.outputs))), []), values)

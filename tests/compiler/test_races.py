@@ -1,0 +1,144 @@
+"""No schedule lets a thread see what another one writes; and a schedule that does is found."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+import koubai
+from koubai import dtypes
+from koubai.compiler.build import build
+from koubai.compiler.buffer import Buffer
+from koubai.compiler.expression import constant, load
+from koubai.compiler.index import Axis, Index, Position
+from koubai.compiler.kernel import Loops, Scatter, Stage, Store
+from koubai.compiler.memory import Plan, plan
+from koubai.compiler.phases import Gate, Phase
+from koubai.compiler.races import RaceError, check_races
+from koubai.compiler.runtime.target import current
+from koubai.compiler.step import Step
+
+F32, BOOL = dtypes.float32, dtypes.bool_
+
+
+def blueprint_of(function, arguments, threads):
+    function(*arguments)
+    step = Step.__new__(Step)
+    step.program, step.keep_grads = koubai.trace(function, *arguments), False
+    step._bind()
+    return build(step.program.graph, step.roles, current(), threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_schedules_are_safe(workload, threads):
+    blueprint = blueprint_of(*workload, threads)
+    check_races(blueprint.phases, blueprint.plan, current(), threads)
+
+
+def test_a_missing_barrier_is_found(workload):
+    blueprint = blueprint_of(*workload, 2)
+    for number in range(len(blueprint.phases) - 1):
+        first, second = blueprint.phases[number : number + 2]
+        if first.is_host or second.is_host:
+            continue
+        joined = Phase([*first.kernels, *second.kernels], first.gate or second.gate)
+        phases = [*blueprint.phases[:number], joined, *blueprint.phases[number + 2 :]]
+        with pytest.raises(RaceError):
+            check_races(phases, blueprint.plan, current(), 2)
+
+
+def test_a_swap_of_dependent_phases_is_found(small_step):
+    blueprint = blueprint_of(*small_step, 2)
+    for number in range(len(blueprint.phases) - 1):
+        phases = list(blueprint.phases)
+        phases[number], phases[number + 1] = phases[number + 1], phases[number]
+        with pytest.raises(RaceError):
+            check_races(phases, blueprint.plan, current(), 2)
+
+
+def test_buffers_in_one_place_are_found(small_step):
+    blueprint = blueprint_of(*small_step, 2)
+    states = blueprint.states
+    blueprint.plan.offsets[states[0]] = blueprint.plan.offsets[states[1]]
+    with pytest.raises(RaceError, match="same memory"):
+        check_races(blueprint.phases, blueprint.plan, current(), 2)
+
+
+# --- by hand
+
+
+def check(*phases, threads=2):
+    phases = [p if isinstance(p, Phase) else Phase(list(p)) for p in phases]
+    check_races(phases, plan(phases, [], {}), current(), threads)
+
+
+def at(*indices):
+    return tuple(map(Index.of, indices))
+
+
+def one(buffer, size=64, value=None, place=None):
+    i = Axis(size)
+    value = value(i) if value else constant(1.0, F32)
+    return Loops(buffer.name, (i,), [Stage(stores=[Store(buffer, at(place(i) if place else i), value)])])
+
+
+def test_kernels_of_a_phase_leave_each_other_alone():
+    a, b = Buffer("a", (64,), F32), Buffer("b", (64,), F32)
+    reader = one(b, value=lambda i: load(a, at(i)))
+    check([one(a)], [reader])
+    with pytest.raises(RaceError, match="b in phase 0 reads a|a writes a"):
+        check([one(a), reader])
+    with pytest.raises(RaceError, match="a writes a"):
+        check([one(a), one(a)])
+
+
+def test_pieces_do_not_write_the_same_element():
+    a = Buffer("a", (64,), F32)
+    with pytest.raises(RaceError, match="two pieces write"):
+        check([one(a, 64, place=lambda i: Index.of(i) // 32)])
+
+
+def test_pieces_do_not_read_what_others_write():
+    a = Buffer("a", (65,), F32, border=0.0)
+    check([one(a, value=lambda i: load(a, at(i)))])
+    with pytest.raises(RaceError, match="another one writes"):
+        check([one(a, value=lambda i: load(a, at(Index.of(i) + 1)))])
+
+
+def test_nothing_is_written_outside_of_a_buffer():
+    with pytest.raises(RaceError, match="not in a dimension"):
+        check([one(Buffer("a", (64,), F32), 65)])
+
+
+def test_threads_share_only_lanes_of_a_scatter():
+    target, index = Buffer("a", (8, 64), F32, border=0.0), Buffer("i", (5,), dtypes.int64, border=0)
+    p, lane = Axis(5), Axis(64)
+    spot = Index.of(Position(load(index, at(p)), 8))
+    good = Scatter("s", target, (p,), (lane,), (spot, Index.of(lane)), "add", constant(1.0, F32))
+    check([good])
+    bad = Scatter("s", target, (lane,), (p,), (spot, Index.of(lane)), "add", constant(1.0, F32))
+    with pytest.raises(RaceError, match="two threads"):
+        check([bad])
+
+
+def test_flags_are_there_before_the_gate():
+    flag = Buffer("flag", (), BOOL, border=True)
+    writer = Loops("flag", (), [Stage(stores=[Store(flag, (), constant(True, BOOL))])])
+    check([writer], Phase([one(Buffer("a", (64,), F32))], Gate([flag])))
+    with pytest.raises(RaceError, match="asked for before"):
+        check(Phase([writer], Gate([flag])))
+
+
+def test_the_plan_must_fit():
+    a = Buffer("a", (64,), F32)
+    with pytest.raises(RaceError, match="does not lie in the arena"):
+        check_races([Phase([one(a)])], Plan({a: 64}, 128, 64), current(), 1)
+
+
+def test_the_environment_switches_the_check_on(small_step, monkeypatch):
+    monkeypatch.setenv("KOUBAI_CHECK", "1")
+    seen = itertools.count()
+    monkeypatch.setattr("koubai.compiler.build.check_races", lambda *_: next(seen))
+    blueprint_of(*small_step, 2)
+    assert next(seen) == 1

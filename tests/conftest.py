@@ -1,0 +1,17 @@
+"""What all tests share: a cache of compiled programs of their own."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep compiled programs in a temporary folder, also for the processes that tests start."""
+    if "KOUBAI_CACHE" in os.environ:
+        yield
+        return
+    os.environ["KOUBAI_CACHE"] = str(tmp_path_factory.mktemp("compiled"))
+    yield
+    del os.environ["KOUBAI_CACHE"]
