@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from typer.testing import CliRunner
 from koubai import i18n
 from koubai.cli import run
 from koubai.cli.app import build_app
+from koubai.cli.session import recipe_of
+from koubai.recipes import Predictor
 from koubai.train import RunRecord
 
 pytest.importorskip("sklearn")
@@ -187,6 +190,35 @@ class TestRuns:
         assert "There are no runs in runs." in capsys.readouterr().out
 
 
+class TestExport:
+    def test_files_for_c(self, finished_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(["export", str(finished_run), "--out", "c", "--name", "iris", "--batch", "2"]) == 0
+        assert "iris.o" in capsys.readouterr().out
+        assert "float32 (2, 3)" in Path("c/README").read_text()
+
+    def test_c_gives_the_same_answers(self, finished_run: Path) -> None:
+        compiler = shutil.which("gcc") or shutil.which("cc")
+        if compiler is None:
+            pytest.skip("there is no C compiler")
+        assert run(["export", str(finished_run), "--out", "c"]) == 0
+        row = np.array([5.1, 3.5, 1.4, 0.2], np.float32)
+        row.tofile("c/row.bin")
+        subprocess.run([compiler, "example.c", "model.o", "-o", "example"], cwd="c", check=True)
+        told = subprocess.run(["./example", "row.bin"], cwd="c", check=True, capture_output=True, text=True)
+        record = RunRecord.open(finished_run)
+        recipe, settings = recipe_of(record)
+        predictor = Predictor.load(finished_run)
+        model = recipe.model(settings, predictor.shape, predictor.outputs)
+        record.load_weights(model)
+        expected = predictor.outputs_of(model, row[None])[0]
+        found = told.stdout.splitlines()[0].split()[1:]
+        np.testing.assert_allclose(np.array(found, float), expected, rtol=1e-5)
+
+    def test_a_wrong_target(self, finished_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(["export", str(finished_run), "--out", "c", "--target", "z80"]) == 1
+        assert "no target is called 'z80'" in capsys.readouterr().err
+
+
 class TestPredict:
     def test_a_row(self, finished_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["predict", str(finished_run), "5.1,3.5,1.4,0.2"]) == 0
@@ -226,7 +258,7 @@ class TestReport:
 
 class TestHelp:
     @pytest.mark.parametrize(
-        "arguments", [[], ["train"], ["train", "digits"], ["train", "csv"], ["predict"], ["runs"]]
+        "arguments", [[], ["train"], ["train", "digits"], ["train", "csv"], ["predict"], ["export"], ["runs"]]
     )
     def test_every_command_has_help(self, arguments: list[str]) -> None:
         result = CliRunner().invoke(build_app(), [*arguments, "--help"])

@@ -69,13 +69,14 @@ class Spy(Callback):
         self.seen: list[Any] = []
 
     def __getattribute__(self, name: str) -> Any:
-        if not name.startswith(("on_", "after_", "before_")):
-            return super().__getattribute__(name)
+        get = super().__getattribute__
+        if not name.startswith(("on_", "after_", "before_")) or get("event") not in (None, name):
+            return get(name)
 
         def note(trainer: Trainer) -> None:
             if self.event is None:
                 self.seen.append(name)
-            elif self.event == name and self.look is not None:
+            elif self.look is not None:
                 self.seen.append(self.look(trainer))
 
         return note

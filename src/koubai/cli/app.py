@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from koubai import __version__
+from koubai.cli.export import export
 from koubai.cli.help import Command, Group
 from koubai.cli.predict import predict
 from koubai.cli.report import report
@@ -30,6 +31,7 @@ def build_app() -> typer.Typer:
     app.add_typer(train_app(), name="train")
     app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
     app.command("predict", cls=Command, help=_("Let a trained model answer for new data."))(predict)
+    app.command("export", cls=Command, help=_("Write a trained model as an object file for C programs."))(export)
     app.command("report", cls=Command, help=_("Make the curves and the report of a run again."))(report)
     return app
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from koubai import dtypes
+from koubai.compiler import exchange
 from koubai.compiler.arrange import arrange
 from koubai.compiler.buffer import Buffer, Home
 from koubai.compiler.channels_last import with_channels_last
@@ -103,7 +104,7 @@ def build(
     """
     watch = watch or (lambda *_: None)
     graph, checks = with_checks(graph, roles)
-    graph = simplify(with_channels_last(simplify(graph)))
+    graph = simplify(with_channels_last(simplify(simplify(graph), exchange.RULES)))
     inputs = _Inputs(graph, roles)
     low = Lowering(graph, inputs.readers)
     low.lower()

@@ -27,7 +27,6 @@ from koubai.compiler.timing import TimedStep
 from koubai.compiler.work import Work, work_of
 from koubai.engine.tensor import Tensor
 from koubai.engine.trace import flatten
-from koubai.ops.graph import Graph
 
 WIDTH = 80
 _MANY = 40  # kernels and buffers that are worth a line each without being asked for
@@ -202,7 +201,7 @@ def explain(compiled: Compiled, *arguments: Any, seconds: float = 0.5) -> Explan
     Example:
         >>> print(koubai.compiler.explain(step, x, y))
     """
-    step, given = _step(compiled, arguments)
+    step, given = step_of(compiled, arguments)
     blueprint = build(step.program.graph, step.roles, step.target, step.threads)
     numbers = [np.array(host(), np.float64) for host in step.program.hosts]
     states = [np.array(owner.payload) for owner in step._owners]
@@ -211,8 +210,16 @@ def explain(compiled: Compiled, *arguments: Any, seconds: float = 0.5) -> Explan
     return Explanation(compiled._name, step, blueprint, times.kernels, times.waiting)
 
 
-def _step(compiled: Compiled, arguments: tuple[Any, ...]) -> tuple[Step, list[Array]]:
-    """Return the step to measure, and what it is given."""
+def step_of(compiled: Compiled, arguments: tuple[Any, ...]) -> tuple[Step, list[Array]]:
+    """Return a step of a compiled function, and what it is given.
+
+    Args:
+        compiled: the function.
+        arguments: what it is compiled for; without any the latest step is taken, and what it is given is made up.
+
+    Raises:
+        RuntimeError: if the function runs eagerly, or was never called and there are no arguments.
+    """
     tensors: list[Tensor] = []
     structure = flatten(arguments, tensors)
     if arguments and compiled.falls_back is None:
@@ -222,7 +229,7 @@ def _step(compiled: Compiled, arguments: tuple[Any, ...]) -> tuple[Step, list[Ar
     if compiled.falls_back is not None:
         raise RuntimeError(f"{compiled._name} runs eagerly: {compiled.falls_back}")
     if not compiled.steps:
-        raise RuntimeError(f"{compiled._name} was not compiled yet: call it, or give explain its arguments")
+        raise RuntimeError(f"{compiled._name} was not compiled yet: call it, or give its arguments here")
     step = compiled.steps[-1]
     generator = np.random.default_rng(0)
     return step, step._arrays([_made_up(s.shape, s.dtype, generator) for s in step.program.arguments])
@@ -290,4 +297,3 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" + "s" * (number != 1)
 
 
-__all__ = ["Explanation", "Graph", "Place", "Row", "explain"]

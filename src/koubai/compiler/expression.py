@@ -94,8 +94,18 @@ class Expression:
             inner: Callable[[Expression], Expression] = lambda part: part._changed(change, axes, done)  # noqa: E731
             parts = tuple(map(inner, self.parts))
             indices = tuple(_changed(index, inner, axes) for index in self.indices)
-            done[self] = Expression(self.kind, self.dtype, parts, indices, self.detail)
+            done[self] = self._again(parts, indices)
         return done[self]
+
+    def _again(self, parts: tuple[Expression, ...], indices: tuple[Index, ...]) -> Expression:
+        """Return this expression with other parts and indices, decided where that is possible now."""
+        if self.kind == "apply":
+            return apply(self.detail[0], parts, self.dtype, dict(self.detail[1:]))
+        if self.kind == "inside":
+            return inside(indices[0], *self.detail)
+        if self.kind == "load" and parts and parts[0].kind == "constant":
+            parts = () if parts[0].detail.value else parts
+        return Expression(self.kind, self.dtype, parts, indices, self.detail)
 
     def walk(self) -> Iterator[Expression]:
         """Yield this and all that it is computed from, each once, parts before the whole."""
@@ -169,7 +179,24 @@ def apply(
     name: str, parts: Iterable[Expression], dtype: DType, attributes: Mapping[str, Any] | None = None
 ) -> Expression:
     """A map of other expressions; `name` and `attributes` are those of the op."""
-    return Expression("apply", dtype, tuple(parts), (), (name, *sorted((attributes or {}).items())))
+    parts = tuple(parts)
+    known = _decided(name, parts)
+    if known is not None:
+        return known
+    return Expression("apply", dtype, parts, (), (name, *sorted((attributes or {}).items())))
+
+
+def _decided(name: str, parts: tuple[Expression, ...]) -> Expression | None:
+    """Return what a choice or a condition is where a constant decides it."""
+    first = parts[0]
+    if name == "where" and first.kind == "constant":
+        return parts[1] if first.detail.value else parts[2]
+    if name in ("bitwise_and", "bitwise_or") and first.dtype == dtypes.bool_:
+        for one, other in (parts, parts[::-1]):
+            if one.kind == "constant":
+                decides = bool(one.detail.value) == (name == "bitwise_or")
+                return one if decides else other
+    return None
 
 
 def whole(index: Index) -> Expression:
@@ -179,6 +206,11 @@ def whole(index: Index) -> Expression:
 
 def inside(index: Index, low: int, high: int, step: int = 1) -> Expression:
     """Whether an index is one of range(low, high, step)."""
+    least, most = index.bounds
+    if most < low or least >= high:
+        return constant(False, dtypes.bool_)
+    if least >= low and most < high and step == 1:
+        return constant(True, dtypes.bool_)
     return Expression("inside", dtypes.bool_, (), (index,), (low, max(low, high), step))
 
 

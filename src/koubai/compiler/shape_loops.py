@@ -6,12 +6,17 @@ innermost one finds its elements side by side.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koubai.compiler.index import Axis, Index, splits
 from koubai.compiler.kernel import Loops, Reduction, Stage, Store, axes_of, loads
 from koubai.compiler.lower.anchors import flat_place
+
+
+LONG_CASE = 16  # elements: a shorter case would not fill a vector
+CASES = 8  # turns that are written out at most
 
 
 @dataclass
@@ -31,7 +36,7 @@ class Shaped:
 
 def shape(kernel: Loops, lanes: int) -> Shaped:
     """Decide how a kernel is run with vectors of `lanes` elements."""
-    kernel = joined(cut(kernel))
+    kernel = joined(by_cases(cut(kernel)))
     outer = max(kernel.outer, key=lambda a: _merit(kernel, a, lanes), default=None)
     reduces = any(stage.inner for stage in kernel.stages)
     inner = [
@@ -71,11 +76,46 @@ def _indexed(kernel: Loops) -> list:  # type: ignore[type-arg]
 def cut(kernel: Loops) -> Loops:
     """Cut loops in two where that takes a division out of an index."""
     for _ in range(8):
-        cuts = splits(_places(kernel), axes_of(kernel))
+        cuts = splits(_places(kernel), axes_of(kernel)) | _cases(kernel)
         if not cuts:
             break
         kernel = _replaced(kernel, {a: (Axis(a.size // by), Axis(by)) for a, by in cuts.items()})
     return kernel
+
+
+def _cases(kernel: Loops) -> dict[Axis, int]:
+    """Return loops in which a condition changes only at multiples of a length, with that length."""
+    found: dict[Axis, int] = {}
+    for e in _indexed(kernel):
+        if e.kind == "inside" and e.detail[2] == 1 and len(e.indices[0].terms) == 1:
+            (axis, factor), low = e.indices[0].terms[0], e.indices[0].constant
+            if isinstance(axis, Axis) and factor == 1 and axis in kernel.outer:
+                length = math.gcd(e.detail[0] - low, e.detail[1] - low, axis.size, found.get(axis, 0))
+                found[axis] = length
+    return {a: n for a, n in found.items() if n >= LONG_CASE and 1 < a.size // n <= CASES}
+
+
+def by_cases(kernel: Loops) -> Loops:
+    """Write a short loop out turn by turn, where conditions are decided in every turn."""
+    if len(kernel.stages) != 1 or kernel.stages[0].inner:
+        return kernel
+    for axis in kernel.outer:
+        if 1 < axis.size <= CASES and _decides(kernel, axis):
+            stages = []
+            for turn in range(axis.size):
+                one = substituted(kernel, {axis: Index((), turn)}, lambda axes: axes)
+                stages += one.stages
+            outer = tuple(a for a in kernel.outer if a is not axis)
+            return Loops(kernel.name, outer, stages)
+    return kernel
+
+
+def _decides(kernel: Loops, axis: Axis) -> bool:
+    """Whether some condition depends on a loop, and on nothing else that matters."""
+    for e in _indexed(kernel):
+        if e.kind == "inside" and axis in e.axes and e.indices[0].factor(axis) >= LONG_CASE:
+            return True
+    return False
 
 
 def _replaced(kernel: Loops, pairs: dict[Axis, tuple[Axis, Axis]]) -> Loops:

@@ -6,7 +6,7 @@ depends on constants only is computed now, and what is computed twice is compute
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,15 +21,26 @@ from koubai.ops.scan import Loop
 _SMALL = 1 << 16  # elements of a result that may be computed now
 
 
-def simplify(graph: Graph) -> Graph:
-    """Return a graph with the same inputs and outputs that does less."""
-    return _Rebuilder(graph).graph
+def simplify(graph: Graph, rules: Mapping[str, Rule] | None = None) -> Graph:
+    """Return a graph with the same inputs and outputs that does less.
+
+    Args:
+        graph: a program.
+        rules: further rules, by the names of the ops that they are for.
+    """
+    return Rebuilder(graph, rules or {}).graph
 
 
-class _Rebuilder:
-    """The new graph while it is made."""
+class Rebuilder:
+    """The new graph while it is made.
 
-    def __init__(self, old: Graph) -> None:
+    Attributes:
+        graph: the new one.
+        maker: of each of its symbols the node that makes it.
+    """
+
+    def __init__(self, old: Graph, rules: Mapping[str, Rule]) -> None:
+        self._rules = {**_RULES, **rules}
         self.graph = Graph(inputs=list(old.inputs))
         self.new: dict[Symbol, Symbol] = {symbol: symbol for symbol in old.inputs}
         self.maker: dict[Symbol, Node] = {}
@@ -54,7 +65,7 @@ class _Rebuilder:
 
     def add(self, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
         """Add an op, or find that it is not needed."""
-        rule = _RULES.get(op.name)
+        rule = self._rules.get(op.name)
         found = rule(self, op, inputs, attributes) if rule else None
         if found is not None:
             return (found,)
@@ -132,22 +143,22 @@ def _key(op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Hashab
     return (op, tuple(inputs), tuple((name, type(value), value) for name, value in values))
 
 
-Rule = Callable[[_Rebuilder, Op, Sequence[Symbol], dict[str, Any]], Symbol | None]
+Rule = Callable[[Rebuilder, Op, Sequence[Symbol], dict[str, Any]], Symbol | None]
 
 
-def _nothing(_: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _nothing(_: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     return inputs[0]
 
 
-def _fill(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _fill(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     return new.one(movement.expand, [inputs[1]], shape=tuple(inputs[0].shape))
 
 
-def _cast(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _cast(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     return inputs[0] if inputs[0].dtype == attributes["dtype"] else None
 
 
-def _reshape(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _reshape(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     (x,), shape = inputs, tuple(attributes["shape"])
     if x.shape == shape:
         return x
@@ -157,7 +168,7 @@ def _reshape(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict
     return None
 
 
-def _expand(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _expand(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     (x,), shape = inputs, tuple(attributes["shape"])
     if x.shape == shape:
         return x
@@ -166,7 +177,7 @@ def _expand(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[
     return None
 
 
-def _permute(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _permute(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     (x,), dims = inputs, tuple(attributes["dims"])
     if dims == tuple(range(x.ndim)):
         return x
@@ -177,12 +188,12 @@ def _permute(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict
     return None
 
 
-def _unchanged(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _unchanged(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     """Writing nothing changes nothing."""
     return None if all(symbol.size for symbol in inputs[1:]) else inputs[0]
 
 
-def _is_last(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _is_last(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     """Let every place write its number at its position: what is found there afterwards is the last one's."""
     (i,), size = inputs, attributes["size"]
     numbers = new.constant(np.arange(i.size).reshape(i.shape))
@@ -190,7 +201,7 @@ def _is_last(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict
     return new.one(elementwise.eq, [new.one(gather.index, [written, i], dim=0), numbers])
 
 
-def _cat(new: _Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _cat(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     dim = attributes["dim"]
     pieces = [x for x in inputs if x.shape[dim]]
     if len(pieces) == 1:

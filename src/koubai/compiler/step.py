@@ -101,6 +101,10 @@ class Step:
         self.roles = Roles(self._given, numbers, states, results, updates, program.losses)
         self._owners = [owners[s] for s in states]
         self._grad_of = _live_gradients(program)
+        self._absent = [
+            Tensor(Resident(leaf._payload.shape, leaf.dtype, _not_kept))  # type: ignore[arg-type]
+            for leaf in program.grads
+        ]
         arguments = {symbol: number for number, symbol in enumerate(program.arguments)}
         self._sources = [(arguments.get(s), owners.get(s)) for s in self._given]
         self._written = {s for _, s in updates}
@@ -209,11 +213,12 @@ class Step:
         return unflatten(program.structure, outputs)
 
     def _commit_gradients(self, first: int) -> None:
+        if not self.keep_grads:
+            for leaf, absent in zip(self.program.grads, self._absent):
+                leaf.grad = absent
+            return
         for at, leaf in enumerate(self.program.grads, first):
-            if self.keep_grads:
-                leaf.grad = Tensor(np.array(self.executable.results[self._place[at]], order="C"))
-            else:
-                leaf.grad = Tensor(Resident(leaf._payload.shape, leaf.dtype, _not_kept))  # type: ignore[arg-type]
+            leaf.grad = Tensor(np.array(self.executable.results[self._place[at]], order="C"))
 
 
 def _itself(tensor: Tensor) -> Tensor:
@@ -233,5 +238,6 @@ def _live_gradients(program: Program) -> dict[Tensor, Any]:
 def _not_kept() -> Array:
     raise RuntimeError(
         "this gradient was not kept: the compiled step used it up in the update and never stored it; "
-        "koubai.compile(step, keep_grads=True) stores gradients, at some cost of time"
+        "koubai.compile(step, keep_grads=True) stores gradients, at some cost of time, and so does "
+        "Trainer(..., compile=False)"
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from koubai.engine.tensor import Tensor
-from koubai.i18n import _
+from koubai.i18n import N_, _
 from koubai.train.batch import Batch, leaves
 from koubai.train.loss import ignored_label, takes_classes, takes_probabilities
 from koubai.train.metrics.metric import Array, as_array
@@ -50,7 +50,7 @@ def check_no_nan(batch: Batch) -> None:
             values = as_array(tensor)
             if values.dtype.kind == "f" and _may_have_nan(values) and (place := _first(np.isnan, values)):
                 problem = _("{name} is NaN at {place}; leave out or fill in missing values before training")
-                raise ValueError(problem.format(name=name, place=place))
+                raise ValueError(problem.format(name=_named(name, part), place=place))
 
 
 def _may_have_nan(values: Array) -> bool:
@@ -121,15 +121,20 @@ def check_loss(loss: Any, batch: Batch, output: Any) -> None:
 
 
 def _parts(batch: Batch) -> list[tuple[str, Any]]:
-    return [(_("the input"), (*batch.inputs, *batch.options.values())), (_("the target"), batch.target)]
+    return [(N_("the input"), (*batch.inputs, *batch.options.values())), (N_("the target"), batch.target)]
+
+
+def _named(name: str, part: str) -> str:
+    """The name of a leaf in the user's language: that of the part, and where in it the leaf is."""
+    return _(part) + name.removeprefix(part)
 
 
 def _blame(batch: Batch, output: Any) -> str:
-    for part, tree in (*_parts(batch), (_("the model's output"), output)):
+    for part, tree in (*_parts(batch), (N_("the model's output"), output)):
         for name, tensor in leaves(tree, part):
             values = as_array(tensor)
             if values.dtype.kind == "f" and (place := _first(lambda v: ~np.isfinite(v), values)):
-                return _("{name} is not finite at {place}").format(name=name, place=place)
+                return _("{name} is not finite at {place}").format(name=_named(name, part), place=place)
     return _("inputs, targets and the model's outputs are finite, so it arose in the loss itself")
 
 

@@ -153,9 +153,20 @@ class Native:
     def _step(self, parts: list[Any]) -> list[tuple[Any, Tensor]]:
         trainer, look = self.trainer, _Collecting(self)
         batches = [Batch(*part) for part in parts]
+        others = self._without_optimizer()
         with step.optimizer_warns_not(trainer.checked is not trainer.optimizer):
             trainer.optimizer.step(lambda: step.add_gradients(trainer, batches, look))
+        for parameter in others:
+            parameter.grad = None
         return look.seen
+
+    def _without_optimizer(self) -> list[Tensor]:
+        """Forget the gradients that no update uses and nobody clears: they would only grow."""
+        held = {id(p) for group in self.trainer.optimizer.param_groups for p in group["params"]}
+        others = [p for p in self.trainer.model.parameters() if id(p) not in held]
+        for parameter in others:
+            parameter.grad = None
+        return others
 
     def _compare(self, parts: Any) -> tuple[Any, Any]:
         output, loss = step.compare(self.trainer, Batch(*parts))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from koubai import dtypes
 from koubai.compiler.buffer import Buffer
 from koubai.compiler.expression import Expression, walk
-from koubai.compiler.index import Atom, Axis, Index, Position, Quotient
+from koubai.compiler.index import Atom, Axis, Index, Position, Quotient, Remainder
 from koubai.compiler.kernel import Store
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.philox import write_draw
@@ -169,8 +169,11 @@ class Elements:
             return self.axes[atom]
         if isinstance(atom, Position):
             return self._clamped(self.value(atom.value), atom.size).name
-        inner = self.number(atom.of)
-        return self.w.div(inner, atom.by) if isinstance(atom, Quotient) else self.w.mod(inner, atom.by)
+        lifted, turns = _lifted(atom)
+        inner = self.number(lifted)
+        if isinstance(atom, Quotient):
+            return self.w.add(self.w.div(inner, atom.by), -turns)
+        return self.w.mod(inner, atom.by)
 
     def _clamped(self, value: Value, size: int) -> Value:
         """A position that lies in range whatever the data say; wrong ones are reported by a check of their own."""
@@ -208,8 +211,12 @@ class Elements:
             return w.binary("add", w.splat(w.index(self.axes[atom]), self.lanes), self._steps(1))
         if isinstance(atom, Position):
             return self._clamped(self.value(atom.value), atom.size)
+        lifted, turns = _lifted(atom)
         instruction = "udiv" if isinstance(atom, Quotient) else "urem"
-        return w.binary(instruction, self.numbers(atom.of), w.constant(atom.by, dtypes.int64, self.lanes))
+        found = w.binary(instruction, self.numbers(lifted), w.constant(atom.by, dtypes.int64, self.lanes))
+        if not turns or isinstance(atom, Remainder):
+            return found
+        return w.binary("sub", found, w.constant(turns, dtypes.int64, self.lanes))
 
     def _whole(self, index: Index) -> Value:
         return self.numbers(index) if self.varies(index) else self.w.index(self.number(index))
@@ -312,3 +319,9 @@ class Elements:
         full = f"llvm.masked.scatter.{suffix(value.dtype, self.lanes)}.v{self.lanes}p0"
         w.declare(f"void @{full}({value.type}, {pointers}, i32, <{self.lanes} x i1>)")
         w.do(f"call void @{full}({value}, {pointers} {addresses}, i32 {value.dtype.itemsize}, {mask})")
+
+
+def _lifted(atom: Quotient | Remainder) -> tuple[Index, int]:
+    """Return what is divided, as many whole divisors higher as keep it from being negative, and how many those are."""
+    turns = max(0, -(atom.of.bounds[0] // atom.by))
+    return atom.of + turns * atom.by, turns

@@ -50,8 +50,11 @@ class Choice:
                 wanted.update(node.outputs)
             if is_host(node):
                 wanted.update(node.inputs)
-            elif node.op.name in PRODUCTS or node.op.kind is Kind.SCAN:
+            elif node.op.name in PRODUCTS:
                 wanted.update(base for base in map(self._base, node.inputs) if base in self.maker)
+            elif node.op.name == "scan":  # what is the same at all times is not computed anew at each
+                first = node.attributes["loop"].carries + node.attributes["loop"].sequences
+                wanted.update(base for base in map(self._base, node.inputs[first:]) if base in self.maker)
             elif node.op.name in windows.RULES or node.op.name == "window_max":
                 wanted.update(self._read_often(node))
         return wanted

@@ -42,8 +42,13 @@ class Library:
         return found
 
 
-def compile_object(ir: str, target: Target) -> bytes:
+def compile_object(ir: str, target: Target, linked: bool = False) -> bytes:
     """Compile a module of LLVM text as it stands: the text is already in the form that the optimiser would give it.
+
+    Args:
+        ir: the text.
+        target: the processor.
+        linked: whether the object is for a linker; otherwise it is for `load_object`.
 
     Raises:
         RuntimeError: if the text is not valid.
@@ -51,7 +56,7 @@ def compile_object(ir: str, target: Target) -> bytes:
     with (
         closing(llvm().create_context()) as context,
         closing(llvm().parse_assembly(ir, context)) as module,
-        closing(target_machine(target)) as generator,
+        closing(target_machine(target, linked)) as generator,
     ):
         module.triple = generator.triple
         module.verify()

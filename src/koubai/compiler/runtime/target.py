@@ -124,15 +124,17 @@ def llvm() -> Any:
     return binding
 
 
-def target_machine(target: Target) -> Any:
+def target_machine(target: Target, linked: bool = False) -> Any:
     """Return a new LLVM code generator for the target.
 
-    Its code reaches any address, because the loader may put code, constants and the C library far from each other.
+    Its code reaches any address, because the loader may put code, constants and the C library far from each other; not
+    so if it is `linked` into a program.
     """
     if target.architecture != host().architecture:
         _prepare_all()
     chosen = llvm().Target.from_triple(target.triple)
-    return chosen.create_target_machine(target.cpu, target.features, opt=2, codemodel="jitdefault")
+    reach = {"reloc": "pic", "codemodel": "small"} if linked else {"codemodel": "jitdefault"}
+    return chosen.create_target_machine(target.cpu, target.features, opt=2, **reach)
 
 
 @functools.cache
