@@ -40,7 +40,9 @@ def test_a_training_step_runs_in_c_as_in_python(workload, tmp_path):
     files = export(step, tmp_path, "train", *arguments)
     assert [f.name for f in files] == ["train.o", "train.h", "train.bin", "example.c", "README"]
     printed = ran(tmp_path, "train", [t.numpy() for t in arguments])
-    calls = 1 if step.steps[-1].program.hosts else 3  # numbers such as bias corrections stay as they were exported
+    calls = (
+        1 if step.steps[-1].program.hosts else 3
+    )  # numbers such as bias corrections stay as they were exported
     for call in range(calls):
         results = step(*arguments)
         results = results if isinstance(results, tuple) else (results,)
@@ -52,7 +54,9 @@ def test_a_training_step_runs_in_c_as_in_python(workload, tmp_path):
 @needs_gcc
 def test_a_forward_runs_in_c_as_in_python(tmp_path):
     koubai.manual_seed(1)
-    model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)
+    )
     forward = koubai.compile(model.eval())
     x = koubai.randn(2, 1, 6, 6)
     with koubai.no_grad():

@@ -8,8 +8,8 @@ import pytest
 
 import koubai
 from koubai import dtypes
-from koubai.compiler.build import build
 from koubai.compiler.buffer import Buffer
+from koubai.compiler.build import build
 from koubai.compiler.expression import constant, load
 from koubai.compiler.index import Axis, Index, Position
 from koubai.compiler.kernel import Loops, Scatter, Stage, Store
@@ -87,7 +87,7 @@ def test_kernels_of_a_phase_leave_each_other_alone():
     a, b = Buffer("a", (64,), F32), Buffer("b", (64,), F32)
     reader = one(b, value=lambda i: load(a, at(i)))
     check([one(a)], [reader])
-    with pytest.raises(RaceError, match="b in phase 0 reads a|a writes a"):
+    with pytest.raises(RaceError, match=r"b in phase 0 reads a|a writes a"):
         check([one(a), reader])
     with pytest.raises(RaceError, match="a writes a"):
         check([one(a), one(a)])

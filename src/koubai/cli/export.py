@@ -41,9 +41,7 @@ def export(
         raise Mistake(_("The run {run} has no weights yet.").format(run=run)) from None
     answers = koubai.compile(answering(model, predictor))
     with koubai.no_grad():
-        files = compiler.export(
-            answers, out, name, koubai.zeros(batch, *predictor.shape), target=target
-        )
+        files = compiler.export(answers, out, name, koubai.zeros(batch, *predictor.shape), target=target)
     for file in files:
         typer.echo(str(file))
 
@@ -52,13 +50,13 @@ def answering(model: nn.Module, predictor: Predictor) -> Any:
     """Return a function from inputs as they come from the user to probabilities, or to values in the targets' unit."""
     model.eval()
 
-    def answers(x: koubai.Tensor) -> koubai.Tensor:
+    def answers(x: koubai.Tensor) -> Any:
         if predictor.scaler:
             offset, scale = _numbers(predictor.scaler)
             x = ((x.to(koubai.float64) - offset) / scale).to(koubai.float32)
         output = model(x)
         if predictor.task == "classification":
-            return nn.functional.softmax(output, dim=1)
+            output = nn.functional.softmax(output, dim=1)
         if predictor.target_scaler:
             offset, scale = _numbers(predictor.target_scaler)
             output = (output.to(koubai.float64) * scale + offset).to(koubai.float32)

@@ -1,7 +1,7 @@
 """The whole way from a graph to the text of a native step, stage by stage.
 
-`simplify` makes the graph smaller, `lower` says what is stored and how it is computed, `fuse` makes few kernels of many,
-`phases` says what runs side by side, `memory` where everything lies, and `llvm` writes it down.
+`simplify` makes the graph smaller, `lower` says what is stored and how it is computed, `fuse` makes few kernels of
+many, `phases` says what runs side by side, `memory` where everything lies, and `llvm` writes it down.
 """
 
 from __future__ import annotations
@@ -87,9 +87,7 @@ class Blueprint:
 Watch = Callable[[str, Sequence[Kernel], Mapping[Buffer, Buffer], Mapping[int, Buffer]], None]
 
 
-def build(
-    graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch | None = None
-) -> Blueprint:
+def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch | None = None) -> Blueprint:
     """Return the step that does what `graph` says.
 
     With KOUBAI_CHECK=1 in the environment, the schedule is checked for races.

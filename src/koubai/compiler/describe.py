@@ -19,7 +19,9 @@ def describe(kernel: Kernel) -> str:
         loops = _sizes([*kernel.outer, *_longest_inside(kernel)])
         return _joined(f"loops {loops}", [*kinds, *_maps(kernel.values)])
     if isinstance(kernel, Scatter):
-        return _joined(f"scatter {_sizes((*kernel.places, *kernel.lanes))}", [kernel.kind, *_maps(kernel.values)])
+        return _joined(
+            f"scatter {_sizes((*kernel.places, *kernel.lanes))}", [kernel.kind, *_maps(kernel.values)]
+        )
     if isinstance(kernel, Running):
         head = f"running {_sizes(kernel.lanes)} along {kernel.time.size}"
         return _joined(head, _maps(kernel.values))
@@ -29,7 +31,9 @@ def describe(kernel: Kernel) -> str:
 
 def _longest_inside(kernel: Loops) -> tuple[Axis, ...]:
     """Return the loops of the stage with the most turns."""
-    return max((stage.inner for stage in kernel.stages), key=lambda axes: sum(a.size for a in axes), default=())
+    return max(
+        (stage.inner for stage in kernel.stages), key=lambda axes: sum(a.size for a in axes), default=()
+    )
 
 
 def _sizes(axes: Iterable[Axis]) -> str:
@@ -38,7 +42,9 @@ def _sizes(axes: Iterable[Axis]) -> str:
 
 def _maps(values: Iterable[Expression]) -> list[str]:
     """Return the names of the maps in expressions, and of random numbers, in the order in which they are computed."""
-    found = [e.detail[0] if e.kind == "apply" else e.kind for e in walk(values) if e.kind in ("apply", "draw")]
+    found = [
+        e.detail[0] if e.kind == "apply" else e.kind for e in walk(values) if e.kind in ("apply", "draw")
+    ]
     return list(dict.fromkeys(name for name in found if name != "cast"))
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.compiler.build import Blueprint, build
 from koubai.compiler.buffer import Buffer, Home
+from koubai.compiler.build import Blueprint, build
 from koubai.compiler.channels_last import with_channels_last
 from koubai.compiler.compiled import Compiled
 from koubai.compiler.describe import describe
@@ -140,7 +140,12 @@ class Explanation:
         Args:
             full: also the graph, all kernels and all buffers, however many there are.
         """
-        parts = [self._head(), *([str(self.simplified)] if full else []), self._kernels(full), self._memory(full)]
+        parts = [
+            self._head(),
+            *([str(self.simplified)] if full else []),
+            self._kernels(full),
+            self._memory(full),
+        ]
         return "\n\n".join(parts)
 
     def _head(self) -> str:
@@ -150,9 +155,9 @@ class Explanation:
         lines = [
             f"{self.name}: {len(self.traced.nodes)} ops, {len(self.simplified.nodes)} after simplification",
             f"{len(self.rows)} kernels in {len(self.phases)} phases, {_count(self.threads, 'thread')}",
-            f"{_time(self.seconds).strip()} in kernels{waits}; the least for this work here: "
-            f"{_time(least).strip()}",
-            f"this machine: {self.roof.flops / 1e9:.0f} GFLOP/s; GB/s: {speeds}",
+            f"{_time(self.seconds).strip()} in kernels{waits}",
+            f"this machine needs {_time(least).strip()} for that work at least:",
+            f"  {self.roof.flops / 1e9:.0f} GFLOP/s; {speeds} GB/s",
         ]
         return "\n".join(lines)
 
@@ -179,9 +184,11 @@ class Explanation:
             f"again and again by {_size(working)} of buffers",
             f"{'offset':>10} {'bytes':>10} {'phases':>10}  what",
         ]
-        largest = self.places if full else sorted(self.places, key=lambda p: -p.bytes)[:_MANY // 2]
+        largest = self.places if full else sorted(self.places, key=lambda p: -p.bytes)[: _MANY // 2]
         more = len(self.places) - len(largest)
-        return "\n".join([*head, *map(str, largest), *([f"{more} more, all of them smaller"] if more else [])])
+        return "\n".join(
+            [*head, *map(str, largest), *([f"{more} more, all of them smaller"] if more else [])]
+        )
 
 
 def explain(compiled: Compiled, *arguments: Any, seconds: float = 0.5) -> Explanation:
@@ -295,5 +302,3 @@ def _size(size: int) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" + "s" * (number != 1)
-
-

@@ -1,7 +1,7 @@
 """A compiled function as an object file with a C header: for programs without Python, and without Koubai.
 
-The object needs the C library and nothing else. All that the function keeps from call to call, such as parameters, is in a
-block of memory that the program gives it; a file has the block's first content.
+The object needs the C library and nothing else. All that the function keeps from call to call, such as parameters, is
+in a block of memory that the program gives it; a file has the block's first content.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 
 from koubai import atomic
 from koubai.arrays import Array
-from koubai.compiler.build import Roles, build
 from koubai.compiler.buffer import Buffer
+from koubai.compiler.build import Roles, build
 from koubai.compiler.compiled import Compiled
 from koubai.compiler.explain import step_of
 from koubai.compiler.kernel import Host
@@ -38,8 +38,8 @@ def export(
 ) -> list[Path]:
     """Write a compiled function as an object file, with a C header and an example that calls it.
 
-    It is exported as it is now: with its state, and for arguments of the shapes that it was compiled for last. It runs in
-    one thread.
+    It is exported as it is now: with its state, and for arguments of the shapes that it was compiled for last. It runs
+    in one thread.
 
     Args:
         compiled: what `koubai.compile` returned.
@@ -99,7 +99,9 @@ class _Export:
         for phase in self.blueprint.phases:
             for kernel in phase.kernels:
                 if isinstance(kernel, Host):
-                    raise RuntimeError(f"{kernel.node.op.name} is run by NumPy, so this function cannot be exported")
+                    raise RuntimeError(
+                        f"{kernel.node.op.name} is run by NumPy, so this function cannot be exported"
+                    )
         self.arguments = _named("argument", self.blueprint.arguments)
         self.results = _named("result", self.blueprint.results)
         self.numbers = _named("number", self.blueprint.numbers)
@@ -179,7 +181,9 @@ class _Export:
         """How C reaches an array in the block."""
         offset = self.blueprint.plan.offsets[array.buffer]
         function = f"static inline {array.c_type} *{self.name}_{array.name}(void *memory)"
-        return self._sizes(array) + f"{function} {{ return ({array.c_type} *)((char *)memory + {offset}); }}\n"
+        return (
+            self._sizes(array) + f"{function} {{ return ({array.c_type} *)((char *)memory + {offset}); }}\n"
+        )
 
     @property
     def step_name(self) -> str:
@@ -189,7 +193,9 @@ class _Export:
     def _example(self) -> str:
         name, big = self.name, self.name.upper()
         arrays = "".join(
-            f"static {a.c_type} {a.name}[{big}_{a.name.upper()}_SIZE];\n" for a in self.arguments if a.buffer.size
+            f"static {a.c_type} {a.name}[{big}_{a.name.upper()}_SIZE];\n"
+            for a in self.arguments
+            if a.buffer.size
         )
         reads = "".join(
             f"    if (argc > {n}) read_file(argv[{n}], {a.name}, sizeof {a.name});\n"
@@ -198,7 +204,8 @@ class _Export:
         given = "".join(f", {a.name}" for a in self.arguments)
         prints = "".join(self._print(r) for r in self.results)
         return (
-            f"/* Calls {name} three times. Arguments: for each of the function's a file with its elements; else zeros. */\n"
+            f"/* Calls {name} three times, with the elements in the files that are named, one for each argument of\n"
+            "   the function, else with zeros. */\n"
             f'#include <stdio.h>\n#include <stdlib.h>\n\n#include "{name}.h"\n\n'
             f"{arrays}\n"
             "static void read_file(const char *path, void *into, size_t bytes) {\n"
@@ -233,14 +240,14 @@ class _Export:
             return "".join([f"\n{title}:\n", *(f"  {a.name}: {a.about}\n" for a in arrays)]) if arrays else ""
 
         words = (
-            f"{self.name}.o has one function, for {self.target.cpu} ({self.target.triple}); {self.name}.h says how to call "
-            f"it from C, {self.name}.bin is the memory that it starts from, with all parameters. It needs nothing but the "
-            "C library, and runs in the thread that calls it; threads may call it at the same time, each with memory of "
-            "its own."
+            f"{self.name}.o has one function, for {self.target.cpu} ({self.target.triple}); {self.name}.h says how "
+            f"to call it from C, {self.name}.bin is the memory that it starts from, with all parameters. It needs "
+            "nothing but the C library, and runs in the thread that calls it; threads may call it at the same time, "
+            "each with memory of its own."
         )
         numbers = (
-            "\nNumbers are what Python computed anew for each call, such as learning rates. They are as they were at the "
-            "export; set them in memory before a call to change them.\n"
+            "Numbers are what Python computed anew for each call, such as learning rates. They are as they were at "
+            "the export; set them in memory before a call to change them."
         )
         return (
             textwrap.fill(words, 100)

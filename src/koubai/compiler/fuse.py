@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from koubai.compiler.buffer import Buffer, Home
 from koubai.compiler.dependence import Dependences
-from koubai.compiler.expression import Expression, load
+from koubai.compiler.expression import Expression, load, register
 from koubai.compiler.index import Axis, Index, flatten, splits
 from koubai.compiler.kernel import Contraction, Kernel, Loops, Reduction, Stage, Store, loads
 from koubai.compiler.lower.anchors import affine, flat_place
@@ -199,8 +199,24 @@ def merge_siblings(one: Loops, other: Loops) -> Loops | None:
         Stage(a.inner, [*a.reductions, *b.reductions], [*a.stores, *b.stores])
         for a, b in zip(one.stages, (_renamed(b, a.inner) for a, b in zip(one.stages, stages)))
     ]
-    merged = Loops(one.name, one.outer, both)
+    merged = _without_twins(Loops(one.name, one.outer, both))
     return merged if _size(merged) <= LARGEST else None
+
+
+def _without_twins(kernel: Loops) -> Loops:
+    """Compute what two reductions of a stage both compute only once."""
+    change: dict[Expression, Expression] = {}
+    stages = []
+    for stage in kernel.stages:
+        kept: dict[tuple[str, Expression], Reduction] = {}
+        for r in stage.reductions:
+            value = r.value.substitute(change)
+            first = kept.setdefault((r.kind, value), replace(r, value=value))
+            if first.name != r.name:
+                change[register(r.name, r.dtype)] = register(first.name, r.dtype)
+        stores = [replace(s, value=s.value.substitute(change)) for s in stage.stores]
+        stages.append(Stage(stage.inner, list(kept.values()), stores))
+    return Loops(kernel.name, kernel.outer, stages)
 
 
 def _size(kernel: Loops) -> int:

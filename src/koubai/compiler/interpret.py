@@ -15,7 +15,17 @@ from koubai.arrays import Array
 from koubai.compiler.buffer import Buffer
 from koubai.compiler.expression import Expression, walk
 from koubai.compiler.index import Axis, Index, Position, Quotient
-from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Reduction, Repeat, Running, Scatter, Store
+from koubai.compiler.kernel import (
+    Contraction,
+    Host,
+    Kernel,
+    Loops,
+    Reduction,
+    Repeat,
+    Running,
+    Scatter,
+    Store,
+)
 from koubai.compiler.memory import Plan
 from koubai.compiler.phases import Phase
 from koubai.ops import elementwise, special
@@ -173,7 +183,9 @@ def _contract(kernel: Contraction, memory: Memory, fixed: dict[Axis, int]) -> No
     grid = Grid(axes, len(axes), memory, fixed, {}, {})
     factors = [np.broadcast_to(grid.value(e), _needed(e, axes)) for e in (kernel.left, kernel.right)]
     letters = list(range(len(axes)))
-    flat = [(f.reshape([n for n in f.shape if n != 1]), [d for d in letters if f.shape[d] != 1]) for f in factors]
+    flat = [
+        (f.reshape([n for n in f.shape if n != 1]), [d for d in letters if f.shape[d] != 1]) for f in factors
+    ]
     kept = [d for d in letters[: len(kernel.outer)] if any(d in own for _, own in flat)]
     wide = [np.asarray(f, np.float64 if f.dtype.kind == "f" else f.dtype) for f, _ in flat]
     total = np.einsum(wide[0], flat[0][1], wide[1], flat[1][1], kept, optimize=True)
@@ -342,7 +354,11 @@ class Checker:
         self.passed: list[str] = []
 
     def __call__(
-        self, name: str, kernels: Sequence[Kernel], shared: Mapping[Buffer, Buffer], outputs: Mapping[int, Buffer]
+        self,
+        name: str,
+        kernels: Sequence[Kernel],
+        shared: Mapping[Buffer, Buffer],
+        outputs: Mapping[int, Buffer],
     ) -> None:
         """Check one pass.
 
@@ -379,7 +395,9 @@ def _alike(found: Array, expected: Array) -> bool:
         return np.array_equal(found.reshape(expected.shape), expected)
     a, b = found.reshape(expected.shape).astype(np.float64), np.asarray(expected, np.float64)
     finite = np.isfinite(b)
-    if not np.array_equal(np.where(finite, 0, b), np.where(finite, np.where(np.isfinite(a), 0, np.nan), a), equal_nan=True):
+    if not np.array_equal(
+        np.where(finite, 0, b), np.where(finite, np.where(np.isfinite(a), 0, np.nan), a), equal_nan=True
+    ):
         return False
     error = np.linalg.norm(np.where(finite, a - b, 0))
     return bool(error <= 1e-4 * (np.linalg.norm(np.where(finite, b, 0)) + 1e-6))

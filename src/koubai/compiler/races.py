@@ -1,7 +1,7 @@
 """Whether a schedule is safe: no thread reads or overwrites what another one writes without a barrier between them.
 
-Kernels of one phase must leave each other's memory alone, the pieces of one kernel too, and buffers that lie in the same
-place must not be needed at the same time. Everything is found from the kernels and the plan, without running them.
+Kernels of one phase must leave each other's memory alone, the pieces of one kernel too, and buffers that lie in the
+same place must not be needed at the same time. Everything is found from the kernels and the plan, without running them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from koubai.compiler.buffer import Buffer, Home
 from koubai.compiler.expression import Expression, walk
 from koubai.compiler.index import Axis, Index, Position
 from koubai.compiler.interpret import Apart, Grid
-from koubai.compiler.kernel import Contraction, Kernel, Loops, Repeat, Scatter, Stage, Store, loads
+from koubai.compiler.kernel import Contraction, Kernel, Loops, Repeat, Scatter, Stage, loads
 from koubai.compiler.llvm.driver import body_of
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.memory import Plan
@@ -116,7 +116,9 @@ class _Check:
     def _is_there(self, where: str, kernel: Kernel, buffer: Buffer, written: set[Buffer]) -> None:
         given = (buffer.home is not Home.SCRATCH and buffer.becomes is None) or buffer.border is not None
         known = written | kernel.writes
-        if not given and not any(b is buffer or (_successive(b, buffer) and self.meet(b, buffer)) for b in known):
+        if not given and not any(
+            b is buffer or (_successive(b, buffer) and self.meet(b, buffer)) for b in known
+        ):
             raise RaceError(f"{where} reads {buffer}, which nothing has written yet")
         for new in written:
             if new.becomes is buffer and self.meet(new, buffer):
@@ -161,14 +163,14 @@ class _Check:
         for writer, other in ((a, b), (b, a)):
             for buffer in writer.writes:
                 for touched in other.reads | other.writes:
-                    if self.meet(buffer, touched) and self._elements_meet(writer, buffer, other, touched, fixed):
+                    if self.meet(buffer, touched) and self._elements_meet(
+                        writer, buffer, other, touched, fixed
+                    ):
                         raise RaceError(
                             f"{writer.name} writes {buffer} in the same phase in which {other.name} touches {touched}"
                         )
 
-    def _elements_meet(
-        self, a: Kernel, x: Buffer, b: Kernel, y: Buffer, fixed: dict[Axis, int]
-    ) -> bool:
+    def _elements_meet(self, a: Kernel, x: Buffer, b: Kernel, y: Buffer, fixed: dict[Axis, int]) -> bool:
         """Whether two kernels have elements of a buffer in common; if it is not known, they do."""
         first, second = (_touched(k, buffer, fixed) for k, buffer in ((a, x), (b, y)))
         if first is None or second is None or self.plan.offsets[x] != self.plan.offsets[y]:
@@ -302,7 +304,8 @@ def _lanes_apart(kernel: Scatter, fixed: dict[Axis, int]) -> None:
 def _is_data(index: Index) -> bool:
     """Whether an index depends on what is in memory."""
     return any(
-        isinstance(atom, Position) or (not isinstance(atom, Axis) and _is_data(atom.of)) for atom, _ in index.terms
+        isinstance(atom, Position) or (not isinstance(atom, Axis) and _is_data(atom.of))
+        for atom, _ in index.terms
     )
 
 
@@ -320,7 +323,7 @@ def _spans(phases: Sequence[Phase]) -> dict[Buffer, tuple[int, int]]:
                 spans[buffer] = spans.get(buffer, (number, number))[0], number
     whole = (0, len(phases) - 1)
     always = (b for b in spans if b.home not in (Home.SCRATCH, Home.ARGUMENT) or b.border is not None)
-    return {**spans, **{buffer: whole for buffer in always}}
+    return {**spans, **dict.fromkeys(always, whole)}
 
 
 def _meet(a: tuple[int, int], b: tuple[int, int]) -> bool:
@@ -330,6 +333,3 @@ def _meet(a: tuple[int, int], b: tuple[int, int]) -> bool:
 def _sample(time: Axis) -> Iterator[int]:
     """Yield some times: the first ones and the last."""
     yield from sorted({*range(min(_TIMES - 1, time.size)), time.size - 1})
-
-
-__all__ = ["RaceError", "Store", "check_races"]

@@ -1,4 +1,4 @@
-"""What this machine can do at most: its peak in multiplications and additions, and its memory's speed, both measured."""
+"""What this machine can do at most: multiplications and additions, and bytes to and from memory; both are measured."""
 
 from __future__ import annotations
 

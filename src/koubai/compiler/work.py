@@ -12,7 +12,9 @@ from koubai.compiler.index import Axis
 from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Scatter, axes_of, loads
 
 _COSTS = {  # what a map takes, in additions; all others take one
-    **dict.fromkeys(["exp", "log", "tanh", "sigmoid", "erf", "sin", "cos", "log1p", "expm1", "pow", "power"], 16),
+    **dict.fromkeys(
+        ["exp", "log", "tanh", "sigmoid", "erf", "sin", "cos", "log1p", "expm1", "pow", "power"], 16
+    ),
     **dict.fromkeys(["div", "sqrt", "rsqrt", "reciprocal"], 4),
 }
 _DRAW = 40  # a random number
@@ -44,11 +46,11 @@ def work_of(kernel: Kernel) -> Work:
     own = set(axes_of(kernel))
     flops = sum(_cost(e) * _turns(e.axes & own) for e in walk(kernel.values))
     if isinstance(kernel, Contraction):
-        flops = kernel.flops + sum(_cost(e) for e in walk(s.value for s in kernel.epilogue)) * _turns(kernel.outer)
-    if isinstance(kernel, Loops):
-        flops += sum(
-            len(stage.reductions) * _turns((*kernel.outer, *stage.inner)) for stage in kernel.stages
+        flops = kernel.flops + sum(_cost(e) for e in walk(s.value for s in kernel.epilogue)) * _turns(
+            kernel.outer
         )
+    if isinstance(kernel, Loops):
+        flops += sum(len(stage.reductions) * _turns((*kernel.outer, *stage.inner)) for stage in kernel.stages)
     if isinstance(kernel, Scatter):
         flops += _turns(axes_of(kernel))
     return Work(flops, _bytes(kernel))

@@ -52,7 +52,7 @@ def _of_optimizer(optimizer: Any) -> str | None:
     kind = type(optimizer)
     plain = getattr(kind, "step", None) is Optimizer.step and kind._advance is Optimizer._advance
     if not plain:
-        return f"{kind.__name__} decides by values what to do next"
+        return f"{kind.__name__} has a step of its own"
     return "the optimizer has hooks" if optimizer._before or optimizer._after else None
 
 

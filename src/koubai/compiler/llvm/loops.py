@@ -21,6 +21,7 @@ from koubai.compiler.shape_loops import Shaped, shape
 from koubai.dtypes import DType
 
 
+VECTORS = 4  # neighbouring vectors that are done together where that reads memory in longer runs
 CHAINS = 4  # sums that an innermost loop keeps side by side; a power of two
 
 
@@ -45,7 +46,18 @@ class LoopsFunction:
         self.lanes = lanes_for(kernel, bytes_)
         self.shaped: Shaped = shape(kernel, self.lanes)
         self.kernel = self.shaped.kernel
+        self.vectors = self._beside(threads)
+        self.width = self.lanes * self.vectors
         self.shared = _shared_loops(self.kernel.outer, self.shaped.along, threads)
+
+    def _beside(self, threads: int) -> int:
+        """How many neighbouring vectors are done together: several where inner loops run across memory."""
+        along = self.shaped.along
+        if along is None or not any(s.inner and s.reductions for s in self.kernel.stages):
+            return 1
+        alone = len(self.kernel.outer) == 1
+        most = along.size // (self.lanes * (threads if alone else 1))
+        return max(1, min(VECTORS, most))
 
     @property
     def units(self) -> int:
@@ -53,7 +65,7 @@ class LoopsFunction:
         return math.prod(self._turns(axis) for axis in self.shared)
 
     def _turns(self, axis: Axis) -> int:
-        return -(-axis.size // self.lanes) if axis is self.shaped.along else axis.size
+        return -(-axis.size // self.width) if axis is self.shaped.along else axis.size
 
     scratch = 0  # bytes of memory of its own that a thread needs
 
@@ -61,6 +73,7 @@ class LoopsFunction:
         """Write the units from `first` to `end`."""
         self.e, self.w = elements, elements.w
         self.written = {store.buffer for store in self.kernel.stores}
+        self.beside: list[tuple[Int, Value | None]] = [(0, None)]
         self.w.loop(first, end, 1, self._unit)
 
     def _unit(self, unit: Int, _: list[Value]) -> list[Value]:
@@ -80,32 +93,37 @@ class LoopsFunction:
             turns = self._turns(axis)
             value = unit if axis is self.shared[0] else self.w.mod(unit, turns)
             unit = self.w.div(unit, turns)
-            self.e.axes[axis] = self.w.mul(value, self.lanes) if axis is self.shaped.along else value
+            self.e.axes[axis] = self.w.mul(value, self.width) if axis is self.shaped.along else value
 
     def _ragged(self, axis: Axis, start: Int, body: Callable[[], None]) -> None:
-        """Write a body for full vectors, and again with a mask for the last one if it is not full."""
-        rest = axis.size % self.lanes
+        """Write a body for full widths, and again for the last one if it is not full."""
+        rest = axis.size % self.width
         full = axis.size - rest
         if not rest:
-            self._with_lanes(axis, start, None, body)
+            self._with_lanes(axis, start, self.width, body)
         elif isinstance(start, int):
-            self._with_lanes(axis, start, rest if start == full else None, body)
+            self._with_lanes(axis, start, rest if start == full else self.width, body)
         else:
             is_full = self.w.let(f"icmp slt i64 {start}, {full}")
             if full:
                 with self.w.when(is_full):
-                    self._with_lanes(axis, start, None, body)
+                    self._with_lanes(axis, start, self.width, body)
             last = self.w.let(f"xor i1 {is_full}, true")
             with self.w.when(last):
                 self._with_lanes(axis, full, rest, body)
 
-    def _with_lanes(self, axis: Axis, start: Int, rest: int | None, body: Callable[[], None]) -> None:
-        e, before = self.e, self.e.remembered()
+    def _with_lanes(self, axis: Axis, start: Int, count: int, body: Callable[[], None]) -> None:
+        """Write a body for `count` elements along an axis, in as many vectors as that takes."""
+        e, before, beside = self.e, self.e.remembered(), self.beside
         e.along, e.lanes, e.axes[axis] = axis, self.lanes, start
-        if rest is not None:
-            e.mask = self.w.lanes_of([lane < rest for lane in range(self.lanes)], dtypes.bool_)
+        self.beside = []
+        for offset in range(0, count, self.lanes):
+            valid = [offset + lane < count for lane in range(self.lanes)]
+            mask = None if all(valid) else self.w.lanes_of(valid, dtypes.bool_)
+            self.beside.append((self.w.add(start, offset), mask))
         body()
         e.along, e.lanes, e.mask = None, 1, None
+        self.beside = beside
         e.forget(before)
 
     def _outer(self, axes: Sequence[Axis]) -> None:
@@ -129,31 +147,37 @@ class LoopsFunction:
         self.w.loop(0, axis.size, 1, turn)
 
     def _vectors(self, axis: Axis, body: Callable[[], None]) -> None:
-        """Write a loop along the lanes: full vectors, then the rest."""
-        full = axis.size - axis.size % self.lanes
+        """Write a loop along the lanes: full widths, then the rest."""
+        full = axis.size - axis.size % self.width
 
         def turn(i: Int, _: list[Value]) -> list[Value]:
-            self._with_lanes(axis, i, None, body)
+            self._with_lanes(axis, i, self.width, body)
             return []
 
-        self.w.loop(0, full, self.lanes, turn)
+        self.w.loop(0, full, self.width, turn)
         if full < axis.size:
             self._with_lanes(axis, full, axis.size - full, body)
 
     def _stages(self) -> None:
         before = self.e.remembered()
+        self.found: list[dict[str, Value]] = [{} for _ in self.beside]
         for stage, along in zip(self.kernel.stages, self.shaped.inner_along):
+            if len(self.beside) == 1:
+                self.e.registers.update(self.found[0])
             self.e.compute_early(stage.values, set())
-            found = self._stage(stage, stage.inner, along, self._beginnings(stage, along))
-            for reduction, value in zip(stage.reductions, found):
+            values = self._stage(stage, stage.inner, along, self._beginnings(stage, along))
+            for number, value in enumerate(values):
+                vector, place = divmod(number, len(stage.reductions))
+                reduction = stage.reductions[place]
                 if along is not None:
                     value = self.w.fold(value, lambda a, b, r=reduction: self._combine(r, a, b))
-                self.e.registers[reduction.name] = value
+                self.found[vector][reduction.name] = value
         self.e.forget(before)
 
     def _beginnings(self, stage: Stage, along: Axis | None) -> list[Value]:
         lanes = self.lanes if along is not None else self.e.lanes
-        return [self.w.constant(identity(r.kind, r.dtype), r.dtype, lanes) for r in stage.reductions]
+        one = [self.w.constant(identity(r.kind, r.dtype), r.dtype, lanes) for r in stage.reductions]
+        return one * len(self.beside)
 
     def _stage(
         self, stage: Stage, axes: Sequence[Axis], along: Axis | None, carried: list[Value]
@@ -173,9 +197,10 @@ class LoopsFunction:
 
         if axis is along:
             return self._along(axis, turn, carried)
-        if others or not carried or axis.size < 2 * CHAINS:
+        chains = CHAINS // min(len(self.beside), CHAINS // 2)
+        if others or not carried or axis.size < 2 * chains:
             return self.w.loop(0, axis.size, 1, turn, carried)
-        return self._in_chains(stage, axis, turn, carried)
+        return self._in_chains(stage, axis, turn, carried, chains)
 
     def _in_chains(
         self,
@@ -183,28 +208,25 @@ class LoopsFunction:
         axis: Axis,
         turn: Callable[[Int, list[Value]], list[Value]],
         carried: list[Value],
+        chains: int,
     ) -> list[Value]:
         """Write an innermost loop that reduces, with several sums side by side: no turn waits for the one before."""
         count = len(carried)
-        neutral = [
-            self.w.constant(identity(r.kind, r.dtype), r.dtype, v.lanes)
-            for r, v in zip(stage.reductions, carried)
-        ]
+        kinds = stage.reductions * len(self.beside)
+        neutral = [self.w.constant(identity(r.kind, r.dtype), r.dtype, v.lanes) for r, v in zip(kinds, carried)]
 
         def turns(i: Int, values: list[Value]) -> list[Value]:
             new: list[Value] = []
-            for chain in range(CHAINS):
+            for chain in range(chains):
                 new += turn(self.w.add(i, chain), values[chain * count : (chain + 1) * count])
             return new
 
-        full = axis.size - axis.size % CHAINS
-        sums = self.w.loop(0, full, CHAINS, turns, [*carried, *neutral * (CHAINS - 1)])
-        groups = [sums[chain * count : (chain + 1) * count] for chain in range(CHAINS)]
+        full = axis.size - axis.size % chains
+        sums = self.w.loop(0, full, chains, turns, [*carried, *neutral * (chains - 1)])
+        groups = [sums[chain * count : (chain + 1) * count] for chain in range(chains)]
         while len(groups) > 1:
             pairs = zip(groups[::2], groups[1::2])
-            groups = [
-                [self._combine(r, a, b) for r, a, b in zip(stage.reductions, one, other)] for one, other in pairs
-            ]
+            groups = [[self._combine(r, a, b) for r, a, b in zip(kinds, one, other)] for one, other in pairs]
         return self.w.loop(full, axis.size, 1, turn, groups[0])
 
     def _along(
@@ -215,7 +237,7 @@ class LoopsFunction:
 
         def vector(i: Int, values: list[Value]) -> list[Value]:
             nonlocal found
-            self._with_lanes(axis, i, None, lambda: keep(turn(i, values)))
+            self._with_lanes(axis, i, self.lanes, lambda: keep(turn(i, values)))
             return found
 
         def keep(values: list[Value]) -> None:
@@ -230,6 +252,22 @@ class LoopsFunction:
         return after
 
     def _body(self, stage: Stage, carried: list[Value]) -> list[Value]:
+        """Write what one turn computes, for every vector that is done together."""
+        if len(self.beside) == 1:
+            self.e.mask = self.beside[0][1]
+            return self._vector(stage, carried)
+        new: list[Value] = []
+        count = len(stage.reductions)
+        assert self.e.along is not None
+        for number, (start, mask) in enumerate(self.beside):
+            before = self.e.remembered()
+            self.e.axes[self.e.along], self.e.mask = start, mask
+            self.e.registers.update(self.found[number])
+            new += self._vector(stage, carried[number * count : (number + 1) * count])
+            self.e.forget(before)
+        return new
+
+    def _vector(self, stage: Stage, carried: list[Value]) -> list[Value]:
         new = []
         for reduction, total in zip(stage.reductions, carried):
             value = self.e.vector(reduction.value) if total.lanes > 1 else self.e.value(reduction.value)

@@ -11,11 +11,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from koubai.engine.tensor import Tensor
 from koubai.train.metrics.metric import Array, Metric, MetricValue, as_array
 
 __all__ = ["F1", "Accuracy", "ConfusionMatrix", "CountingMetric", "Precision", "Recall", "predicted_classes"]
 
 Average = Literal["macro", "micro", "weighted", "binary"]
+_TOGETHER = 1 << 16  # elements of outputs that wait at most
 AVERAGES: tuple[Average, ...] = ("macro", "micro", "weighted", "binary")
 
 
@@ -47,6 +49,13 @@ def _as_labels(target: Array) -> Array:
     return labels
 
 
+def _kind_of(output: Any, target: Any) -> Any:
+    """What makes batches alike; None where one cannot wait: arrays may change, floats may be no classes."""
+    if not isinstance(output, Tensor) or not isinstance(target, Tensor) or target.dtype.kind not in "iub":
+        return None
+    return output.dtype, output.shape[1:], target.dtype, target.shape[1:]
+
+
 class CountingMetric(Metric):
     """A metric read from the confusion matrix.
 
@@ -57,7 +66,6 @@ class CountingMetric(Metric):
     """
 
     accumulators = ("counts",)
-    counts: Array
 
     def __init__(self, *, logits: bool = False, ignore_index: int = -100) -> None:
         self.logits = logits
@@ -66,11 +74,45 @@ class CountingMetric(Metric):
 
     def reset(self) -> None:
         """Forget all batches."""
-        self.counts = np.zeros((0, 0), np.int64)
+        self._counts = np.zeros((0, 0), np.int64)
+        self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._elements = 0
+        self._kind: Any = None
+
+    @property
+    def counts(self) -> Array:
+        """How often each true class (row) was taken for each class (column)."""
+        self._add_waiting()
+        return self._counts
+
+    @counts.setter
+    def counts(self, counts: Array) -> None:
+        self.reset()
+        self._counts = counts
 
     def update(self, output: Any, target: Any) -> None:
-        """Add one batch of scores `(N, C, ...)`, single scores `(N, ...)` or classes, and its targets."""
-        scores, wanted = as_array(output), as_array(target)
+        """Add one batch of scores `(N, C, ...)`, single scores `(N, ...)` or classes, and its targets.
+
+        Small batches that look like the one before wait, to be counted together.
+        """
+        kind = _kind_of(output, target)
+        if kind is None or kind != self._kind:
+            self._add_waiting()
+            self._add(as_array(output), as_array(target))
+            self._kind = kind
+            return
+        self._waiting.append((output, target))
+        self._elements += output.numel()
+        if self._elements >= _TOGETHER:
+            self._add_waiting()
+
+    def _add_waiting(self) -> None:
+        waiting, self._waiting, self._elements = self._waiting, [], 0
+        if waiting:
+            outputs, targets = zip(*waiting)
+            self._add(np.concatenate([*map(as_array, outputs)]), np.concatenate([*map(as_array, targets)]))
+
+    def _add(self, scores: Array, wanted: Array) -> None:
         predicted = _as_labels(predicted_classes(scores, wanted, self.logits)).ravel()
         labels = _as_labels(wanted).ravel()
         counted = labels != self.ignore_index
@@ -82,10 +124,10 @@ class CountingMetric(Metric):
             raise ValueError(
                 f"{self.name} needs classes counted from 0, got {min(labels.min(), predicted.min())}"
             )
-        size = max(classes, len(self.counts), 1 + max(labels.max(initial=0), predicted.max(initial=0)))
+        size = max(classes, len(self._counts), 1 + max(labels.max(initial=0), predicted.max(initial=0)))
         counts = np.bincount(labels * size + predicted, minlength=size * size).reshape(size, size)
-        counts[: len(self.counts), : len(self.counts)] += self.counts
-        self.counts = counts
+        counts[: len(self._counts), : len(self._counts)] += self._counts
+        self._counts = counts
 
     def _require_samples(self) -> None:
         if not self.counts.sum():

@@ -1,0 +1,590 @@
+"""`koubai.compile` as users see it: the same training as eager, when it compiles again, and what happens when things go
+wrong."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import koubai
+from koubai import nn, optim
+from koubai.compiler import NonFiniteLoss
+from koubai.compiler import step as steps
+from koubai.compiler.runtime import available
+from koubai.nn import functional as F
+
+if not available():
+    pytest.skip("LLVM makes no code for this machine", allow_module_level=True)
+
+OPTIMIZERS = {
+    "SGD": lambda p: optim.SGD(p, lr=0.1, weight_decay=0.01, l1=0.001),
+    "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.3),
+    "Nesterov": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    "classical": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, form="classical"),
+    "maximizing": lambda p: optim.SGD(p, lr=0.01, maximize=True),
+    "Adagrad": lambda p: optim.Adagrad(p, lr_decay=0.1),
+    "Adadelta": optim.Adadelta,
+    "RMSprop": lambda p: optim.RMSprop(p, momentum=0.9, centered=True),
+    "Adam": lambda p: optim.Adam(p, amsgrad=True, weight_decay=0.1),
+    "AdamW": optim.AdamW,
+    "Adamax": optim.Adamax,
+    "NAdam": optim.NAdam,
+    "RAdam": lambda p: optim.RAdam(p, betas=(0.9, 0.95)),
+    "Rprop": optim.Rprop,
+    "ASGD": lambda p: optim.ASGD(p, t0=3),
+    "Lion": lambda p: optim.Lion(p, weight_decay=0.1),
+    "LAMB": lambda p: optim.LAMB(p, weight_decay=0.1),
+    "Adafactor": optim.Adafactor,
+    "Muon": optim.Muon,
+}
+
+
+def model_of(*widths: int, seed: int = 0) -> nn.Sequential:
+    """Linear layers with tanh between them."""
+    koubai.manual_seed(seed)
+    layers = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.Tanh())]
+    return nn.Sequential(*layers[:-1])
+
+
+def data(count: int = 8, width: int = 5, classes: int = 3, seed: int = 1):
+    """Inputs and labels."""
+    rng = np.random.default_rng(seed)
+    x = koubai.tensor(rng.normal(size=(count, width)).astype("f4"))
+    return x, koubai.tensor(rng.integers(0, classes, count))
+
+
+def step_of(model, optimizer):
+    """A training step; it counts how often its Python code runs."""
+
+    def step(x, y):
+        step.runs += 1
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step.runs = 0
+    return step
+
+
+class Training:
+    """A model, its optimizer and its step."""
+
+    def __init__(self, make=lambda p: optim.SGD(p, lr=0.1), compiled=True, **options):
+        self.model = model_of(5, 6, 3)
+        self.optimizer = make(self.model.parameters())
+        self.plain = step_of(self.model, self.optimizer)
+        self.step = koubai.compile(self.plain, **options) if compiled else self.plain
+
+    def state(self):
+        """All numbers, by name."""
+        found = {name: p.detach().numpy().copy() for name, p in self.model.named_parameters()}
+        for number, p in enumerate(self.model.parameters()):
+            state = self.optimizer.state[p] if p in self.optimizer.state else {}
+            found.update({f"{number}.{k}": np.array(v.detach().numpy()) for k, v in state.items()})
+        return found
+
+
+def check_close(ours, expected, tolerance=2e-5):
+    """Compare states of models and optimizers."""
+    assert ours.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_allclose(ours[name], array, rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+def unchanged(before, after):
+    """Whether two states have the same bits."""
+    return before.keys() == after.keys() and all(before[k].tobytes() == after[k].tobytes() for k in before)
+
+
+# --- the same training --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_trains_as_in_eager_while_its_rate_changes(name):
+    eager, compiled = Training(OPTIMIZERS[name], compiled=False), Training(OPTIMIZERS[name])
+    for number in range(5):
+        batch = data(seed=number)
+        for training in (eager, compiled):
+            training.step(*batch)
+            training.optimizer.param_groups[0]["lr"] *= 1.3 if number % 2 else 0.5
+    assert len(compiled.step.steps) == 1
+    assert compiled.step.falls_back is None
+    check_close(compiled.state(), eager.state())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_any_number_of_threads_gives_the_same_training(threads):
+    before = koubai.get_num_threads()
+    eager, compiled = Training(optim.AdamW, compiled=False), Training(optim.AdamW)
+    try:
+        koubai.set_num_threads(threads)
+        for number in range(3):
+            eager.step(*data(seed=number))
+            compiled.step(*data(seed=number))
+    finally:
+        koubai.set_num_threads(before)
+    check_close(compiled.state(), eager.state())
+
+
+def test_dropout_draws_what_eager_draws():
+    layer = nn.Dropout(0.4)
+    x = koubai.ones(7, 13)
+    compiled = koubai.compile(lambda x: layer(x) + 0)
+    koubai.manual_seed(3)
+    eager = [layer(x).numpy() for _ in range(4)]
+    koubai.manual_seed(3)
+    for expected in eager:
+        np.testing.assert_array_equal(compiled(x).numpy(), expected)
+    koubai.manual_seed(3)
+    np.testing.assert_array_equal(compiled(x).numpy(), eager[0])
+    assert len(compiled.steps) == 1
+
+
+def test_clipping_and_a_schedule():
+    def trained(compiled):
+        training = Training(optim.AdamW, compiled=False)
+        schedule = optim.lr_scheduler.CosineAnnealingLR(training.optimizer, 5)
+
+        def step(x, y):
+            training.optimizer.zero_grad()
+            loss = F.cross_entropy(training.model(x), y)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(training.model.parameters(), 0.1)
+            nn.utils.clip_grad_value_(training.model.parameters(), 0.02)
+            training.optimizer.step()
+            return loss, norm
+
+        run = koubai.compile(step, max_compiles=1) if compiled else step
+        norms = []
+        for number in range(5):
+            norms.append(run(*data(seed=number))[1].item())
+            schedule.step()
+        return {**training.state(), "norms": np.array(norms)}
+
+    check_close(trained(True), trained(False))
+
+
+def test_running_statistics_move_as_in_eager():
+    def trained(compiled):
+        koubai.manual_seed(0)
+        layer = nn.BatchNorm1d(4)
+        run = koubai.compile(lambda x: layer(x)) if compiled else layer
+        for number in range(3):
+            run(data(6, 4, seed=number)[0])
+        return {name: buffer.numpy().copy() for name, buffer in layer.named_buffers()}
+
+    check_close(trained(True), trained(False))
+
+
+def test_gradients_add_up_over_steps():
+    def trained(compiled):
+        training = Training(compiled=False)
+
+        def backward(x, y):
+            F.cross_entropy(training.model(x), y).backward()
+
+        run = koubai.compile(backward, keep_grads=True) if compiled else backward
+        for number in range(3):
+            run(*data(seed=number))
+        return {name: p.grad.numpy() for name, p in training.model.named_parameters()}
+
+    check_close(trained(True), trained(False))
+
+
+def test_tied_weights():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(7, 4)
+            self.out = nn.Linear(4, 7, bias=False)
+            self.out.weight = self.embedding.weight
+
+        def forward(self, x):
+            return self.out(self.embedding(x))
+
+    def trained(compiled):
+        koubai.manual_seed(0)
+        model = Tied()
+        step = step_of(model, optim.SGD(model.parameters(), lr=0.5))
+        run = koubai.compile(step) if compiled else step
+        for _ in range(3):
+            run(koubai.tensor([1, 2, 3, 1]), koubai.tensor([2, 3, 4, 6]))
+        return {"weight": model.embedding.weight.detach().numpy()}
+
+    check_close(trained(True), trained(False))
+
+
+# --- results ------------------------------------------------------------------------------------------------------
+
+
+def test_results_that_are_inputs_constants_or_twice_the_same():
+    @koubai.compile
+    def f(x, y):
+        z = x + y
+        return x, z, {"again": z, "view": z.T, "one": koubai.ones(2), "empty": koubai.zeros(0, 3)}, [y.sum()]
+
+    x, y = koubai.arange(6.0).reshape(2, 3), koubai.ones(2, 3)
+    for _ in range(2):
+        a, z, more, (total,) = f(x, y)
+        assert a.tolist() == x.tolist()
+        assert z.tolist() == more["again"].tolist() == (x + 1).tolist()
+        assert more["view"].tolist() == (x + 1).T.tolist()
+        assert more["one"].tolist() == [1, 1]
+        assert more["empty"].shape == (0, 3)
+        assert total.item() == 6
+
+
+def test_results_are_the_callers_own():
+    double = koubai.compile(lambda x: x * 2)
+    first = double(koubai.ones(3))
+    double(koubai.zeros(3))
+    assert first.tolist() == [2, 2, 2]
+
+
+def test_a_function_that_only_changes_state():
+    counter = koubai.zeros(2)
+
+    @koubai.compile
+    def count():
+        counter.add_(1)
+
+    for _ in range(3):
+        assert count() is None
+    assert counter.tolist() == [3, 3]
+    counter.zero_()
+    count()
+    assert counter.tolist() == [1, 1]
+
+
+def test_a_tensor_that_is_written_twice_and_through_a_view():
+    table = koubai.zeros(3, 2)
+
+    @koubai.compile
+    def write(x):
+        table[0] = x
+        table[1:].add_(1)
+        table[0, 1] = -1.0
+        return table.sum()
+
+    for _ in range(2):
+        total = write(koubai.tensor([5.0, 6.0]))
+    assert table.tolist() == [[5, -1], [2, 2], [2, 2]]
+    assert total.item() == 12
+
+
+def test_arguments_that_are_changed():
+    @koubai.compile
+    def f(x):
+        x.mul_(2)
+        return x + 1
+
+    x = koubai.ones(3)
+    assert f(x).tolist() == [3, 3, 3]
+    assert x.tolist() == [2, 2, 2]
+    assert f(x).tolist() == [5, 5, 5]
+
+
+def test_arrays_that_do_not_lie_row_by_row():
+    f = koubai.compile(lambda x: x.sum(0))
+    x = koubai.arange(12.0).reshape(3, 4)
+    assert f(x.T).tolist() == x.sum(1).tolist()
+    assert f(x[:, ::2]).tolist() == x[:, ::2].sum(0).tolist()
+
+
+def test_a_value_that_was_taken_before_stays():
+    weight = nn.Parameter(koubai.ones(3))
+    optimizer = optim.SGD([weight], lr=1.0)
+
+    @koubai.compile
+    def step():
+        optimizer.zero_grad()
+        weight.sum().backward()
+        optimizer.step()
+
+    step()
+    kept = weight.detach()
+    array = weight.detach().numpy().copy()
+    step()
+    assert array.tolist() == [0, 0, 0]
+    assert weight.tolist() == [-1, -1, -1]
+    assert kept.tolist() == [-1, -1, -1]  # detach shares the cell, as in eager
+
+
+# --- when it compiles again ---------------------------------------------------------------------------------------
+
+
+def test_new_shapes_compile_once_more_and_known_ones_do_not():
+    training = Training()
+    for count in (8, 4, 8, 4, 8):
+        training.step(*data(count))
+    assert len(training.step.steps) == 2
+    assert training.plain.runs == 2
+
+
+def test_a_new_option_or_mode_compiles_again():
+    model = nn.Sequential(nn.Linear(5, 4), nn.Dropout(0.5))
+    f = koubai.compile(model.forward)
+    x = data()[0]
+    f(x)
+    model.eval()
+    evaluated = f(x)
+    np.testing.assert_allclose(evaluated.numpy(force=True), model(x).numpy(force=True), rtol=1e-5, atol=1e-6)
+    model.train()
+    f(x)
+    assert len(f.steps) == 2
+    with koubai.no_grad():
+        f(x)
+    assert len(f.steps) == 3
+
+
+def test_more_compiles_than_allowed_are_an_error():
+    training = Training(max_compiles=1)
+    training.step(*data(8))
+    with pytest.raises(RuntimeError, match="max_compiles=1"):
+        training.step(*data(4))
+    training.step(*data(8))
+
+
+def test_two_functions_share_parameters_with_each_other_and_with_eager():
+    training, eager = Training(optim.AdamW), Training(optim.AdamW, compiled=False)
+    evaluate = koubai.compile(lambda x: training.model(x))
+    for number in range(3):
+        x, y = data(seed=number)
+        training.step(x, y)
+        eager.step(x, y)
+        with koubai.no_grad():
+            np.testing.assert_allclose(evaluate(x).numpy(), eager.model(x).numpy(), rtol=1e-4, atol=1e-5)
+            for t in (training, eager):
+                t.model[0].weight.mul_(0.5)
+    check_close(training.state(), eager.state())
+    assert len(evaluate.steps) == 1
+
+
+def test_a_checkpoint_after_compiled_steps(tmp_path):
+    training, eager = Training(optim.Adam), Training(optim.Adam, compiled=False)
+    for t in (training, eager):
+        for number in range(2):
+            t.step(*data(seed=number))
+        koubai.save({"model": t.model.state_dict(), "optimizer": t.optimizer.state_dict()}, tmp_path / "state")
+        t.step(*data(seed=2))
+        saved = koubai.load(tmp_path / "state")
+        t.model.load_state_dict(saved["model"])
+        t.optimizer.load_state_dict(saved["optimizer"])
+        t.step(*data(seed=3))
+    check_close(training.state(), eager.state())
+
+
+# --- what cannot be compiled --------------------------------------------------------------------------------------
+
+
+def test_code_that_depends_on_values_runs_eagerly_and_says_so_once(caplog):
+    def f(x):
+        if x.sum() > 1:
+            return x * 2
+        return x
+
+    compiled = koubai.compile(f)
+    with caplog.at_level(logging.WARNING, "koubai.compile"):
+        assert compiled(koubai.ones(3)).tolist() == [2, 2, 2]
+        assert compiled(koubai.zeros(3)).tolist() == [0, 0, 0]
+    assert len(caplog.records) == 1
+    message = caplog.records[0].getMessage()
+    assert "runs eagerly" in message
+    line = f.__code__.co_firstlineno + 1
+    assert f"test_compile.py:{line}" in message
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: koubai.tensor(x.sum().item()),
+        lambda x: x[x > 0],
+        lambda x: x.nonzero(),
+        lambda x: koubai.unique(x),
+        lambda x: koubai.tensor(x.tolist()),
+    ],
+    ids=["item", "mask", "nonzero", "unique", "tolist"],
+)
+def test_values_in_the_program_make_it_run_eagerly(function):
+    compiled = koubai.compile(function)
+    for x in (koubai.tensor([1.0, -2.0, 1.0]), koubai.tensor([1.0, 2.0, 3.0])):
+        assert compiled(x).tolist() == function(x).tolist()
+    assert compiled.falls_back
+
+
+def test_wrong_shapes_are_the_error_that_they_are_in_eager():
+    layer = nn.Linear(3, 2)
+    with pytest.raises(RuntimeError) as eager:
+        layer(koubai.ones(4, 5))
+    with pytest.raises(RuntimeError) as compiled:
+        koubai.compile(layer.forward)(koubai.ones(4, 5))
+    assert type(eager.value) is type(compiled.value)
+    assert "[4, 5]" in str(compiled.value)
+
+
+def test_off_means_eager(monkeypatch):
+    monkeypatch.setenv("KOUBAI_COMPILE", "off")
+    training = Training()
+    for _ in range(2):
+        training.step(*data())
+    assert training.plain.runs == 2
+    assert not training.step.steps
+
+
+# --- when data are wrong ------------------------------------------------------------------------------------------
+
+
+def test_a_gradient_that_was_not_kept_is_an_error():
+    training = Training()
+    training.step(*data())
+    with pytest.raises(RuntimeError, match="keep_grads=True"):
+        training.model[0].weight.grad.numpy()
+
+
+def test_kept_gradients_are_those_of_eager():
+    training, eager = Training(keep_grads=True), Training(compiled=False)
+    for number in range(2):
+        training.step(*data(seed=number))
+        eager.step(*data(seed=number))
+    for ours, theirs in zip(training.model.parameters(), eager.model.parameters()):
+        np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_a_label_out_of_range_is_an_error_and_nothing_has_changed():
+    training = Training(optim.Adam)
+    x, y = data()
+    training.step(x, y)
+    before = training.state()
+    for wrong in (3, -1):
+        with pytest.raises(IndexError, match="out of range|label|class"):
+            training.step(x, koubai.tensor([wrong] + [0] * 7))
+        assert unchanged(before, training.state())
+    training.step(x, y)
+    assert not unchanged(before, training.state())
+
+
+def test_a_loss_that_is_not_finite_is_an_error_and_nothing_has_changed():
+    training = Training(optim.Adam)
+    x, y = data()
+    training.step(x, y)
+    before = training.state()
+    with pytest.raises(NonFiniteLoss, match="nothing was changed"):
+        training.step(x * float("nan"), y)
+    assert unchanged(before, training.state())
+    training.step(x, y)
+
+
+def test_a_bad_first_batch_changes_nothing_either():
+    training = Training()
+    x, y = data()
+    before = training.state()
+    with pytest.raises(NonFiniteLoss):
+        training.step(x * float("inf"), y)
+    assert unchanged(before, training.state())
+    training.step(x, y)
+
+
+def test_a_bad_loss_holds_back_what_numpy_does_in_between():
+    weight = nn.Parameter(koubai.tensor([[2.0, 1.0], [1.0, 3.0]]))
+    optimizer = optim.SGD([weight], lr=0.1)
+
+    @koubai.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = (weight * x).sum()
+        loss.backward()
+        weight.grad = koubai.linalg.inv(weight.grad)
+        optimizer.step()
+        return loss
+
+    step(koubai.eye(2))
+    before = weight.detach().numpy().copy()
+    with pytest.raises(NonFiniteLoss):
+        step(koubai.eye(2) * float("inf"))
+    np.testing.assert_array_equal(weight.detach().numpy(), before)
+
+
+def test_positions_out_of_range_inside_a_loop_over_time():
+    table = koubai.arange(5.0)
+
+    @koubai.compile
+    def f(positions):
+        def body(carry, i):
+            total = carry + table[i]
+            return total, total
+
+        return koubai.scan(body, koubai.zeros(()), positions)[1]
+
+    assert f(koubai.tensor([1, 2, 3])).tolist() == [1, 3, 6]
+    with pytest.raises(IndexError):
+        f(koubai.tensor([1, 7, 3]))
+    assert f(koubai.tensor([4, 0, -1])).tolist() == [4, 4, 8]
+
+
+# --- verification and the cache -----------------------------------------------------------------------------------
+
+
+def test_code_that_is_wrong_is_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("KOUBAI_CACHE", str(tmp_path))
+    from koubai.compiler.llvm import maps
+
+    wrong = {**maps._TABLE, "tanh": maps._TABLE["sigmoid"]}
+    monkeypatch.setattr(maps, "_TABLE", wrong)
+    with pytest.raises(RuntimeError, match="the compiled step is wrong"):
+        Training().step(*data())
+    assert not list(tmp_path.iterdir())
+    Training(verify=False).step(*data())
+
+
+def test_another_process_takes_the_code_from_disk(monkeypatch, tmp_path):
+    monkeypatch.setenv("KOUBAI_CACHE", str(tmp_path))
+    program = """
+        import koubai
+        f = koubai.compile(lambda x: (x * 3).tanh().sum())
+        print(f(koubai.arange(7.0)).item(), f.report.cached)
+    """
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert [cached for _, cached in runs] == ["False", "True"]
+    assert runs[0][0] == runs[1][0]
+
+
+def test_a_damaged_file_is_compiled_again(monkeypatch, tmp_path):
+    monkeypatch.setenv("KOUBAI_CACHE", str(tmp_path))
+
+    def run():
+        training = Training()
+        training.step(*data())
+        return training.step.report.cached, training.state()
+
+    first = run()
+    again = run()
+    assert (first[0], again[0]) == (False, True)
+    (file,) = tmp_path.glob("*.kobj")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+    damaged = run()
+    assert damaged[0] is False
+    assert unchanged(first[1], damaged[1])
+    assert run()[0] is True
+
+
+def test_a_step_is_not_compiled_when_something_is_wrong_with_its_code(monkeypatch):
+    def fail(*_):
+        raise OSError("no memory for code")
+
+    monkeypatch.setattr(steps, "load_object", fail)
+    with pytest.raises(OSError, match="no memory"):
+        Training().step(*data())
