@@ -40,7 +40,7 @@ OPTIMIZERS = {
     "Lion": lambda p: optim.Lion(p, weight_decay=0.1),
     "LAMB": lambda p: optim.LAMB(p, weight_decay=0.1),
     "Adafactor": optim.Adafactor,
-    "Muon": optim.Muon,
+    "Muon": lambda p: optim.Muon([w for w in p if w.ndim == 2]),
 }
 
 
@@ -63,7 +63,7 @@ def step_of(model, optimizer):
 
     def step(x, y):
         step.runs += 1
-        optimizer.zero_grad()
+        model.zero_grad()
         loss = F.cross_entropy(model(x), y)
         loss.backward()
         optimizer.step()

@@ -10,13 +10,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from koubai import dtypes
 from koubai.compiler import exchange
 from koubai.compiler.arrange import arrange
 from koubai.compiler.buffer import Buffer, Home
 from koubai.compiler.channels_last import with_channels_last
+from koubai.compiler.checks import with_checks
 from koubai.compiler.dependence import Dependences
 from koubai.compiler.expression import load
 from koubai.compiler.fuse import fuse
@@ -24,16 +22,15 @@ from koubai.compiler.index import Axis, Index
 from koubai.compiler.kernel import Contraction, Kernel, Loops, Repeat, Stage, Store, loads
 from koubai.compiler.layout import prefer_orders
 from koubai.compiler.llvm.driver import Driver
+from koubai.compiler.llvm.many import write_many
 from koubai.compiler.lower.lowering import Lowering
-from koubai.compiler.memory import Plan, plan
+from koubai.compiler.memory import Plan, plan, span
 from koubai.compiler.phases import Gate, Phase, in_phases
 from koubai.compiler.races import check_races
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.simplify import simplify
-from koubai.ops import elementwise as maps
-from koubai.ops.graph import Graph, Node
+from koubai.ops.graph import Graph
 from koubai.ops.op import Symbol
-from koubai.ops.reduce import all_
 
 
 @dataclass
@@ -69,6 +66,7 @@ class Blueprint:
         arguments, numbers, states, results: the buffers of the roles, in their order.
         constants: buffers to be filled once.
         flags: (what to say if it is false, buffer) pairs.
+        spans: (offset, bytes) of all numbers, and of all results and flags.
     """
 
     text: str
@@ -82,6 +80,7 @@ class Blueprint:
     constants: list[Buffer]
     borders: list[Buffer]
     flags: list[tuple[str, Buffer]]
+    spans: tuple[tuple[int, int], tuple[int, int]]
 
 
 Watch = Callable[[str, Sequence[Kernel], Mapping[Buffer, Buffer], Mapping[int, Buffer]], None]
@@ -101,7 +100,7 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
             graph's outputs is.
     """
     watch = watch or (lambda *_: None)
-    graph, checks = with_checks(graph, roles)
+    graph, checks = with_checks(graph, roles.losses)
     graph = simplify(with_channels_last(simplify(simplify(graph), exchange.RULES)))
     inputs = _Inputs(graph, roles)
     low = Lowering(graph, inputs.readers)
@@ -129,7 +128,11 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
     placed = plan(phases, lasting, shared)
     arguments = [inputs.buffers[s] for s in roles.arguments]
     driver = Driver(target, threads, placed, arguments)
-    text = driver.write(phases)
+    numbers = [inputs.buffers[s] for s in roles.numbers]
+    places = span(placed.offsets, numbers), span(placed.offsets, [*results, *(flag for _, flag in flags)])
+    stops = [placed.offsets[flag] for _, flag in flags]
+    many = write_many(threads, len(arguments), *places, stops)
+    text = driver.write(phases, () if any(phase.is_host for phase in phases) else (many,))
     if os.environ.get("KOUBAI_CHECK") == "1":
         check_races(phases, placed, target, threads)
     return Blueprint(
@@ -138,12 +141,13 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
         phases,
         placed,
         arguments,
-        [inputs.buffers[s] for s in roles.numbers],
+        numbers,
         [inputs.buffers[s] for s in roles.states],
         results,
         constants,
         sorted((b for b in touched if b.border is not None), key=lambda b: b.name),
         flags,
+        places,
     )
 
 
@@ -179,51 +183,6 @@ def _update(low: Lowering, symbol: Symbol, state: Buffer) -> Buffer:
 
 def _all_shared(low: Lowering) -> dict[Buffer, Buffer]:
     return dict(low.shared)
-
-
-# --- what must hold before state changes
-
-
-def with_checks(graph: Graph, roles: Roles) -> tuple[Graph, list[tuple[str, int]]]:
-    """Return the graph with one more result for everything that may go wrong: whether it went well.
-
-    Returns:
-        the graph, and (what went wrong, position among the outputs) pairs.
-    """
-    graph = Graph(list(graph.inputs), dict(graph.constants), list(graph.nodes), list(graph.outputs))
-    checks: list[tuple[str, int]] = []
-
-    def add(name: str, passed: Symbol) -> None:
-        whole = graph.add(all_, [passed], {"dims": tuple(range(passed.ndim)), "keepdim": False})
-        graph.outputs.append(whole[0])
-        checks.append((name, len(graph.outputs) - 1))
-
-    for loss in roles.losses:
-        if loss in graph.inputs or loss in graph.constants:
-            continue
-        add("loss", graph.add(maps.isfinite, [loss], {})[0])
-    for node in list(graph.nodes):
-        if node.op.name == "position":
-            add("position", _in_range(graph, node))
-    return graph, checks
-
-
-def _in_range(graph: Graph, node: Node) -> Symbol:
-    """Add whether all positions lie in the dimension that they are of."""
-    i, size = node.inputs[0], node.attributes["size"]
-    low = _number(graph, -size if node.attributes["wraps"] else 0, i)
-    high = _number(graph, size, i)
-    above = graph.add(maps.ge, [i, low], {})[0]
-    below = graph.add(maps.lt, [i, high], {})[0]
-    return graph.add(maps.bitwise_and, [above, below], {})[0]
-
-
-def _number(graph: Graph, number: int, like: Symbol) -> Symbol:
-    symbol = Symbol((), like.dtype)
-    kind = like.dtype if like.dtype.kind == "i" else dtypes.int64
-    limits = np.iinfo(like.dtype)
-    graph.constants[symbol] = np.asarray(np.clip(number, limits.min, limits.max), kind).astype(like.dtype)
-    return symbol
 
 
 # --- state that is overwritten

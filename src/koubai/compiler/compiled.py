@@ -21,7 +21,8 @@ from koubai.compiler.step import Report, Step
 from koubai.compiler.verify import first_nonfinite
 from koubai.engine.modes import modes
 from koubai.engine.tensor import Tensor
-from koubai.engine.trace import flatten, trace
+from koubai.engine.trace import flatten, trace, unflatten
+from koubai.functions.joining import stack
 from koubai.ops.op import DataDependentError
 
 log = logging.getLogger("koubai.compile")
@@ -106,19 +107,73 @@ class Compiled:
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the function."""
-        if self.falls_back is not None or modes.tracer is not None or modes.anomaly or is_off():
+        if self._is_eager():
             return self.function(*arguments)
         tensors: list[Tensor] = []
-        structure = flatten(arguments, tensors)
+        if all([argument.__class__ is Tensor for argument in arguments]):
+            tensors, structure = list(arguments), len(arguments)
+        else:
+            structure = _hashable(flatten(arguments, tensors))
         step = self._step_for(structure, tensors, arguments)
         if step is None:
             return self.function(*arguments)
         well, results = step(tensors)
         return results if well else self._explain(step, tensors, arguments)
 
-    def _step_for(self, structure: Any, tensors: list[Tensor], arguments: tuple[Any, ...]) -> Step | None:
+    def _is_eager(self) -> bool:
+        return self.falls_back is not None or modes.tracer is not None or modes.anomaly or is_off()
+
+    def scan(self, *arguments: Any) -> Any:
+        """Run the function on every slice of its arguments along their first dimension, in one native call.
+
+        The same as a loop that calls it on `argument[0]`, `argument[1]`, ..., but Python is not asked in between. So
+        learning rates and other options stay what they are; step counts go on.
+
+        Args:
+            arguments: tensors (or nested ones) with one more dimension in front, all of the same length.
+
+        Returns:
+            what the function returns, stacked along a first dimension.
+
+        Raises:
+            ValueError: if the lengths differ.
+            NonFiniteLoss: as when it is called; the steps before the one that failed count.
+
+        Example:
+            >>> losses = step.scan(inputs, targets)  # (steps, batch, features), (steps, batch)
+        """
+        stacked: list[Tensor] = []
+        structure = flatten(arguments, stacked)
+        lengths = {len(tensor) if tensor.ndim else 0 for tensor in stacked}
+        if len(lengths) != 1 or 0 in lengths:
+            raise ValueError(
+                f"scan needs arguments of one length in their first dimension, got {sorted(lengths)}"
+            )
+        (length,) = lengths
+        first = [tensor[0] for tensor in stacked]
+        called = unflatten(structure, iter(first))
+        if self._is_eager() or (step := self._step_for(structure, first, called)) is None or not step.can_repeat:
+            return self._one_by_one(structure, stacked, length)
+        done, results = step.many(stacked, length)
+        if done < length:
+            failing = [tensor[done] for tensor in stacked]
+            self._explain(step, failing, unflatten(structure, iter(failing)))
+        return results
+
+    def _one_by_one(self, structure: Any, stacked: list[Tensor], length: int) -> Any:
+        """Call the function in a loop and stack the results."""
+        found: list[list[Tensor]] = []
+        shape: Any = None
+        for number in range(length):
+            tensors: list[Tensor] = []
+            slices = iter([tensor[number] for tensor in stacked])
+            shape = flatten(self(*unflatten(structure, slices)), tensors)
+            found.append(tensors)
+        return unflatten(shape, iter([stack(list(column)) for column in zip(*found)]))
+
+    def _step_for(self, structure: Hashable, tensors: list[Tensor], arguments: tuple[Any, ...]) -> Step | None:
         key = (
-            _hashable(structure),
+            structure,
             tuple([(t._payload.shape, t._payload.dtype, t.requires_grad) for t in tensors]),
             modes.grad_enabled,
             get_num_threads(),

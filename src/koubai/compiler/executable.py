@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from koubai.arrays import Array
+from koubai.compiler.llvm.many import DONE, NAME
 from koubai.compiler.outline import Call, Outline, Place
 from koubai.compiler.runtime import Arena
 from koubai.compiler.runtime.objects import Library
@@ -32,6 +34,7 @@ class Executable:
         self.arena = Arena(outline.size + threads * outline.scratch + 64)
         self._library = library
         self._entries = [library.address(name) if name else 0 for name in outline.parts]
+        self._many = 0 if outline.calls else library.address(NAME)
         self._frame = np.zeros(2 + arguments, np.int64)
         self._address = self._frame.ctypes.data
         self._frame[0] = self.arena.address
@@ -69,6 +72,45 @@ class Executable:
                 runner.run(entry, self._address, self.threads)
         self._arguments = ()
         return all(flag for _, flag in self.flags)
+
+    @property
+    def can_repeat(self) -> bool:
+        """Whether several steps can be run in one call: NumPy has no part in them."""
+        return bool(self._many)
+
+    def run_many(
+        self, arguments: Sequence[Array], strides: Sequence[int], numbers: Array
+    ) -> tuple[int, list[Array]]:
+        """Run a step again and again.
+
+        Args:
+            arguments: for the first step, each followed in memory by those of the next.
+            strides: how many bytes that is away.
+            numbers: for each step a row of numbers.
+
+        Returns:
+            how many steps went well, and the results of all of them, stacked. Behind the last of them nothing has
+            changed.
+        """
+        (_, given), (first, taken) = self.outline.spans
+        table = np.zeros((len(numbers), max(given // 8, 1)))
+        table[:, : numbers.shape[1]] = numbers
+        block = np.zeros((len(numbers), taken), np.uint8)
+        for number, array in enumerate(arguments, 2):
+            self._frame[number] = array.__array_interface__["data"][0]
+        runner = pool()
+        self._pool, self._frame[1] = runner, runner.control
+        words = [self._address, len(numbers), table.ctypes.data, block.ctypes.data, 0, *strides]
+        call = np.array(words, np.int64)
+        runner.run(self._many, call.ctypes.data, self.threads)
+        return int(call[DONE]), [self._column(block, place, first) for place in self.outline.results]
+
+    def _column(self, block: Array, place: Place, first: int) -> Array:
+        """Return one result of all steps."""
+        start = place.offset - first
+        size = math.prod(place.shape) * place.dtype.itemsize
+        column = np.ascontiguousarray(block[:, start : start + size]).view(place.dtype)
+        return column.reshape(len(block), *place.shape)
 
     def _run_on_host(self, call: Call) -> None:
         node = call.host.node

@@ -23,7 +23,7 @@ from koubai.compiler.phases import Phase
 from koubai.compiler.roofline import Roof, roof
 from koubai.compiler.simplify import simplify
 from koubai.compiler.step import Step
-from koubai.compiler.timing import TimedStep
+from koubai.compiler.timing import TimedStep, Times
 from koubai.compiler.work import Work, work_of
 from koubai.engine.tensor import Tensor
 from koubai.engine.trace import flatten
@@ -61,9 +61,9 @@ class Row:
 
     def __str__(self) -> str:
         what = f"{self.name} {self.what}" + (f", {self.times} times" if self.times > 1 else "")
+        what = textwrap.shorten(what, 43, placeholder="…")
         rate = _rate(self.work, self.seconds)
-        line = f"{textwrap.shorten(what, 44, placeholder=' …'):44} {_time(self.seconds)} {rate} {self.share:4.0%}"
-        return f"{self.phase:4} {line}"
+        return f"{self.phase:4} {what:43} {_time(self.seconds)} {rate} {self.share:4.0%}"
 
 
 @dataclass(frozen=True)
@@ -103,21 +103,25 @@ class Explanation:
         arena: the bytes of it.
         roof: what this machine can do at most.
         waiting: the seconds that each thread waits for others.
+        passes: the kernels after each pass of the compiler, by its name.
+        module: the step in LLVM's language.
     """
 
     def __init__(
-        self, name: str, step: Step, blueprint: Blueprint, kernels: dict[Kernel, float], waiting: list[float]
+        self, name: str, step: Step, blueprint: Blueprint, passes: dict[str, list[Kernel]], times: Times
     ) -> None:
         self.name = name
+        self.passes = passes
+        self.module = blueprint.text
         self.traced = step.program.graph
         self.simplified = simplify(with_channels_last(simplify(self.traced)))
         self.threads = step.threads
         self.phases = blueprint.phases
         self.roof = roof(step.target, step.threads)
-        self.rows = list(_rows(blueprint.phases, kernels, self.roof))
+        self.rows = list(_rows(blueprint.phases, times.kernels, self.roof))
         self.places = _places(blueprint)
         self.arena = blueprint.plan.size
-        self.waiting = waiting
+        self.waiting = times.waiting
 
     @property
     def seconds(self) -> float:
@@ -128,6 +132,21 @@ class Explanation:
     def slowest(self) -> list[Row]:
         """The kernels, those first that take longest."""
         return sorted(self.rows, key=lambda row: -row.seconds)
+
+    def after(self, stage: str) -> str:
+        """Return what a stage of the compiler made, as text.
+
+        Args:
+            stage: "trace", "simplify", "lower", "fuse", "arrange", "write in place", "phases" or "llvm".
+
+        Raises:
+            KeyError: if there is no such stage.
+        """
+        if stage in ("trace", "simplify"):
+            return str(self.traced if stage == "trace" else self.simplified)
+        if stage == "phases":
+            return "\n--\n".join(map(str, self.phases))
+        return self.module if stage == "llvm" else "\n".join(map(str, self.passes[stage]))
 
     def __str__(self) -> str:
         return self.text()
@@ -162,7 +181,7 @@ class Explanation:
         return "\n".join(lines)
 
     def _kernels(self, full: bool) -> str:
-        head = f"{'ph.':>4} {'kernel':44} {'time':>10} {'speed':>14} {'roof':>5}"
+        head = f"{'ph.':>4} {'kernel':43} {'time':>10} {'speed':>14} {'roof':>5}"
         if full or len(self.rows) <= _MANY:
             return "\n".join([head, *self._in_phases()])
         rows = self.slowest[:_MANY]
@@ -209,12 +228,19 @@ def explain(compiled: Compiled, *arguments: Any, seconds: float = 0.5) -> Explan
         >>> print(koubai.compiler.explain(step, x, y))
     """
     step, given = step_of(compiled, arguments)
-    blueprint = build(step.program.graph, step.roles, step.target, step.threads)
+    passes: dict[str, list[Kernel]] = {}
+    blueprint = build(
+        step.program.graph,
+        step.roles,
+        step.target,
+        step.threads,
+        watch=lambda name, kernels, *_: passes.update({name: list(kernels)}),
+    )
     numbers = [np.array(host(), np.float64) for host in step.program.hosts]
     states = [np.array(owner.payload) for owner in step._owners]
     timed = TimedStep(blueprint, step.target, step.threads, states, numbers)
     times = timed.run(given, seconds)
-    return Explanation(compiled._name, step, blueprint, times.kernels, times.waiting)
+    return Explanation(compiled._name, step, blueprint, passes, times)
 
 
 def step_of(compiled: Compiled, arguments: tuple[Any, ...]) -> tuple[Step, list[Array]]:

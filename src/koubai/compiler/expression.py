@@ -118,6 +118,13 @@ class Expression:
             return f"{self.detail.name}[{', '.join(map(str, self.indices))}]"
         if self.kind == "apply":
             return f"{self.detail[0]}({', '.join(map(str, self.parts))})"
+        if self.kind == "register":
+            return str(self.detail)
+        if self.kind == "whole":
+            return f"({self.indices[0]})"
+        if self.kind == "inside":
+            low, high, step = self.detail
+            return f"({self.indices[0]} in range({low}, {high}{f', {step}' * (step != 1)}))"
         return f"{self.kind}({', '.join(map(str, (*self.parts, *self.indices)))}, {self.detail})"
 
 

@@ -38,9 +38,11 @@ def plan(phases: list[Phase], lasting: list[Buffer], shared: dict[Buffer, Buffer
     top = LINE
     for buffer in lasting:
         if buffer.home is not Home.ARGUMENT and buffer not in offsets:
+            if _room(buffer) > 8:
+                top = -(-top // LINE) * LINE
             offsets[buffer] = top
             top += _room(buffer)
-    base = top
+    top = base = -(-top // LINE) * LINE
     spans = _spans(phases, set(offsets), shared)
     for buffer in [b for b in spans if b.border is not None]:
         offsets[buffer] = base
@@ -57,8 +59,19 @@ def plan(phases: list[Phase], lasting: list[Buffer], shared: dict[Buffer, Buffer
     return Plan(offsets, size, top)
 
 
+def span(offsets: dict[Buffer, int], buffers: list[Buffer]) -> tuple[int, int]:
+    """Return (offset, bytes) of the memory from the first of some buffers to the end of the last, in whole words."""
+    if not buffers:
+        return 0, 0
+    first = min(offsets[buffer] for buffer in buffers)
+    end = max(offsets[buffer] + buffer.bytes for buffer in buffers)
+    return first, -(-(end - first) // 8) * 8
+
+
 def _room(buffer: Buffer) -> int:
     """The bytes of a buffer, and one more cache line, so that buffers of a power of two do not lie alike."""
+    if buffer.home in (Home.NUMBER, Home.RESULT) and buffer.bytes <= 8:
+        return 8
     return -(-buffer.bytes // LINE) * LINE + LINE
 
 

@@ -69,6 +69,7 @@ class Outline:
         numbers, states, results: the places of these roles.
         flags: (what went wrong if it is false, place) pairs.
         filled: (place, elements) of constants and borders.
+        spans: (offset, bytes) of all numbers, and of all results and flags.
         kernels: how many kernels there are, for people.
     """
 
@@ -81,6 +82,7 @@ class Outline:
     results: list[Place]
     flags: list[tuple[str, Place]]
     filled: list[tuple[Place, Array]]
+    spans: tuple[tuple[int, int], tuple[int, int]]
     kernels: int
 
     @classmethod
@@ -103,6 +105,7 @@ class Outline:
             places(blueprint.results),
             [(name, Place.of(blueprint, buffer)) for name, buffer in blueprint.flags],
             filled,
+            blueprint.spans,
             sum(len(phase.kernels) for phase in blueprint.phases),
         )
 
@@ -119,6 +122,7 @@ class Outline:
             "results": [p.to_json() for p in self.results],
             "flags": [[name, p.to_json()] for name, p in self.flags],
             "filled": [[p.to_json(), _packed(array)] for p, array in self.filled],
+            "spans": self.spans,
             "kernels": self.kernels,
         }
 
@@ -135,6 +139,7 @@ class Outline:
             [Place.from_json(p) for p in data["results"]],
             [(name, Place.from_json(p)) for name, p in data["flags"]],
             [(Place.from_json(p), _unpacked(packed)) for p, packed in data["filled"]],
+            (tuple(data["spans"][0]), tuple(data["spans"][1])),
             data["kernels"],
         )
 

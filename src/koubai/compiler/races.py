@@ -6,6 +6,7 @@ same place must not be needed at the same time. Everything is found from the ker
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ import numpy as np
 from koubai.arrays import Array
 from koubai.compiler.buffer import Buffer, Home
 from koubai.compiler.expression import Expression, walk
+from koubai.compiler.grid import Grid
 from koubai.compiler.index import Axis, Index, Position
-from koubai.compiler.interpret import Apart, Grid
+from koubai.compiler.interpret import Apart
 from koubai.compiler.kernel import Contraction, Kernel, Loops, Repeat, Scatter, Stage, loads
 from koubai.compiler.llvm.driver import body_of
 from koubai.compiler.llvm.loops import LoopsFunction
@@ -89,7 +91,7 @@ class _Check:
                 raise RaceError(f"{buffer} does not lie in the arena")
         ordered = sorted((b for b in spans if self.part(b)), key=lambda b: self.plan.offsets[b])
         for number, a in enumerate(ordered):
-            for b in itertools.takewhile(lambda b, a=a: self.meet(a, b), ordered[number + 1 :]):
+            for b in itertools.takewhile(functools.partial(self.meet, a), ordered[number + 1 :]):
                 if not self.same(a, b) and _meet(spans[a], spans[b]):
                     raise RaceError(f"{a} and {b} lie in the same memory and are needed at the same time")
 
@@ -282,7 +284,8 @@ def _where(
     buffer: Buffer, indices: Sequence[Index], guards: Sequence[Expression], fixed: dict[Axis, int]
 ) -> Array:
     """Return the elements at some indices, those alone for which the guards hold."""
-    found = frozenset().union(*(x.axes for x in (*indices, *guards))) - fixed.keys()
+    inside = [*(index.axes for index in indices), *(guard.axes for guard in guards)]
+    found = frozenset().union(*inside) - fixed.keys()
     axes = sorted(found, key=lambda axis: axis.number)
     grid = Grid(axes, len(axes), Apart({}), fixed, {}, {})
     holds = grid.value(guards[0]) if guards else np.True_

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from koubai import dtypes
+from koubai.arrays import Array
 from koubai.compiler.llvm.writer import Value, Writer, module
 from koubai.compiler.runtime.arena import Arena
 from koubai.compiler.runtime.objects import Library, build
@@ -18,7 +20,8 @@ from koubai.compiler.work import Work
 
 _CHAINS = 12  # independent sums, enough that none waits for its own last addition
 _SIZES = (16 << 10, 256 << 10, 4 << 20, 64 << 20)  # bytes of all threads together whose speed is measured
-_REPEAT = 7
+_CACHED = 1 << 20  # bytes up to which cores do not share the way to memory
+_SECONDS = 0.02  # for each measurement: the best of many short runs, so that other programs do not matter
 
 
 @dataclass(frozen=True)
@@ -44,35 +47,41 @@ class Roof:
 
 @functools.cache
 def roof(target: Target, threads: int) -> Roof:
-    """Measure what `threads` threads can do; takes about a tenth of a second."""
+    """Measure what `threads` threads can do, each on a core of its own; takes about a tenth of a second."""
     library = build(_module(target), target)
-    flops = _peak(library, target, threads)
-    return Roof(flops, tuple((size, _speed(library, threads, size)) for size in _SIZES))
+    speeds = [(size, _speed(library, threads, size)) for size in _SIZES]
+    return Roof(threads * _peak(library, target), tuple(speeds))
 
 
-def _peak(library: Library, target: Target, threads: int) -> float:
-    turns = 100_000
-    frame = np.array([turns], np.int64)
-    seconds = _best(library, "multiply", frame, threads)
-    return 2.0 * turns * _CHAINS * target.lanes(dtypes.float32) * threads / seconds
+def _peak(library: Library, target: Target) -> float:
+    """Return the operations a second of one thread."""
+    turns = 30_000
+    seconds = _best(library, "multiply", np.array([turns], np.int64), 1)
+    return 2.0 * turns * _CHAINS * target.lanes(dtypes.float32) / seconds
 
 
 def _speed(library: Library, threads: int, size: int) -> float:
-    """Add a number to an array in place: it is read and written."""
+    """Return the bytes a second of threads that add a number to an array in place: it is read and written.
+
+    What fits in the caches of the cores is measured with one thread, because others do not matter there.
+    """
     own = size // threads // 64 * 64
-    arena = Arena(own * threads)
-    sweeps = max(1, (16 << 20) // size)
+    team = threads if size > _CACHED else 1
+    arena = Arena(own * team)
+    sweeps = max(1, (1 << 20) // own)
     frame = np.array([sweeps, own // 64, arena.address], np.int64)
-    return 2.0 * own * threads * sweeps / _best(library, "sweep", frame, threads)
+    return 2.0 * own * threads * sweeps / _best(library, "sweep", frame, team)
 
 
-def _best(library: Library, name: str, frame: np.ndarray, threads: int) -> float:  # type: ignore[type-arg]
-    address, times = library.address(name), []
-    for _ in range(_REPEAT):
+def _best(library: Library, name: str, frame: Array, threads: int) -> float:
+    """Return the shortest time that a function takes."""
+    address, best, runs = library.address(name), math.inf, 0
+    deadline = time.perf_counter() + _SECONDS
+    while runs < 3 or time.perf_counter() < deadline:
         began = time.perf_counter()
         pool().run(address, frame.ctypes.data, threads)
-        times.append(time.perf_counter() - began)
-    return min(times)
+        best, runs = min(best, time.perf_counter() - began), runs + 1
+    return best
 
 
 def _module(target: Target) -> str:

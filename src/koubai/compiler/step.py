@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from koubai.engine.modes import modes, no_grad
 from koubai.engine.resident import Resident
 from koubai.engine.tensor import Tensor
 from koubai.engine.trace import Program, unflatten
+from koubai.ops.op import Symbol
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Step:
         self.target = target
         self.threads = threads
         self.keep_grads = keep_grads
+        self._assumed = [(assumption.current, assumption.value) for assumption in program.assumptions]
         self._bind()
         self._compile(examples, began)
         self._residents = [
@@ -96,8 +99,8 @@ class Step:
             else:
                 self._made.append((at, cell))
         results = [*range(first), *(at for at, _ in self._made), *range(rest, len(graph.outputs))]
-        if self.keep_grads:
-            results += range(grads, rest)
+        kept_too = {id(leaf) for leaf in (program.grads if self.keep_grads else program.accumulated)}
+        results += [at for at, leaf in enumerate(program.grads, grads) if id(leaf) in kept_too]
         self.roles = Roles(self._given, numbers, states, results, updates, program.losses)
         self._owners = [owners[s] for s in states]
         self._grad_of = _live_gradients(program)
@@ -108,6 +111,7 @@ class Step:
         arguments = {symbol: number for number, symbol in enumerate(program.arguments)}
         self._sources = [(arguments.get(s), owners.get(s)) for s in self._given]
         self._written = {s for _, s in updates}
+        self._counters = _counters(program, updates)
         self._place = {at: number for number, at in enumerate(results)}
 
     # --- compiling ----------------------------------------------------------------------------------------------
@@ -161,7 +165,11 @@ class Step:
 
     def holds(self) -> bool:
         """Whether the program still is what the function would do now."""
-        return all(assumption.holds for assumption in self.program.assumptions)
+        for current, value in self._assumed:
+            now = current()
+            if now is not value and now != value:
+                return False
+        return True
 
     def __call__(self, tensors: Sequence[Tensor]) -> tuple[bool, Any]:
         """Run the step on the tensors of its arguments.
@@ -169,18 +177,69 @@ class Step:
         Returns:
             whether all went well, and the function's results. If not, nothing has changed.
         """
+        self._load()
         exe = self.executable
-        for resident, owner, view in zip(self._residents, self._owners, exe.states):
+        for view, host in zip(exe.numbers, self.program.hosts):
+            view[...] = host()
+        if not exe.run(self._arrays(tensors)):
+            return False, None
+        return True, self._commit(tensors, exe.results)
+
+    @property
+    def can_repeat(self) -> bool:
+        """Whether `many` works: the step does not change its arguments, measures nothing, and NumPy has no part in it."""
+        program = self.program
+        plain = not (program.rewritten or program.taps or self._made or self.keep_grads)
+        return plain and self.executable.can_repeat
+
+    def many(self, tensors: Sequence[Tensor], count: int) -> tuple[int, Any]:
+        """Run the step `count` times in one call, on arguments that are stacked along a first dimension.
+
+        Returns:
+            how many steps went well, and their results, stacked likewise. If not all did, nothing has changed behind
+            the last that did.
+        """
+        self._load()
+        arrays = self._arrays(tensors)
+        strides = [
+            a.strides[0] if source[0] is not None and a.ndim else 0 for a, source in zip(arrays, self._sources)
+        ]
+        numbers = np.zeros((count, len(self.program.hosts)))
+        with self._counting() as count_on:
+            for row in numbers:
+                row[:] = [host() for host in self.program.hosts]
+                count_on()
+        done, results = self.executable.run_many(arrays, strides, numbers)
+        if not done:
+            return 0, None
+        return done, self._commit(tensors, [column[:done] for column in results])
+
+    @contextmanager
+    def _counting(self) -> Iterator[Callable[[], None]]:
+        """Let the step counters among the state count on the host, for the numbers of steps that are still to come."""
+        owners = [owner for owner, symbol in zip(self._owners, self.roles.states) if symbol in self._counters]
+        before = [(owner._payload, owner.payload) for owner in owners]
+
+        def count_on() -> None:
+            for owner in owners:
+                owner._payload = np.asarray(owner._payload + 1, owner.dtype)
+
+        try:
+            for owner, (_, value) in zip(owners, before):
+                owner._payload = value
+            yield count_on
+        finally:
+            for owner, (payload, _) in zip(owners, before):
+                owner._payload = payload
+
+    def _load(self) -> None:
+        """Bring all state that somebody has changed into the arena."""
+        for resident, owner, view in zip(self._residents, self._owners, self.executable.states):
             payload = owner._payload if owner._seen == owner._version.count else owner.payload
             if not resident.holds(payload):
                 view[...] = owner.payload
                 resident.forget()
                 resident._array = owner.payload  # type: ignore[assignment]
-        for view, host in zip(exe.numbers, self.program.hosts):
-            view[...] = host()
-        if not exe.run(self._arrays(tensors)):
-            return False, None
-        return True, self._commit(tensors)
 
     def _arrays(self, tensors: Sequence[Tensor]) -> list[Array]:
         found = []
@@ -190,9 +249,9 @@ class Step:
             found.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
         return found
 
-    def _commit(self, tensors: Sequence[Tensor]) -> Any:
+    def _commit(self, tensors: Sequence[Tensor], results: Sequence[Array]) -> Any:
         """Let the changed tensors hold their new values, and return the results."""
-        program, results = self.program, self.executable.results
+        program = self.program
         for symbol, owner, resident in zip(self.roles.states, self._owners, self._residents):
             if symbol in self._written:
                 resident.forget()
@@ -202,6 +261,8 @@ class Step:
         first = len(program.results)
         after = first + len(program.writes) + len(program.grads)
         self._commit_gradients(first + len(program.writes))
+        for leaf in program.cleared:
+            leaf.grad = None
         values = (Tensor(np.array(results[self._place[at]], order="C")) for at in itertools.count(after))
         with no_grad():
             for position in program.rewritten:
@@ -209,16 +270,29 @@ class Step:
         for (name, every), value in zip(program.taps, values):
             if modes.taps is not None and modes.taps.wants(every):
                 modes.taps.add(name, value)
-        outputs = (Tensor(np.array(results[number], order="C")) for number in range(first))
+        outputs = (Tensor(results[number].copy()) for number in range(first))
         return unflatten(program.structure, outputs)
 
     def _commit_gradients(self, first: int) -> None:
-        if not self.keep_grads:
-            for leaf, absent in zip(self.program.grads, self._absent):
-                leaf.grad = absent
-            return
-        for at, leaf in enumerate(self.program.grads, first):
-            leaf.grad = Tensor(np.array(self.executable.results[self._place[at]], order="C"))
+        for at, (leaf, absent) in enumerate(zip(self.program.grads, self._absent), first):
+            place = self._place.get(at)
+            leaf.grad = absent if place is None else Tensor(np.array(self.executable.results[place], order="C"))
+
+
+def _counters(program: Program, updates: Sequence[tuple[int, Symbol]]) -> set[Symbol]:
+    """Return the states that are one number and only ever counted up by 1."""
+    graph = program.graph
+    maker = {symbol: node for node in graph.nodes for symbol in node.outputs}
+    found = set()
+    for at, state in updates:
+        symbol = graph.outputs[at]
+        while (node := maker.get(symbol)) is not None and node.op.name in ("cast", "fill", "alias"):
+            symbol = node.inputs[-1]
+        if node is not None and node.op.name == "add" and state.ndim == 0 and node.inputs[0] is state:
+            one = graph.constants.get(node.inputs[1])
+            if one is not None and one == 1:
+                found.add(state)
+    return found
 
 
 def _itself(tensor: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -53,12 +53,11 @@ class TimedDriver(Driver):
 
     slots: dict[Kernel, int] = field(default_factory=dict)
 
-    def write(self, phases: list[Phase]) -> str:
+    def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> str:
         """Return the text of the module, which has the clock `i64 ticks()` too."""
         clock = Writer("ticks", [], "i64")
         clock.do(f"ret i64 {self._ticks(clock)}")
-        self._functions.append(clock)
-        return super().write(phases)
+        return super().write(phases, [*more, clock])
 
     def _call(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> _Call:
         slot = self.slots.setdefault(kernel, len(self.slots) + 1)

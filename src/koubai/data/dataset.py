@@ -170,9 +170,10 @@ def labels_of(dataset: Any) -> NDArray[Any]:
 
 def _rows(tensor: Tensor, rows: NDArray[np.int64]) -> Tensor:
     """Rows of a tensor; quicker than indexing where nobody wants its gradient."""
-    if tensor.requires_grad or type(tensor) is not Tensor:
+    if tensor.requires_grad or tensor.__class__ is not Tensor:
         return tensor[koubai.from_numpy(rows)]
-    return Tensor(tensor.numpy().take(rows, axis=0))
+    array: Any = tensor.payload
+    return Tensor(array.take(rows, axis=0))
 
 
 def _plain(label: Any) -> Any:

@@ -306,15 +306,16 @@ def _fit_to(gradient: Tensor, symbol: Symbol) -> Tensor:
 
 def _accumulate(leaf: Tensor, gradient: Tensor, create_graph: bool) -> None:
     """Add a gradient to `leaf.grad`, and call the hooks that wait for it."""
+    before = leaf.grad
     if modes.tracer is not None:
         modes.tracer.remember_grad(leaf)
-    if leaf.grad is None:
+    if before is None:
         leaf.grad = gradient if create_graph else Tensor(gradient.payload)
     elif create_graph:
-        leaf.grad = leaf.grad + gradient
+        leaf.grad = before + gradient
     else:
         with set_grad_enabled(False):
-            leaf.grad._become(leaf.grad + gradient, "accumulation of gradients")
+            before._become(before + gradient, "accumulation of gradients")
     for hook in leaf._accumulation_hooks or ():
         hook(leaf)
 

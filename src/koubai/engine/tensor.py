@@ -39,6 +39,7 @@ class Tensor:
     __slots__ = (
         "__weakref__",
         "_accumulation_hooks",
+        "_grad",
         "_hooks",
         "_index",
         "_payload",
@@ -48,7 +49,6 @@ class Tensor:
         "_seen",
         "_version",
         "_view",
-        "grad",
     )
     __array_priority__ = 1000  # array + tensor asks the tensor
 
@@ -66,7 +66,7 @@ class Tensor:
         self._hooks: list[Hook] | None = None
         self._accumulation_hooks: list[Hook] | None = None
         self._retains_grad = False
-        self.grad: Tensor | None = None
+        self._grad: Tensor | None = None
         if requires_grad:
             self.requires_grad = True
 
@@ -83,6 +83,19 @@ class Tensor:
             if self._view is None:
                 self._version.newest = payload
         return payload
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` has added up, or None."""
+        if modes.tracer is not None:
+            modes.tracer.read_grad(self)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if modes.tracer is not None:
+            modes.tracer.remember_grad(self)
+        self._grad = value
 
     @property
     def recipe(self) -> Recipe | None:

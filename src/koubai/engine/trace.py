@@ -152,19 +152,24 @@ class Tracer:
 
     def remember_grad(self, leaf: Tensor) -> None:
         """Note the `.grad` of a leaf as it is now, before its first change."""
-        self._grads.setdefault(leaf, leaf.grad)
+        self._grads.setdefault(leaf, leaf._grad)
+
+    def read_grad(self, leaf: Tensor) -> None:
+        """Note that the program rests on whether a leaf from outside had a `.grad` before it ran."""
+        if leaf not in self._grads and not isinstance(leaf._payload, Symbol):
+            self.assume((id(leaf), "grad"), lambda: leaf._grad is None)
 
     def changes(self) -> tuple[list[tuple[Tensor, Symbol]], list[tuple[Tensor, Symbol]]]:
         """Return the new values of changed cells, and of changed gradients."""
         changed = [cell for cell, state in self._cells.items() if cell.count != state.values["count"]]
         cells = [(self._owners[cell], cell.newest) for cell in changed if cell in self._owners]
-        grads = [(leaf, self.lift(leaf.grad)) for leaf in self._grads if leaf.grad is not None]
+        grads = [(leaf, self.lift(leaf._grad)) for leaf in self._grads if leaf._grad is not None]
         return cells, grads
 
     def restore(self) -> None:
         """Put every changed tensor, cell and gradient back as it was."""
         for leaf, grad in self._grads.items():
-            leaf.grad = grad
+            leaf._grad = grad
         for state in (*self._tensors.values(), *self._cells.values()):
             state.restore()
 
@@ -180,6 +185,8 @@ class Program:
         hosts: the numbers that are asked for anew at each run, with their symbols.
         writes: the cells that it changes; their new values are graph outputs after the results.
         grads: the leaves whose `.grad` it changes; likewise after the writes.
+        cleared: the leaves whose `.grad` is None afterwards.
+        accumulated: those of `grads` that are added to what was there before, if anything.
         rewritten: the positions of the arguments that it changes; likewise after the gradients.
         taps: the name and interval of each measurement; likewise after the arguments.
         losses: what `backward()` was called on.
@@ -196,6 +203,8 @@ class Program:
     taps: list[tuple[str, int]]
     structure: Any
     losses: list[Symbol] = field(default_factory=list)
+    cleared: list[Tensor] = field(default_factory=list)
+    accumulated: set[Tensor] = field(default_factory=set)
     assumptions: list[Assumption] = field(default_factory=list)
 
     def __call__(self, *arguments: Any) -> Any:
@@ -232,6 +241,8 @@ class Program:
             cell._rebind(next(values)._payload, "a traced program")
         for leaf in self.grads:
             leaf.grad = next(values)
+        for leaf in self.cleared:
+            leaf.grad = None
         with no_grad():
             for argument in arguments:
                 argument._become(next(values), "a traced program")
@@ -279,6 +290,7 @@ def trace(
         result_structure = flatten(function(*unflatten(structure, iter(stand_ins))), results)
         outputs = [tracer.lift(tensor) for tensor in results]
         writes, grads = tracer.changes()
+        cleared = [leaf for leaf in tracer._grads if leaf._grad is None]
         rewritten = {at: s._version.newest for at, s in enumerate(stand_ins) if s._version.count}
     finally:
         tracer.restore()
@@ -296,6 +308,8 @@ def trace(
         taps=[(name, every) for name, every, _ in tracer.taps],
         structure=result_structure,
         losses=tracer.losses,
+        cleared=cleared,
+        accumulated={leaf for leaf, _ in grads if (id(leaf), "grad") in tracer.assumptions},
         assumptions=list(tracer.assumptions.values()),
     )
 

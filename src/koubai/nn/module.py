@@ -307,9 +307,10 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or fill them with zeros."""
         for parameter in self.parameters():
-            if parameter.grad is None:
-                continue
-            parameter.grad = None if set_to_none else koubai.zeros_like(parameter)
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad = koubai.zeros_like(parameter)
 
     def apply(self, fn: Callable[[Module], object]) -> Self:
         """Call `fn` on every module below and then on this one, for example to initialise them."""

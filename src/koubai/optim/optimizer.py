@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import koubai
-from koubai.engine.modes import untraced
+from koubai.engine.modes import modes, untraced
 from koubai.engine.recipe import HookHandle
 from koubai.engine.tensor import Tensor
 from koubai.optim import state_dict as saved
@@ -69,6 +69,7 @@ class Optimizer:
         check_options(self.defaults, type(self).__name__)
         self.state: defaultdict[Tensor, State] = defaultdict(dict)
         self.param_groups: list[Group] = []
+        self._changes = 0  # how often parameters were added or state was loaded
         self._before: list[Callable[..., Any]] = []
         self._after: list[Callable[..., Any]] = []
         self._without_gradient: list[str] | None = None
@@ -100,6 +101,7 @@ class Optimizer:
         group = {**group, **{k: v for k, v in self.defaults.items() if k not in group}}
         check_options(group, f"{type(self).__name__}, parameter group {len(self.param_groups)}")
         self.param_groups.append(group)
+        self._changes += 1
 
     def _check_against_others(self, group: Group) -> None:
         identities = [id(parameter) for parameter in group["params"]]
@@ -138,7 +140,7 @@ class Optimizer:
                 on.
         """
         for _, parameter, _ in self._places():
-            if parameter.grad is None or set_to_none:
+            if set_to_none or parameter.grad is None:
                 parameter.grad = None
             else:
                 parameter.grad = koubai.zeros_like(parameter.grad)
@@ -166,6 +168,8 @@ class Optimizer:
         if closure is not None:
             with koubai.enable_grad():
                 loss = closure()
+        if modes.tracer is not None:  # the program knows the parameters and the state of now
+            modes.tracer.assume((id(self), "changes"), lambda: self._changes)
         self._note_missing_gradients()
         for name, parameter, group in self._places():
             if parameter.grad is not None:

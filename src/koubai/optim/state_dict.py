@@ -42,6 +42,7 @@ def load_state(optimizer: Optimizer, state_dict: dict[str, Any]) -> None:
     }
     for own, group in zip(optimizer.param_groups, groups):
         own.update({**group, "params": own["params"]})
+    optimizer._changes += 1
     optimizer.state.clear()
     optimizer.state.update({parameter: entries for parameter, entries in state.items() if entries})
 

@@ -34,6 +34,8 @@ class Batch:
     @classmethod
     def of(cls, raw: Any) -> Batch:
         """Return what a loader gave as a batch."""
+        if raw.__class__ in (tuple, list) and len(raw) == 2 and raw[0].__class__ is Tensor and raw[0].ndim:
+            return cls((raw[0],), {}, raw[1], raw[0]._payload.shape[0])  # as nearly always
         items = tuple(raw) if isinstance(raw, tuple | list) else (raw,)
         inputs, target = (items[:-1], items[-1]) if len(items) > 1 else (items, None)
         if len(inputs) == 1 and isinstance(inputs[0], tuple | list):

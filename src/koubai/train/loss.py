@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from koubai.nn.module import Module
+
 __all__ = ["ignored_label", "sums", "takes_classes", "takes_logits", "takes_probabilities"]
 
 _CLASSES = {"crossentropyloss", "nllloss", "multimarginloss", "focalloss"}
@@ -51,5 +53,5 @@ def ignored_label(loss: Any) -> int:
 
 
 def _kind(loss: Any) -> str:
-    name = getattr(loss, "__name__", type(loss).__name__)
+    name = type(loss).__name__ if isinstance(loss, Module) else getattr(loss, "__name__", type(loss).__name__)
     return _FUNCTIONS.get(name, name.lower())

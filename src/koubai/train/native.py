@@ -7,19 +7,21 @@ cannot be compiled runs eagerly, and the log `koubai.compile` says why.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import koubai
 from koubai import compiler
 from koubai.engine.modes import modes, untraced
 from koubai.engine.tensor import Tensor
 from koubai.train import step
-from koubai.train.batch import Batch, shape_of
+from koubai.train.batch import Batch, leaves, shape_of
 from koubai.train.checks import check_labels, check_no_nan, check_one_number
 from koubai.train.makeup import makeup_of, same
 from koubai.train.obstacles import obstacle, obstacle_to_steps, wants_gradients
 
 if TYPE_CHECKING:
+    from koubai.engine.trace import Tracer
     from koubai.train.trainer import Trainer
 
 __all__ = ["Native"]
@@ -77,7 +79,7 @@ class Native:
         trainer = self.trainer
         if self._watched or not self._compiled:
             self.renew()
-        results = self._run("step", batches, [_taken_apart(batch) for batch in batches])
+        results = self._run("step", batches)
         if results is None:
             return False
         trainer.optimizer._opt_called = True
@@ -88,7 +90,7 @@ class Native:
 
     def compare(self, batch: Batch) -> tuple[Any, Any]:
         """Return the model's output for a batch, and the loss (None without a target)."""
-        results = self._run("compare", [batch], _taken_apart(batch))
+        results = self._run("compare", [batch])
         if results is not None:
             output, loss = results
             return output, loss
@@ -98,7 +100,7 @@ class Native:
     def predict(self, batch: Batch) -> Any:
         """Return the model's output for a batch."""
         batch = Batch(batch.inputs, batch.options, None, batch.size)
-        output = self._run("predict", [batch], _taken_apart(batch))
+        output = self._run("predict", [batch])
         if output is not None:
             return output
         check_no_nan(batch)
@@ -106,43 +108,51 @@ class Native:
 
     def loss(self, output: Tensor, target: Tensor) -> Any:
         """Return the loss of an output that is not the model's."""
-        loss = self._run("loss", (), (output, target))
+        function = self._compiled.get("loss")
+        loss = None if function is None else self._call("loss", function, [output, target])
         return self.trainer.loss(output, target) if loss is None else loss
 
     # --- running --------------------------------------------------------------------------------------------------
 
-    def _run(self, name: str, batches: Sequence[Batch], arguments: Any) -> Any:
-        """Return what the compiled function does, or None if it has to be done eagerly."""
+    def _run(self, name: str, batches: Sequence[Batch]) -> Any:
+        """Return what the compiled function makes of batches, or None if it has to be done eagerly."""
         function = self._compiled.get(name)
-        if function is None or not _is_plain(arguments):
+        if function is None:
             return None
-        if name in self._failures:
-            self._say(self._failures[name])
+        arguments = [part for batch in batches for part in _parts(batch)]
+        if not _is_plain(arguments):
             return None
-        for batch in batches:
-            check_no_nan(batch)
-            if name in self._shapes and batch.target is not None:
+        if name in self._shapes:
+            for batch in batches:
                 check_labels(self.trainer.loss, self._shapes[name], batch.target)
         self._batches = batches
         try:
-            return function(arguments)
+            return self._call(name, function, arguments)
+        finally:
+            self._batches = ()
+
+    def _call(self, name: str, function: Any, arguments: list[Any]) -> Any:
+        if name in self._failures:
+            self._say(self._failures[name])
+            return None
+        try:
+            return function(*arguments)
         except (_RunEagerly, compiler.NonFiniteLoss):
             return None  # eager has the better words
         except Exception as error:  # of the model's, which comes up eagerly again, or of the compiler's
             self._failures[name] = f"{type(error).__name__}: {error}"
             return None
-        finally:
-            self._batches = ()
 
     def _say(self, why: str) -> None:
         if why not in self._said:
             self._said.add(why)
             log.warning("the Trainer runs eagerly: %s", why)
 
-    def _function(self, name: str, body: Callable[[Any], Any], **options: Any) -> Any:
-        def function(arguments: Any) -> Any:
+    def _function(self, name: str, body: Callable[[tuple[Any, ...]], Any], **options: Any) -> Any:
+        def function(*arguments: Any) -> Any:
             if modes.tracer is None:
                 raise _RunEagerly
+            _refuse_nan(modes.tracer, arguments)
             return body(arguments)
 
         function.__qualname__ = name
@@ -150,9 +160,9 @@ class Native:
 
     # --- what is traced -------------------------------------------------------------------------------------------
 
-    def _step(self, parts: list[Any]) -> list[tuple[Any, Tensor]]:
+    def _step(self, parts: tuple[Any, ...]) -> list[tuple[Any, Tensor]]:
         trainer, look = self.trainer, _Collecting(self)
-        batches = [Batch(*part) for part in parts]
+        batches = list(_batches(parts))
         others = self._without_optimizer()
         with step.optimizer_warns_not(trainer.checked is not trainer.optimizer):
             trainer.optimizer.step(lambda: step.add_gradients(trainer, batches, look))
@@ -168,25 +178,24 @@ class Native:
             parameter.grad = None
         return others
 
-    def _compare(self, parts: Any) -> tuple[Any, Any]:
-        output, loss = step.compare(self.trainer, Batch(*parts))
+    def _compare(self, parts: tuple[Any, ...]) -> tuple[Any, Any]:
+        (batch,) = _batches(parts)
+        output, loss = step.compare(self.trainer, batch)
         self._learn_shape("compare", 0, output)
         return output, loss
 
-    def _predict(self, parts: Any) -> Any:
-        batch = Batch(*parts)
+    def _predict(self, parts: tuple[Any, ...]) -> Any:
+        (batch,) = _batches(parts)
         return self.trainer.model(*batch.inputs, **batch.options)
 
-    def _loss(self, pair: tuple[Tensor, Tensor]) -> Any:
+    def _loss(self, pair: tuple[Any, ...]) -> Any:
         return self.trainer.loss(*pair)
 
     def _learn_shape(self, name: str, number: int, output: Any) -> None:
         """Note how many classes there are, and check the labels of the batch that is traced for."""
         self._shapes[name] = shape_of(output)
-        target = self._batches[number].target
-        if target is not None:
-            with untraced():
-                check_labels(self.trainer.loss, self._shapes[name], target)
+        with untraced():
+            check_labels(self.trainer.loss, self._shapes[name], self._batches[number].target)
 
 
 class _Collecting:
@@ -205,8 +214,29 @@ class _Collecting:
         pass
 
 
-def _taken_apart(batch: Batch) -> tuple[Any, ...]:
-    return (batch.inputs, batch.options, batch.target, batch.size)
+def _parts(batch: Batch) -> tuple[Any, ...]:
+    """Return a batch as arguments of a traced function: mostly input and target, else the batch in one piece."""
+    if len(batch.inputs) == 1 and batch.inputs[0].__class__ is batch.target.__class__ is Tensor:
+        return batch.inputs[0], batch.target
+    return ((batch.inputs, batch.options, batch.target, batch.size),)
+
+
+def _batches(parts: tuple[Any, ...]) -> Iterator[Batch]:
+    """Put batches together again."""
+    rest = iter(parts)
+    for part in rest:
+        if isinstance(part, Tensor):
+            yield Batch((part,), {}, next(rest), part.shape[0])
+        else:
+            yield Batch(*part)
+
+
+def _refuse_nan(tracer: Tracer, arguments: tuple[Any, ...]) -> None:
+    """Let a traced function refuse NaN among its arguments as it refuses a loss that is not finite."""
+    for _, tensor in leaves(arguments, ""):
+        if tensor.is_floating_point():
+            nan = koubai.where(tensor.isnan(), tensor.detach(), 0.0).sum()
+            tracer.losses.append(tracer.lift(nan))
 
 
 def _is_plain(value: Any) -> bool:

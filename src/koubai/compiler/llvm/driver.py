@@ -57,15 +57,15 @@ class Driver:
     _written: dict[Hashable, _Function] = field(default_factory=dict)
     _writers: list[Writer] = field(default_factory=list)
 
-    def write(self, phases: list[Phase]) -> str:
-        """Return the text of the module."""
+    def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> str:
+        """Return the text of the module, with the functions `more` in it."""
         for kernel in every_kernel(phases):
             self._function(kernel)
         self.plan.scratch = -(-self.scratch // LINE) * LINE
         for run in between_hosts(phases):
             self._part(run)
         return module(
-            [write_barrier(self.target), *self._functions, *self._writers], self.target.attributes
+            [write_barrier(self.target), *self._functions, *self._writers, *more], self.target.attributes
         )
 
     def _part(self, phases: list[Phase]) -> None:

@@ -53,7 +53,8 @@ def _kind_of(output: Any, target: Any) -> Any:
     """What makes batches alike; None where one cannot wait: arrays may change, floats may be no classes."""
     if not isinstance(output, Tensor) or not isinstance(target, Tensor) or target.dtype.kind not in "iub":
         return None
-    return output.dtype, output.shape[1:], target.dtype, target.shape[1:]
+    scores, labels = output.payload, target.payload
+    return scores.dtype, scores.shape[1:], labels.dtype, labels.shape[1:]
 
 
 class CountingMetric(Metric):
@@ -102,7 +103,7 @@ class CountingMetric(Metric):
             self._kind = kind
             return
         self._waiting.append((output, target))
-        self._elements += output.numel()
+        self._elements += output.payload.size
         if self._elements >= _TOGETHER:
             self._add_waiting()
 
