@@ -1,4 +1,4 @@
-"""Every Python block of the READMEs runs as it stands."""
+"""Every Python block of the READMEs and of the documents in docs/ runs as it stands."""
 
 import os
 import re
@@ -10,13 +10,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 READMES = ["README.md", "README.ja.md"]
+PAGES = [*READMES, *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 
 
 def blocks(name: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)
 
 
-CASES = [(name, number) for name in READMES for number in range(len(blocks(name)))]
+CASES = [(name, number) for name in PAGES for number in range(len(blocks(name)))]
 
 
 @pytest.mark.parametrize(("name", "number"), CASES, ids=[f"{name}-{number}" for name, number in CASES])
@@ -33,15 +34,17 @@ def test_code_block_runs(name, number, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
-def test_both_languages_have_the_same_code():
-    english, japanese = (re.sub(r" *#.*", "", "\n".join(blocks(name))) for name in READMES)
+@pytest.mark.parametrize("name", [name for name in PAGES if not name.endswith(".ja.md")])
+def test_both_languages_have_the_same_code(name):
+    names = (name, name.replace(".md", ".ja.md"))
+    english, japanese = (re.sub(r" *#.*", "", "\n".join(blocks(name))) for name in names)
     assert english == japanese
 
 
-def test_pictures_that_are_shown_exist():
-    for name in READMES:
-        for picture in re.findall(r"!\[.*?\]\((.*?)\)", (ROOT / name).read_text(encoding="utf-8")):
-            assert (ROOT / picture).is_file(), picture
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_linked_exists(name):
+    for link in re.findall(r"\[.*?\]\((?!https?:)(.*?)\)", (ROOT / name).read_text(encoding="utf-8")):
+        assert (ROOT / name).parent.joinpath(link).exists(), link
 
 
 @pytest.mark.parametrize("script", ["pytorch_loop.py", "numpy_dictionary.py"])

@@ -492,23 +492,24 @@ def test_a_bad_first_batch_changes_nothing_either():
 
 
 def test_a_bad_loss_holds_back_what_numpy_does_in_between():
-    weight = nn.Parameter(koubai.tensor([[2.0, 1.0], [1.0, 3.0]]))
-    optimizer = optim.SGD([weight], lr=0.1)
+    first, second = (nn.Parameter(koubai.tensor([[2.0, 1.0], [1.0, 3.0]])) for _ in range(2))
+    optimizer = optim.SGD([first, second], lr=0.1)
 
     @koubai.compile
     def step(x):
         optimizer.zero_grad()
-        loss = (weight * x).sum()
+        loss = (first * second * x.sum()).sum()
         loss.backward()
-        weight.grad = koubai.linalg.inv(weight.grad)
+        second.grad = koubai.linalg.inv(koubai.linalg.inv(first + 1) * 2) + second.grad * 0
         optimizer.step()
         return loss
 
     step(koubai.eye(2))
-    before = weight.detach().numpy().copy()
+    before = [p.detach().numpy().copy() for p in (first, second)]
     with pytest.raises(NonFiniteLoss):
         step(koubai.eye(2) * float("inf"))
-    np.testing.assert_array_equal(weight.detach().numpy(), before)
+    for p, old in zip((first, second), before):
+        np.testing.assert_array_equal(p.detach().numpy(), old)
 
 
 def test_positions_out_of_range_inside_a_loop_over_time():
@@ -588,3 +589,28 @@ def test_a_step_is_not_compiled_when_something_is_wrong_with_its_code(monkeypatc
     monkeypatch.setattr(steps, "load_object", fail)
     with pytest.raises(OSError, match="no memory"):
         Training().step(*data())
+
+
+def test_a_parameter_that_is_frozen_later_stands_still():
+    model = nn.Linear(3, 4)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    @koubai.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x = koubai.randn(5, 3)
+    step(x)
+    model.weight.requires_grad_(False)
+    weight, bias = (p.detach().numpy().copy() for p in model.parameters())
+    step(x)
+    np.testing.assert_array_equal(model.weight.detach().numpy(), weight)
+    assert (model.bias.detach().numpy() != bias).all()
+    model.weight.requires_grad_()
+    step(x)
+    assert (model.weight.detach().numpy() != weight).any()
+    assert len(step.steps) == 2

@@ -1,7 +1,8 @@
 """How results lie in memory: like the largest array that they are made of, so that loops run along both.
 
-A product writes its columns side by side. What follows it elementwise is laid out like it, and so on down the graph: images
-that a convolution has made with the channels innermost stay that way until something else needs them differently.
+A product writes its columns side by side. What follows it elementwise is laid out like it, and so on down the
+graph: images that a convolution has made with the channels innermost stay that way until something else needs them
+differently.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from koubai.compiler.buffer import Buffer, Home
-from koubai.compiler.index import Axis, Index
+from koubai.compiler.index import Axis, Index, affine_in
 from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Repeat, Scatter, Store, loads
-from koubai.compiler.lower.anchors import affine, flat_index, flat_place
+from koubai.compiler.lower.anchors import affine
+from koubai.compiler.places import flat_index, flat_place
 
 
 def arrange(kernels: list[Kernel], fixed: set[Buffer]) -> list[Kernel]:
@@ -109,12 +111,8 @@ def _fits(kernel: Contraction, loops: int) -> bool:
     if adapted.column is not kernel.column or _loops(adapted) > loops:
         return False
     right, left = flat_index(adapted.right), flat_index(adapted.left)
-    loops = {*adapted.outer, *adapted.depth}
-    plain = all(
-        isinstance(atom, Axis) or not (Index.of(atom).axes & loops)
-        for place in (left, right)
-        for atom, _ in place.terms
-    )
+    own = (*adapted.outer, *adapted.depth)
+    plain = affine_in(left, own) and affine_in(right, own)
     return plain and (kernel.column.size == 1 or right.factor(kernel.column) == 1)
 
 
@@ -124,6 +122,3 @@ def _adapted(kernel: Kernel) -> Kernel:
     if isinstance(kernel, Repeat):
         kernel.body[:] = [_adapted(inner) for inner in kernel.body]
     return kernel
-
-
-__all__ = ["arrange", "flat_place"]

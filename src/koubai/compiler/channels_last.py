@@ -1,6 +1,6 @@
 """Convolutions with the channels innermost and the padding stored, which is how the kernels want them.
 
-A convolution becomes movements (which cost little, or nothing where a kernel before them writes that way at once) around
+A convolution becomes movements (which cost little, or nothing where a kernel before them writes that way at once) and
 one of two ops on images (N, *lengths, C), padded already, with weights (*kernel, C / groups, O).
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from koubai.arrays import Array
 from koubai.ops import convolution as plain
 from koubai.ops.graph import Graph, Node
-from koubai.ops.movement import flip, inverse, permute, place
+from koubai.ops.movement import flip, inverse, permute, place, slice_
 from koubai.ops.op import Kind, Op, Shape, Symbol
 from koubai.ops.window import Window
 
@@ -55,17 +55,16 @@ convolution_weight_last = Op("convolution_weight_last", Kind.CONTRACTION, _weigh
 
 
 def with_channels_last(graph: Graph) -> Graph:
-    """Return the graph with its convolutions rewritten, where their padding is not negative."""
+    """Return the graph with its convolutions rewritten."""
     found = Graph(list(graph.inputs), dict(graph.constants))
     new: dict[Symbol, Symbol] = {}
     for node in graph.nodes:
         inputs = [new.get(symbol, symbol) for symbol in node.inputs]
         rule = _RULES.get(node.op)
-        result = rule(found, inputs, node.attributes) if rule else None
-        if result is None:
+        if rule is None:
             found.nodes.append(Node(node.op, tuple(inputs), node.attributes, node.outputs))
         else:
-            new[node.outputs[0]] = result
+            new[node.outputs[0]] = rule(found, inputs, node.attributes)
     found.outputs = [new.get(symbol, symbol) for symbol in graph.outputs]
     return found
 
@@ -83,20 +82,25 @@ def _channels_second(graph: Graph, x: Symbol) -> Symbol:
 
 
 def _padded(graph: Graph, x: Symbol, starts: Shape, steps: Shape, lengths: Shape) -> Symbol:
-    """Return an image (N, *L, C) placed from `starts`, every `steps`, into zeros of `lengths`."""
+    """Return an image (N, *L, C) put into zeros of `lengths`, from `starts` on and every `steps`; cut off at the ends."""
     spans = tuple(
         (start, start + (n - 1) * step + 1, step) for n, start, step in zip(x.shape[1:-1], starts, steps)
     )
-    if x.shape[1:-1] == lengths:
+    low = tuple(max(0, -start) for start, _, _ in spans)
+    high = tuple(max(0, end - length) for (_, end, _), length in zip(spans, lengths))
+    room = tuple(before + length + after for before, length, after in zip(low, lengths, high))
+    spans = tuple((start + before, end + before, step) for (start, end, step), before in zip(spans, low))
+    if x.shape[1:-1] != room:
+        whole = ((0, x.shape[0], 1), *spans, (0, x.shape[-1], 1))
+        x = _one(graph, place, [x], shape=(x.shape[0], *room, x.shape[-1]), spans=whole, fill=0)
+    if room == lengths:
         return x
-    whole = ((0, x.shape[0], 1), *spans, (0, x.shape[-1], 1))
-    return _one(graph, place, [x], shape=(x.shape[0], *lengths, x.shape[-1]), spans=whole, fill=0)
+    seen = tuple((before, before + length, 1) for before, length in zip(low, lengths))
+    return _one(graph, slice_, [x], spans=((0, x.shape[0], 1), *seen, (0, x.shape[-1], 1)))
 
 
-def _stored_padding(graph: Graph, x: Symbol, window: Window) -> Symbol | None:
+def _stored_padding(graph: Graph, x: Symbol, window: Window) -> Symbol:
     """Return the input of a convolution with its padding."""
-    if any(before < 0 or after < 0 for before, after in window.padding):
-        return None
     image = _channels_last(graph, x)
     lengths = tuple(n + b + a for n, (b, a) in zip(x.shape[2:], window.padding))
     return _padded(graph, image, tuple(b for b, _ in window.padding), (1,) * window.rank, lengths)
@@ -106,23 +110,19 @@ def _unpadded(window: Window) -> Window:
     return window._replace(padding=((0, 0),) * window.rank)
 
 
-def _convolution(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _convolution(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol:
     x, weight = inputs
     window: Window = attributes["window"]
     image = _stored_padding(graph, x, window)
-    if image is None:
-        return None
     laid = _one(graph, permute, [weight], dims=(*range(2, weight.ndim), 1, 0))
     y = _one(graph, convolution_last, [image, laid], window=_unpadded(window), groups=attributes["groups"])
     return _channels_second(graph, y)
 
 
-def _convolution_weight(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _convolution_weight(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol:
     x, y = inputs
     window: Window = attributes["window"]
     image = _stored_padding(graph, x, window)
-    if image is None:
-        return None
     found = _one(
         graph,
         convolution_weight_last,
@@ -133,7 +133,7 @@ def _convolution_weight(graph: Graph, inputs: Sequence[Symbol], attributes: dict
     return _one(graph, permute, [found], dims=inverse((*range(2, found.ndim), 1, 0)))
 
 
-def _convolution_input(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+def _convolution_input(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol:
     """A convolution with the mirrored kernel, of the output's gradient spread apart by the stride."""
     y, weight = inputs
     window: Window = attributes["window"]
@@ -141,9 +141,6 @@ def _convolution_input(graph: Graph, inputs: Sequence[Symbol], attributes: dict[
     reach = tuple(d * (k - 1) for k, d in zip(window.kernel, window.dilation))
     starts = tuple(r - before for r, (before, _) in zip(reach, window.padding))
     full = tuple(n + r for n, r in zip(lengths, reach))
-    ends = [s + (n - 1) * step for s, n, step in zip(starts, y.shape[2:], window.stride)]
-    if any(s < 0 or end >= n for s, end, n in zip(starts, ends, full)):
-        return None
     image = _padded(graph, _channels_last(graph, y), starts, window.stride, full)
     mirrored = _one(graph, flip, [weight], dims=tuple(range(2, weight.ndim)))
     laid = _grouped_transpose(graph, mirrored, groups)

@@ -1,7 +1,7 @@
 """What a step checks before it changes anything: that losses are finite, and that positions lie where they have to.
 
-Each check is one more result of the graph, a bool. Inside a loop over time it is stacked, and all of it is looked at after
-the loop.
+Each check is one more result of the graph, a bool. Inside a loop over time it is stacked, and all of it is looked
+at after the loop.
 """
 
 from __future__ import annotations

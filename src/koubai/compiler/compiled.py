@@ -109,16 +109,24 @@ class Compiled:
         """Run the function."""
         if self._is_eager():
             return self.function(*arguments)
-        tensors: list[Tensor] = []
-        if all([argument.__class__ is Tensor for argument in arguments]):
-            tensors, structure = list(arguments), len(arguments)
-        else:
-            structure = _hashable(flatten(arguments, tensors))
-        step = self._step_for(structure, tensors, arguments)
+        step, tensors = self.prepare(arguments)
         if step is None:
             return self.function(*arguments)
         well, results = step(tensors)
         return results if well else self._explain(step, tensors, arguments)
+
+    def prepare(self, arguments: tuple[Any, ...]) -> tuple[Step | None, list[Tensor]]:
+        """Return the step for some arguments, which is compiled if there is none yet, and the tensors in them.
+
+        The step is None if the function cannot be compiled.
+        """
+        tensors: list[Tensor] = []
+        structure: Hashable
+        if {argument.__class__ for argument in arguments} == {Tensor}:
+            tensors, structure = list(arguments), len(arguments)
+        else:
+            structure = _hashable(flatten(arguments, tensors))
+        return self._step_for(structure, tensors, arguments), tensors
 
     def _is_eager(self) -> bool:
         return self.falls_back is not None or modes.tracer is not None or modes.anomaly or is_off()
@@ -152,7 +160,8 @@ class Compiled:
         (length,) = lengths
         first = [tensor[0] for tensor in stacked]
         called = unflatten(structure, iter(first))
-        if self._is_eager() or (step := self._step_for(structure, first, called)) is None or not step.can_repeat:
+        step = None if self._is_eager() else self.prepare(called)[0]
+        if step is None or not step.can_repeat:
             return self._one_by_one(structure, stacked, length)
         done, results = step.many(stacked, length)
         if done < length:
@@ -171,7 +180,9 @@ class Compiled:
             found.append(tensors)
         return unflatten(shape, iter([stack(list(column)) for column in zip(*found)]))
 
-    def _step_for(self, structure: Hashable, tensors: list[Tensor], arguments: tuple[Any, ...]) -> Step | None:
+    def _step_for(
+        self, structure: Hashable, tensors: list[Tensor], arguments: tuple[Any, ...]
+    ) -> Step | None:
         key = (
             structure,
             tuple([(t._payload.shape, t._payload.dtype, t.requires_grad) for t in tensors]),
@@ -197,7 +208,8 @@ class Compiled:
         try:
             program = trace(self.function, *arguments)
         except DataDependentError as error:
-            return self._fall_back(str(error))
+            self._fall_back(str(error))
+            return None
         examples = tensors if self.verify else None
         step = Step(program, current(), get_num_threads(), self.keep_grads, examples, began)
         self._by_key.setdefault(key, []).append(step)

@@ -92,6 +92,10 @@ class Dependences:
         """Whether one kernel has to wait for another, directly or not."""
         return bool(self._above[self.number[kernel]] >> self.number[on] & 1)
 
+    def are_apart(self, a: Kernel, b: Kernel) -> bool:
+        """Whether neither of two kernels has to wait for the other."""
+        return not (self.depends(a, b) or self.depends(b, a))
+
     def would_cycle(self, order: list[tuple[Kernel, Kernel]]) -> bool:
         """Whether (first, then) pairs contradict what is known."""
         return any(self.depends(first, then) for first, then in order)

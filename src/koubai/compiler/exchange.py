@@ -1,7 +1,7 @@
 """Products of rows that were gathered from a small table: multiply the table first, then gather.
 
-An embedding of 65 characters that feeds a layer is multiplied 65 times instead of once for every character of the text. The
-same holds for both gradients: the rows' gradients are added up by character before they are multiplied.
+An embedding of 65 characters that feeds a layer is multiplied 65 times instead of once for every character of the
+text. The same holds for both gradients: the rows' gradients are added up by character before they are multiplied.
 """
 
 from __future__ import annotations

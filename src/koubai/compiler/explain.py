@@ -26,7 +26,6 @@ from koubai.compiler.step import Step
 from koubai.compiler.timing import TimedStep, Times
 from koubai.compiler.work import Work, work_of
 from koubai.engine.tensor import Tensor
-from koubai.engine.trace import flatten
 
 WIDTH = 80
 _MANY = 40  # kernels and buffers that are worth a line each without being asked for
@@ -101,6 +100,7 @@ class Explanation:
         rows: what there is to say of each kernel, in the order in which they run.
         places: what lies where in the arena.
         arena: the bytes of it.
+        checks: what is looked at before state changes: "loss" that it is finite, "position" that it is in range.
         roof: what this machine can do at most.
         waiting: the seconds that each thread waits for others.
         passes: the kernels after each pass of the compiler, by its name.
@@ -120,6 +120,7 @@ class Explanation:
         self.roof = roof(step.target, step.threads)
         self.rows = list(_rows(blueprint.phases, times.kernels, self.roof))
         self.places = _places(blueprint)
+        self.checks = list(dict.fromkeys(name for name, _ in blueprint.flags))
         self.arena = blueprint.plan.size
         self.waiting = times.waiting
 
@@ -190,7 +191,7 @@ class Explanation:
     def _in_phases(self) -> Iterator[str]:
         for number, phase in enumerate(self.phases):
             if phase.gate is not None:
-                yield "-" * 4 + " only if " + ", ".join(flag.name for flag in phase.gate.flags) + " hold"
+                yield f"---- only if all is well: {', '.join(self.checks)}"
             elif number and self.threads > 1:
                 yield "-" * 4 + " barrier"
             yield from (str(row) for row in self.rows if row.phase == number)
@@ -253,10 +254,8 @@ def step_of(compiled: Compiled, arguments: tuple[Any, ...]) -> tuple[Step, list[
     Raises:
         RuntimeError: if the function runs eagerly, or was never called and there are no arguments.
     """
-    tensors: list[Tensor] = []
-    structure = flatten(arguments, tensors)
     if arguments and compiled.falls_back is None:
-        step = compiled._step_for(structure, tensors, arguments)
+        step, tensors = compiled.prepare(arguments)
         if step is not None:
             return step, step._arrays(tensors)
     if compiled.falls_back is not None:

@@ -14,7 +14,8 @@ from koubai.compiler.dependence import Dependences
 from koubai.compiler.expression import Expression, load, register
 from koubai.compiler.index import Axis, Index, flatten, splits
 from koubai.compiler.kernel import Contraction, Kernel, Loops, Reduction, Stage, Store, loads
-from koubai.compiler.lower.anchors import affine, flat_place
+from koubai.compiler.lower.anchors import affine
+from koubai.compiler.places import flat_place
 
 SMALL = 1 << 12  # elements that one thread may as well do alone
 LARGEST = 400  # expressions in a kernel: beyond, registers run out and compiling takes long
@@ -38,7 +39,7 @@ def fuse(kernels: list[Kernel], kept: set[Buffer]) -> list[Kernel]:
 def _merge_into_an_earlier_one(graph: Dependences, later: Loops) -> None:
     """Merge a kernel into the latest of those it depends on that it fits, or else into one that reads the same."""
     for earlier in graph.sources(later):
-        merged = None
+        merged: Contraction | Loops | None = None
         if graph.can_merge(earlier, later):
             if isinstance(earlier, Contraction):
                 merged = as_epilogue(earlier, later)
@@ -48,7 +49,7 @@ def _merge_into_an_earlier_one(graph: Dependences, later: Loops) -> None:
             graph.merge(earlier, later, merged)
             return
     for sibling in graph.siblings(later):
-        if isinstance(sibling, Loops) and graph.can_merge(sibling, later):
+        if isinstance(sibling, Loops) and graph.are_apart(sibling, later) and graph.can_merge(sibling, later):
             merged = merge_siblings(sibling, later)
             if merged is not None:
                 graph.merge(sibling, later, merged)
@@ -343,7 +344,7 @@ def _from_registers(stage: Stage, earlier: list[Stage]) -> Stage:
 
 def without_dead_stores(kernels: list[Kernel], kept: set[Buffer]) -> list[Kernel]:
     """Drop stores to buffers that no kernel reads and nobody wants afterwards, and kernels without any left."""
-    needed = {buffer for buffer in kept}
+    needed = set(kept)
     for _ in range(len(kernels)):
         read = needed.union(*(kernel.reads for kernel in kernels)) if kernels else needed
         fewer = [smaller for kernel in kernels if (smaller := _without(kernel, read)) is not None]

@@ -276,7 +276,7 @@ def unflatten(flat: Index, lengths: tuple[int, ...]) -> tuple[Index, ...]:
     for length in reversed(lengths[1:]):
         indices.append(flat % length)
         flat = flat // length
-    return tuple([flat, *reversed(indices)]) if lengths else ()
+    return (flat, *reversed(indices)) if lengths else ()
 
 
 def splits(indices: Iterable[Index], loops: Iterable[Axis]) -> dict[Axis, int]:

@@ -1,7 +1,7 @@
 """What one native function does: loops around expressions, products, and the few things that are neither.
 
-A kernel reads and writes buffers. `Loops` are elementwise work and reductions, `Contraction` is a product summed over an
-index, with the elementwise work that follows it. The others do one thing that no loop nest says well.
+A kernel reads and writes buffers. `Loops` are elementwise work and reductions, `Contraction` is a product summed
+over an index, with the elementwise work that follows it. The others do one thing that no loop nest says well.
 """
 
 from __future__ import annotations
@@ -207,7 +207,9 @@ class Scatter(Kernel):
     @cached_property
     def reads(self) -> set[Buffer]:
         """The buffers that it reads, the target among them."""
-        return {e.detail for e in walk([self.value, *_positions(self.stores)]) if e.kind == "load"} | {self.target}
+        return {e.detail for e in walk([self.value, *_positions(self.stores)]) if e.kind == "load"} | {
+            self.target
+        }
 
     def __str__(self) -> str:
         loops = " ".join(f"{axis}:{axis.size}" for axis in (*self.places, *self.lanes))

@@ -1,7 +1,7 @@
 """How state lies in memory: the way the first product that uses it wants it.
 
-The right factor of a product must have its columns side by side. A weight that a layer reads transposed is therefore kept
-transposed; who asks for its value gets it in the shape and order that the program sees.
+The right factor of a product must have its columns side by side. A weight that a layer reads transposed is
+therefore kept transposed; who asks for its value gets it in the shape and order that the program sees.
 """
 
 from __future__ import annotations

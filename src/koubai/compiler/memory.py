@@ -9,6 +9,7 @@ from koubai.compiler.phases import Phase
 
 LINE = 64
 
+
 @dataclass
 class Plan:
     """Where everything is.

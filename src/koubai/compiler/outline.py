@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.compiler.build import Blueprint
 from koubai.compiler.buffer import Buffer
+from koubai.compiler.build import Blueprint
 from koubai.compiler.kernel import Host
 from koubai.compiler.llvm.driver import between_hosts
 from koubai.dtypes import DType

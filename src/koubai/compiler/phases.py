@@ -96,16 +96,17 @@ class _Placing:
 
 
 def _gathered(kernels: list[Kernel], level: dict[Kernel, int], gate: Gate | None, behind: int) -> list[Phase]:
-    """Make phases of levels; what NumPy runs has phases of its own."""
+    """Make phases of levels; what NumPy runs has its own, and so has each native part behind one a gate."""
     count = max(level.values(), default=-1) + 1
     phases: list[Phase] = []
+    shut = True  # whether the native part that is being made has yet to pass the gate
     for number in range(count):
         here = [kernel for kernel in kernels if level[kernel] == number]
         native = [kernel for kernel in here if not isinstance(kernel, Host)]
         host = [kernel for kernel in here if isinstance(kernel, Host)]
-        guard = gate if number == behind and gate is not None else None
         if native:
-            phases.append(Phase(native, guard))
-            guard = None
-        phases += [Phase([kernel], guard) for kernel in host]
+            phases.append(Phase(native, gate if number >= behind and shut else None))
+            shut = number < behind
+        phases += [Phase([kernel]) for kernel in host]
+        shut = shut or bool(host)
     return phases

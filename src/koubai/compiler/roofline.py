@@ -19,8 +19,7 @@ from koubai.compiler.runtime.target import Target
 from koubai.compiler.work import Work
 
 _CHAINS = 12  # independent sums, enough that none waits for its own last addition
-_SIZES = (16 << 10, 256 << 10, 4 << 20, 64 << 20)  # bytes of all threads together whose speed is measured
-_CACHED = 1 << 20  # bytes up to which cores do not share the way to memory
+_LARGE = 64 << 20  # bytes that no cache holds
 _SECONDS = 0.02  # for each measurement: the best of many short runs, so that other programs do not matter
 
 
@@ -49,7 +48,8 @@ class Roof:
 def roof(target: Target, threads: int) -> Roof:
     """Measure what `threads` threads can do, each on a core of its own; takes about a tenth of a second."""
     library = build(_module(target), target)
-    speeds = [(size, _speed(library, threads, size)) for size in _SIZES]
+    sizes = (threads * target.level1 // 2, threads * target.level2 // 2, _LARGE)
+    speeds = [(size, _speed(library, threads, size)) for size in sizes]
     return Roof(threads * _peak(library, target), tuple(speeds))
 
 
@@ -66,7 +66,7 @@ def _speed(library: Library, threads: int, size: int) -> float:
     What fits in the caches of the cores is measured with one thread, because others do not matter there.
     """
     own = size // threads // 64 * 64
-    team = threads if size > _CACHED else 1
+    team = threads if size == _LARGE else 1
     arena = Arena(own * team)
     sweeps = max(1, (1 << 20) // own)
     frame = np.array([sweeps, own // 64, arena.address], np.int64)

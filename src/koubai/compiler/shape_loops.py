@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from koubai.compiler.index import Axis, Index, splits
 from koubai.compiler.kernel import Loops, Reduction, Stage, Store, axes_of, loads
-from koubai.compiler.lower.anchors import flat_place
-
+from koubai.compiler.places import flat_place
 
 LONG_CASE = 16  # elements: a shorter case would not fill a vector
 CASES = 8  # turns that are written out at most
@@ -39,10 +38,7 @@ def shape(kernel: Loops, lanes: int) -> Shaped:
     kernel = joined(by_cases(cut(kernel)))
     outer = max(kernel.outer, key=lambda a: _merit(kernel, a, lanes), default=None)
     reduces = any(stage.inner for stage in kernel.stages)
-    inner = [
-        max(stage.inner, key=lambda a, s=stage: _stage_merit(s, a, lanes), default=None)
-        for stage in kernel.stages
-    ]
+    inner = [_best_of(stage, lanes) for stage in kernel.stages]
     within = sum(_stage_merit(s, a, lanes) for s, a in zip(kernel.stages, inner) if a is not None)
     across = _merit(kernel, outer, lanes) if outer is not None else -1.0
     if reduces and within >= across and within > 0:
@@ -182,6 +178,11 @@ def _continues(index: Index, a: Axis, b: Axis) -> bool:
 
 def _merit(kernel: Loops, axis: Axis, lanes: int) -> float:
     return sum(_stage_merit(stage, axis, lanes) for stage in kernel.stages)
+
+
+def _best_of(stage: Stage, lanes: int) -> Axis | None:
+    """Return the own loop of a stage that goes best along the lanes."""
+    return max(stage.inner, key=lambda axis: _stage_merit(stage, axis, lanes), default=None)
 
 
 def _stage_merit(stage: Stage, axis: Axis, lanes: int) -> float:

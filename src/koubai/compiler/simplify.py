@@ -129,7 +129,7 @@ class Rebuilder:
         if any(symbol.size > _SMALL for symbol in symbols) and any(symbol.size for symbol in inputs):
             return None
         with np.errstate(all="ignore"):
-            results = op.run(tuple(arrays), attributes)  # type: ignore[arg-type]
+            results = op.run(tuple(arrays), attributes)
         return tuple(self.constant(array) for array in results)
 
 

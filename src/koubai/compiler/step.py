@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -72,10 +73,12 @@ class Step:
         self.threads = threads
         self.keep_grads = keep_grads
         self._assumed = [(assumption.current, assumption.value) for assumption in program.assumptions]
+        self._read = [tensor for tensor in program.captured if tensor.dtype.kind == "f"]
+        self._trained = [tensor._requires_grad for tensor in self._read]
         self._bind()
         self._compile(examples, began)
         self._residents = [
-            Resident(s.shape, s.dtype, lambda view=view: np.array(view, order="C"))
+            Resident(s.shape, s.dtype, functools.partial(np.array, view, order="C"))
             for s, view in zip(self.roles.states, self.executable.states)
         ]
 
@@ -105,8 +108,7 @@ class Step:
         self._owners = [owners[s] for s in states]
         self._grad_of = _live_gradients(program)
         self._absent = [
-            Tensor(Resident(leaf._payload.shape, leaf.dtype, _not_kept))  # type: ignore[arg-type]
-            for leaf in program.grads
+            Tensor(Resident(leaf._payload.shape, leaf.dtype, _not_kept)) for leaf in program.grads
         ]
         arguments = {symbol: number for number, symbol in enumerate(program.arguments)}
         self._sources = [(arguments.get(s), owners.get(s)) for s in self._given]
@@ -169,7 +171,7 @@ class Step:
             now = current()
             if now is not value and now != value:
                 return False
-        return True
+        return [tensor._requires_grad for tensor in self._read] == self._trained  # none was frozen since
 
     def __call__(self, tensors: Sequence[Tensor]) -> tuple[bool, Any]:
         """Run the step on the tensors of its arguments.
@@ -187,7 +189,7 @@ class Step:
 
     @property
     def can_repeat(self) -> bool:
-        """Whether `many` works: the step does not change its arguments, measures nothing, and NumPy has no part in it."""
+        """Whether `many` works: the step changes no argument, measures nothing, and NumPy has no part in it."""
         program = self.program
         plain = not (program.rewritten or program.taps or self._made or self.keep_grads)
         return plain and self.executable.can_repeat
@@ -202,7 +204,8 @@ class Step:
         self._load()
         arrays = self._arrays(tensors)
         strides = [
-            a.strides[0] if source[0] is not None and a.ndim else 0 for a, source in zip(arrays, self._sources)
+            a.strides[0] if source[0] is not None and a.ndim else 0
+            for a, source in zip(arrays, self._sources)
         ]
         numbers = np.zeros((count, len(self.program.hosts)))
         with self._counting() as count_on:
@@ -222,7 +225,8 @@ class Step:
 
         def count_on() -> None:
             for owner in owners:
-                owner._payload = np.asarray(owner._payload + 1, owner.dtype)
+                counted: Array = owner._payload
+                owner._payload = np.asarray(counted + 1, owner.dtype)
 
         try:
             for owner, (_, value) in zip(owners, before):
@@ -239,13 +243,19 @@ class Step:
             if not resident.holds(payload):
                 view[...] = owner.payload
                 resident.forget()
-                resident._array = owner.payload  # type: ignore[assignment]
+                resident._array = owner.payload
+
+    def _present(self, owner: Tensor) -> Tensor:
+        """Return a captured tensor, or if it was a gradient, the gradient that its leaf has now."""
+        leaf = self._grad_of.get(owner)
+        return owner if leaf is None or leaf.grad is None else leaf.grad
 
     def _arrays(self, tensors: Sequence[Tensor]) -> list[Array]:
         found = []
         for argument, owner in self._sources:
-            tensor = tensors[argument] if argument is not None else self._grad_of.get(owner, _itself)(owner)
-            array = tensor.payload
+            tensor = owner if argument is None else tensors[argument]
+            assert tensor is not None
+            array: Array = (self._present(tensor) if argument is None else tensor).payload
             found.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
         return found
 
@@ -276,7 +286,9 @@ class Step:
     def _commit_gradients(self, first: int) -> None:
         for at, (leaf, absent) in enumerate(zip(self.program.grads, self._absent), first):
             place = self._place.get(at)
-            leaf.grad = absent if place is None else Tensor(np.array(self.executable.results[place], order="C"))
+            leaf.grad = (
+                absent if place is None else Tensor(np.array(self.executable.results[place], order="C"))
+            )
 
 
 def _counters(program: Program, updates: Sequence[tuple[int, Symbol]]) -> set[Symbol]:
@@ -295,18 +307,10 @@ def _counters(program: Program, updates: Sequence[tuple[int, Symbol]]) -> set[Sy
     return found
 
 
-def _itself(tensor: Tensor) -> Tensor:
-    return tensor
-
-
-def _live_gradients(program: Program) -> dict[Tensor, Any]:
-    """Return for each captured tensor that is some leaf's gradient how the present one is found."""
+def _live_gradients(program: Program) -> dict[Tensor, Tensor]:
+    """Return for each captured tensor that is some leaf's gradient that leaf, which may have another one by now."""
     leaves = {id(leaf.grad): leaf for leaf in program.captured if leaf.grad is not None}
-    return {
-        tensor: (lambda _, leaf=leaves[id(tensor)]: leaf.grad)
-        for tensor in program.captured
-        if id(tensor) in leaves
-    }
+    return {tensor: leaves[id(tensor)] for tensor in program.captured if id(tensor) in leaves}
 
 
 def _not_kept() -> Array:

@@ -20,6 +20,7 @@ from koubai.compiler.executable import Executable
 from koubai.compiler.index import Axis
 from koubai.compiler.kernel import Kernel
 from koubai.compiler.llvm.driver import Driver, _Call
+from koubai.compiler.llvm.many import NAME as MANY
 from koubai.compiler.llvm.writer import Int, Writer
 from koubai.compiler.outline import Call, Outline
 from koubai.compiler.phases import Phase
@@ -57,7 +58,8 @@ class TimedDriver(Driver):
         """Return the text of the module, which has the clock `i64 ticks()` too."""
         clock = Writer("ticks", [], "i64")
         clock.do(f"ret i64 {self._ticks(clock)}")
-        return super().write(phases, [*more, clock])
+        unused = Writer(MANY, [])  # of which an `Executable` asks where it is
+        return super().write(phases, [*more, clock, unused])
 
     def _call(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> _Call:
         slot = self.slots.setdefault(kernel, len(self.slots) + 1)

@@ -1,8 +1,8 @@
 """Whether a compiled step computes what eager does.
 
-The yardstick is the program in float64. A native result may be ten times as far from it as the same program run eagerly in
-float32, or as far as a change of the inputs in the last bit moves it: steps with a tie that falls the other way are not
-wrong.
+The yardstick is the program in float64. A native result may be ten times as far from it as the same program run
+eagerly in float32, or as far as a change of the inputs in the last bit moves it: steps with a tie that falls the
+other way are not wrong.
 """
 
 from __future__ import annotations

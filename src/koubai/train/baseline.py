@@ -42,6 +42,7 @@ class Baseline(Callback):
         self._counts: Array = np.zeros(0)  # per class, or the sum of all targets
         self._samples = 0
         self._learnt = False
+        self._answers: dict[tuple[int, ...], Tensor] = {}  # by the shape of the model's output
         self._meter = Meter(trainer.metrics if trainer else ())
 
     def on_fit_start(self, trainer: Trainer) -> None:
@@ -80,6 +81,7 @@ class Baseline(Callback):
             return
         self._counts = counts if not self._samples else self._counts + counts
         self._samples += samples
+        self._answers = {}
 
     def measure(self, trainer: Trainer, meter: Meter, output: Any, target: Any) -> None:
         """Add the constant answer's loss and metrics on one batch to `meter`, if there is such an answer."""
@@ -93,6 +95,11 @@ class Baseline(Callback):
     def _answer(self, loss: Any, output: Tensor) -> Tensor:
         """Return the constant answer in the shape of the model's output, `(N, C, ...)` or `(N, ...)`."""
         shape = tuple(output.shape)
+        if shape not in self._answers:
+            self._answers[shape] = self._new_answer(loss, shape, output.dtype)
+        return self._answers[shape]
+
+    def _new_answer(self, loss: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
         if takes_classes(loss) and self._counts.shape == shape[1:2]:
             frequency = (self._counts + 1) / (
                 self._samples + shape[1]
@@ -101,7 +108,7 @@ class Baseline(Callback):
         else:
             row = self._counts / self._samples
             row = _logit(row) if takes_logits(loss) else row
-        return koubai.tensor(np.broadcast_to(row, shape).astype(as_array(output).dtype))
+        return koubai.tensor(np.broadcast_to(row, shape).astype(dtype))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was learnt and measured."""
@@ -117,6 +124,7 @@ class Baseline(Callback):
         """Go on learning or measuring."""
         self.values, self._counts = state["values"], state["counts"]
         self._samples, self._learnt = state["samples"], state["learnt"]
+        self._answers = {}
         self._meter.load_state_dict(state["meter"])
 
 

@@ -82,7 +82,9 @@ def check_labels(loss: Any, shape: tuple[int, ...], target: Any) -> None:
 
 
 def _check_classes(labels: Array, classes: int, ignored: int) -> None:
-    if not labels.size or (np.minimum.reduce(labels, None) >= 0 and np.maximum.reduce(labels, None) < classes):
+    if not labels.size or (
+        np.minimum.reduce(labels, None) >= 0 and np.maximum.reduce(labels, None) < classes
+    ):
         return  # as nearly always
     wrong = ((labels < 0) | (labels >= classes)) & (labels != ignored)
     if wrong.any():

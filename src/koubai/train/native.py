@@ -29,7 +29,7 @@ __all__ = ["Native"]
 log = logging.getLogger("koubai.compile")
 
 
-class _RunEagerly(Exception):  # noqa: N818 (it is no error)
+class _RunEagerly(Exception):
     """A function that was to be traced is to be run; the Trainer's own eager way is better."""
 
 
@@ -173,7 +173,7 @@ class Native:
     def _without_optimizer(self) -> list[Tensor]:
         """Forget the gradients that no update uses and nobody clears: they would only grow."""
         held = {id(p) for group in self.trainer.optimizer.param_groups for p in group["params"]}
-        others = [p for p in self.trainer.model.parameters() if id(p) not in held]
+        others: list[Tensor] = [p for p in self.trainer.model.parameters() if id(p) not in held]
         for parameter in others:
             parameter.grad = None
         return others

@@ -112,6 +112,8 @@ class Trainer:
         schedule = StepScheduler(schedule_every, self.best.monitor)
         self.callbacks: list[Callback] = [clip, schedule, self.baseline, self.best, *callbacks]
         self.native = Native(self, compile)
+        self._heard_by: list[Callback] = []
+        self._listeners: dict[str, list[Callable[[Trainer], None]]] = {}
         self._begin(Feed((), "training"), None, 0)
 
     def fit(
@@ -206,7 +208,7 @@ class Trainer:
         """Call all callbacks for an event."""
         if self._heard_by != self.callbacks:
             self._heard_by = list(self.callbacks)
-            self._listeners = {name: [getattr(c, name) for c in self.callbacks if overrides(c, name)] for name in EVENTS}
+            self._listeners = {name: _listeners(self.callbacks, name) for name in EVENTS}
         for listen in self._listeners[event]:
             listen(self)
 
@@ -257,8 +259,7 @@ class Trainer:
 
     def _begin(self, feed: Feed, validation: Feed | None, epochs: int) -> None:
         """Forget an earlier fit."""
-        self._heard_by: list[Callback] = []
-        self._listeners: dict[str, list[Callable[[Trainer], None]]] = {}
+        self._heard_by = []
         self.feed, self.validation = feed, validation
         steps = feed.batches and -(-feed.batches // self.accumulate)
         self.progress = Progress(epochs=epochs, steps=steps, total_samples=feed.samples)
@@ -289,3 +290,7 @@ class Trainer:
     def _feed(self, data: Any, role: str, batch_size: BatchSize, shuffle: bool) -> Feed:
         dtypes = [p.dtype for p in self.model.parameters() if p.is_floating_point()]
         return make_feed(data, role, batch_size, shuffle, dtypes[0] if dtypes else koubai.get_default_dtype())
+
+
+def _listeners(callbacks: Iterable[Callback], event: str) -> list[Callable[[Trainer], None]]:
+    return [getattr(callback, event) for callback in callbacks if overrides(callback, event)]

@@ -20,6 +20,7 @@ from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.llvm.running import RunningFunction
 from koubai.compiler.llvm.scatters import ScatterFunction
 from koubai.compiler.llvm.transposes import TransposeFunction, is_transpose
+from koubai.compiler.llvm.winograd import WinogradFunction, is_winograd
 from koubai.compiler.llvm.writer import Int, Writer, module
 from koubai.compiler.memory import LINE, Plan
 from koubai.compiler.phases import Phase
@@ -29,7 +30,14 @@ from koubai.compiler.signature import buffers_of, free_axes, signature
 
 SMALL = 4096  # rough instructions of a kernel that one thread does alone, because sharing costs more
 CALL = 200  # what a call costs besides, in the same measure
-Body = LoopsFunction | ContractionFunction | ScatterFunction | RunningFunction | TransposeFunction
+Body = (
+    LoopsFunction
+    | ContractionFunction
+    | WinogradFunction
+    | ScatterFunction
+    | RunningFunction
+    | TransposeFunction
+)
 
 
 @dataclass
@@ -219,6 +227,8 @@ def _dealt(calls: list[_Call], threads: int) -> list[list[_Call]]:
 
 def body_of(kernel: Kernel, target: Target, threads: int) -> Body:
     """Return what writes a kernel."""
+    if isinstance(kernel, Contraction) and is_winograd(kernel, target, threads):
+        return WinogradFunction(kernel, target, threads)
     if isinstance(kernel, Contraction):
         return ContractionFunction(kernel, target, threads)
     if isinstance(kernel, Loops) and is_transpose(kernel, target.lanes_bytes):
@@ -260,4 +270,3 @@ def work_of(kernel: Kernel) -> int:
     for axis in axes_of(kernel):
         turns *= axis.size
     return turns * (2 + sum(1 for _ in walk(kernel.values)) // 4)
-

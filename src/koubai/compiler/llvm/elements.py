@@ -16,7 +16,7 @@ from koubai.compiler.kernel import Store
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.philox import write_draw
 from koubai.compiler.llvm.writer import Int, Value, Writer, suffix, type_of
-from koubai.compiler.lower.anchors import flat_place
+from koubai.compiler.places import flat_place
 from koubai.dtypes import DType
 
 Scope = tuple[
@@ -71,7 +71,7 @@ class Elements:
         """
         late: set[Expression] = set()
         for e in walk(values):
-            waits = not (e.axes <= self.axes.keys()) or e.axes & {self.along}
+            waits = not (e.axes <= self.axes.keys()) or self.along in e.axes
             waits = waits or (e.kind == "register" and e.detail not in self.registers)
             waits = waits or (e.kind == "load" and (e.detail in written or bool(e.parts)))
             if waits or any(part in late for part in e.everything):

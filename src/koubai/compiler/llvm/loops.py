@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -16,10 +17,9 @@ from koubai.compiler.index import Axis
 from koubai.compiler.kernel import Loops, Reduction, Stage
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.elements import Elements
-from koubai.compiler.llvm.writer import Int, Value, Writer
+from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.shape_loops import Shaped, shape
 from koubai.dtypes import DType
-
 
 VECTORS = 4  # neighbouring vectors that are done together where that reads memory in longer runs
 CHAINS = 4  # sums that an innermost loop keeps side by side; a power of two
@@ -170,7 +170,7 @@ class LoopsFunction:
                 vector, place = divmod(number, len(stage.reductions))
                 reduction = stage.reductions[place]
                 if along is not None:
-                    value = self.w.fold(value, lambda a, b, r=reduction: self._combine(r, a, b))
+                    value = self.w.fold(value, partial(self._combine, reduction))
                 self.found[vector][reduction.name] = value
         self.e.forget(before)
 
@@ -213,7 +213,9 @@ class LoopsFunction:
         """Write an innermost loop that reduces, with several sums side by side: no turn waits for the one before."""
         count = len(carried)
         kinds = stage.reductions * len(self.beside)
-        neutral = [self.w.constant(identity(r.kind, r.dtype), r.dtype, v.lanes) for r, v in zip(kinds, carried)]
+        neutral = [
+            self.w.constant(identity(r.kind, r.dtype), r.dtype, v.lanes) for r, v in zip(kinds, carried)
+        ]
 
         def turns(i: Int, values: list[Value]) -> list[Value]:
             new: list[Value] = []

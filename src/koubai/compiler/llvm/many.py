@@ -1,7 +1,7 @@
 """Many steps in one call: a loop around the step, for when nobody looks at it in between.
 
-Before each step the first thread puts its numbers where the step reads them, and moves on the addresses of the arguments;
-after it, it takes the results away. The loop ends early when a step has found something wrong.
+Before each step the first thread puts its numbers where the step reads them, and moves on the addresses of the
+arguments; after it, it takes the results away. The loop ends early when a step has found something wrong.
 """
 
 from __future__ import annotations

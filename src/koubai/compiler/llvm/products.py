@@ -1,4 +1,6 @@
-"""Contractions as native functions: from loops and loads to the strides of the tile kernel, and the epilogue in registers."""
+"""Contractions as native functions: from loops and loads to the strides of the tile kernel, and the epilogue in
+registers.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from koubai.compiler.llvm import contraction as tiles
 from koubai.compiler.llvm.contraction import write_contraction
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
-from koubai.compiler.lower.anchors import flat_index, flat_place
+from koubai.compiler.places import flat_index, flat_place
 from koubai.compiler.runtime.target import Target
 
 

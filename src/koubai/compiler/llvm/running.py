@@ -9,7 +9,7 @@ from koubai.compiler.index import Axis
 from koubai.compiler.kernel import Running
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
-from koubai.compiler.lower.anchors import flat_place
+from koubai.compiler.places import flat_place
 
 
 class RunningFunction:

@@ -11,7 +11,7 @@ from koubai.compiler.kernel import Scatter, Store
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
-from koubai.compiler.lower.anchors import flat_place
+from koubai.compiler.places import flat_place
 
 _COMBINE = {"add": "add", "mul": "mul", "max": "maximum", "min": "minimum"}
 

@@ -11,7 +11,7 @@ from koubai.compiler.index import Axis
 from koubai.compiler.kernel import Loops, Store
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
-from koubai.compiler.lower.anchors import flat_index, flat_place
+from koubai.compiler.places import flat_index, flat_place
 from koubai.compiler.shape_loops import cut, joined
 
 

@@ -19,7 +19,7 @@ from koubai.compiler.llvm.winograd_plan import POSITIONS, Cut, Matrices, ceil, c
 from koubai.compiler.llvm.winograd_shape import convolution_of
 from koubai.compiler.llvm.winograd_transforms import of_input, of_taps, to_output
 from koubai.compiler.llvm.writer import Int, Value
-from koubai.compiler.lower.anchors import flat_index
+from koubai.compiler.places import flat_index
 from koubai.compiler.runtime.target import Target
 
 

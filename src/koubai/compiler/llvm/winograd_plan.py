@@ -15,13 +15,20 @@ from koubai.compiler.runtime.target import Target
 
 POSITIONS = 16  # elements of a tile
 _LINE = 16  # float32 numbers in a line of the cache
-_STRIPS = (12, 24, 36, 48, 72, 96)  # tiles of a strip: register tiles of most heights fit these evenly
+_STRIPS = (12, 24, 36, 48, 72, 96)  # about how many tiles a strip may have
 _WIDEST = 8  # vectors of a block, at most
 
-# Cycles that one vector takes, beside two multiplications and additions per cycle.
-_INPUT, _OUTPUT, _TAPS = 36, 44, 60
-_DIRECT, _PRODUCTS = 1.15, 1.2  # how much longer than that the products take, directly and here
-_PAYS = 0.9
+# Cycles for a vector. Memory that is further away takes up to the larger of two numbers.
+_INPUT = 35, 75  # to transform a tile
+_OUTPUT = 30, 60  # to turn the products of a tile into elements of the result
+_TAPS = 60, 280  # to transform taps
+_AGAIN = 4, 64  # to read transformed taps for another strip
+_SUMS, _THIN, _DIRECT = (
+    1.05,
+    1.25,
+    1.1,
+)  # how far products are from the peak: here, of one vector only, and directly
+_PAYS = 0.9  # of the direct time; above that it is not worth the rounding errors
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,11 @@ class Matrices:
     def end(self) -> int:
         """Where the last ends."""
         return self.start + POSITIONS * self.apart
+
+    @property
+    def bytes(self) -> int:
+        """The memory of all."""
+        return POSITIONS * self.apart * dtypes.float32.itemsize
 
 
 @dataclass(frozen=True)
@@ -123,28 +135,26 @@ def pays(convolution: Convolution, target: Target, threads: int) -> bool:
     return best < _PAYS * direct
 
 
-def _strips(convolution: Convolution) -> list[int]:
-    """Return how many tiles a strip may have."""
-    return [s for s in _STRIPS if s < convolution.tiles] + [convolution.tiles] * (
-        convolution.tiles <= _STRIPS[-1]
-    )
+def _strips(convolution: Convolution) -> set[int]:
+    """Return how many tiles a strip may have, such that all strips have nearly as many."""
+    total = convolution.tiles
+    return {ceil(total, ceil(total, strip)) for strip in _STRIPS}
 
 
 def _cycles(cut: Cut, target: Target, threads: int) -> float:
     """Estimate the time of the busiest thread."""
-    convolution = cut.convolution
-    c, inputs = convolution.c.size, ceil(convolution.c.size, cut.lanes)
-    turns = ceil(cut.units, threads)
-    products = _PRODUCTS * POSITIONS / 2 * c * cut.vectors
-    tile = products + _INPUT * inputs + _OUTPUT * cut.vectors
-    taps = _TAPS * c * cut.vectors * ceil(turns, cut.strips)
-    return turns * cut.strip * tile * _crowding(cut, target) + taps
+    c, turns = cut.convolution.c.size, ceil(cut.units, threads)
+    far = min(1.0, (cut.inputs.bytes + cut.products.bytes) / (3 * target.level1))
+    inside = cut.scratch <= target.level2 * 3 // 4
+    small = cut.taps.bytes * cut.blocks <= target.level2 // 2
+    sums = (_THIN if cut.vectors == 1 else _SUMS) * POSITIONS / 2 * c * cut.vectors
+    tile = sums + _between(_INPUT, far) * ceil(c, cut.lanes) + _between(_OUTPUT, far) * cut.vectors
+    strip = cut.strip * tile + _AGAIN[not inside] * c * cut.vectors
+    return turns * strip + ceil(turns, cut.strips) * _TAPS[not small] * c * cut.vectors
 
 
-def _crowding(cut: Cut, target: Target) -> float:
-    """Estimate how much longer a strip takes whose transforms leave the caches."""
-    size = (cut.products.end - cut.taps.end) * dtypes.float32.itemsize
-    return 1 + 0.05 * (size > target.level2 // 4) + 0.2 * (size > target.level2 // 2) + 1.0 / cut.strip
+def _between(ends: tuple[int, int], share: float) -> float:
+    return ends[0] + share * (ends[1] - ends[0])
 
 
 def ceil(a: int, b: int) -> int:

@@ -9,7 +9,7 @@ from math import prod
 from koubai import dtypes
 from koubai.compiler.index import Axis, Index
 from koubai.compiler.kernel import Contraction
-from koubai.compiler.lower.anchors import flat_index
+from koubai.compiler.places import flat_index
 
 
 @dataclass(frozen=True)

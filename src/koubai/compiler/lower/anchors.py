@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from koubai import dtypes
+from koubai.compiler.buffer import Buffer
 from koubai.compiler.expression import Expression, apply, constant, load, register, whole
 from koubai.compiler.index import Axis, Index, affine_in, splits
 from koubai.compiler.kernel import Contraction, Host, Loops, Reduction, Scatter, Stage, Store
-from koubai.compiler.lower.choice import PRODUCTS, REDUCTIONS, RUNNING, SCATTERS, Choice, is_host
 from koubai.compiler.lower import large_windows
+from koubai.compiler.lower.choice import PRODUCTS, REDUCTIONS, RUNNING, SCATTERS, Choice, is_host
 from koubai.compiler.lower.movement import Indices, broadcast
+from koubai.compiler.places import flat_index
 from koubai.ops.graph import Node
 from koubai.ops.op import Symbol
+from koubai.ops.window import Window
 
 if TYPE_CHECKING:
     from koubai.compiler.lower.lowering import Lowering
@@ -61,7 +64,7 @@ def host(low: Lowering, node: Node) -> None:
     low.kernels.append(Host(low.fresh(node.op.name), node, inputs, outputs))
 
 
-def memory_of(low: Lowering, symbol: Symbol) -> "Buffer":  # noqa: F821, UP037
+def memory_of(low: Lowering, symbol: Symbol) -> Buffer:
     """Return a buffer that holds exactly `symbol`, a copy where there is none."""
     axes = tuple(Axis(length) for length in symbol.shape)
     indices = tuple(map(Index.of, axes))
@@ -106,7 +109,7 @@ def _combine(
     value: Expression,
     outer: tuple[Axis, ...],
     inner: tuple[Axis, ...],
-    buffer: "Buffer",  # noqa: F821, UP037
+    buffer: Buffer,
     spots: Indices,
 ) -> Loops:
     found = Reduction(low.fresh("sum"), kind, value)
@@ -126,7 +129,16 @@ def _parts(inner: tuple[Axis, ...]) -> tuple[Axis, int] | None:
     return None
 
 
-def _in_parts(low, kind, value, outer, inner, cut, buffer, spots):  # type: ignore[no-untyped-def]
+def _in_parts(
+    low: Lowering,
+    kind: str,
+    value: Expression,
+    outer: tuple[Axis, ...],
+    inner: tuple[Axis, ...],
+    cut: tuple[Axis, int],
+    buffer: Buffer,
+    spots: Indices,
+) -> tuple[Expression, tuple[Axis, ...], tuple[Axis, ...], Buffer, Indices]:
     """Combine in parts, and return what is left: to combine the parts."""
     axis, parts = cut
     part, rest = Axis(parts), Axis(axis.size // parts)
@@ -210,7 +222,7 @@ def _grouped_axes(shape: tuple[int, ...], groups: int) -> tuple[Axis, ...]:
     return (*map(Axis, shape[:-1]), Axis(groups), Axis(shape[-1] // groups))
 
 
-def _meets(t, e, window):  # type: ignore[no-untyped-def]
+def _meets(t: Sequence[Axis], e: Sequence[Axis], window: Window) -> Indices:
     steps = zip(t, e, window.stride, window.dilation)
     return tuple(Index.of(a) * stride + Index.of(b) * dilation for a, b, stride, dilation in steps)
 
@@ -275,7 +287,7 @@ def _add_up(
     depth: tuple[Axis, ...],
     left: Expression,
     right: Expression,
-    buffer: "Buffer",  # noqa: F821, UP037
+    buffer: Buffer,
     spots: Indices,
 ) -> None:
     """Add a product as a plain sum, which may have any type, and any loop along the lanes."""
@@ -295,19 +307,6 @@ def _plain(operand: Expression, loops: Iterable[Axis]) -> Index | None:
         own |= {new for pair in pairs.values() for new in pair}
         flat = flat.replace({axis: Index.of(a) * b.size + b for axis, (a, b) in pairs.items()})
     return flat if affine_in(flat, own) else None
-
-
-def flat_index(reference: Expression) -> Index:
-    """Return where a load reads, in elements from the start of its buffer."""
-    return flat_place(reference.detail, reference.indices)
-
-
-def flat_place(buffer: "Buffer", indices: Indices) -> Index:  # noqa: F821, UP037
-    """Return where an element lies, in elements from the start of its buffer."""
-    total = Index()
-    for index, stride in zip(indices, buffer.strides):
-        total = total + index * stride
-    return total
 
 
 def affine(kernel: Contraction) -> Contraction:

@@ -63,7 +63,9 @@ class Choice:
         """Inputs of a pooling that would be computed anew for every kernel element."""
         bases = [self._base(symbol) for symbol in node.inputs]
         costly = [b for b in bases if b in self.maker]
-        return [b for b in costly if self.maker[b].op.kind is Kind.MAP or self.maker[b].op.name == "window_max"]
+        return [
+            b for b in costly if self.maker[b].op.kind is Kind.MAP or self.maker[b].op.name == "window_max"
+        ]
 
     def _base(self, symbol: Symbol) -> Symbol:
         """What a symbol is only another view of."""
@@ -100,16 +102,15 @@ class Choice:
                     cost[symbol] = 0
         for node in reversed(self.graph.nodes):
             for symbol in node.outputs:
-                if (
-                    symbol not in stored
-                    and cost[symbol] > CHEAP
-                    and len(self._kernels_using(symbol, stored)) > 1
-                ):
-                    if node.op.kind is Kind.MAP or not any(
-                        self.maker[s].op.kind is Kind.MAP for s in node.inputs if s in self.maker
-                    ):
-                        stored.add(symbol)
+                dear = symbol not in stored and cost[symbol] > CHEAP
+                if dear and self._ends_a_chain(node) and len(self._kernels_using(symbol, stored)) > 1:
+                    stored.add(symbol)
         return stored
+
+    def _ends_a_chain(self, node: Node) -> bool:
+        """Whether storing a result stores what is expensive, and not only another view of it."""
+        makers = [self.maker[s] for s in node.inputs if s in self.maker]
+        return node.op.kind is Kind.MAP or not any(maker.op.kind is Kind.MAP for maker in makers)
 
     def _kernels_using(self, symbol: Symbol, stored: set[Symbol]) -> set[Symbol]:
         """The stored results whose expressions contain `symbol`."""

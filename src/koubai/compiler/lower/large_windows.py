@@ -1,4 +1,6 @@
-"""Pooling over windows that are too large to be written out element by element: reductions over the kernel's elements."""
+"""Pooling over windows that are too large to be written out element by element: reductions over the kernel's
+elements.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,17 @@ def is_large(node: Node) -> bool:
     return not (name in ("window_put", "add_windows") and windows.apart(node.attributes["window"]))
 
 
-def _loops(out: Symbol, kernel: tuple[int, ...]) -> tuple[tuple[Axis, ...], Indices, tuple[Axis, ...], Indices]:
+def _loops(
+    out: Symbol, kernel: tuple[int, ...]
+) -> tuple[tuple[Axis, ...], Indices, tuple[Axis, ...], Indices]:
     """Return loops over the result and over the kernel's elements, each with what they stand for."""
     outer, inner = tuple(map(Axis, out.shape)), tuple(map(Axis, kernel))
     return outer, tuple(map(Index.of, outer)), inner, tuple(map(Index.of, inner))
 
 
-def _add_up(low: Lowering, out: Symbol, outer: tuple[Axis, ...], inner: tuple[Axis, ...], value: Expression) -> None:
+def _add_up(
+    low: Lowering, out: Symbol, outer: tuple[Axis, ...], inner: tuple[Axis, ...], value: Expression
+) -> None:
     """Store the sum of a value over the inner loops."""
     total = Reduction(low.fresh("sum"), "sum", value)
     buffer, spots = low.stored_at(out, tuple(map(Index.of, outer)))
@@ -41,7 +47,9 @@ def _add_up(low: Lowering, out: Symbol, outer: tuple[Axis, ...], inner: tuple[Ax
     low.kernels.append(Loops(buffer.name, outer, [Stage(inner, reductions=[total]), last]))
 
 
-def _met(low: Lowering, node: Node, at: Indices, element: Indices, otherwise: Expression) -> tuple[Expression, Guard]:
+def _met(
+    low: Lowering, node: Node, at: Indices, element: Indices, otherwise: Expression
+) -> tuple[Expression, Guard]:
     """Return the input that a kernel element meets, and whether there is one."""
     x = node.inputs[0]
     spot = windows.met(at[2:], element, node.attributes["window"])
@@ -62,7 +70,9 @@ def window_max(low: Lowering, node: Node) -> None:
     (x,), (out, which), window = node.inputs, node.outputs, node.attributes["window"]
     outer, at, inner, element = _loops(out, window.kernel)
     floats = dtypes.is_floating(x.dtype)
-    value, here = _met(low, node, at, element, constant(-float("inf") if floats else dtypes.iinfo(x.dtype).min, x.dtype))
+    value, here = _met(
+        low, node, at, element, constant(-float("inf") if floats else dtypes.iinfo(x.dtype).min, x.dtype)
+    )
     best = Reduction(low.fresh("best"), "amax", value)
     largest = register(best.name, x.dtype)
     number, count = whole(flatten(element, window.kernel)), constant(window.elements, dtypes.int64)

@@ -180,7 +180,8 @@ class Lowering:
         def shifted(indices: Indices) -> Indices:
             return tuple(i * step + start for i, (start, _, step) in zip(indices, spans))
 
-        base, place = node.inputs[0], shifted
+        base: Symbol = node.inputs[0]
+        place: Callable[[Indices], Indices] = shifted
         while (made := self.maker.get(base)) is not None and made.op.name == "permute":
             base, place = made.inputs[0], _permuted(made.attributes["dims"], place)
         return base, place

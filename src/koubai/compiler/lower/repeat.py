@@ -6,13 +6,15 @@ written.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from koubai.compiler.buffer import Buffer
-from koubai.compiler.expression import load
+from koubai.compiler.expression import Expression, load
 from koubai.compiler.fuse import fuse
 from koubai.compiler.index import Axis, Index
-from koubai.compiler.kernel import Repeat
+from koubai.compiler.kernel import Kernel, Repeat
+from koubai.compiler.lower.movement import Guard, Indices
 from koubai.compiler.phases import in_phases
 from koubai.ops.graph import Node
 from koubai.ops.op import Symbol
@@ -24,80 +26,99 @@ if TYPE_CHECKING:
 
 def repeat(low: Lowering, node: Node) -> None:
     """Lower a scan: set the carry, repeat the body, take the last carry."""
-    from koubai.compiler.lower.lowering import Lowering
-
-    loop: Loop = node.attributes["loop"]
-    time = Axis(loop.length)
-    now = Index.of(time) if loop.length > 1 else Index()
-    carries = [_Carry(low, symbol) for symbol in loop.body.inputs[: loop.carries]]
-    first = loop.length - 1 if loop.reverse else 0
-    for carry, start in zip(carries, node.inputs):
-        low.add_map(
-            carry.now,
-            start.shape,
-            lambda at, s=start: low.at(s, at),
-            lambda at: (Index((), first % 2), *at),
-        )
-    body = Lowering(loop.body, _readers(low, loop, node, carries, now), prefix=f"{low.fresh('loop')}.")
-    body.outside = (
-        low,
-        dict(
-            zip(
-                loop.body.inputs[loop.carries + loop.sequences :],
-                node.inputs[loop.carries + loop.sequences :],
-            )
-        ),
-    )
-    kernels = body.lower()
-    kept = {carry.next for carry in carries}
-    for number, symbol in enumerate(loop.body.outputs):
-        if number < loop.carries:
-            target, at_time = carries[number].next, (now + 1) % 2
-        else:
-            target, at_time = low.buffers[node.outputs[number]], now
-            if not low.is_used(node.outputs[number]):
-                continue
-            kept.add(target)
-        body.add_map(
-            target,
-            symbol.shape,
-            lambda at, s=symbol: body.at(s, at),
-            lambda at, t=at_time: (t, *at),
-        )
-    kernels = fuse(body.kernels, kept)
-    low.kernels.append(Repeat(low.fresh("scan"), time, loop.reverse, kernels, in_phases(kernels, None, {})))
-    last = 0 if loop.reverse else loop.length - 1
-    for carry, symbol in zip(carries, node.outputs):
-        low.add_map(
-            low.buffers[symbol],
-            symbol.shape,
-            lambda at, c=carry: load(c.next, (Index((), (last + 1) % 2), *at)),
-            lambda at, s=symbol: low.stored_at(s, at)[1],
-        )
+    _Repetition(low, node).lower()
 
 
-class _Carry:
-    """The two places of one carried value: `now` is how they are read, `next` how they are written."""
+class _Repetition:
+    """One scan that is lowered.
 
-    def __init__(self, low: Lowering, symbol: Symbol) -> None:
+    Attributes:
+        time: the loop; `now` is its value as an index.
+        places: for each carried value, how it is read and how the next one is written.
+    """
+
+    def __init__(self, low: Lowering, node: Node) -> None:
+        self.low, self.node = low, node
+        self.loop: Loop = node.attributes["loop"]
+        self.time = Axis(self.loop.length)
+        self.now = Index.of(self.time)
+        self.places = [self._place(symbol) for symbol in self.loop.body.inputs[: self.loop.carries]]
+
+    def _place(self, symbol: Symbol) -> tuple[Buffer, Buffer]:
+        """Return the buffer of a carried value, and the same memory under another name for what is written."""
         shape = (2, *symbol.shape)
-        self.now = low.new_buffer(shape, symbol.dtype, "carry")
-        self.next = Buffer(self.now.name + "'", shape, symbol.dtype)
-        low.shared[self.next] = self.now
+        read = self.low.new_buffer(shape, symbol.dtype, "carry")
+        written = Buffer(read.name + "'", shape, symbol.dtype)
+        self.low.shared[written] = read
+        return read, written
+
+    def lower(self) -> None:
+        """Add the kernels."""
+        low, loop, length = self.low, self.loop, self.loop.length
+        first, last = (length - 1, 0) if loop.reverse else (0, length - 1)
+        for (read, _), start in zip(self.places, self.node.inputs):
+            low.add_map(read, start.shape, partial(low.at, start), partial(_in_turn, Index((), first % 2)))
+        kernels, kept = self._body()
+        kernels = fuse(kernels, kept)
+        phases = in_phases(kernels, None, {})
+        low.kernels.append(Repeat(low.fresh("scan"), self.time, loop.reverse, kernels, phases))
+        for (_, written), symbol in zip(self.places, self.node.outputs):
+            at = Index((), (last + 1) % 2)
+            low.add_map(
+                low.buffers[symbol],
+                symbol.shape,
+                partial(_read, written, at),
+                partial(_stored_at, low, symbol),
+            )
+
+    def _body(self) -> tuple[list[Kernel], set[Buffer]]:
+        """Return the kernels of one time, and the buffers that are needed after it."""
+        from koubai.compiler.lower.lowering import Lowering
+
+        low, node, loop = self.low, self.node, self.loop
+        body = Lowering(loop.body, self._readers(), prefix=f"{low.fresh('loop')}.")
+        constants = loop.carries + loop.sequences
+        body.outside = low, dict(zip(loop.body.inputs[constants:], node.inputs[constants:]))
+        body.lower()
+        low.shared.update(body.shared)  # of loops in this one
+        kept = {written for _, written in self.places}
+        for number, symbol in enumerate(loop.body.outputs):
+            if number < loop.carries:
+                target, turn = self.places[number][1], (self.now + 1) % 2
+            elif low.is_used(node.outputs[number]):
+                target, turn = low.buffers[node.outputs[number]], self.now
+                kept.add(target)
+            else:
+                continue
+            body.add_map(target, symbol.shape, partial(body.at, symbol), partial(_in_turn, turn))
+        return body.kernels, kept
+
+    def _readers(self) -> dict[Symbol, Reader]:
+        """Return how the body reads its inputs."""
+        found: dict[Symbol, Reader] = {}
+        loop = self.loop
+        for number, symbol in enumerate(loop.body.inputs):
+            outer = self.node.inputs[number]
+            if number < loop.carries:
+                found[symbol] = partial(_read, self.places[number][0], self.now % 2)
+            elif number < loop.carries + loop.sequences:
+                found[symbol] = partial(_slice, self.low, outer, self.now)
+            else:
+                found[symbol] = partial(self.low.at, outer)
+        return found
 
 
-def _readers(
-    low: Lowering, loop: Loop, node: Node, carries: list[_Carry], now: Index
-) -> dict[Symbol, Reader]:
-    """Return how the body reads its inputs."""
-    found: dict[Symbol, Reader] = {}
-    for number, symbol in enumerate(loop.body.inputs):
-        outer = node.inputs[number]
-        if number < loop.carries:
-            place = carries[number].now
-            found[symbol] = lambda at, guard, p=place: load(p, (now % 2, *at), guard)
-        elif number < loop.carries + loop.sequences:
-            found[symbol] = lambda at, guard, s=outer: low.at(s, (now, *at), guard)
-        else:
-            found[symbol] = lambda at, guard, s=outer: low.at(s, at, guard)
-    return found
+def _in_turn(turn: Index, indices: Indices) -> Indices:
+    return (turn, *indices)
+
+
+def _read(buffer: Buffer, turn: Index, indices: Indices, guard: Guard = None) -> Expression:
+    return load(buffer, (turn, *indices), guard)
+
+
+def _slice(low: Lowering, symbol: Symbol, now: Index, indices: Indices, guard: Guard) -> Expression:
+    return low.at(symbol, (now, *indices), guard)
+
+
+def _stored_at(low: Lowering, symbol: Symbol, indices: Indices) -> Indices:
+    return low.stored_at(symbol, indices)[1]

@@ -1,0 +1,28 @@
+"""Where an element lies: the index of an access, counted in elements from the start of its buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from koubai.compiler.buffer import Buffer
+from koubai.compiler.expression import Expression
+from koubai.compiler.index import Index
+from koubai.compiler.kernel import Store
+
+
+def flat_place(buffer: Buffer, indices: Iterable[Index]) -> Index:
+    """Return where the element at `indices` lies."""
+    total = Index()
+    for index, stride in zip(indices, buffer.strides):
+        total = total + index * stride
+    return total
+
+
+def flat_index(reference: Expression) -> Index:
+    """Return where a load reads."""
+    return flat_place(reference.detail, reference.indices)
+
+
+def flat_store(store: Store) -> Index:
+    """Return where a store writes."""
+    return flat_place(store.buffer, store.indices)

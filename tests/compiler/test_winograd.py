@@ -1,0 +1,176 @@
+"""Convolutions by Winograd's method: the same results as plain sums, for all shapes, and only where it is faster."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import koubai
+from koubai import nn, optim
+from koubai.compiler.build import Roles, build
+from koubai.compiler.llvm import winograd
+from koubai.compiler.llvm.driver import body_of, every_kernel
+from koubai.compiler.llvm.winograd import WinogradFunction
+from koubai.compiler.runtime import available, target
+from koubai.compiler.verify import in_float64
+from koubai.nn import functional as F
+from koubai.ops.graph import interpret
+
+from .differential import check_graph, run_natively
+
+if not available():
+    pytest.skip("LLVM makes no code for this machine", allow_module_level=True)
+
+SHAPES = {  # images, input channels, rows, columns, output channels, padding
+    "even": (3, 16, 8, 8, 16, 1),
+    "odd": (2, 16, 7, 7, 32, 1),
+    "odd rows": (2, 20, 5, 8, 16, 1),
+    "odd columns": (2, 16, 8, 15, 20, 1),
+    "one image": (1, 48, 6, 6, 48, 1),
+    "many channels": (2, 64, 7, 5, 65, 1),
+    "ragged channels": (2, 65, 4, 4, 17, 1),
+    "no padding": (2, 16, 9, 8, 16, 0),
+    "wide padding": (2, 16, 5, 6, 16, 2),
+    "smallest": (1, 16, 4, 4, 16, 0),
+    "several blocks": (1, 16, 6, 6, 200, 1),
+    "several strips": (9, 16, 9, 12, 16, 1),
+}
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """Use Winograd's method wherever it can be used."""
+    monkeypatch.setattr(winograd, "pays", lambda *_: True)
+
+
+def traced(function, *arguments):
+    """Return the graph of a function and the arrays that it is called with."""
+    function(*arguments)
+    program = koubai.trace(function, *arguments)
+    return program.graph, [np.asarray(x) for x in program._inputs(list(arguments))]
+
+
+def uses(graph, chosen=None):
+    """Return how many kernels of a graph are convolutions by Winograd's method."""
+    chosen = chosen or target.current()
+    roles = Roles(list(graph.inputs), [], [], list(range(len(graph.outputs))), [])
+    phases = build(graph, roles, chosen, 1).phases
+    return sum(isinstance(body_of(k, chosen, 1), WinogradFunction) for k in every_kernel(phases))
+
+
+def image(*shape, seed=0):
+    return koubai.tensor(np.random.default_rng(seed).normal(size=shape).astype("f4"))
+
+
+def convolution(c, o, **settings):
+    koubai.manual_seed(0)
+    return nn.Conv2d(c, o, settings.pop("kernel", 3), **settings)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_forward(always, shape, threads):
+    n, c, h, w, o, padding = SHAPES[shape]
+    layer = convolution(c, o, padding=padding)
+    graph, inputs = traced(lambda x: layer(F.relu(x)), image(n, c, h, w))
+    assert uses(graph) == 1
+    check_graph(graph, inputs, threads)
+
+
+@pytest.mark.parametrize("name", ["x86-64", "x86-64-v3", "x86-64-v4", "aarch64"])
+@pytest.mark.parametrize("shape", ["even", "many channels"])
+def test_other_processors(always, monkeypatch, name, shape):
+    n, c, h, w, o, padding = SHAPES[shape]
+    graph, inputs = traced(convolution(c, o, padding=padding), image(n, c, h, w))
+    chosen, host = target.named(name), target.host()
+    assert uses(graph, chosen) == 1
+    if chosen.architecture == host.architecture and chosen.lanes_bytes <= host.lanes_bytes:
+        monkeypatch.setenv("KOUBAI_TARGET", name)
+        check_graph(graph, inputs, 2)
+
+
+@pytest.mark.parametrize("shape", ["even", "odd", "several strips"])
+def test_what_follows_is_done_at_once(always, shape):
+    n, c, h, w, o, padding = SHAPES[shape]
+    layer = convolution(c, o, padding=padding)
+
+    def function(x, y):
+        found = F.relu(layer(x)) * y
+        return F.max_pool2d(found, 2), found.sum(1)
+
+    graph, inputs = traced(function, image(n, c, h, w), image(n, o, h, w, seed=1))
+    assert uses(graph) == 1
+    check_graph(graph, inputs, 2)
+
+
+@pytest.mark.parametrize("shape", ["even", "odd", "no padding", "wide padding", "many channels"])
+def test_gradients(always, shape):
+    n, c, h, w, o, padding = SHAPES[shape]
+    layer = convolution(c, o, padding=padding)
+
+    def function(x):
+        x = x.detach().requires_grad_()
+        (layer(F.tanh(x)) ** 2).sum().backward()
+        return x.grad, layer.weight.grad, layer.bias.grad
+
+    graph, inputs = traced(function, image(n, c, h, w))
+    assert uses(graph) >= 2
+    check_graph(graph, inputs, 2)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_training(always, threads):
+    x, y = image(4, 16, 9, 9), koubai.tensor(np.arange(4) % 3)
+
+    def model():
+        koubai.manual_seed(0)
+        layers = [nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(32, 20, 3, padding=1, bias=False), nn.BatchNorm2d(20), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(20 * 16, 3))
+
+    def losses(compiled):
+        found = model()
+        optimizer = optim.SGD(found.parameters(), lr=0.01, momentum=0.9)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(found(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = koubai.compile(step) if compiled else step
+        return [run(x, y).item() for _ in range(6)]
+
+    before = koubai.get_num_threads() if hasattr(koubai, "get_num_threads") else 1
+    koubai.set_num_threads(threads)
+    try:
+        np.testing.assert_allclose(losses(True), losses(False), rtol=1e-4)
+    finally:
+        koubai.set_num_threads(before)
+
+
+def test_errors_are_those_of_plain_sums():
+    graph, inputs = traced(convolution(64, 64, padding=1), image(4, 64, 14, 14))
+    assert uses(graph) == 1
+    (exact,) = interpret(in_float64(graph), [x.astype(np.float64) for x in inputs])
+    (native,) = run_natively(graph, inputs)
+    assert np.abs(native - exact).max() < 1e-6 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"stride": 2}, {"dilation": 2}, {"groups": 2}, {"kernel": 5}, {"kernel": (3, 1)}, {"dtype": koubai.float64}],
+)
+def test_other_convolutions_are_plain_sums(always, settings):
+    x = image(2, 32, 12, 12)
+    graph, inputs = traced(convolution(32, 32, **settings), x.to(settings.get("dtype", koubai.float32)))
+    assert uses(graph) == 0
+    check_graph(graph, inputs)
+
+
+@pytest.mark.parametrize(("shape", "chosen"), [((64, 14, 32, 64), 1), ((8, 8, 64, 64), 1), ((8, 16, 4, 8), 0)])
+def test_it_is_used_where_it_is_faster(shape, chosen):
+    n, side, c, o = shape
+    graph, _ = traced(convolution(c, o, padding=1), image(n, c, side, side))
+    assert uses(graph) == chosen
