@@ -34,7 +34,7 @@ SHAPES = [(), (1,), (37,), (3, 17), (5, 1, 7), (0, 3)]
 # what NumPy runs between two native parts of a step
 ON_THE_HOST = {
     "argsort", "searchsorted", "mode_position", "histogram", "permutation",
-    "svd", "qr", "eigh", "eig", "cholesky", "solve", "inv", "slogdet",
+    "svd", "qr", "eigh", "eig", "cholesky", "solve", "inv", "det", "slogdet",
     "digamma", "polygamma", "gcd", "lcm", "nextafter",
 }  # fmt: skip
 

@@ -20,6 +20,9 @@ A fit goes through these events, in this order (brackets: only in that case):
     on_close                always, and last
 
 Callbacks are called in the order in which they were given, the trainer's own first, the run record last.
+
+A compiled step is one native function, from the forward pass to the update. So a callback that has something to do at
+`after_loss`, `after_backward` or `before_update` makes the trainer's steps eager; at the other events it costs nothing.
 """
 
 from __future__ import annotations

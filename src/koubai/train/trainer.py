@@ -61,6 +61,7 @@ class Trainer:
             code in the model's forward runs only once for each shape of a batch then. What cannot be compiled
             runs eagerly, as does everything with False or the environment's `KOUBAI_COMPILE=off`. Callbacks
             that look into a step (at `after_loss`, `after_backward` or `before_update`) make its steps eager.
+            The parameters' `.grad` can be read between two steps; after `fit` only if it was eager.
 
     Attributes:
         progress: Where the training stands, see `Progress`.

@@ -21,6 +21,7 @@ from koubai.compiler.llvm.running import RunningFunction
 from koubai.compiler.llvm.scatters import ScatterFunction
 from koubai.compiler.llvm.transposes import TransposeFunction, is_transpose
 from koubai.compiler.llvm.winograd import WinogradFunction, is_winograd
+from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction, is_winograd_weights
 from koubai.compiler.llvm.writer import Int, Writer, module
 from koubai.compiler.memory import LINE, Plan
 from koubai.compiler.phases import Phase
@@ -34,6 +35,7 @@ Body = (
     LoopsFunction
     | ContractionFunction
     | WinogradFunction
+    | WinogradWeightsFunction
     | ScatterFunction
     | RunningFunction
     | TransposeFunction
@@ -229,6 +231,8 @@ def body_of(kernel: Kernel, target: Target, threads: int) -> Body:
     """Return what writes a kernel."""
     if isinstance(kernel, Contraction) and is_winograd(kernel, target, threads):
         return WinogradFunction(kernel, target, threads)
+    if isinstance(kernel, Contraction) and is_winograd_weights(kernel, target, threads):
+        return WinogradWeightsFunction(kernel, target, threads)
     if isinstance(kernel, Contraction):
         return ContractionFunction(kernel, target, threads)
     if isinstance(kernel, Loops) and is_transpose(kernel, target.lanes_bytes):

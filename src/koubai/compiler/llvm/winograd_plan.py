@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from koubai import dtypes
-from koubai.compiler.llvm.winograd_shape import Convolution
+from koubai.compiler.llvm.winograd_shape import Convolution, Grid
 from koubai.compiler.runtime.target import Target
 
 POSITIONS = 16  # elements of a tile
@@ -19,16 +19,16 @@ _STRIPS = (12, 24, 36, 48, 72, 96)  # about how many tiles a strip may have
 _WIDEST = 8  # vectors of a block, at most
 
 # Cycles for a vector. Memory that is further away takes up to the larger of two numbers.
-_INPUT = 35, 75  # to transform a tile
-_OUTPUT = 30, 60  # to turn the products of a tile into elements of the result
+INPUT = 35, 75  # to transform a tile
+OUTPUT = 30, 60  # to turn the products of a tile into elements of the result
 _TAPS = 60, 280  # to transform taps
 _AGAIN = 4, 64  # to read transformed taps for another strip
-_SUMS, _THIN, _DIRECT = (
+SUMS, THIN, _DIRECT = (
     1.05,
     1.25,
     1.1,
-)  # how far products are from the peak: here, of one vector only, and directly
-_PAYS = 0.9  # of the direct time; above that it is not worth the rounding errors
+)  # how far from the peak products are: here, one vector wide, and directly
+PAYS = 0.9  # of the direct time; above that it is not worth the rounding errors
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Cut:
     @property
     def strips(self) -> int:
         """How many strips there are."""
-        return ceil(self.convolution.tiles, self.strip)
+        return ceil(self.convolution.grid.tiles, self.strip)
 
     @property
     def units(self) -> int:
@@ -105,8 +105,7 @@ class Cut:
     @cached_property
     def inputs(self) -> Matrices:
         """Transformed tiles of a strip: rows are tiles, columns input channels."""
-        lines = ceil(self.convolution.c.size, max(self.lanes, _LINE)) * max(self.lanes, _LINE)
-        return Matrices(self.taps.end, self.strip, lines + _LINE * (lines % 256 == 0))
+        return Matrices(self.taps.end, self.strip, dense(self.convolution.c.size, self.lanes))
 
     @cached_property
     def products(self) -> Matrices:
@@ -123,7 +122,7 @@ def cut_of(convolution: Convolution, target: Target, threads: int) -> Cut:
     """Choose the blocks and strips that take the least time."""
     lanes = target.lanes(dtypes.float32)
     most = min(_WIDEST, ceil(convolution.o.size, lanes))
-    cuts = [Cut(convolution, lanes, s, v) for s in _strips(convolution) for v in range(1, most + 1)]
+    cuts = [Cut(convolution, lanes, s, v) for s in strips_of(convolution.grid) for v in range(1, most + 1)]
     return min(cuts, key=lambda cut: _cycles(cut, target, threads))
 
 
@@ -131,13 +130,13 @@ def pays(convolution: Convolution, target: Target, threads: int) -> bool:
     """Whether it takes less time than the same convolution done directly."""
     best = _cycles(cut_of(convolution, target, threads), target, threads)
     c, vectors = convolution.c.size, ceil(convolution.o.size, target.lanes(dtypes.float32))
-    direct = _DIRECT * 9 / 2 * c * vectors * convolution.elements / threads
-    return best < _PAYS * direct
+    direct = _DIRECT * 9 / 2 * c * vectors * convolution.grid.size / threads
+    return best < PAYS * direct
 
 
-def _strips(convolution: Convolution) -> set[int]:
+def strips_of(grid: Grid) -> set[int]:
     """Return how many tiles a strip may have, such that all strips have nearly as many."""
-    total = convolution.tiles
+    total = grid.tiles
     return {ceil(total, ceil(total, strip)) for strip in _STRIPS}
 
 
@@ -147,14 +146,21 @@ def _cycles(cut: Cut, target: Target, threads: int) -> float:
     far = min(1.0, (cut.inputs.bytes + cut.products.bytes) / (3 * target.level1))
     inside = cut.scratch <= target.level2 * 3 // 4
     small = cut.taps.bytes * cut.blocks <= target.level2 // 2
-    sums = (_THIN if cut.vectors == 1 else _SUMS) * POSITIONS / 2 * c * cut.vectors
-    tile = sums + _between(_INPUT, far) * ceil(c, cut.lanes) + _between(_OUTPUT, far) * cut.vectors
+    sums = (THIN if cut.vectors == 1 else SUMS) * POSITIONS / 2 * c * cut.vectors
+    tile = sums + between(INPUT, far) * ceil(c, cut.lanes) + between(OUTPUT, far) * cut.vectors
     strip = cut.strip * tile + _AGAIN[not inside] * c * cut.vectors
     return turns * strip + ceil(turns, cut.strips) * _TAPS[not small] * c * cut.vectors
 
 
-def _between(ends: tuple[int, int], share: float) -> float:
+def between(ends: tuple[int, int], share: float) -> float:
+    """Return what lies between two numbers, where they are at 0 and at 1."""
     return ends[0] + share * (ends[1] - ends[0])
+
+
+def dense(channels: int, lanes: int) -> int:
+    """Return how far rows lie apart, that begin with a line each and do not all fall on the same places of a cache."""
+    whole = ceil(channels, max(lanes, _LINE)) * max(lanes, _LINE)
+    return whole + _LINE * (whole % 256 == 0)
 
 
 def ceil(a: int, b: int) -> int:

@@ -1,15 +1,56 @@
-"""Contractions that are convolutions of 3x3 neighbouring taps, recognised by where they read."""
+"""Contractions that are convolutions of 3x3 taps, or their weight gradients, recognised by where they read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from koubai import dtypes
 from koubai.compiler.index import Axis, Index
 from koubai.compiler.kernel import Contraction
-from koubai.compiler.places import flat_index
+from koubai.compiler.lower.anchors import flat_index
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The elements of a convolution's result in one channel, in tiles of 2x2, and the image that they are made of.
+
+    Attributes:
+        images: the loops over images.
+        y, x: the loops over rows and columns.
+        strides: elements from one step to the next of each loop over images, of y and of x, in the image.
+    """
+
+    images: tuple[Axis, ...]
+    y: Axis
+    x: Axis
+    strides: tuple[int, ...]
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """All loops, outermost first."""
+        return (*self.images, self.y, self.x)
+
+    @property
+    def down(self) -> int:
+        """Tiles below each other."""
+        return -(-self.y.size // 2)
+
+    @property
+    def across(self) -> int:
+        """Tiles beside each other."""
+        return -(-self.x.size // 2)
+
+    @property
+    def tiles(self) -> int:
+        """All tiles."""
+        return prod(a.size for a in self.images) * self.down * self.across
+
+    @property
+    def size(self) -> int:
+        """All elements."""
+        return prod(a.size for a in self.axes)
 
 
 @dataclass(frozen=True)
@@ -17,66 +58,78 @@ class Convolution:
     """out[images…, y, x, o] = Σ over u, v < 3 and channels c of image[images…, y + u, x + v, c] · taps[u, v, c, o].
 
     Attributes:
-        images: the loops over images; together they have any number of steps.
-        y, x: the loops over the rows and columns of the result.
+        grid: the loops over images, y and x.
         c, o: the channels of the image and of the result.
-        strides: elements from one step to the next of each loop over images, of y and of x in the image.
         taps: elements from one step to the next of u, v and c in the taps.
     """
 
-    images: tuple[Axis, ...]
-    y: Axis
-    x: Axis
+    grid: Grid
     c: Axis
     o: Axis
-    strides: tuple[int, ...]
     taps: tuple[int, int, int]
 
-    @property
-    def down(self) -> int:
-        """Tiles of two rows below each other."""
-        return -(-self.y.size // 2)
 
-    @property
-    def across(self) -> int:
-        """Tiles of two columns beside each other."""
-        return -(-self.x.size // 2)
+@dataclass(frozen=True)
+class WeightGradient:
+    """out[u, v, c, o] = Σ over images, y and x of image[images…, y + u, x + v, c] · result[images…, y, x, o].
 
-    @property
-    def tiles(self) -> int:
-        """Tiles of 2x2 elements of the result."""
-        return prod(a.size for a in self.images) * self.down * self.across
+    Attributes:
+        grid: the loops over images, y and x.
+        u, v: the loops over taps.
+        c, o: the channels of the image and of the result.
+        result: elements from one step to the next of each loop over images, of y and of x, in the result.
+    """
 
-    @property
-    def elements(self) -> int:
-        """Elements of the result in one channel."""
-        return prod(a.size for a in (*self.images, self.y, self.x))
+    grid: Grid
+    u: Axis
+    v: Axis
+    c: Axis
+    o: Axis
+    result: tuple[int, ...]
 
 
 def convolution_of(kernel: Contraction) -> Convolution | None:
     """Return a contraction as a convolution of 3x3 taps in float32; None if it is not one."""
     left, right = flat_index(kernel.left), flat_index(kernel.right)
-    if kernel.result.dtype != dtypes.float32 or not (left.is_affine and right.is_affine):
-        return None
-    depth = [a for a in kernel.depth if a.size > 1]
-    taps = sorted((a for a in depth if a.size == 3), key=lambda a: -left.factor(a))
-    channels = [a for a in depth if a.size != 3]
     free = [a for a in kernel.outer if a is not kernel.column]
-    if len(taps) != 2 or len(channels) != 1 or any(right.factor(a) for a in free):
+    found = _taps_and_channels(kernel.depth, left)
+    if found is None or not _is_plain(kernel, found[2]) or any(right.factor(a) for a in free):
         return None
-    y, x = (_moving_with(tap, free, left) for tap in taps)
-    if y is None or x is None or y is x:
-        return None
-    c, o = channels[0], kernel.column
-    if left.factor(c) != 1 or left.factor(o) != 0 or right.factor(o) != 1:
-        return None
-    images = tuple(a for a in free if a is not y and a is not x)
-    strides = tuple(left.factor(a) for a in (*images, y, x))
-    steps = (right.factor(taps[0]), right.factor(taps[1]), right.factor(c))
-    return Convolution(images, y, x, c, o, strides, steps)
+    u, v, c = found
+    grid = _grid(free, u, v, left)
+    return grid and Convolution(grid, c, kernel.column, (right.factor(u), right.factor(v), right.factor(c)))
 
 
-def _moving_with(tap: Axis, loops: Iterable[Axis], left: Index) -> Axis | None:
-    """Return the one loop whose steps go as far in the image as those of a tap."""
-    found = [a for a in loops if a.size > 1 and left.factor(a) == left.factor(tap)]
-    return found[0] if len(found) == 1 else None
+def weight_gradient_of(kernel: Contraction) -> WeightGradient | None:
+    """Return a contraction as the weight gradient of a convolution of 3x3 taps in float32; None if it is not one."""
+    left, right = flat_index(kernel.left), flat_index(kernel.right)
+    found = _taps_and_channels([a for a in kernel.outer if a is not kernel.column], left)
+    if found is None or not _is_plain(kernel, found[2]) or any(right.factor(a) for a in found):
+        return None
+    u, v, c = found
+    grid = _grid(kernel.depth, u, v, left)
+    return grid and WeightGradient(grid, u, v, c, kernel.column, tuple(map(right.factor, grid.axes)))
+
+
+def _is_plain(kernel: Contraction, c: Axis) -> bool:
+    """Whether both factors are read at sums of loops, in float32, with the channels side by side."""
+    left, right, o = flat_index(kernel.left), flat_index(kernel.right), kernel.column
+    sums = left.is_affine and right.is_affine and kernel.result.dtype == dtypes.float32
+    return sums and (left.factor(c), left.factor(o), right.factor(o)) == (1, 0, 1)
+
+
+def _taps_and_channels(loops: Iterable[Axis], left: Index) -> tuple[Axis, Axis, Axis] | None:
+    """Tell two loops over three taps, the one over rows first, from one loop over channels."""
+    loops = [a for a in loops if a.size > 1]
+    taps = sorted((a for a in loops if a.size == 3), key=lambda a: -left.factor(a))
+    channels = [a for a in loops if a.size != 3]
+    return (taps[0], taps[1], channels[0]) if (len(taps), len(channels)) == (2, 1) else None
+
+
+def _grid(loops: Sequence[Axis], u: Axis, v: Axis, left: Index) -> Grid | None:
+    """Find the loops over rows and columns: their steps go as far in the image as those of the taps."""
+    y, x = ([a for a in loops if a.size > 1 and left.factor(a) == left.factor(tap)] for tap in (u, v))
+    if len(y) != 1 or len(x) != 1 or y == x:
+        return None
+    images = tuple(a for a in loops if a is not y[0] and a is not x[0])
+    return Grid(images, y[0], x[0], tuple(map(left.factor, (*images, y[0], x[0]))))

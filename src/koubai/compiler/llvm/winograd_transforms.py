@@ -42,6 +42,25 @@ def to_output(w: Writer, products: Square) -> list[list[Value]]:
     return _both_ways(step, products)
 
 
+def of_result(w: Writer, elements: Square) -> list[list[Value]]:
+    """Return A y Aᵀ, 4x4, of 2x2 elements: what the products are multiplied with in a gradient."""
+
+    def step(a: Value, b: Value) -> list[Value]:
+        return [a, _add(w, a, b), _sub(w, a, b), _negative(w, b)]
+
+    return _both_ways(step, elements)
+
+
+def to_taps(w: Writer, sums: Square) -> list[list[Value]]:
+    """Return Gᵀ u G, the gradient of 3x3 taps, of the gradient of the transformed taps."""
+
+    def step(a: Value, b: Value, c: Value, d: Value) -> list[Value]:
+        middle = _half(w, _add(w, b, c))
+        return [_add(w, a, middle), _half(w, _sub(w, b, c)), _add(w, middle, d)]
+
+    return _both_ways(step, sums)
+
+
 def _both_ways(step: Callable[..., list[Value]], square: Square) -> list[list[Value]]:
     """Apply a transform to all columns, then to all rows of what that gives."""
     columns = [step(*column) for column in zip(*square)]
@@ -54,6 +73,10 @@ def _add(w: Writer, a: Value, b: Value) -> Value:
 
 def _sub(w: Writer, a: Value, b: Value) -> Value:
     return w.binary("fsub", a, b)
+
+
+def _negative(w: Writer, a: Value) -> Value:
+    return Value(w.let(f"fneg {a}"), a.dtype, a.lanes)
 
 
 def _half(w: Writer, a: Value) -> Value:

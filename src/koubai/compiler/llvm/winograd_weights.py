@@ -1,0 +1,156 @@
+"""Weight gradients of convolutions of 3x3 taps by Winograd's method.
+
+The gradient of the transformed taps is, position by position, the product of transformed tiles of the image and
+transformed tiles of the result's gradient, summed over all tiles. It is turned into the gradient of the taps once, at the
+end.
+"""
+
+from __future__ import annotations
+
+from koubai.compiler.kernel import Contraction
+from koubai.compiler.llvm import contraction as tiles
+from koubai.compiler.llvm.elements import Elements
+from koubai.compiler.llvm.winograd_pieces import F32, Pieces
+from koubai.compiler.llvm.winograd_plan import POSITIONS
+from koubai.compiler.llvm.winograd_shape import weight_gradient_of
+from koubai.compiler.llvm.winograd_transforms import of_input, of_result, to_taps
+from koubai.compiler.llvm.winograd_weights_plan import weight_cut_of, weights_pay
+from koubai.compiler.llvm.writer import Int, Value
+from koubai.compiler.runtime.target import Target
+
+
+def is_winograd_weights(kernel: Contraction, target: Target, threads: int) -> bool:
+    """Whether a contraction is a weight gradient that Winograd's method makes faster."""
+    gradient = weight_gradient_of(kernel)
+    return gradient is not None and weights_pay(gradient, target, threads)
+
+
+class WinogradWeightsFunction:
+    """Writes one weight gradient.
+
+    Args:
+        kernel: what to write, the weight gradient of a convolution of 3x3 taps.
+        target: the processor.
+        threads: how many threads will share it.
+    """
+
+    def __init__(self, kernel: Contraction, target: Target, threads: int) -> None:
+        gradient = weight_gradient_of(kernel)
+        assert gradient is not None
+        self.kernel, self.target, self.gradient = kernel, target, gradient
+        self.cut = weight_cut_of(gradient, target, threads)
+
+    @property
+    def units(self) -> int:
+        """How many pieces there are to share among threads."""
+        return self.cut.units
+
+    @property
+    def scratch(self) -> int:
+        """How many bytes of memory of its own a thread needs."""
+        return self.cut.scratch
+
+    def write(self, elements: Elements, first: Int, end: Int) -> None:
+        """Write the units from `first` to `end`, each a block of input channels and a block of output channels."""
+        self.p = p = Pieces(elements, self.kernel, self.gradient.grid, self.cut.lanes)
+        self._image, self._result = p.base(self.kernel.left), p.base(self.kernel.right)
+        across = self.cut.blocks[1]
+        p.each(first, end, lambda unit: self._unit(p.w.div(unit, across), p.w.mod(unit, across)))
+
+    def _unit(self, row: Int, column: Int) -> None:
+        """Write one block: all tiles are added up, strip by strip."""
+        p, cut = self.p, self.cut
+        p.each(0, cut.sums.end, lambda i: self._clear(i), cut.lanes)
+        p.each(0, cut.strips, lambda strip: self._strip(row, column, strip))
+        p.each_vector(column, cut.width, self.gradient.o.size, lambda *at: self._finish(row, *at))
+
+    def _clear(self, place: Int) -> None:
+        zero = self.p.w.constant(0.0, F32, self.cut.lanes)
+        self.p.w.store(zero, self.p.at(self.cut.sums, 0, place))
+
+    def _strip(self, row: Int, column: Int, strip: Int) -> None:
+        """Transform the tiles of a strip, and add their products to the sums."""
+        p, size, total = self.p, self.cut.strip, self.gradient.grid.tiles
+        start = p.w.mul(strip, size)
+        count = p.w.minimum(size, p.w.sub(total, start)) if total % size else size
+        p.each(0, count, lambda t: self._transform_tile(row, column, t, p.w.add(start, t)))
+        p.each(count, size, self._clear_result)
+        self._multiply()
+
+    # --- transforms -----------------------------------------------------------------------------------------------
+
+    def _transform_tile(self, row: Int, column: Int, number: Int, tile: Int) -> None:
+        """Transform all channels of a block of a tile, of the image and of the result."""
+        p, cut, gradient = self.p, self.cut, self.gradient
+        at = p.indices(tile)
+        image = p.places(self._image, at, gradient.grid.strides, 4)
+        result = p.places(self._result, at, gradient.result, 2)
+        conditions = [p.is_inside(at[-2], 1, gradient.grid.y), p.is_inside(at[-1], 1, gradient.grid.x)]
+
+        def of_image(place: Int, channel: Int, mask: Value | None) -> None:
+            p.keep(of_input(p.w, p.square(image, channel, mask)), cut.inputs, number, place)
+
+        def of_gradient(place: Int, channel: Int, mask: Value | None) -> None:
+            square = self._inside(p.square(result, channel, mask), conditions)
+            p.keep(of_result(p.w, square), cut.results, number, place)
+
+        p.each_vector(row, cut.rows, gradient.c.size, of_image)
+        p.each_vector(column, cut.width, gradient.o.size, of_gradient)
+
+    def _inside(self, square: list[list[Value]], conditions: list[str | None]) -> list[list[Value]]:
+        """Put zeros where a tile ends outside of the result."""
+        w, (below, beside) = self.p.w, conditions
+        zero = w.constant(0.0, F32, self.cut.lanes)
+
+        def kept(value: Value, condition: str | None) -> Value:
+            if condition is None:
+                return value
+            return Value(w.let(f"select i1 {condition}, {value}, {zero}"), F32, value.lanes)
+
+        above, under = ([row[0], kept(row[1], beside)] for row in square)
+        return [above, [kept(value, below) for value in under]]
+
+    def _clear_result(self, number: Int) -> None:
+        """Put zeros in place of a tile that a strip does not have."""
+        p, lanes = self.p, self.cut.lanes
+        zero = p.w.constant(0.0, F32, lanes)
+        p.each(0, self.cut.width, lambda i: p.keep([[zero] * 4] * 4, self.cut.results, number, i), lanes)
+
+    # --- sums -----------------------------------------------------------------------------------------------------
+
+    def _multiply(self) -> None:
+        """Add the products of a strip to the sums, position by position."""
+        cut, p = self.cut, self.p
+        product = tiles.Product(
+            (tiles.Axis(POSITIONS, cut.inputs.apart, cut.results.apart),),
+            tiles.Axis(cut.rows, 1, 0),
+            tiles.Axis(cut.width, 0, 1),
+            (tiles.Axis(cut.strip, cut.inputs.width, cut.results.width),),
+            F32,
+        )
+        tiling = tiles.tiling(product, cut.lanes, self.target.registers)
+
+        def load(outer: list[Int], row: Int, column: Int, mask: Value | None) -> Value:
+            return p.w.load(p.at(cut.sums, row, column, outer[0]), F32, tiling.lanes, 0, mask)
+
+        def store(outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
+            p.w.store(value, p.at(cut.sums, row, column, outer[0]), 0, mask)
+
+        tiles.write_contraction(
+            p.w, product, tiling, p.at(cut.inputs), p.at(cut.results), "", 0, 0, store, load
+        )
+
+    def _finish(self, block: Int, place: Int, column: Int, mask: Value | None) -> None:
+        """Turn the sums of neighbouring output channels into gradients of taps, for all input channels of a block."""
+        p, w, cut, gradient = self.p, self.p.w, self.cut, self.gradient
+        first, size = w.mul(block, cut.rows), gradient.c.size
+        count = w.minimum(cut.rows, w.sub(size, first)) if size % cut.rows else cut.rows
+
+        def row(i: Int) -> None:
+            taps = to_taps(w, p.kept(cut.sums, i, place))
+            for u, line in enumerate(taps):
+                for v, value in enumerate(line):
+                    at = [u, v, w.add(first, i)]
+                    p.epilogue((gradient.u, gradient.v, gradient.c), at, column, value, mask)
+
+        p.each(0, count, row)

@@ -1,0 +1,122 @@
+"""How the weight gradient of a Winograd convolution is cut: into blocks of both channels, and strips of tiles.
+
+The sums of a block over all tiles are sixteen matrices that stay in the second cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from koubai import dtypes
+from koubai.compiler.llvm.winograd_plan import (
+    INPUT,
+    OUTPUT,
+    PAYS,
+    POSITIONS,
+    SUMS,
+    THIN,
+    Matrices,
+    between,
+    ceil,
+    dense,
+    strips_of,
+)
+from koubai.compiler.llvm.winograd_shape import WeightGradient
+from koubai.compiler.runtime.target import Target
+
+_WIDEST = 8  # vectors of a block, at most
+_KEPT = 8  # cycles to load a vector of sums and to store it again
+_FINAL = 100  # cycles to turn a vector of sums into the gradient of taps
+_DIRECT = 1.15  # how far direct products are from the peak
+
+
+@dataclass(frozen=True)
+class WeightCut:
+    """A weight gradient in pieces.
+
+    Attributes:
+        gradient: what is cut.
+        lanes: of a vector.
+        strip: tiles whose products are added up together.
+        down, across: vectors of input and of output channels in a block; the last blocks may have fewer.
+    """
+
+    gradient: WeightGradient
+    lanes: int
+    strip: int
+    down: int
+    across: int
+
+    @property
+    def rows(self) -> int:
+        """Input channels of a block."""
+        return min(self.down * self.lanes, self.gradient.c.size)
+
+    @property
+    def width(self) -> int:
+        """Output channels of a block."""
+        return self.across * self.lanes
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """How many blocks of input channels there are, and of output channels."""
+        return ceil(self.gradient.c.size, self.rows), ceil(self.gradient.o.size, self.width)
+
+    @property
+    def units(self) -> int:
+        """How many pieces threads can share: pairs of blocks."""
+        return self.blocks[0] * self.blocks[1]
+
+    @property
+    def strips(self) -> int:
+        """How many strips there are."""
+        return ceil(self.gradient.grid.tiles, self.strip)
+
+    @cached_property
+    def sums(self) -> Matrices:
+        """Sums of a block: rows are input channels, columns output channels."""
+        return Matrices(0, self.rows, self.width)
+
+    @cached_property
+    def inputs(self) -> Matrices:
+        """Transformed tiles of the image: rows are tiles, columns input channels."""
+        return Matrices(self.sums.end, self.strip, dense(self.rows, self.lanes))
+
+    @cached_property
+    def results(self) -> Matrices:
+        """Transformed tiles of the result: rows are tiles, columns output channels."""
+        return Matrices(self.inputs.end, self.strip, dense(self.width, self.lanes))
+
+    @property
+    def scratch(self) -> int:
+        """Bytes that a thread needs of its own."""
+        return self.results.end * dtypes.float32.itemsize
+
+
+def weight_cut_of(gradient: WeightGradient, target: Target, threads: int) -> WeightCut:
+    """Choose the blocks and strips that take the least time."""
+    lanes = target.lanes(dtypes.float32)
+    downs, acrosses = (range(1, min(_WIDEST, ceil(a.size, lanes)) + 1) for a in (gradient.c, gradient.o))
+    strips = strips_of(gradient.grid)
+    cuts = [WeightCut(gradient, lanes, s, d, a) for s in strips for d in downs for a in acrosses]
+    return min(cuts, key=lambda cut: _cycles(cut, target, threads))
+
+
+def weights_pay(gradient: WeightGradient, target: Target, threads: int) -> bool:
+    """Whether it takes less time than the same gradient computed directly."""
+    best = _cycles(weight_cut_of(gradient, target, threads), target, threads)
+    vectors = ceil(gradient.o.size, target.lanes(dtypes.float32))
+    direct = _DIRECT * 9 / 2 * gradient.c.size * vectors * gradient.grid.size / threads
+    return best < PAYS * direct
+
+
+def _cycles(cut: WeightCut, target: Target, threads: int) -> float:
+    """Estimate the time of the busiest thread."""
+    far = min(1.0, (cut.inputs.bytes + cut.results.bytes) / (3 * target.level1))
+    outside = cut.scratch > target.level2 * 3 // 4
+    vectors = cut.rows * cut.across
+    sums = (THIN if cut.across == 1 else SUMS) * POSITIONS / 2 * vectors
+    tile = sums + between(INPUT, far) * ceil(cut.rows, cut.lanes) + between(OUTPUT, far) * cut.across
+    strip = cut.strip * tile + POSITIONS * _KEPT * (1 + 4 * outside) * vectors
+    return ceil(cut.units, threads) * (cut.strips * strip + _FINAL * vectors)

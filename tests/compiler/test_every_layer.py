@@ -1,0 +1,118 @@
+"""Layers, losses and the recipes' models in float32, forward and backward, as native code.
+
+In float64 the tests of each of them compile it too, see `differential.check_compiled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import koubai
+from koubai import Tensor, nn
+from koubai.compiler.channels_last import with_channels_last
+from koubai.compiler.lower.choice import is_host
+from koubai.compiler.runtime import available
+from koubai.compiler.simplify import simplify
+from koubai.nn import functional as F
+from koubai.ops.graph import Graph
+from koubai.recipes import models
+
+from .differential import check_graph
+
+if not available():
+    pytest.skip("LLVM makes no code for this machine", allow_module_level=True)
+
+
+def real(*shape: int) -> Tensor:
+    """Normal numbers."""
+    return koubai.randn(*shape).requires_grad_()
+
+
+def whole(limit: int, *shape: int) -> Tensor:
+    """Whole numbers below a limit."""
+    return koubai.randint(0, limit, shape)
+
+
+CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "bilinear": lambda: (nn.Bilinear(3, 4, 5), real(6, 3), real(6, 4)),
+    "embedding": lambda: (nn.Embedding(10, 4, padding_idx=0, scale_grad_by_freq=True), whole(10, 5, 3)),
+    "embedding with a largest norm": lambda: (nn.Embedding(10, 4, max_norm=1.0), whole(10, 5, 3)),
+    "bag": lambda: (nn.EmbeddingBag(10, 4, mode="max"), whole(10, 5, 3)),
+    "RNN": lambda: (nn.RNN(3, 17), real(5, 2, 3)),
+    "GRU": lambda: (nn.GRU(3, 4, num_layers=2), real(5, 2, 3)),
+    "LSTM": lambda: (nn.LSTM(3, 4, bidirectional=True), real(5, 2, 3)),
+    "one time": lambda: (nn.LSTM(3, 4), real(1, 2, 3)),
+    "transformer": lambda: (nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), real(5, 2, 8)),
+    "adaptive maximum": lambda: (nn.AdaptiveMaxPool2d((2, 3)), real(1, 2, 7, 8)),
+    "adaptive mean": lambda: (nn.AdaptiveAvgPool2d(1), real(2, 3, 9, 9)),
+    "large windows": lambda: (lambda x: F.max_pool2d(x, 7, 2, 3) + F.avg_pool2d(x, 7, 2, 3), real(1, 2, 9, 9)),
+    "large fold": lambda: (nn.Fold((9, 9), 7, padding=1), real(1, 2 * 49, 25)),
+    "depthwise": lambda: (nn.Conv2d(18, 18, 3, groups=18, padding=1), real(2, 18, 6, 6)),
+    "few channels in a group": lambda: (nn.Conv2d(8, 8, 3, groups=4, stride=2), real(2, 8, 6, 7)),
+    "circular": lambda: (nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular"), real(2, 4, 6, 6)),
+    "transposed": lambda: (nn.ConvTranspose2d(4, 4, 2, padding=3), real(2, 4, 9, 9)),
+    "bicubic": lambda: (nn.Upsample(scale_factor=2, mode="bicubic"), real(1, 2, 4, 4)),
+    "batch norm": lambda: (nn.BatchNorm2d(3), real(4, 3, 5, 5)),
+    "group norm": lambda: (nn.GroupNorm(2, 6), real(4, 6, 5)),
+    "dropout": lambda: (nn.Sequential(nn.Dropout2d(0.3), nn.AlphaDropout(0.2)), real(6, 4, 3, 3)),
+    "recipe's MLP": lambda: (models.mlp((1, 8, 8), 10, (33, 17), 0.2), real(5, 1, 8, 8)),
+    "recipe's CNN": lambda: (models.cnn((1, 16, 16), 10, 32, 0.2), real(3, 1, 16, 16)),
+}
+LOSSES: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "L1": lambda: (nn.L1Loss(), real(6, 4), koubai.randn(6, 4)),
+    "MSE": lambda: (nn.MSELoss(reduction="sum"), real(6, 4), koubai.randn(6, 4)),
+    "Huber": lambda: (nn.HuberLoss(), real(6, 4), koubai.randn(6, 4)),
+    "cross entropy": lambda: (nn.CrossEntropyLoss(label_smoothing=0.1), real(6, 4), whole(4, 6)),
+    "weighted": lambda: (nn.CrossEntropyLoss(koubai.rand(4), ignore_index=2), real(6, 4), whole(4, 6)),
+    "of pictures": lambda: (nn.CrossEntropyLoss(reduction="none"), real(2, 4, 3, 3), whole(4, 2, 3, 3)),
+    "soft labels": lambda: (nn.CrossEntropyLoss(), real(6, 4), koubai.rand(6, 4)),
+    "binary": lambda: (nn.BCEWithLogitsLoss(), real(6, 4), koubai.rand(6, 4)),
+    "KL": lambda: (lambda x, y: F.kl_div(x.log_softmax(1), y, reduction="batchmean"), real(6, 4), koubai.rand(6, 4)),
+    "Poisson": lambda: (nn.PoissonNLLLoss(full=True), real(6, 4), koubai.rand(6, 4) * 5),
+    "Gaussian": lambda: (nn.GaussianNLLLoss(), real(6, 4), koubai.randn(6, 4), koubai.rand(6, 4)),
+    "margins": lambda: (nn.MultiMarginLoss(), real(6, 4), whole(4, 6)),
+    "many labels": lambda: (nn.MultiLabelMarginLoss(), real(3, 4), koubai.tensor([[3, 0, -1, 1]] * 3)),
+    "triplets": lambda: (nn.TripletMarginLoss(swap=True), real(6, 4), real(6, 4), real(6, 4)),
+    "cosine": lambda: (nn.CosineEmbeddingLoss(), real(6, 4), real(6, 4), koubai.sign(koubai.randn(6))),
+    "CTC": lambda: (
+        lambda x: F.ctc_loss(
+            x.log_softmax(2), koubai.tensor([[1, 2, 2], [1, 3, 1]]), koubai.tensor([8, 7]), koubai.tensor([3, 2])
+        ),
+        real(8, 2, 5),
+    ),
+}
+
+
+def on_the_host(graph: Graph) -> list[str]:
+    """The ops that NumPy would run."""
+    found = []
+    for node in simplify(with_channels_last(simplify(graph))).nodes:
+        loop = node.attributes.get("loop")
+        found += on_the_host(loop.body) if loop is not None else [node.op.name] if is_host(node) else []
+    return found
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("name", [*CASES, *LOSSES])
+def test_it_computes_what_eager_does_and_all_of_it_is_native(name: str, threads: int) -> None:
+    koubai.manual_seed(1)
+    layer, *inputs = (CASES | LOSSES)[name]()
+    parameters = list(layer.parameters()) if isinstance(layer, nn.Module) else []
+
+    def step(*values: Tensor) -> list[Tensor]:
+        result = layer(*values)
+        outputs = list(result) if isinstance(result, tuple) else [result]
+        outputs = [x for x in outputs if isinstance(x, Tensor)]
+        leaves = [x for x in values if x.requires_grad] + parameters
+        return [*outputs, *koubai.grad(outputs[0].sin().sum(), leaves, materialize_grads=True)]
+
+    program = koubai.trace(step, *inputs)
+    assert on_the_host(program.graph) == []
+    values = {s: np.asarray(x.payload) for s, x in zip(program.arguments, inputs)}
+    values.update((s, np.asarray(x.payload)) for x, s in program.captured.items())
+    values.update((s, np.asarray(host())) for host, s in program.hosts.items())
+    check_graph(program.graph, [values[s] for s in program.graph.inputs], threads)
