@@ -70,7 +70,9 @@ def difference(native: Array, eager: Array, exact: Array) -> str:
     if eager.dtype.kind != "f":
         return "" if np.array_equal(native, eager) else f"{native} instead of {eager}"
     finite = np.isfinite(eager)
-    if not np.array_equal(np.where(finite & np.isfinite(native), 0, native), np.where(finite, 0, eager), True):
+    if not np.array_equal(
+        np.where(finite & np.isfinite(native), 0, native), np.where(finite, 0, eager), True
+    ):
         return f"not finite in other places: {native} instead of {eager}"
     a, b, c = (np.where(finite, x, 0).astype(np.float64) for x in (native, eager, exact))
     scale = float(np.abs(b).max(initial=0.0))

@@ -3,6 +3,7 @@ wrong."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 import subprocess
 import sys
@@ -47,7 +48,7 @@ OPTIMIZERS = {
 def model_of(*widths: int, seed: int = 0) -> nn.Sequential:
     """Linear layers with tanh between them."""
     koubai.manual_seed(seed)
-    layers = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.Tanh())]
+    layers = [layer for a, b in itertools.pairwise(widths) for layer in (nn.Linear(a, b), nn.Tanh())]
     return nn.Sequential(*layers[:-1])
 
 
@@ -86,7 +87,7 @@ class Training:
         """All numbers, by name."""
         found = {name: p.detach().numpy().copy() for name, p in self.model.named_parameters()}
         for number, p in enumerate(self.model.parameters()):
-            state = self.optimizer.state[p] if p in self.optimizer.state else {}
+            state = self.optimizer.state.get(p, {})
             found.update({f"{number}.{k}": np.array(v.detach().numpy()) for k, v in state.items()})
         return found
 
@@ -372,7 +373,9 @@ def test_a_checkpoint_after_compiled_steps(tmp_path):
     for t in (training, eager):
         for number in range(2):
             t.step(*data(seed=number))
-        koubai.save({"model": t.model.state_dict(), "optimizer": t.optimizer.state_dict()}, tmp_path / "state")
+        koubai.save(
+            {"model": t.model.state_dict(), "optimizer": t.optimizer.state_dict()}, tmp_path / "state"
+        )
         t.step(*data(seed=2))
         saved = koubai.load(tmp_path / "state")
         t.model.load_state_dict(saved["model"])
@@ -463,7 +466,7 @@ def test_a_label_out_of_range_is_an_error_and_nothing_has_changed():
     training.step(x, y)
     before = training.state()
     for wrong in (3, -1):
-        with pytest.raises(IndexError, match="out of range|label|class"):
+        with pytest.raises(IndexError, match=r"out of range|label|class"):
             training.step(x, koubai.tensor([wrong] + [0] * 7))
         assert unchanged(before, training.state())
     training.step(x, y)

@@ -49,7 +49,10 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "transformer": lambda: (nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), real(5, 2, 8)),
     "adaptive maximum": lambda: (nn.AdaptiveMaxPool2d((2, 3)), real(1, 2, 7, 8)),
     "adaptive mean": lambda: (nn.AdaptiveAvgPool2d(1), real(2, 3, 9, 9)),
-    "large windows": lambda: (lambda x: F.max_pool2d(x, 7, 2, 3) + F.avg_pool2d(x, 7, 2, 3), real(1, 2, 9, 9)),
+    "large windows": lambda: (
+        lambda x: F.max_pool2d(x, 7, 2, 3) + F.avg_pool2d(x, 7, 2, 3),
+        real(1, 2, 9, 9),
+    ),
     "large fold": lambda: (nn.Fold((9, 9), 7, padding=1), real(1, 2 * 49, 25)),
     "depthwise": lambda: (nn.Conv2d(18, 18, 3, groups=18, padding=1), real(2, 18, 6, 6)),
     "few channels in a group": lambda: (nn.Conv2d(8, 8, 3, groups=4, stride=2), real(2, 8, 6, 7)),
@@ -71,7 +74,11 @@ LOSSES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "of pictures": lambda: (nn.CrossEntropyLoss(reduction="none"), real(2, 4, 3, 3), whole(4, 2, 3, 3)),
     "soft labels": lambda: (nn.CrossEntropyLoss(), real(6, 4), koubai.rand(6, 4)),
     "binary": lambda: (nn.BCEWithLogitsLoss(), real(6, 4), koubai.rand(6, 4)),
-    "KL": lambda: (lambda x, y: F.kl_div(x.log_softmax(1), y, reduction="batchmean"), real(6, 4), koubai.rand(6, 4)),
+    "KL": lambda: (
+        lambda x, y: F.kl_div(x.log_softmax(1), y, reduction="batchmean"),
+        real(6, 4),
+        koubai.rand(6, 4),
+    ),
     "Poisson": lambda: (nn.PoissonNLLLoss(full=True), real(6, 4), koubai.rand(6, 4) * 5),
     "Gaussian": lambda: (nn.GaussianNLLLoss(), real(6, 4), koubai.randn(6, 4), koubai.rand(6, 4)),
     "margins": lambda: (nn.MultiMarginLoss(), real(6, 4), whole(4, 6)),
@@ -80,7 +87,10 @@ LOSSES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "cosine": lambda: (nn.CosineEmbeddingLoss(), real(6, 4), real(6, 4), koubai.sign(koubai.randn(6))),
     "CTC": lambda: (
         lambda x: F.ctc_loss(
-            x.log_softmax(2), koubai.tensor([[1, 2, 2], [1, 3, 1]]), koubai.tensor([8, 7]), koubai.tensor([3, 2])
+            x.log_softmax(2),
+            koubai.tensor([[1, 2, 2], [1, 3, 1]]),
+            koubai.tensor([8, 7]),
+            koubai.tensor([3, 2]),
         ),
         real(8, 2, 5),
     ),

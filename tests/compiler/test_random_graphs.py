@@ -21,10 +21,9 @@ if not available():
     pytest.skip("LLVM makes no code for this machine", allow_module_level=True)
 
 LENGTHS = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 16, 17, 33])
-SOME_EMPTY = st.one_of(LENGTHS, st.just(0)) if False else LENGTHS
 LARGEST = 2000  # elements
 SETTINGS = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -117,7 +116,9 @@ def a_slice(draw: Any, p: Program, shape: Any) -> Any:
     slices = []
     for n in shape:
         start = draw(st.integers(0, max(n - 1, 0)))
-        slices.append(slice(start, draw(st.integers(start, n)) if draw(st.booleans()) else n, draw(st.integers(1, 3))))
+        slices.append(
+            slice(start, draw(st.integers(start, n)) if draw(st.booleans()) else n, draw(st.integers(1, 3)))
+        )
     if not draw(st.integers(0, 9)):
         return lambda x, _: x[tuple(slices)]
     safe = [s if s.start < s.stop else slice(0, None) for s in slices]

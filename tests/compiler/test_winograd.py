@@ -8,9 +8,10 @@ import pytest
 import koubai
 from koubai import nn, optim
 from koubai.compiler.build import Roles, build
-from koubai.compiler.llvm import winograd
+from koubai.compiler.llvm import winograd, winograd_weights
 from koubai.compiler.llvm.driver import body_of, every_kernel
 from koubai.compiler.llvm.winograd import WinogradFunction
+from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction
 from koubai.compiler.runtime import available, target
 from koubai.compiler.verify import in_float64
 from koubai.nn import functional as F
@@ -41,6 +42,7 @@ SHAPES = {  # images, input channels, rows, columns, output channels, padding
 def always(monkeypatch):
     """Use Winograd's method wherever it can be used."""
     monkeypatch.setattr(winograd, "pays", lambda *_: True)
+    monkeypatch.setattr(winograd_weights, "weights_pay", lambda *_: True)
 
 
 def traced(function, *arguments):
@@ -51,11 +53,12 @@ def traced(function, *arguments):
 
 
 def uses(graph, chosen=None):
-    """Return how many kernels of a graph are convolutions by Winograd's method."""
+    """Return how many kernels of a graph, convolutions and weight gradients, are written by Winograd's method."""
     chosen = chosen or target.current()
     roles = Roles(list(graph.inputs), [], [], list(range(len(graph.outputs))), [])
     phases = build(graph, roles, chosen, 1).phases
-    return sum(isinstance(body_of(k, chosen, 1), WinogradFunction) for k in every_kernel(phases))
+    kinds = WinogradFunction, WinogradWeightsFunction
+    return sum(isinstance(body_of(k, chosen, 1), kinds) for k in every_kernel(phases))
 
 
 def image(*shape, seed=0):
@@ -77,18 +80,6 @@ def test_forward(always, shape, threads):
     check_graph(graph, inputs, threads)
 
 
-@pytest.mark.parametrize("name", ["x86-64", "x86-64-v3", "x86-64-v4", "aarch64"])
-@pytest.mark.parametrize("shape", ["even", "many channels"])
-def test_other_processors(always, monkeypatch, name, shape):
-    n, c, h, w, o, padding = SHAPES[shape]
-    graph, inputs = traced(convolution(c, o, padding=padding), image(n, c, h, w))
-    chosen, host = target.named(name), target.host()
-    assert uses(graph, chosen) == 1
-    if chosen.architecture == host.architecture and chosen.lanes_bytes <= host.lanes_bytes:
-        monkeypatch.setenv("KOUBAI_TARGET", name)
-        check_graph(graph, inputs, 2)
-
-
 @pytest.mark.parametrize("shape", ["even", "odd", "several strips"])
 def test_what_follows_is_done_at_once(always, shape):
     n, c, h, w, o, padding = SHAPES[shape]
@@ -103,8 +94,8 @@ def test_what_follows_is_done_at_once(always, shape):
     check_graph(graph, inputs, 2)
 
 
-@pytest.mark.parametrize("shape", ["even", "odd", "no padding", "wide padding", "many channels"])
-def test_gradients(always, shape):
+def gradients(shape):
+    """Return a convolution between two layers with all its gradients, traced."""
     n, c, h, w, o, padding = SHAPES[shape]
     before, layer = convolution(c, c, kernel=1), convolution(c, o, padding=padding)
 
@@ -113,9 +104,26 @@ def test_gradients(always, shape):
         (layer(before(x)) ** 2).sum().backward()
         return x.grad, layer.weight.grad, layer.bias.grad
 
-    graph, inputs = traced(function, image(n, c, h, w))
-    assert uses(graph) >= 2
-    check_graph(graph, inputs, 2)
+    return traced(function, image(n, c, h, w))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gradients(always, shape, threads):
+    graph, inputs = gradients(shape)
+    assert uses(graph) == 3
+    check_graph(graph, inputs, threads)
+
+
+@pytest.mark.parametrize("name", ["x86-64", "x86-64-v3", "x86-64-v4", "aarch64"])
+@pytest.mark.parametrize("shape", ["even", "odd", "many channels"])
+def test_other_processors(always, monkeypatch, name, shape):
+    graph, inputs = gradients(shape)
+    chosen, host = target.named(name), target.host()
+    assert uses(graph, chosen) == 3
+    if chosen.architecture == host.architecture and chosen.lanes_bytes <= host.lanes_bytes:
+        monkeypatch.setenv("KOUBAI_TARGET", name)
+        check_graph(graph, inputs, 2)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -150,17 +158,39 @@ def test_training(always, threads):
         koubai.set_num_threads(before)
 
 
-def test_errors_are_those_of_plain_sums():
-    graph, inputs = traced(convolution(64, 64, padding=1), image(4, 64, 14, 14))
-    assert uses(graph) == 1
-    (exact,) = interpret(in_float64(graph), [x.astype(np.float64) for x in inputs])
-    (native,) = run_natively(graph, inputs)
-    assert np.abs(native - exact).max() < 1e-6 * np.abs(exact).max()
+def test_errors_are_those_of_plain_sums(monkeypatch):
+    layer, shape = convolution(32, 48, padding=1), (4, 32, 14, 14)
+
+    def function(x, g):
+        x = x.detach().requires_grad_()
+        y = layer(x)
+        (y * g).sum().backward()
+        return y, x.grad, layer.weight.grad
+
+    graph, inputs = traced(function, image(*shape), image(4, 48, 14, 14, seed=1))
+    exact = interpret(in_float64(graph), [x.astype(np.float64) for x in inputs])
+    assert uses(graph) == 3
+    fast = errors(run_natively(graph, inputs), exact)
+    monkeypatch.setattr(winograd, "pays", lambda *_: False)
+    monkeypatch.setattr(winograd_weights, "weights_pay", lambda *_: False)
+    assert uses(graph) == 0
+    assert all(a < 5 * b for a, b in zip(fast, errors(run_natively(graph, inputs), exact)))
+
+
+def errors(results, exact):
+    return [np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in zip(results, exact)]
 
 
 @pytest.mark.parametrize(
     "settings",
-    [{"stride": 2}, {"dilation": 2}, {"groups": 2}, {"kernel": 5}, {"kernel": (3, 1)}, {"dtype": koubai.float64}],
+    [
+        {"stride": 2},
+        {"dilation": 2},
+        {"groups": 2},
+        {"kernel": 5},
+        {"kernel": (3, 1)},
+        {"dtype": koubai.float64},
+    ],
 )
 def test_other_convolutions_are_plain_sums(always, settings):
     x = image(2, 32, 12, 12)
@@ -169,7 +199,9 @@ def test_other_convolutions_are_plain_sums(always, settings):
     check_graph(graph, inputs)
 
 
-@pytest.mark.parametrize(("shape", "chosen"), [((64, 14, 32, 64), 1), ((8, 8, 64, 64), 1), ((8, 16, 4, 8), 0)])
+@pytest.mark.parametrize(
+    ("shape", "chosen"), [((64, 14, 32, 64), 1), ((8, 8, 64, 64), 1), ((8, 16, 4, 8), 0)]
+)
 def test_it_is_used_where_it_is_faster(shape, chosen):
     n, side, c, o = shape
     graph, _ = traced(convolution(c, o, padding=1), image(n, c, side, side))

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+import koubai
 from koubai.train.metrics import (
     F1,
     METRICS,
@@ -271,3 +272,19 @@ def test_a_metric_of_ones_own_is_taken_as_it_is():
     assert make_metric(metric) is metric
     with warnings.catch_warnings():
         assert in_batches(metric, np.zeros(9), np.zeros(9), 4) == 9
+
+
+def test_batches_that_wait_to_be_counted_together_are_counted_as_they_were():
+    metric, split = make_metric("accuracy"), make_metric("accuracy")
+    output, target = koubai.tensor([[0.0, 1.0], [1.0, 0.0]]), koubai.tensor([1, 1])
+    for _ in range(3):
+        metric.update(output, target)
+        split.update(output.numpy(), target.numpy())
+    before = split.compute()
+    target.add_(-1)
+    output.mul_(-1)
+    assert metric.state_dict()["counts"].tolist() == [[0, 0], [3, 3]]
+    assert metric.compute() == before == 0.5
+    metric.update(output, target)
+    assert metric.fresh().counts.sum() == 0
+    assert metric.counts.sum() == 8

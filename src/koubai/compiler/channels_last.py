@@ -82,7 +82,7 @@ def _channels_second(graph: Graph, x: Symbol) -> Symbol:
 
 
 def _padded(graph: Graph, x: Symbol, starts: Shape, steps: Shape, lengths: Shape) -> Symbol:
-    """Return an image (N, *L, C) put into zeros of `lengths`, from `starts` on and every `steps`; cut off at the ends."""
+    """Return an image (N, *L, C) put into zeros of `lengths`, from `starts` on and every `steps`; ends are cut off."""
     spans = tuple(
         (start, start + (n - 1) * step + 1, step) for n, start, step in zip(x.shape[1:-1], starts, steps)
     )

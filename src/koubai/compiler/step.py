@@ -122,8 +122,7 @@ class Step:
         key = cache.key_of(text_of(self.program.graph, self.roles, self.threads), self.target)
         known = cache.get(key)
         if known is not None:
-            data, metadata = known
-            outline = Outline.from_json(metadata["outline"])
+            data, outline = known[0], Outline.from_json(known[1]["outline"])
         else:
             blueprint = build(self.program.graph, self.roles, self.target, self.threads)
             outline = Outline.of(blueprint)

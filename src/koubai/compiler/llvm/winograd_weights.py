@@ -1,8 +1,7 @@
 """Weight gradients of convolutions of 3x3 taps by Winograd's method.
 
-The gradient of the transformed taps is, position by position, the product of transformed tiles of the image and
-transformed tiles of the result's gradient, summed over all tiles. It is turned into the gradient of the taps once, at the
-end.
+The gradient of the transformed taps is, position by position, the product of transformed tiles of the image and of the
+result's gradient, summed over all tiles. It is turned into the gradient of the taps once, at the end.
 """
 
 from __future__ import annotations

@@ -26,7 +26,11 @@ from koubai.compiler.llvm.winograd_shape import WeightGradient
 from koubai.compiler.runtime.target import Target
 
 _WIDEST = 8  # vectors of a block, at most
-_KEPT = 8  # cycles to load a vector of sums and to store it again
+_KEPT = (
+    3,
+    8,
+    40,
+)  # cycles to load a vector of sums and to store it again: in the first cache, the second, or beyond
 _FINAL = 100  # cycles to turn a vector of sums into the gradient of taps
 _DIRECT = 1.15  # how far direct products are from the peak
 
@@ -114,9 +118,9 @@ def weights_pay(gradient: WeightGradient, target: Target, threads: int) -> bool:
 def _cycles(cut: WeightCut, target: Target, threads: int) -> float:
     """Estimate the time of the busiest thread."""
     far = min(1.0, (cut.inputs.bytes + cut.results.bytes) / (3 * target.level1))
-    outside = cut.scratch > target.level2 * 3 // 4
+    level = (cut.sums.bytes > target.level1) + (cut.scratch > target.level2 * 3 // 4)
     vectors = cut.rows * cut.across
     sums = (THIN if cut.across == 1 else SUMS) * POSITIONS / 2 * vectors
     tile = sums + between(INPUT, far) * ceil(cut.rows, cut.lanes) + between(OUTPUT, far) * cut.across
-    strip = cut.strip * tile + POSITIONS * _KEPT * (1 + 4 * outside) * vectors
+    strip = cut.strip * tile + POSITIONS * _KEPT[level] * vectors
     return ceil(cut.units, threads) * (cut.strips * strip + _FINAL * vectors)

@@ -28,7 +28,7 @@ LARGE = (
     1 << 12
 )  # elements that are combined into one, from which on it is done in parts that threads can share
 PARTS = 64
-THIN = 4  # channels of a group below which a convolution goes along other channels, not along those
+THIN = 2  # channels of a group below which a convolution goes along other channels, not along those
 
 
 def rule_of(node: Node, choice: Choice) -> Rule | None:

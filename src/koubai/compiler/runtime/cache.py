@@ -6,6 +6,7 @@ wrong here is an error, it only means that the step is compiled again.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -85,12 +86,17 @@ def _system_folder() -> Path:
     return Path(named) if named else Path.home() / ".cache"
 
 
-def _versions() -> list[str]:
+@functools.cache
+def _versions() -> tuple[str, ...]:
+    """Return what else the code depends on: LLVM, this library, and the text of its compiler, which may be changed."""
     import llvmlite
 
     from koubai import __version__
 
-    return [llvmlite.__version__, str(llvm().llvm_version_info), __version__]
+    sources = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.parent.rglob("*.py")):
+        sources.update(path.read_bytes())
+    return llvmlite.__version__, str(llvm().llvm_version_info), __version__, sources.hexdigest()
 
 
 def _packed(data: bytes, metadata: Mapping[str, Any]) -> bytes:

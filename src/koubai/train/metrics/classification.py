@@ -51,9 +51,11 @@ def _as_labels(target: Array) -> Array:
 
 def _kind_of(output: Any, target: Any) -> Any:
     """What makes batches alike; None where one cannot wait: arrays may change, floats may be no classes."""
-    if not isinstance(output, Tensor) or not isinstance(target, Tensor) or target.dtype.kind not in "iub":
+    if not isinstance(output, Tensor) or not isinstance(target, Tensor):
         return None
     scores, labels = output.payload, target.payload
+    if not labels.shape or labels.dtype.kind not in "iub":
+        return None
     return scores.dtype, scores.shape[1:], labels.dtype, labels.shape[1:]
 
 
@@ -76,7 +78,7 @@ class CountingMetric(Metric):
     def reset(self) -> None:
         """Forget all batches."""
         self._counts = np.zeros((0, 0), np.int64)
-        self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._waiting: list[tuple[Array, Array]] = []
         self._elements = 0
         self._kind: Any = None
 
@@ -102,7 +104,7 @@ class CountingMetric(Metric):
             self._add(as_array(output), as_array(target))
             self._kind = kind
             return
-        self._waiting.append((output, target))
+        self._waiting.append((output.payload, target.payload))  # which no change in place reaches
         self._elements += output.payload.size
         if self._elements >= _TOGETHER:
             self._add_waiting()
@@ -111,7 +113,7 @@ class CountingMetric(Metric):
         waiting, self._waiting, self._elements = self._waiting, [], 0
         if waiting:
             outputs, targets = zip(*waiting)
-            self._add(np.concatenate([*map(as_array, outputs)]), np.concatenate([*map(as_array, targets)]))
+            self._add(np.concatenate(outputs), np.concatenate(targets))
 
     def _add(self, scores: Array, wanted: Array) -> None:
         predicted = _as_labels(predicted_classes(scores, wanted, self.logits)).ravel()
