@@ -617,3 +617,69 @@ def test_a_parameter_that_is_frozen_later_stands_still():
     step(x)
     assert (model.weight.detach().numpy() != weight).any()
     assert len(step.steps) == 2
+
+
+# --- tensors from outside -----------------------------------------------------------------------------------------
+
+
+def test_views_from_outside_follow_their_base():
+    base = koubai.arange(6.0).reshape(2, 3)
+    row = base[1]
+
+    @koubai.compile
+    def f(x):
+        row.add_(x)
+        return base.sum(), row * 2
+
+    for number in range(3):
+        expected = base.numpy().copy()
+        expected[1] += 1
+        total, doubled = f(koubai.ones(3))
+        assert total.item() == expected.sum()
+        assert doubled.tolist() == (expected[1] * 2).tolist()
+        assert base.tolist() == expected.tolist()
+        assert row.tolist() == expected[1].tolist()
+        base[1, 0] = 10.0 * number
+
+
+def test_an_argument_that_is_also_a_parameter():
+    weight = nn.Parameter(koubai.ones(2))
+
+    @koubai.compile
+    def f(x):
+        with koubai.no_grad():
+            weight.mul_(2)
+        return x + weight
+
+    other = koubai.ones(2)
+    assert f(other).tolist() == [3, 3]
+    assert f(weight.detach().clone()).tolist() == [6, 6]
+    assert weight.tolist() == [4, 4]
+
+
+def test_a_loop_without_turns():
+    @koubai.compile
+    def f(start, xs):
+        return koubai.scan(lambda carry, x: (carry + x, carry * x), start, xs)
+
+    last, seen = f(koubai.ones(3), koubai.zeros(0, 3))
+    assert last.tolist() == [1, 1, 1]
+    assert seen.shape == (0, 3)
+
+
+def test_an_optimizer_that_gets_more_parameters():
+    first, second = nn.Parameter(koubai.ones(2)), nn.Parameter(koubai.ones(2))
+    optimizer = optim.SGD([first], lr=1.0)
+
+    @koubai.compile
+    def step():
+        optimizer.zero_grad()
+        (first * second).sum().backward()
+        optimizer.step()
+
+    step()
+    optimizer.add_param_group({"params": [second]})
+    step()
+    assert (first.tolist(), second.tolist()) == ([-1, -1], [1, 1])
+    step()
+    assert (first.tolist(), second.tolist()) == ([-2, -2], [2, 2])

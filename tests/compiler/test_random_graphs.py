@@ -218,7 +218,7 @@ def an_assignment(draw: Any, p: Program, shape: Any) -> Any:
 
 
 def a_pooling(draw: Any, p: Program, shape: Any) -> Any:
-    if len(shape) < 2 or shape[-1] < 2:
+    if len(shape) < 2 or shape[-1] < 2 or 0 in shape:
         return lambda x, _: x.sigmoid()
     stride, padding = draw(st.integers(1, 3)), draw(st.integers(0, 1))
     pool = draw(st.sampled_from([F.max_pool1d, F.avg_pool1d]))

@@ -27,6 +27,8 @@ def is_winograd(kernel: Contraction, target: Target, threads: int) -> bool:
 class WinogradFunction:
     """Writes one convolution.
 
+    Where an element of the image is infinite or NaN, all elements of the result's tiles that read it become NaN.
+
     Args:
         kernel: what to write, a convolution of 3x3 taps.
         target: the processor.

@@ -23,12 +23,9 @@ INPUT = 35, 75  # to transform a tile
 OUTPUT = 30, 60  # to turn the products of a tile into elements of the result
 _TAPS = 60, 280  # to transform taps
 _AGAIN = 4, 64  # to read transformed taps for another strip
-SUMS, THIN, _DIRECT = (
-    1.05,
-    1.25,
-    1.1,
-)  # how far from the peak products are: here, one vector wide, and directly
-PAYS = 0.9  # of the direct time; above that it is not worth the rounding errors
+# How much longer products take than multiplications and additions at the peak.
+SUMS, THIN, _DIRECT = 1.05, 1.25, 1.1  # here, here if only one vector wide, directly
+PAYS = 0.9  # of the direct time; above that it is not worth the trouble
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class WinogradWeightsFunction:
     def _unit(self, row: Int, column: Int) -> None:
         """Write one block: all tiles are added up, strip by strip."""
         p, cut = self.p, self.cut
-        p.each(0, cut.sums.end, lambda i: self._clear(i), cut.lanes)
+        p.each(0, cut.sums.end, self._clear, cut.lanes)
         p.each(0, cut.strips, lambda strip: self._strip(row, column, strip))
         p.each_vector(column, cut.width, self.gradient.o.size, lambda *at: self._finish(row, *at))
 
