@@ -24,7 +24,7 @@ from native.machine import cores, empty_folder, versions
 from native.memory import peak_tensor_bytes
 from native.results import Result
 from native.rounds import estimate, race
-from native.table import details, notes, summary
+from native.table import costs, details, notes, summary
 from native.workloads import WORKLOADS, Workload
 from rich.console import Console
 
@@ -140,6 +140,7 @@ def main(
             if show:
                 console.print(details(results[-1]))
     console.print(summary(results, threads))
+    console.print(costs(results))
     console.print(f"FMA peak: {results[-1].race.best_peak / 1e9:.0f} GFLOP/s with {threads} threads.")
     for line in [*remarks(field), *(note for result in results for note in notes(result))]:
         console.print(line, markup=False)

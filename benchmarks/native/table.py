@@ -11,37 +11,50 @@ from native.results import Result
 
 
 def summary(results: Sequence[Result], threads: int) -> Table:
-    """One line for each workload."""
-    table = Table(title=f"A training step, {threads} threads", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("")
-    headings = ("step", "best peer", "takes", "ratio", "GF/s", "peak", "compile", "cached", "MiB", "torch")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "best peer" else "right", no_wrap=True)
+    """How fast each workload is, one line for each."""
+    table = _table(
+        f"A training step, {threads} threads", "step", "best peer", "takes", "ratio", "GF/s", "peak"
+    )
     for result in results:
-        table.add_row(result.workload.name, *_cells(result))
+        peer, rate, peak = result.best_peer, result.rate, result.race.best_peak
+        table.add_row(
+            result.workload.name,
+            given(result.step, duration),
+            peer.label if peer else "–",
+            given(result.seconds[peer.label] if peer else None, duration),
+            given(result.ratio, lambda ratio: f"{ratio:.2f}"),
+            given(rate, lambda rate: f"{rate / 1e9:.0f}" if rate >= 1e10 else f"{rate / 1e9:.1f}"),
+            given(rate, lambda rate: f"{rate / peak:.0%}"),  # noqa: B023 - used at once
+        )
     table.caption = (
-        "Medians. ratio: the best peer's time by ours. GF/s: nominal GFLOP/s, of matrix products only;\n"
-        "peak: their share of the FMAs that all threads can do. MiB: the arena of the compiled step;\n"
-        "torch: PyTorch's tensors at the peak of an eager step, as its profiler counts them."
+        "Medians. ratio: the best peer's time by ours. GF/s: nominal, of matrix products only;\n"
+        "peak: their share of the FMAs that all threads can do."
     )
     return table
 
 
-def _cells(result: Result) -> list[str]:
-    peer, rate, peak = result.best_peer, result.rate, result.race.best_peak
-    koubai = result.koubai
-    return [
-        given(result.step, duration),
-        peer.label if peer else "–",
-        given(result.seconds[peer.label] if peer else None, duration),
-        given(result.ratio, lambda ratio: f"{ratio:.2f}"),
-        given(rate, lambda rate: f"{rate / 1e9:.0f}" if rate >= 1e10 else f"{rate / 1e9:.1f}"),
-        given(rate, lambda rate: f"{rate / peak:.0%}"),
-        given(koubai.cold, duration),
-        given(koubai.cached, duration),
-        given(koubai.arena_bytes, mebibytes),
-        given(result.torch_bytes, mebibytes),
-    ]
+def costs(results: Sequence[Result]) -> Table:
+    """What it costs to get there, one line for each workload."""
+    table = _table("Compiling, and memory", "compile", "from disk", "arena MiB", "PyTorch MiB")
+    for result in results:
+        koubai = result.koubai
+        table.add_row(
+            result.workload.name,
+            given(koubai.cold, duration),
+            given(koubai.cached, duration),
+            given(koubai.arena_bytes, mebibytes),
+            given(result.torch_bytes, mebibytes),
+        )
+    table.caption = "PyTorch: its tensors at the peak of an eager step, as its profiler counts them."
+    return table
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "best peer" else "right", no_wrap=True)
+    return table
 
 
 def details(result: Result) -> Table:
