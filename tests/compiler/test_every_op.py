@@ -251,3 +251,14 @@ def test_every_primitive_is_native_or_known_to_be_on_the_host() -> None:
     native |= {"index", "uniform", "window_max", "position", "scan"}
     native |= {"convolution", "convolution_input", "convolution_weight"}  # become others
     assert names - native <= ON_THE_HOST | {"nonzero"}
+
+
+def test_padding_of_what_is_padded() -> None:
+    def function(x: Tensor) -> list[Tensor]:
+        inner = F.pad(x.tanh(), (0, 1, 2, 0), value=0.5)
+        middle = F.pad(inner, (1, 0))
+        return [F.pad(middle, (0, 0, 1, 1), value=-1.0).cos(), middle.sin().sum(), inner.sum()]
+
+    both_ways(lambda x: sum(part.sum() for part in function(x)), np.full((3, 4), 0.25))
+    both_ways(lambda x: F.pad(F.pad(x, (0, 0)), (1, 0)).cos(), np.ones((1, 1)))
+    check(function, special("float32", (3, 4)))

@@ -1,4 +1,5 @@
-"""What holds for every layer: its gradient is the numerical one, it traces and compiles, it copies, and it moves by its state."""
+"""What holds for every layer: its gradient is the numerical one, it traces and compiles, it copies, and it moves by its
+state."""
 
 import copy
 

@@ -188,6 +188,13 @@ def _permute(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[
     return None
 
 
+def _whole(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
+    """A slice of everything, and an array put where nothing is left around it, are what they are made of."""
+    (x,), lengths = inputs, tuple(attributes.get("shape", inputs[0].shape))
+    everything = all(tuple(span) == (0, length, 1) for span, length in zip(attributes["spans"], x.shape))
+    return x if everything and lengths == x.shape else None
+
+
 def _unchanged(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     """Writing nothing changes nothing."""
     return None if all(symbol.size for symbol in inputs[1:]) else inputs[0]
@@ -219,6 +226,8 @@ _RULES: dict[str, Rule] = {
     "permute": _permute,
     "is_last": _is_last,
     "cat": _cat,
+    "slice": _whole,
+    "place": _whole,
     "assign_slice": _unchanged,
     "index_add": _unchanged,
     "index_put": _unchanged,

@@ -170,6 +170,9 @@ class Lowering:
                 if base not in taken and base not in self.graph.outputs:
                     found[symbol] = base, place
                     taken.add(base)
+        # what is put into another padded image is no image of its own
+        found = {symbol: origin for symbol, origin in found.items() if symbol not in taken}
+        taken = {base for base, _ in found.values()}
         self.choice.stored = {s: None for s in self.choice.stored if s not in taken}
         return found
 
