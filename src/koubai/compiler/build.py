@@ -25,6 +25,7 @@ from koubai.compiler.llvm.driver import Driver
 from koubai.compiler.llvm.many import write_many
 from koubai.compiler.lower.lowering import Lowering
 from koubai.compiler.memory import Plan, plan, span
+from koubai.compiler.partition import divide
 from koubai.compiler.phases import Gate, Phase, in_phases
 from koubai.compiler.races import check_races
 from koubai.compiler.runtime.target import Target
@@ -111,14 +112,15 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
     kept = {*results, *updates, *(flag for _, flag in flags)}
     where = {**dict(zip(roles.results, results)), **dict(zip((at for at, _ in roles.updates), updates))}
     watch("lower", low.kernels, low.shared, where)
-    kernels = fuse(low.kernels, kept)
-    watch("fuse", kernels, low.shared, where)
-    kernels = arrange(kernels, kept | set(low.shared) | set(low.shared.values()))
+    kernels = arrange(low.kernels, kept | set(low.shared) | set(low.shared.values()))
     watch("arrange", kernels, low.shared, where)
+    kernels = fuse(kernels, kept)
+    watch("fuse", kernels, low.shared, where)
     kernels, shared = written_in_place(kernels, updates)
     shared.update(_all_shared(low))
     where.update((at, inputs.buffers[s]) for at, s in roles.updates)
     watch("write in place", kernels, shared, where)
+    kernels = divide(kernels, target, threads, shared)
     gate = Gate([flag for _, flag in flags]) if flags and updates else None
     phases = in_phases(kernels, gate, shared)
     touched = {b for kernel in kernels for b in kernel.reads | kernel.writes}

@@ -135,6 +135,7 @@ class Contraction(Kernel):
         left, right: loads of the two factors.
         result: the register that holds the sum.
         epilogue: what is stored, as expressions of the result.
+        split: along which loop threads divide it, see `ContractionFunction`; "" while that is not decided.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Contraction(Kernel):
     right: Expression
     result: Expression
     epilogue: list[Store]
+    split: str = ""
 
     @property
     def values(self) -> list[Expression]:

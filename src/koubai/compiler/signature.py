@@ -60,7 +60,12 @@ class _Names:
                 ),
             )
         if isinstance(kernel, Contraction):
-            return (len(kernel.outer), self.axes[kernel.column], self._register(kernel.result.detail))
+            return (
+                len(kernel.outer),
+                self.axes[kernel.column],
+                self._register(kernel.result.detail),
+                kernel.split,
+            )
         if isinstance(kernel, Running):
             return tuple(self._register(carried.name) for carried in kernel.carried)
         assert isinstance(kernel, Scatter)

@@ -31,7 +31,8 @@ class ContractionFunction:
         self.row, self.outer = self._roles()
         self.product = self._product()
         self.target = target
-        self.split, self.tiling = self._chosen(threads)
+        self.split = kernel.split or self._most_even(threads)
+        self.tiling = self._tiling(self.split, threads)
 
     @property
     def units(self) -> int:
@@ -62,18 +63,31 @@ class ContractionFunction:
         depth = tuple(axis(a) for a in self.kernel.depth if a.size > 1)
         return tiles.Product(tuple(map(axis, self.outer)), row, column, depth, self.kernel.result.dtype)
 
-    def _chosen(self, threads: int) -> tuple[str, tiles.Tiling]:
-        """Choose what threads share: what is most even, and of equals the outermost."""
+    @property
+    def splits(self) -> list[str]:
+        """The ways in which threads can divide it: by its outer loops, by rows or by columns."""
+        return ["outer", "row", "column"] if self.outer else ["row", "column"]
+
+    def loop_of(self, split: str) -> Axis | None:
+        """Return the loop that a way of dividing cuts into ranges."""
+        return {"row": self.row, "column": self.kernel.column}.get(split, self.outer[0] if self.outer else None)
+
+    def units_of(self, split: str, threads: int) -> int:
+        """Return how many pieces there would be if it were divided in a certain way."""
+        return tiles.units(self.product, self._tiling(split, threads), split)
+
+    def _tiling(self, split: str, threads: int) -> tiles.Tiling:
         lanes, registers = self.target.lanes(self.product.dtype), self.target.registers
+        return tiles.tiling(self.product, lanes, registers, split, threads)
 
-        def evenness(split: str) -> float:
-            tiling = tiles.tiling(self.product, lanes, registers, split, threads)
-            count = tiles.units(self.product, tiling, split)
-            return math.ceil(count / threads) * threads / count
+    def _most_even(self, threads: int) -> str:
+        """Choose what is most even, and of equals the outermost."""
 
-        order = ["outer", "row", "column"] if self.outer else ["row", "column"]
-        split = min(order, key=lambda s: (round(evenness(s), 1), order.index(s)))
-        return split, tiles.tiling(self.product, lanes, registers, split, threads)
+        def unevenness(split: str) -> float:
+            count = self.units_of(split, threads)
+            return round(math.ceil(count / threads) * threads / count, 1)
+
+        return min(self.splits, key=unevenness)
 
     def write(self, elements: Elements, first: Int, end: Int) -> None:
         """Write the units from `first` to `end`."""

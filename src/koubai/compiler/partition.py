@@ -1,0 +1,172 @@
+"""Which part of a product each thread does: the part whose operands it has had in its hands before.
+
+What another thread has written lies in that thread's cache, and fetching it takes longer than multiplying it. So the
+choice goes through the step in order, and remembers for every buffer along which dimension it was last divided; twice
+more, because the state that a step leaves is what the next one begins with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from koubai.compiler.buffer import Buffer, Home
+from koubai.compiler.expression import apply, load
+from koubai.compiler.index import Axis, Index
+from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Repeat, Stage, Store, loads
+from koubai.compiler.llvm.driver import SMALL, body_of, work_of
+from koubai.compiler.llvm.loops import LoopsFunction
+from koubai.compiler.llvm.products import ContractionFunction
+from koubai.compiler.runtime.target import Target
+
+ROUNDS = 3
+SPEED = 2e11  # operations that a thread does in a second, roughly
+FETCH = 1e10  # bytes that it gets from another one's cache in a second, roughly
+MEETING = 1e-6  # seconds that one more phase takes, roughly
+FEW_ROWS = 8  # of a thread's part: fewer do not fill the registers of a tile
+RUN = 4096  # bytes of a thread's own in a row, below which processors fetch neighbours' memory ahead in vain
+DEPTH = "depth"
+
+
+def divide(
+    kernels: list[Kernel], target: Target, threads: int, shared: dict[Buffer, Buffer]
+) -> list[Kernel]:
+    """Set along which loop the threads divide each product.
+
+    Args:
+        kernels: the step, in an order in which it can run.
+        target: the processor.
+        threads: how many run it.
+        shared: buffers that lie in the memory of others.
+
+    Returns:
+        the kernels; a product whose depth is divided has become parts and their sum.
+    """
+    if threads == 1:
+        return kernels
+    division = _Division(target, threads, shared)
+    for _ in range(ROUNDS):
+        for kernel in kernels:
+            if isinstance(kernel, Repeat):
+                for inner in kernel.body:
+                    division.divide(inner, can_sum=False)
+            elif not isinstance(kernel, Host):
+                division.divide(kernel, can_sum=True)
+    return [new for kernel in kernels for new in _in_parts(kernel, threads)]
+
+
+class _Division:
+    """The choice while it is made.
+
+    Attributes:
+        last: for each buffer the dimension along which it was last divided among the threads.
+    """
+
+    def __init__(self, target: Target, threads: int, shared: dict[Buffer, Buffer]) -> None:
+        self.target, self.threads, self.shared = target, threads, shared
+        self.last: dict[Buffer, int] = {}
+
+    def divide(self, kernel: Kernel, can_sum: bool) -> None:
+        """Choose for one kernel, and note how it divides what it touches."""
+        if work_of(kernel) < SMALL:
+            return
+        if isinstance(kernel, Contraction):
+            kernel.split = ""
+            body = body_of(kernel, self.target, self.threads)
+            if isinstance(body, ContractionFunction):
+                ways = [*body.splits, *([DEPTH] if can_sum and self._can_sum(kernel) else [])]
+                kernel.split = min(ways, key=lambda split: self._cost(body, split))
+                self._note(body.kernel, _loop_of(body, kernel.split))
+        elif isinstance(kernel, Loops):
+            loops = body_of(kernel, self.target, self.threads)
+            if isinstance(loops, LoopsFunction) and loops.shared:
+                self._note(loops.kernel, loops.shared[0])
+
+    def _can_sum(self, kernel: Contraction) -> bool:
+        """Whether the depth can be divided: evenly, and the result is no state, which is written once."""
+        final = all(self.shared.get(s.buffer, s.buffer).home is not Home.STATE for s in kernel.epilogue)
+        return final and bool(kernel.depth) and kernel.depth[0].size % self.threads == 0
+
+    def _cost(self, body: ContractionFunction, split: str) -> float:
+        """Return roughly how many seconds a product takes if it is divided in a certain way."""
+        if split == DEPTH:
+            share, rows = 1 / self.threads, body.product.row.size
+            parts = math.prod(axis.size for axis in body.kernel.outer) * body.product.dtype.itemsize
+            more = MEETING + 2 * parts / FETCH
+        else:
+            units = body.units_of(split, self.threads)
+            share, more = math.ceil(units / self.threads) / units, 0.0
+            rows = body.product.row.size * (share if split == "row" else 1)
+        slow = max(1.0, FEW_ROWS / rows) if body.row is not None else 1.0
+        fetched = sum(self._fetched(*found) for found in _divided(body.kernel, _loop_of(body, split)))
+        return body.kernel.flops * share * slow / SPEED + fetched / FETCH + more
+
+    def _fetched(self, buffer: Buffer, dim: int | None) -> float:
+        """Return how many bytes of a buffer a thread has to get from others."""
+        if buffer.home is Home.ARGUMENT:
+            return 0.0
+        changes = self.shared.get(buffer, buffer).home is Home.STATE
+        mine = buffer.bytes if dim is None else buffer.bytes / self.threads
+        last = self.last.get(self.shared.get(buffer, buffer))
+        if dim is not None and last in (None, dim):
+            run = buffer.strides[dim] * buffer.shape[dim] * buffer.dtype.itemsize / self.threads
+            return mine / 2 if changes and run < RUN else 0.0
+        return 0.0 if last is None else mine * (1 - 1 / self.threads)
+
+    def _note(self, kernel: Kernel, axis: Axis | None) -> None:
+        for buffer, dim in _divided(kernel, axis):
+            if dim is not None:
+                self.last[self.shared.get(buffer, buffer)] = dim
+
+
+def _loop_of(body: ContractionFunction, split: str) -> Axis | None:
+    return body.kernel.depth[0] if split == DEPTH else body.loop_of(split)
+
+
+def _divided(kernel: Kernel, axis: Axis | None) -> Iterator[tuple[Buffer, int | None]]:
+    """Yield each buffer that a kernel touches, with the dimension that a loop divides; None if all of it is touched."""
+    seen: set[tuple[Buffer, int | None]] = set()
+    places = [(e.detail, e.indices) for e in loads(kernel.values)]
+    places += [(store.buffer, store.indices) for store in kernel.stores]
+    for buffer, indices in places:
+        found = buffer, _dimension(indices, axis)
+        if found not in seen:
+            seen.add(found)
+            yield found
+
+
+def _dimension(indices: tuple[Index, ...], axis: Axis | None) -> int | None:
+    return next((dim for dim, index in enumerate(indices) if axis is not None and axis in index.axes), None)
+
+
+# --- products in parts
+
+
+def _in_parts(kernel: Kernel, threads: int) -> list[Kernel]:
+    """Return a product whose depth is divided as parts, one for each thread, and the sum of them."""
+    if not isinstance(kernel, Contraction) or kernel.split != DEPTH:
+        return [kernel]
+    first, part = kernel.depth[0], Axis(threads)
+    rest = Axis(first.size // threads)
+    values = {first: Index.of(part) * rest.size + rest}
+    outer = (*(a for a in kernel.outer if a is not kernel.column), kernel.column)
+    shape = (threads, *(axis.size for axis in outer))
+    parts = Buffer(f"{kernel.name}.parts", shape, kernel.result.dtype)
+    at = tuple(map(Index.of, outer))
+    product = replace(
+        kernel,
+        outer=(part, *outer),
+        depth=(rest, *kernel.depth[1:]),
+        left=kernel.left.replace(values),
+        right=kernel.right.replace(values),
+        epilogue=[Store(parts, (Index.of(part), *at), kernel.result)],
+        split="outer",
+    )
+    total = load(parts, (Index(), *at))
+    for number in range(1, threads):
+        other = load(parts, (Index((), number), *at))
+        total = apply("add", (total, other), kernel.result.dtype)
+    change = {kernel.result: total}
+    stores = [replace(s, value=s.value.substitute(change)) for s in kernel.epilogue]
+    return [product, Loops(f"{kernel.name}.sum", outer, [Stage(stores=stores)])]
