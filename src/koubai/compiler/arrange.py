@@ -8,12 +8,14 @@ differently.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from koubai.compiler.buffer import Buffer, Home
+from koubai.compiler.expression import Expression
 from koubai.compiler.index import Axis, Index, affine_in
 from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Repeat, Scatter, Store, loads
 from koubai.compiler.lower.anchors import affine
-from koubai.compiler.places import flat_index, flat_place
+from koubai.compiler.places import flat_index, flat_place, step_of
 
 
 def arrange(kernels: list[Kernel], fixed: set[Buffer]) -> list[Kernel]:
@@ -23,16 +25,16 @@ def arrange(kernels: list[Kernel], fixed: set[Buffer]) -> list[Kernel]:
         kernels: in an order in which they run.
         fixed: buffers that stay as they are.
     """
-    fixed = fixed | set(_rigid(kernels))
+    kept = fixed = fixed | set(_rigid(kernels))
     for kernel in _all(kernels):
         for store in kernel.stores:
             buffer = store.buffer
             if buffer not in fixed and buffer.home is Home.SCRATCH and buffer.border is None:
-                fixed.add(buffer)
+                fixed = fixed | {buffer}
                 order = _order(kernel, store)
                 if order is not None:
                     _try(kernels, buffer, order)
-    return [_adapted(kernel) for kernel in kernels]
+    return without_idle_copies([_adapted(kernel) for kernel in kernels], kept)
 
 
 def _all(kernels: Iterable[Kernel]) -> Iterator[Kernel]:
@@ -84,7 +86,7 @@ def _steps_of_largest(kernel: Loops) -> dict[Axis, float]:
     for e in loads(kernel.values):
         place = flat_index(e)
         if e.detail.size > size and len(place.axes) > 1:
-            steps = {axis: float(abs(place.factor(axis))) or 0.5 for axis in place.axes}
+            steps = {axis: float(step_of(place, axis)) for axis in place.axes}
             best, size = steps, e.detail.size
     return best
 
@@ -122,3 +124,47 @@ def _adapted(kernel: Kernel) -> Kernel:
     if isinstance(kernel, Repeat):
         kernel.body[:] = [_adapted(inner) for inner in kernel.body]
     return kernel
+
+
+# --- copies that have become idle
+
+
+def without_idle_copies(kernels: list[Kernel], kept: set[Buffer]) -> list[Kernel]:
+    """Let products read an array itself where its copy lies in the same order, and nobody else reads the copy."""
+    for copy in [k for k in kernels if isinstance(k, Loops) and _is_idle(k)]:
+        store = copy.stores[0]
+        readers = [k for k in _all(kernels) if store.buffer in k.reads]
+        free = store.buffer.home is Home.SCRATCH and store.buffer not in kept and bool(readers)
+        if free and all(isinstance(k, Contraction) for k in readers):
+            kernels = [_reading_source(kernel, store) for kernel in kernels if kernel is not copy]
+    return kernels
+
+
+def _is_idle(kernel: Loops) -> bool:
+    """Whether a kernel only copies, element by element to the same place."""
+    if len(kernel.stores) != 1 or len(kernel.stages) != 1 or kernel.stages[0].inner:
+        return False
+    store = kernel.stores[0]
+    value = store.value
+    if value.kind != "load" or value.parts or value.detail.size != store.buffer.size:
+        return False
+    plain = all(index == Index.of(axis) for index, axis in zip(store.indices, kernel.outer))
+    return plain and flat_index(value) == flat_place(store.buffer, store.indices)
+
+
+def _reading_source(kernel: Kernel, copy: Store) -> Kernel:
+    """Return a kernel that reads the source of a copy instead."""
+    if isinstance(kernel, Repeat):
+        kernel.body[:] = [_reading_source(inner, copy) for inner in kernel.body]
+        return kernel
+    if not isinstance(kernel, Contraction) or copy.buffer not in kernel.reads:
+        return kernel
+    factors = [_from_source(factor, copy) for factor in (kernel.left, kernel.right)]
+    return affine(replace(kernel, left=factors[0], right=factors[1]))
+
+
+def _from_source(factor: Expression, copy: Store) -> Expression:
+    if factor.detail is not copy.buffer:
+        return factor
+    loops = {index.terms[0][0]: at for index, at in zip(copy.indices, factor.indices) if index.terms}
+    return copy.value.replace({axis: at for axis, at in loops.items() if isinstance(axis, Axis)})

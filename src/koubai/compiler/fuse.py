@@ -18,6 +18,7 @@ from koubai.compiler.lower.anchors import affine
 from koubai.compiler.places import flat_place
 
 SMALL = 1 << 12  # elements that one thread may as well do alone
+FEWEST = 16  # outer turns of a kernel that threads can share
 LARGEST = 400  # expressions in a kernel: beyond, registers run out and compiling takes long
 
 
@@ -174,7 +175,9 @@ def merge_loops(earlier: Loops, later: Loops) -> Loops | None:
     if not used:
         return None
     mapping = aligned(written[used[0].detail], used[0], set(earlier.outer))
-    if mapping is None or not set(mapping) <= set(later.outer):
+    if mapping is not None and not set(mapping) <= set(later.outer):
+        return summed_at_once(earlier, later, written[used[0].detail], used[0])
+    if mapping is None:
         return None
     if product(mapping) != product(earlier.outer):
         return None
@@ -186,6 +189,35 @@ def merge_loops(earlier: Loops, later: Loops) -> Loops | None:
         return None
     merged = Loops(earlier.name, earlier.outer, compacted([*earlier.stages, *stages]))
     return merged if _size(merged) <= LARGEST else None
+
+
+def summed_at_once(earlier: Loops, later: Loops, store: Store, reference: Expression) -> Loops | None:
+    """Return an elementwise kernel and the sums of its result as one, in the loops of the sums."""
+    stage = later.stages[0]
+    alone = len(earlier.stages) == 1 and not earlier.stages[0].inner
+    if not alone or not stage.inner or product(later.outer) < FEWEST:
+        return None
+    if product(later.outer) * product(stage.inner) != product(earlier.outer):
+        return None
+    values: dict[Axis, Index] = {}
+    for written, read in zip(store.indices, reference.indices):
+        own = written - written.constant
+        if own.terms:
+            axis, factor = own.terms[0]
+            if len(own.terms) > 1 or factor != 1 or not isinstance(axis, Axis):
+                return None
+            values[axis] = read - written.constant
+            if inverted(values[axis], own) is None:
+                return None
+        elif written != read:
+            return None
+    if {axis for axis in earlier.outer if axis.size > 1} != set(values):
+        return None
+    first = _moved(earlier.stages[0], values, ())
+    first.inner = stage.inner
+    stages = compacted([first, *later.stages])
+    merged = Loops(earlier.name, later.outer, stages)
+    return merged if len(stages) < 1 + len(later.stages) and _size(merged) <= LARGEST else None
 
 
 def merge_siblings(one: Loops, other: Loops) -> Loops | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from koubai.compiler.buffer import Buffer
 from koubai.compiler.expression import Expression
-from koubai.compiler.index import Index
+from koubai.compiler.index import Axis, Index
 from koubai.compiler.kernel import Store
 
 
@@ -26,3 +26,9 @@ def flat_index(reference: Expression) -> Index:
 def flat_store(store: Store) -> Index:
     """Return where a store writes."""
     return flat_place(store.buffer, store.indices)
+
+
+def step_of(place: Index, axis: Axis) -> int:
+    """Return how far one step of a loop moves through memory, or about how far where it is not always the same."""
+    steps = [abs(factor) for atom, factor in place.terms if axis in Index.of(atom).axes]
+    return min(steps, default=0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from koubai.compiler.index import Axis, Index, splits
 from koubai.compiler.kernel import Loops, Reduction, Stage, Store, axes_of, loads
-from koubai.compiler.places import flat_place
+from koubai.compiler.places import flat_place, step_of
 
 LONG_CASE = 16  # elements: a shorter case would not fill a vector
 CASES = 8  # turns that are written out at most
@@ -230,7 +230,7 @@ def _steps(touched: Iterable) -> dict[Axis, float]:  # type: ignore[type-arg]
     for buffer, place, stores in touched:
         rank = buffer.size * (2 if stores else 1)
         for axis in place.axes:
-            step = abs(place.factor(axis)) or 0.5
+            step = step_of(place, axis)
             if axis not in found or found[axis][0] < rank:
                 found[axis] = (rank, step)
     return {axis: step for axis, (_, step) in found.items()}
