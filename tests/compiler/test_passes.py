@@ -15,7 +15,7 @@ from koubai.compiler.simplify import simplify
 from koubai.compiler.step import Step
 from koubai.ops.graph import interpret
 
-PASSES = ["lower", "fuse", "arrange", "write in place"]
+PASSES = ["lower", "arrange", "fuse", "write in place"]
 
 
 def traced(function, arguments):

@@ -138,7 +138,7 @@ class Explanation:
         """Return what a stage of the compiler made, as text.
 
         Args:
-            stage: "trace", "simplify", "lower", "fuse", "arrange", "write in place", "phases" or "llvm".
+            stage: "trace", "simplify", "lower", "arrange", "fuse", "write in place", "phases" or "llvm".
 
         Raises:
             KeyError: if there is no such stage.
