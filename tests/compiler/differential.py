@@ -17,11 +17,11 @@ import numpy as np
 from koubai import Tensor
 from koubai.arrays import Array
 from koubai.compiler.build import Roles, build
+from koubai.compiler.checking.verify import in_float64
 from koubai.compiler.executable import Executable
 from koubai.compiler.outline import Outline
 from koubai.compiler.runtime import available, target
 from koubai.compiler.runtime.objects import compile_object, load_object
-from koubai.compiler.verify import in_float64
 from koubai.engine.trace import Program, flatten
 from koubai.ops.graph import Graph, interpret
 

@@ -13,10 +13,10 @@ import pytest
 
 import koubai
 from koubai import Tensor, nn
-from koubai.compiler.channels_last import with_channels_last
+from koubai.compiler.graph.channels_last import with_channels_last
+from koubai.compiler.graph.simplify import simplify
 from koubai.compiler.lower.choice import is_host
 from koubai.compiler.runtime import available
-from koubai.compiler.simplify import simplify
 from koubai.nn import functional as F
 from koubai.ops.graph import Graph
 from koubai.recipes import models

@@ -13,12 +13,12 @@ import pytest
 import koubai
 import koubai.ops
 from koubai import Tensor
+from koubai.compiler.graph.simplify import _RULES as SIMPLIFIED
 from koubai.compiler.llvm import maps
 from koubai.compiler.lower.choice import PRODUCTS, REDUCTIONS, RUNNING, SCATTERS
 from koubai.compiler.lower.movement import RULES as MOVEMENTS
 from koubai.compiler.lower.windows import RULES as WINDOWS
 from koubai.compiler.runtime import available
-from koubai.compiler.simplify import _RULES as SIMPLIFIED
 from koubai.nn import functional as F
 from koubai.ops.op import Op
 

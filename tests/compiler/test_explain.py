@@ -9,10 +9,10 @@ import pytest
 
 import koubai
 from koubai.compiler import explain
-from koubai.compiler.kernel import Contraction, Loops
-from koubai.compiler.roofline import roof
+from koubai.compiler.language.kernel import Contraction, Loops
+from koubai.compiler.profile.roofline import roof
+from koubai.compiler.profile.work import Work, work_of
 from koubai.compiler.runtime import target
-from koubai.compiler.work import Work, work_of
 
 
 @pytest.fixture(autouse=True)

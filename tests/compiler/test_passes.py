@@ -8,10 +8,10 @@ import pytest
 import koubai
 from koubai import nn
 from koubai.compiler.build import Roles, build
-from koubai.compiler.channels_last import with_channels_last
-from koubai.compiler.interpret import Checker, InArena, run_phases
+from koubai.compiler.checking.interpret import Checker, InArena, run_phases
+from koubai.compiler.graph.channels_last import with_channels_last
+from koubai.compiler.graph.simplify import simplify
 from koubai.compiler.runtime.target import current
-from koubai.compiler.simplify import simplify
 from koubai.compiler.step import Step
 from koubai.ops.graph import interpret
 

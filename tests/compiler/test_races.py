@@ -8,15 +8,15 @@ import pytest
 
 import koubai
 from koubai import dtypes
-from koubai.compiler.buffer import Buffer
 from koubai.compiler.build import build
-from koubai.compiler.expression import constant, load
-from koubai.compiler.index import Axis, Index, Position
-from koubai.compiler.kernel import Loops, Scatter, Stage, Store
-from koubai.compiler.memory import Plan, plan
-from koubai.compiler.phases import Gate, Phase
-from koubai.compiler.races import RaceError, check_races
+from koubai.compiler.checking.races import RaceError, check_races
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import constant, load
+from koubai.compiler.language.index import Axis, Index, Position
+from koubai.compiler.language.kernel import Loops, Scatter, Stage, Store
 from koubai.compiler.runtime.target import current
+from koubai.compiler.schedule.memory import Plan, plan
+from koubai.compiler.schedule.phases import Gate, Phase
 from koubai.compiler.step import Step
 
 F32, BOOL = dtypes.float32, dtypes.bool_

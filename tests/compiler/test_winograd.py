@@ -8,12 +8,12 @@ import pytest
 import koubai
 from koubai import nn, optim
 from koubai.compiler.build import Roles, build
+from koubai.compiler.checking.verify import in_float64
 from koubai.compiler.llvm import winograd, winograd_weights
 from koubai.compiler.llvm.driver import body_of, every_kernel
 from koubai.compiler.llvm.winograd import WinogradFunction
 from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction
 from koubai.compiler.runtime import available, target
-from koubai.compiler.verify import in_float64
 from koubai.nn import functional as F
 from koubai.ops.graph import interpret
 

@@ -31,7 +31,9 @@ def build_app() -> typer.Typer:
     app.add_typer(train_app(), name="train")
     app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
     app.command("predict", cls=Command, help=_("Let a trained model answer for new data."))(predict)
-    app.command("export", cls=Command, help=_("Write a trained model as an object file for C programs."))(export)
+    app.command("export", cls=Command, help=_("Write a trained model as an object file for C programs."))(
+        export
+    )
     app.command("report", cls=Command, help=_("Make the curves and the report of a run again."))(report)
     return app
 

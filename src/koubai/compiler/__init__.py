@@ -6,8 +6,8 @@ between; `runtime/` is where the code runs.
 """
 
 from koubai.compiler.compiled import NonFiniteLoss, compile
-from koubai.compiler.explain import explain
 from koubai.compiler.export import export
+from koubai.compiler.profile.explain import explain
 from koubai.compiler.runtime import get_num_threads, set_num_threads
 
 __all__ = ["NonFiniteLoss", "compile", "explain", "export", "get_num_threads", "set_num_threads"]

@@ -10,26 +10,26 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from koubai.compiler import exchange
-from koubai.compiler.arrange import arrange
-from koubai.compiler.buffer import Buffer, Home
-from koubai.compiler.channels_last import with_channels_last
-from koubai.compiler.checks import with_checks
-from koubai.compiler.dependence import Dependences
-from koubai.compiler.expression import load
-from koubai.compiler.fuse import fuse
-from koubai.compiler.index import Axis, Index
-from koubai.compiler.kernel import Contraction, Kernel, Loops, Repeat, Stage, Store, loads
-from koubai.compiler.layout import prefer_orders
+from koubai.compiler.checking.races import check_races
+from koubai.compiler.graph import exchange
+from koubai.compiler.graph.channels_last import with_channels_last
+from koubai.compiler.graph.checks import with_checks
+from koubai.compiler.graph.layout import prefer_orders
+from koubai.compiler.graph.simplify import simplify
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.expression import load
+from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Repeat, Stage, Store, loads
 from koubai.compiler.llvm.driver import Driver
 from koubai.compiler.llvm.many import write_many
 from koubai.compiler.lower.lowering import Lowering
-from koubai.compiler.memory import Plan, plan, span
-from koubai.compiler.partition import divide
-from koubai.compiler.phases import Gate, Phase, in_phases
-from koubai.compiler.races import check_races
 from koubai.compiler.runtime.target import Target
-from koubai.compiler.simplify import simplify
+from koubai.compiler.schedule.arrange import arrange
+from koubai.compiler.schedule.dependence import Dependences
+from koubai.compiler.schedule.fuse import fuse
+from koubai.compiler.schedule.memory import Plan, plan, span
+from koubai.compiler.schedule.partition import divide
+from koubai.compiler.schedule.phases import Gate, Phase, in_phases
 from koubai.ops.graph import Graph
 from koubai.ops.op import Symbol
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from koubai.compiler.checking.verify import first_nonfinite
 from koubai.compiler.runtime import available, get_num_threads
 from koubai.compiler.runtime.target import current
 from koubai.compiler.step import Report, Step
-from koubai.compiler.verify import first_nonfinite
 from koubai.engine.modes import modes
 from koubai.engine.tensor import Tensor
 from koubai.engine.trace import flatten, trace, unflatten

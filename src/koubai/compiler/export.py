@@ -16,11 +16,11 @@ import numpy as np
 
 from koubai import atomic
 from koubai.arrays import Array
-from koubai.compiler.buffer import Buffer
 from koubai.compiler.build import Roles, build
 from koubai.compiler.compiled import Compiled
-from koubai.compiler.explain import step_of
-from koubai.compiler.kernel import Host
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.kernel import Host
+from koubai.compiler.profile.explain import step_of
 from koubai.compiler.runtime.objects import compile_object
 from koubai.compiler.runtime.target import Target, host, named
 from koubai.compiler.step import Step

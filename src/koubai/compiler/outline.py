@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.compiler.buffer import Buffer
 from koubai.compiler.build import Blueprint
-from koubai.compiler.kernel import Host
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.kernel import Host
 from koubai.compiler.llvm.driver import between_hosts
 from koubai.dtypes import DType
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.compiler import verify
 from koubai.compiler.build import Roles, build
+from koubai.compiler.checking import verify
 from koubai.compiler.executable import Executable
 from koubai.compiler.key import text_of
 from koubai.compiler.outline import Outline

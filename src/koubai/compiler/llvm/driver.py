@@ -10,10 +10,20 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from koubai import dtypes
-from koubai.compiler.buffer import Buffer, Home
-from koubai.compiler.expression import walk
-from koubai.compiler.index import Axis
-from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Repeat, Running, Scatter, axes_of
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.expression import walk
+from koubai.compiler.language.index import Axis
+from koubai.compiler.language.kernel import (
+    Contraction,
+    Host,
+    Kernel,
+    Loops,
+    Repeat,
+    Running,
+    Scatter,
+    axes_of,
+)
+from koubai.compiler.language.signature import buffers_of, free_axes, signature
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
@@ -23,11 +33,10 @@ from koubai.compiler.llvm.transposes import TransposeFunction, is_transpose
 from koubai.compiler.llvm.winograd import WinogradFunction, is_winograd
 from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction, is_winograd_weights
 from koubai.compiler.llvm.writer import Int, Writer, module
-from koubai.compiler.memory import LINE, Plan
-from koubai.compiler.phases import Phase
 from koubai.compiler.runtime.barrier import call_barrier, write_barrier
 from koubai.compiler.runtime.target import Target
-from koubai.compiler.signature import buffers_of, free_axes, signature
+from koubai.compiler.schedule.memory import LINE, Plan
+from koubai.compiler.schedule.phases import Phase
 
 SMALL = 4096  # rough instructions of a kernel that one thread does alone, because sharing costs more
 CALL = 200  # what a call costs besides, in the same measure

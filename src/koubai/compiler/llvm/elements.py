@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from koubai import dtypes
-from koubai.compiler.buffer import Buffer
-from koubai.compiler.expression import Expression, walk
-from koubai.compiler.index import Atom, Axis, Index, Position, Quotient, Remainder
-from koubai.compiler.kernel import Store
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import Expression, walk
+from koubai.compiler.language.index import Atom, Axis, Index, Position, Quotient, Remainder
+from koubai.compiler.language.kernel import Store
+from koubai.compiler.language.places import flat_place
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.philox import write_draw
 from koubai.compiler.llvm.writer import Int, Value, Writer, suffix, type_of
-from koubai.compiler.places import flat_place
 from koubai.dtypes import DType
 
 Scope = tuple[

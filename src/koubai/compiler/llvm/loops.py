@@ -13,12 +13,12 @@ from functools import partial
 import numpy as np
 
 from koubai import dtypes
-from koubai.compiler.index import Axis
-from koubai.compiler.kernel import Loops, Reduction, Stage
+from koubai.compiler.language.index import Axis
+from koubai.compiler.language.kernel import Loops, Reduction, Stage
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
-from koubai.compiler.shape_loops import Shaped, shape
+from koubai.compiler.schedule.shape_loops import Shaped, shape
 from koubai.dtypes import DType
 
 VECTORS = 4  # neighbouring vectors that are done together where that reads memory in longer runs
@@ -27,7 +27,7 @@ CHAINS = 4  # sums that an innermost loop keeps side by side; a power of two
 
 def lanes_for(kernel: Loops, bytes_: int) -> int:
     """Return how many lanes the vectors of a kernel have: as many as fit of its widest floating type."""
-    from koubai.compiler.expression import walk
+    from koubai.compiler.language.expression import walk
 
     widths = [e.dtype.itemsize for e in walk(kernel.values) if e.dtype.kind == "f" and e.axes]
     return bytes_ // max([4, *widths])

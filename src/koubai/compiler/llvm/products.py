@@ -7,13 +7,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from koubai.compiler.index import Axis, Index
-from koubai.compiler.kernel import Contraction, Store, loads
+from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.kernel import Contraction, Store, loads
+from koubai.compiler.language.places import flat_index, flat_place
 from koubai.compiler.llvm import contraction as tiles
 from koubai.compiler.llvm.contraction import write_contraction
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
-from koubai.compiler.places import flat_index, flat_place
 from koubai.compiler.runtime.target import Target
 
 
@@ -70,7 +70,9 @@ class ContractionFunction:
 
     def loop_of(self, split: str) -> Axis | None:
         """Return the loop that a way of dividing cuts into ranges."""
-        return {"row": self.row, "column": self.kernel.column}.get(split, self.outer[0] if self.outer else None)
+        return {"row": self.row, "column": self.kernel.column}.get(
+            split, self.outer[0] if self.outer else None
+        )
 
     def units_of(self, split: str, threads: int) -> int:
         """Return how many pieces there would be if it were divided in a certain way."""
@@ -154,8 +156,8 @@ def joined(kernel: Contraction) -> Contraction:
 
 
 def _joinable(kernel: Contraction) -> tuple[Axis, Axis] | None:
-    from koubai.compiler.expression import walk
-    from koubai.compiler.shape_loops import _continues
+    from koubai.compiler.language.expression import walk
+    from koubai.compiler.schedule.shape_loops import _continues
 
     factors = [flat_index(kernel.left), flat_index(kernel.right)]
     values = [s.value for s in kernel.epilogue]

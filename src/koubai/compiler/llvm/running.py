@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from koubai.compiler.expression import walk
-from koubai.compiler.index import Axis
-from koubai.compiler.kernel import Running
+from koubai.compiler.language.expression import walk
+from koubai.compiler.language.index import Axis
+from koubai.compiler.language.kernel import Running
+from koubai.compiler.language.places import flat_place
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
-from koubai.compiler.places import flat_place
 
 
 class RunningFunction:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from koubai.compiler.expression import load
-from koubai.compiler.index import Axis
-from koubai.compiler.kernel import Scatter, Store
+from koubai.compiler.language.expression import load
+from koubai.compiler.language.index import Axis
+from koubai.compiler.language.kernel import Scatter, Store
+from koubai.compiler.language.places import flat_place
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
-from koubai.compiler.places import flat_place
 
 _COMBINE = {"add": "add", "mul": "mul", "max": "maximum", "min": "minimum"}
 
@@ -91,7 +91,7 @@ class ScatterFunction:
 
 def _held(elements: Elements, value: Value):  # type: ignore[no-untyped-def]
     """Return an expression that stands for a value in registers."""
-    from koubai.compiler.expression import register
+    from koubai.compiler.language.expression import register
 
     elements.registers["combined"] = value
     found = register("combined", value.dtype)

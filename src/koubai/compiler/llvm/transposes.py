@@ -7,12 +7,12 @@ import math
 from collections.abc import Callable
 
 from koubai import dtypes
-from koubai.compiler.index import Axis
-from koubai.compiler.kernel import Loops, Store
+from koubai.compiler.language.index import Axis
+from koubai.compiler.language.kernel import Loops, Store
+from koubai.compiler.language.places import flat_index, flat_place
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
-from koubai.compiler.places import flat_index, flat_place
-from koubai.compiler.shape_loops import cut, joined
+from koubai.compiler.schedule.shape_loops import cut, joined
 
 
 class TransposeFunction:

@@ -7,7 +7,7 @@ result.
 
 from __future__ import annotations
 
-from koubai.compiler.kernel import Contraction
+from koubai.compiler.language.kernel import Contraction
 from koubai.compiler.llvm import contraction as tiles
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.winograd_pieces import F32, Pieces

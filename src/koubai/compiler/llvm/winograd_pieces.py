@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from koubai import dtypes
-from koubai.compiler.expression import Expression
-from koubai.compiler.index import Axis, Index
-from koubai.compiler.kernel import Contraction
+from koubai.compiler.language.expression import Expression
+from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.kernel import Contraction
+from koubai.compiler.language.places import flat_index
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.winograd_plan import POSITIONS, Matrices
 from koubai.compiler.llvm.winograd_shape import Grid
 from koubai.compiler.llvm.writer import Int, Value
-from koubai.compiler.lower.anchors import flat_index
 
 F32 = dtypes.float32
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import prod
 
 from koubai import dtypes
-from koubai.compiler.index import Axis, Index
-from koubai.compiler.kernel import Contraction
-from koubai.compiler.lower.anchors import flat_index
+from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.kernel import Contraction
+from koubai.compiler.language.places import flat_index
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ def convolution_of(kernel: Contraction) -> Convolution | None:
         return None
     u, v, c = found
     grid = _grid(free, u, v, left)
-    return grid and Convolution(grid, c, kernel.column, (right.factor(u), right.factor(v), right.factor(c)))
+    if grid is None:
+        return None
+    return Convolution(grid, c, kernel.column, (right.factor(u), right.factor(v), right.factor(c)))
 
 
 def weight_gradient_of(kernel: Contraction) -> WeightGradient | None:
@@ -108,7 +110,9 @@ def weight_gradient_of(kernel: Contraction) -> WeightGradient | None:
         return None
     u, v, c = found
     grid = _grid(kernel.depth, u, v, left)
-    return grid and WeightGradient(grid, u, v, c, kernel.column, tuple(map(right.factor, grid.axes)))
+    if grid is None:
+        return None
+    return WeightGradient(grid, u, v, c, kernel.column, tuple(map(right.factor, grid.axes)))
 
 
 def _is_plain(kernel: Contraction, c: Axis) -> bool:

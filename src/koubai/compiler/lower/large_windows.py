@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from koubai import dtypes
-from koubai.compiler.expression import Expression, apply, constant, inside, register, whole
-from koubai.compiler.index import Axis, Index, flatten
-from koubai.compiler.kernel import Loops, Reduction, Stage, Store
+from koubai.compiler.language.expression import Expression, apply, constant, inside, register, whole
+from koubai.compiler.language.index import Axis, Index, flatten
+from koubai.compiler.language.kernel import Loops, Reduction, Stage, Store
 from koubai.compiler.lower import windows
 from koubai.compiler.lower.movement import Guard, Indices, both, where
 from koubai.ops.graph import Node

@@ -14,10 +14,10 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.arrays import Array
-from koubai.compiler.buffer import Buffer, Home
-from koubai.compiler.expression import Expression, apply, constant, draw, load, whole
-from koubai.compiler.index import Axis, Index, Position
-from koubai.compiler.kernel import Kernel, Loops, Stage, Store
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.expression import Expression, apply, constant, draw, load, whole
+from koubai.compiler.language.index import Axis, Index, Position
+from koubai.compiler.language.kernel import Kernel, Loops, Stage, Store
 from koubai.compiler.lower import movement, windows
 from koubai.compiler.lower.choice import Choice
 from koubai.compiler.lower.movement import Guard, Indices, broadcast

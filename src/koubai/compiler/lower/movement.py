@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from koubai import dtypes
-from koubai.compiler.expression import Expression, apply, constant, inside
-from koubai.compiler.index import Index, flatten, unflatten
+from koubai.compiler.language.expression import Expression, apply, constant, inside
+from koubai.compiler.language.index import Index, flatten, unflatten
 from koubai.ops.graph import Node
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from koubai.compiler.buffer import Buffer
-from koubai.compiler.expression import Expression, load
-from koubai.compiler.fuse import fuse
-from koubai.compiler.index import Axis, Index
-from koubai.compiler.kernel import Kernel, Repeat
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import Expression, load
+from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.kernel import Kernel, Repeat
 from koubai.compiler.lower.movement import Guard, Indices
-from koubai.compiler.phases import in_phases
+from koubai.compiler.schedule.fuse import fuse
+from koubai.compiler.schedule.phases import in_phases
 from koubai.ops.graph import Node
 from koubai.ops.op import Symbol
 from koubai.ops.scan import Loop

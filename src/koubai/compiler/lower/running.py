@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from koubai import dtypes
-from koubai.compiler.expression import Expression, apply, constant, register, whole
-from koubai.compiler.index import Axis, Index
-from koubai.compiler.kernel import Carried, Running, Store
+from koubai.compiler.language.expression import Expression, apply, constant, register, whole
+from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.kernel import Carried, Running, Store
 from koubai.ops.graph import Node
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import itertools
 from typing import TYPE_CHECKING
 
 from koubai import dtypes
-from koubai.compiler.expression import Expression, apply, constant, inside, whole
-from koubai.compiler.index import Index, Position, flatten, unflatten
+from koubai.compiler.language.expression import Expression, apply, constant, inside, whole
+from koubai.compiler.language.index import Index, Position, flatten, unflatten
 from koubai.compiler.lower.movement import Guard, Indices, both, where
 from koubai.ops.graph import Node
 from koubai.ops.window import Window

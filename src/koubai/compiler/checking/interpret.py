@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.compiler.buffer import Buffer
-from koubai.compiler.expression import Expression
-from koubai.compiler.grid import Grid, Memory
-from koubai.compiler.index import Axis
-from koubai.compiler.kernel import (
+from koubai.compiler.checking.grid import Grid, Memory
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import Expression
+from koubai.compiler.language.index import Axis
+from koubai.compiler.language.kernel import (
     Contraction,
     Host,
     Kernel,
@@ -26,8 +26,8 @@ from koubai.compiler.kernel import (
     Running,
     Scatter,
 )
-from koubai.compiler.memory import Plan
-from koubai.compiler.phases import Phase
+from koubai.compiler.schedule.memory import Plan
+from koubai.compiler.schedule.phases import Phase
 
 _REDUCE: dict[str, Any] = {
     "sum": np.sum,

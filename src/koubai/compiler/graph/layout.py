@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from koubai.compiler.buffer import Buffer, Home
+from koubai.compiler.language.buffer import Buffer, Home
 from koubai.ops.graph import Graph, Node
 from koubai.ops.op import Symbol
 

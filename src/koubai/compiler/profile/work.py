@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from koubai.compiler.buffer import Buffer
-from koubai.compiler.expression import Expression, walk
-from koubai.compiler.index import Axis
-from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Scatter, axes_of, loads
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import Expression, walk
+from koubai.compiler.language.index import Axis
+from koubai.compiler.language.kernel import Contraction, Host, Kernel, Loops, Scatter, axes_of, loads
 
 _COSTS = {  # what a map takes, in additions; all others take one
     **dict.fromkeys(

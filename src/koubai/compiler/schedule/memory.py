@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from koubai.compiler.buffer import Buffer, Home
-from koubai.compiler.phases import Phase
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.schedule.phases import Phase
 
 LINE = 64
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from koubai.compiler.buffer import Buffer
-from koubai.compiler.expression import Expression
-from koubai.compiler.index import Axis, Index
-from koubai.compiler.kernel import Store
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import Expression
+from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.kernel import Store
 
 
 def flat_place(buffer: Buffer, indices: Iterable[Index]) -> Index:

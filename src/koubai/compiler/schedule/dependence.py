@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from koubai.compiler.buffer import Buffer
-from koubai.compiler.kernel import Kernel
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.kernel import Kernel
 
 BIG = 1 << 10  # elements from which on reading a buffer only once is worth a merger
 

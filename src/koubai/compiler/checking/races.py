@@ -14,17 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.compiler.buffer import Buffer, Home
-from koubai.compiler.expression import Expression, walk
-from koubai.compiler.grid import Grid
-from koubai.compiler.index import Axis, Index, Position
-from koubai.compiler.interpret import Apart
-from koubai.compiler.kernel import Contraction, Kernel, Loops, Repeat, Scatter, Stage, loads
+from koubai.compiler.checking.grid import Grid
+from koubai.compiler.checking.interpret import Apart
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.expression import Expression, walk
+from koubai.compiler.language.index import Axis, Index, Position
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Repeat, Scatter, Stage, loads
 from koubai.compiler.llvm.driver import body_of
 from koubai.compiler.llvm.loops import LoopsFunction
-from koubai.compiler.memory import Plan
-from koubai.compiler.phases import Phase
 from koubai.compiler.runtime.target import Target
+from koubai.compiler.schedule.memory import Plan
+from koubai.compiler.schedule.phases import Phase
 
 _TIMES = 4  # of a loop over time, how many are looked at
 

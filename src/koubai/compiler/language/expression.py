@@ -14,8 +14,8 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from koubai import dtypes
-from koubai.compiler.buffer import Buffer
-from koubai.compiler.index import Axis, Index, Position, Quotient
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.index import Axis, Index, Position, Quotient
 from koubai.dtypes import DType
 
 _numbers = itertools.count()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from koubai.compiler.buffer import Buffer, Home
-from koubai.compiler.kernel import Host, Kernel
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.kernel import Host, Kernel
 
 
 @dataclass

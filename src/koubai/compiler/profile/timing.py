@@ -17,15 +17,15 @@ from koubai import dtypes
 from koubai.arrays import Array
 from koubai.compiler.build import Blueprint
 from koubai.compiler.executable import Executable
-from koubai.compiler.index import Axis
-from koubai.compiler.kernel import Kernel
+from koubai.compiler.language.index import Axis
+from koubai.compiler.language.kernel import Kernel
 from koubai.compiler.llvm.driver import Driver, _Call
 from koubai.compiler.llvm.many import NAME as MANY
 from koubai.compiler.llvm.writer import Int, Writer
 from koubai.compiler.outline import Call, Outline
-from koubai.compiler.phases import Phase
 from koubai.compiler.runtime.objects import Library, compile_object, load_object
 from koubai.compiler.runtime.target import Target
+from koubai.compiler.schedule.phases import Phase
 
 _LINE = 8  # words from one sum to the next, so that threads do not wait for each other's cache lines
 _ticks_type = ctypes.CFUNCTYPE(ctypes.c_int64)

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.compiler.buffer import Buffer
-from koubai.compiler.expression import Expression, walk
-from koubai.compiler.index import Axis, Index, Position, Quotient
-from koubai.compiler.kernel import Store
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import Expression, walk
+from koubai.compiler.language.index import Axis, Index, Position, Quotient
+from koubai.compiler.language.kernel import Store
 from koubai.ops import elementwise, special
 from koubai.ops.op import Op
 from koubai.ops.random import uniform

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from koubai.compiler.buffer import Buffer
-from koubai.compiler.expression import Expression, walk
-from koubai.compiler.index import Axis, Index
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import Expression, walk
+from koubai.compiler.language.index import Axis, Index
 from koubai.dtypes import DType
 from koubai.ops.graph import Node
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from koubai.compiler.buffer import Buffer, Home
-from koubai.compiler.dependence import Dependences
-from koubai.compiler.expression import Expression, load, register
-from koubai.compiler.index import Axis, Index, flatten, splits
-from koubai.compiler.kernel import Contraction, Kernel, Loops, Reduction, Stage, Store, loads
-from koubai.compiler.lower.anchors import affine
-from koubai.compiler.places import flat_place
+from koubai.compiler.language.affine import affine
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.expression import Expression, load, register
+from koubai.compiler.language.index import Axis, Index, flatten, splits
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Reduction, Stage, Store, loads
+from koubai.compiler.language.places import flat_place
+from koubai.compiler.schedule.dependence import Dependences
 
 SMALL = 1 << 12  # elements that one thread may as well do alone
 FEWEST = 16  # outer turns of a kernel that threads can share
@@ -253,7 +253,7 @@ def _without_twins(kernel: Loops) -> Loops:
 
 
 def _size(kernel: Loops) -> int:
-    from koubai.compiler.expression import walk
+    from koubai.compiler.language.expression import walk
 
     return sum(1 for _ in walk(kernel.values))
 
@@ -352,7 +352,7 @@ def _needs_any(stage: Stage, others: list[Stage], _: tuple[()]) -> bool:
 
 
 def _registers(values: Iterable[Expression]) -> set[str]:
-    from koubai.compiler.expression import walk
+    from koubai.compiler.language.expression import walk
 
     return {e.detail for e in walk(values) if e.kind == "register"}
 

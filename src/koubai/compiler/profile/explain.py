@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.compiler.buffer import Buffer, Home
 from koubai.compiler.build import Blueprint, build
-from koubai.compiler.channels_last import with_channels_last
 from koubai.compiler.compiled import Compiled
-from koubai.compiler.describe import describe
-from koubai.compiler.kernel import Host, Kernel, Repeat
-from koubai.compiler.phases import Phase
-from koubai.compiler.roofline import Roof, roof
-from koubai.compiler.simplify import simplify
+from koubai.compiler.graph.channels_last import with_channels_last
+from koubai.compiler.graph.simplify import simplify
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.kernel import Host, Kernel, Repeat
+from koubai.compiler.profile.describe import describe
+from koubai.compiler.profile.roofline import Roof, roof
+from koubai.compiler.profile.timing import TimedStep, Times
+from koubai.compiler.profile.work import Work, work_of
+from koubai.compiler.schedule.phases import Phase
 from koubai.compiler.step import Step
-from koubai.compiler.timing import TimedStep, Times
-from koubai.compiler.work import Work, work_of
 from koubai.engine.tensor import Tensor
 
 WIDTH = 80

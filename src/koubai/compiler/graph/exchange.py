@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from koubai.compiler.simplify import Rebuilder, Rule
+from koubai.compiler.graph.simplify import Rebuilder, Rule
 from koubai.ops.contraction import matmul
 from koubai.ops.gather import index, index_add
 from koubai.ops.movement import expand, inverse, permute, reshape

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from koubai.compiler.expression import Expression, walk
-from koubai.compiler.index import Axis
-from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Running, Scatter
+from koubai.compiler.language.expression import Expression, walk
+from koubai.compiler.language.index import Axis
+from koubai.compiler.language.kernel import Contraction, Host, Kernel, Loops, Running, Scatter
 
 
 def describe(kernel: Kernel) -> str:

@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from koubai.compiler.index import Axis, Index, splits
-from koubai.compiler.kernel import Loops, Reduction, Stage, Store, axes_of, loads
-from koubai.compiler.places import flat_place, step_of
+from koubai.compiler.language.index import Axis, Index, splits
+from koubai.compiler.language.kernel import Loops, Reduction, Stage, Store, axes_of, loads
+from koubai.compiler.language.places import flat_place, step_of
 
 LONG_CASE = 16  # elements: a shorter case would not fill a vector
 CASES = 8  # turns that are written out at most
@@ -63,7 +63,7 @@ def _places(kernel: Loops) -> list[Index]:
 
 
 def _indexed(kernel: Loops) -> list:  # type: ignore[type-arg]
-    from koubai.compiler.expression import Expression, walk
+    from koubai.compiler.language.expression import Expression, walk
 
     roots = [*kernel.values, *(Expression("at", s.value.dtype, (), s.indices) for s in kernel.stores)]
     return [e for e in walk(roots) if e.indices and e.kind != "at"]

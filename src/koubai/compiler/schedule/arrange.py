@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from koubai.compiler.buffer import Buffer, Home
-from koubai.compiler.expression import Expression
-from koubai.compiler.index import Axis, Index, affine_in
-from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Repeat, Scatter, Store, loads
-from koubai.compiler.lower.anchors import affine
-from koubai.compiler.places import flat_index, flat_place, step_of
+from koubai.compiler.language.affine import affine
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.expression import Expression
+from koubai.compiler.language.index import Axis, Index, affine_in
+from koubai.compiler.language.kernel import Contraction, Host, Kernel, Loops, Repeat, Scatter, Store, loads
+from koubai.compiler.language.places import flat_index, flat_place, step_of
 
 
 def arrange(kernels: list[Kernel], fixed: set[Buffer]) -> list[Kernel]:

@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from koubai.compiler.buffer import Buffer, Home
-from koubai.compiler.expression import apply, load
-from koubai.compiler.index import Axis, Index
-from koubai.compiler.kernel import Contraction, Host, Kernel, Loops, Repeat, Stage, Store, loads
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.expression import apply, load
+from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.kernel import Contraction, Host, Kernel, Loops, Repeat, Stage, Store, loads
 from koubai.compiler.llvm.driver import SMALL, body_of, work_of
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
@@ -29,9 +29,7 @@ RUN = 4096  # bytes of a thread's own in a row, below which processors fetch nei
 DEPTH = "depth"
 
 
-def divide(
-    kernels: list[Kernel], target: Target, threads: int, shared: dict[Buffer, Buffer]
-) -> list[Kernel]:
+def divide(kernels: list[Kernel], target: Target, threads: int, shared: dict[Buffer, Buffer]) -> list[Kernel]:
     """Set along which loop the threads divide each product.
 
     Args:
@@ -91,7 +89,7 @@ class _Division:
     def _cost(self, body: ContractionFunction, split: str) -> float:
         """Return roughly how many seconds a product takes if it is divided in a certain way."""
         if split == DEPTH:
-            share, rows = 1 / self.threads, body.product.row.size
+            share, rows = 1 / self.threads, float(body.product.row.size)
             parts = math.prod(axis.size for axis in body.kernel.outer) * body.product.dtype.itemsize
             more = MEETING + 2 * parts / FETCH
         else:

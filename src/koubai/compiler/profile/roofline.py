@@ -12,11 +12,11 @@ import numpy as np
 from koubai import dtypes
 from koubai.arrays import Array
 from koubai.compiler.llvm.writer import Value, Writer, module
+from koubai.compiler.profile.work import Work
 from koubai.compiler.runtime.arena import Arena
 from koubai.compiler.runtime.objects import Library, build
 from koubai.compiler.runtime.pool import pool
 from koubai.compiler.runtime.target import Target
-from koubai.compiler.work import Work
 
 _CHAINS = 12  # independent sums, enough that none waits for its own last addition
 _LARGE = 64 << 20  # bytes that no cache holds

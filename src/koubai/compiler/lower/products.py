@@ -1,0 +1,152 @@
+"""Products: matrices, and convolutions of images with the channels innermost, as sums over loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from koubai import dtypes
+from koubai.compiler.language.affine import affine
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import Expression, apply, register
+from koubai.compiler.language.index import Axis, Index, affine_in, splits
+from koubai.compiler.language.kernel import Contraction, Store
+from koubai.compiler.language.places import flat_index
+from koubai.compiler.lower.movement import Indices, broadcast
+from koubai.compiler.lower.reductions import combine
+from koubai.ops.graph import Node
+from koubai.ops.op import Symbol
+from koubai.ops.window import Window
+
+if TYPE_CHECKING:
+    from koubai.compiler.lower.lowering import Lowering
+
+Rule = Callable[["Lowering", Node], None]
+
+THIN = 2  # channels of a group below which a convolution goes along other channels, not along those
+
+
+def matmul(low: Lowering, node: Node) -> None:
+    """(..., M, K) times (..., K, N)."""
+    (a, b), out = node.inputs, node.outputs[0]
+    batch = tuple(Axis(length) for length in out.shape[:-2])
+    m, n, k = Axis(out.shape[-2]), Axis(out.shape[-1]), Axis(a.shape[-1])
+    leading = tuple(map(Index.of, batch))
+    left_at = (*broadcast(leading, a.shape[:-2]), Index.of(m), Index.of(k))
+    right_at = (*broadcast(leading, b.shape[:-2]), Index.of(k), Index.of(n))
+    _product(low, out, (*batch, m, n), n, (k,), (a, left_at), (b, right_at))
+
+
+def convolution_last(low: Lowering, node: Node) -> None:
+    """out[n, t, o] = Σ over kernel elements e and channels c of x[n, t · stride + e · dilation, c] · w[e, c, o]."""
+    (x, weight), out = node.inputs, node.outputs[0]
+    window, groups = node.attributes["window"], node.attributes["groups"]
+    n, *t, group, o = _grouped_axes(out.shape, groups)
+    c, e = Axis(weight.shape[-2]), tuple(map(Axis, window.kernel))
+    meets = _meets(t, e, window)
+    left_at = (Index.of(n), *meets, Index.of(group) * c.size + c)
+    right_at = (*map(Index.of, e), Index.of(c), Index.of(group) * o.size + o)
+    _product(low, out, (n, *t, group, o), o, (*e, c), (x, left_at), (weight, right_at), groups=1)
+
+
+def convolution_weight_last(low: Lowering, node: Node) -> None:
+    """out[e, c, o] = Σ over images n and windows t of x[n, t · stride + e · dilation, c] · y[n, t, o]."""
+    (x, y), out = node.inputs, node.outputs[0]
+    window, groups = node.attributes["window"], node.attributes["groups"]
+    e = tuple(map(Axis, window.kernel))
+    c, group, o = Axis(out.shape[-2]), Axis(groups), Axis(out.shape[-1] // groups)
+    n, t = Axis(y.shape[0]), tuple(map(Axis, y.shape[1:-1]))
+    left_at = (Index.of(n), *_meets(t, e, window), Index.of(group) * c.size + c)
+    right_at = (Index.of(n), *map(Index.of, t), Index.of(group) * o.size + o)
+    _product(low, out, (*e, group, c, o), o, (n, *t), (x, left_at), (y, right_at), groups=2)
+
+
+def _grouped_axes(shape: tuple[int, ...], groups: int) -> tuple[Axis, ...]:
+    return (*map(Axis, shape[:-1]), Axis(groups), Axis(shape[-1] // groups))
+
+
+def _meets(t: Sequence[Axis], e: Sequence[Axis], window: Window) -> Indices:
+    steps = zip(t, e, window.stride, window.dilation)
+    return tuple(Index.of(a) * stride + Index.of(b) * dilation for a, b, stride, dilation in steps)
+
+
+RULES: dict[str, Rule] = {
+    "matmul": matmul,
+    "convolution_last": convolution_last,
+    "convolution_weight_last": convolution_weight_last,
+}
+
+Operand = tuple[Symbol, Indices]
+
+
+def _product(
+    low: Lowering,
+    out: Symbol,
+    outer: tuple[Axis, ...],
+    column: Axis,
+    depth: tuple[Axis, ...],
+    left: Operand,
+    right: Operand,
+    groups: int = 0,
+) -> None:
+    """Add the contraction of two operands, copying one that does not lie as it has to."""
+    shown = [Index.of(axis) for axis in outer]
+    if groups:  # the group and the channel within it are one dimension of the result
+        at = len(outer) - 2 if groups == 1 else len(outer) - 3
+        channel = shown[at] * outer[-1].size + outer[-1]
+        shown = [i for number, i in enumerate(shown) if number not in (at, len(outer) - 1)] + [channel]
+    buffer, spots = low.stored_at(out, tuple(shown))
+    if not _suits_tiles(out, column, groups):
+        _add_up(low, outer, depth, low.operand(*left), low.operand(*right), buffer, spots)
+        return
+    if _plain(low.operand(*left), (*outer, *depth)) is None:
+        low.copy_for_products(left[0])
+    flat = _plain(low.operand(*right), (*outer, *depth))
+    if flat is None or (column.size > 1 and flat.factor(column) != 1):
+        low.copy_for_products(right[0])
+    name = low.fresh("p")
+    result = register(name, out.dtype)
+    kernel = Contraction(
+        name,
+        outer,
+        column,
+        depth,
+        low.operand(*left),
+        low.operand(*right),
+        result,
+        [Store(buffer, spots, result)],
+    )
+    low.kernels.append(affine(kernel))
+
+
+def _suits_tiles(out: Symbol, column: Axis, groups: int) -> bool:
+    """Whether a product is one for tiles of registers: of floats that have a fused multiplication, and not so thin."""
+    return out.dtype in (dtypes.float32, dtypes.float64) and (groups == 0 or column.size >= THIN)
+
+
+def _add_up(
+    low: Lowering,
+    outer: tuple[Axis, ...],
+    depth: tuple[Axis, ...],
+    left: Expression,
+    right: Expression,
+    buffer: Buffer,
+    spots: Indices,
+) -> None:
+    """Add a product as a plain sum, which may have any type, and any loop along the lanes."""
+    dtype = dtypes.float32 if left.dtype == dtypes.float16 else left.dtype
+    factors = [apply("cast", (e,), dtype, {"dtype": dtype}) for e in (left, right)]
+    value = apply("mul", factors if dtype != left.dtype else (left, right), dtype)
+    low.kernels.append(combine(low, "sum", value, outer, depth, buffer, spots))
+
+
+def _plain(operand: Expression, loops: Iterable[Axis]) -> Index | None:
+    """Return where an operand is read, as a sum of loops (cut in two where needed); None if it is not such a load."""
+    if operand.kind != "load" or operand.parts:
+        return None
+    flat, own = flat_index(operand), set(loops)
+    while cuts := splits([flat], own):
+        pairs = {a: (Axis(a.size // by), Axis(by)) for a, by in cuts.items()}
+        own |= {new for pair in pairs.values() for new in pair}
+        flat = flat.replace({axis: Index.of(a) * b.size + b for axis, (a, b) in pairs.items()})
+    return flat if affine_in(flat, own) else None

@@ -1,0 +1,126 @@
+"""Reductions: elements combined along some dimensions, many of them in parts that threads can share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from koubai import dtypes
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import Expression, apply, constant, load, register, whole
+from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.kernel import Loops, Reduction, Stage, Store
+from koubai.compiler.lower.movement import Indices
+from koubai.ops.graph import Node
+
+if TYPE_CHECKING:
+    from koubai.compiler.lower.lowering import Lowering
+
+Rule = Callable[["Lowering", Node], None]
+
+LARGE = 1 << 12  # elements combined into one, from which on that is done in parts that threads can share
+PARTS = 64
+
+
+def reduction(low: Lowering, node: Node) -> None:
+    """Combine the elements along some dimensions; many of them in parts first."""
+    x, dims = node.inputs[0], tuple(sorted(node.attributes["dims"]))
+    kept = [dim for dim in range(x.ndim) if dim not in dims]
+    axes = {dim: Axis(length) for dim, length in enumerate(x.shape)}
+    indices = tuple(Index.of(axes[dim]) for dim in range(x.ndim))
+    outer, inner = tuple(axes[d] for d in kept), tuple(axes[d] for d in dims)
+    value = low.at(x, indices)
+    out = node.outputs[0]
+
+    def place(outer_indices: dict[int, Index]) -> Indices:
+        full = tuple(outer_indices.get(dim, Index()) for dim in range(x.ndim))
+        shown = full if node.attributes["keepdim"] else tuple(full[dim] for dim in kept)
+        return low.stored_at(out, shown)[1]
+
+    buffer = low.buffers[out]
+    spots = place({d: Index.of(axes[d]) for d in kept})
+    size = 1
+    for axis in inner:
+        size *= axis.size
+    name = node.op.name
+    if size >= LARGE and out.size * 16 <= x.size and (cut := _parts(inner)):
+        value, outer, inner, buffer, spots = _in_parts(low, name, value, outer, inner, cut, buffer, spots)
+    low.kernels.append(combine(low, name, value, outer, inner, buffer, spots))
+
+
+def combine(
+    low: Lowering,
+    kind: str,
+    value: Expression,
+    outer: tuple[Axis, ...],
+    inner: tuple[Axis, ...],
+    buffer: Buffer,
+    spots: Indices,
+) -> Loops:
+    """Return the kernel that combines `value` over the inner loops and stores what comes out."""
+    found = Reduction(low.fresh("sum"), kind, value)
+    total = register(found.name, value.dtype)
+    if buffer.dtype != value.dtype:
+        total = apply("cast", (total,), buffer.dtype, {"dtype": buffer.dtype})
+    stages = [Stage(inner, reductions=[found]), Stage(stores=[Store(buffer, spots, total)])]
+    return Loops(buffer.name, outer, stages)
+
+
+def _parts(inner: tuple[Axis, ...]) -> tuple[Axis, int] | None:
+    """Return the loop that is cut, and into how many parts."""
+    for axis in inner:
+        sizes = [n for n in range(2, PARTS + 1) if axis.size % n == 0]
+        if sizes and sizes[-1] >= 4:
+            return axis, sizes[-1]
+    return None
+
+
+def _in_parts(
+    low: Lowering,
+    kind: str,
+    value: Expression,
+    outer: tuple[Axis, ...],
+    inner: tuple[Axis, ...],
+    cut: tuple[Axis, int],
+    buffer: Buffer,
+    spots: Indices,
+) -> tuple[Expression, tuple[Axis, ...], tuple[Axis, ...], Buffer, Indices]:
+    """Combine in parts, and return what is left: to combine the parts."""
+    axis, parts = cut
+    part, rest = Axis(parts), Axis(axis.size // parts)
+    value = value.replace({axis: Index.of(part) * rest.size + rest})
+    within = tuple(rest if a is axis else a for a in inner)
+    shape = (parts, *(a.size for a in outer))
+    partial = low.new_buffer(shape, value.dtype, "part")
+    low.kernels.append(
+        combine(low, kind, value, (part, *outer), within, partial, tuple(map(Index.of, (part, *outer))))
+    )
+    part = Axis(parts)
+    again = load(partial, tuple(map(Index.of, (part, *outer))))
+    return again, outer, (part,), buffer, spots
+
+
+def position_of_extreme(low: Lowering, node: Node) -> None:
+    """The first place of the extreme: find the extreme, then the smallest place that has it."""
+    x, dim, out = node.inputs[0], node.attributes["dim"], node.outputs[0]
+    axes = tuple(Axis(length) for length in x.shape)
+    indices = tuple(map(Index.of, axes))
+    value = low.at(x, indices)
+    extreme = Reduction(low.fresh("best"), "amax" if node.op.name == "argmax" else "amin", value)
+    best = register(extreme.name, value.dtype)
+    hit = apply("eq", (value, best), dtypes.bool_)
+    if dtypes.is_floating(value.dtype):
+        lost = [apply("isnan", (e,), dtypes.bool_) for e in (value, best)]
+        hit = apply("bitwise_or", (hit, apply("bitwise_and", lost, dtypes.bool_)), dtypes.bool_)
+    spot = apply("where", (hit, whole(indices[dim]), constant(x.shape[dim], dtypes.int64)), dtypes.int64)
+    first = Reduction(low.fresh("first"), "amin", spot)
+    kept = list(indices)
+    kept[dim : dim + 1] = [Index()] if node.attributes["keepdim"] else []
+    buffer, spots = low.stored_at(out, tuple(kept))
+    outer = tuple(axis for d, axis in enumerate(axes) if d != dim)
+    stages = [
+        Stage((axes[dim],), reductions=[extreme]),
+        Stage((axes[dim],), reductions=[first]),
+        Stage(stores=[Store(buffer, spots, register(first.name, dtypes.int64))]),
+    ]
+    low.kernels.append(Loops(buffer.name, outer, stages))

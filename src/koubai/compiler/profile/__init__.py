@@ -1,0 +1,1 @@
+"""What a step consists of and where its time goes, for `koubai.compiler.explain`."""
