@@ -47,8 +47,10 @@ def divide(kernels: list[Kernel], target: Target, threads: int, shared: dict[Buf
     for _ in range(ROUNDS):
         for kernel in kernels:
             if isinstance(kernel, Repeat):
+                division.turns, division.changing = kernel.time.size, kernel.writes
                 for inner in kernel.body:
                     division.divide(inner, can_sum=False)
+                division.turns = 1
             elif not isinstance(kernel, Host):
                 division.divide(kernel, can_sum=True)
     return [new for kernel in kernels for new in _in_parts(kernel, threads)]
@@ -59,11 +61,14 @@ class _Division:
 
     Attributes:
         last: for each buffer the dimension along which it was last divided among the threads.
+        turns: how often the kernels run in a row, and `changing`, what they write: all else is fetched only once.
     """
 
     def __init__(self, target: Target, threads: int, shared: dict[Buffer, Buffer]) -> None:
         self.target, self.threads, self.shared = target, threads, shared
         self.last: dict[Buffer, int] = {}
+        self.turns = 1
+        self.changing: set[Buffer] = set()
 
     def divide(self, kernel: Kernel, can_sum: bool) -> None:
         """Choose for one kernel, and note how it divides what it touches."""
@@ -101,9 +106,12 @@ class _Division:
         return body.kernel.flops * share * slow / SPEED + fetched / FETCH + more
 
     def _fetched(self, buffer: Buffer, dim: int | None) -> float:
-        """Return how many bytes of a buffer a thread has to get from others."""
+        """Return how many bytes of a buffer a thread has to get from others, each time."""
         if buffer.home is Home.ARGUMENT:
             return 0.0
+        return self._at_once(buffer, dim) / (1 if buffer in self.changing else self.turns)
+
+    def _at_once(self, buffer: Buffer, dim: int | None) -> float:
         changes = self.shared.get(buffer, buffer).home is Home.STATE
         mine = buffer.bytes if dim is None else buffer.bytes / self.threads
         last = self.last.get(self.shared.get(buffer, buffer))
