@@ -87,9 +87,8 @@ class _Division:
                 self._note(loops.kernel, loops.shared[0])
 
     def _can_sum(self, kernel: Contraction) -> bool:
-        """Whether the depth can be divided: evenly, and the result is no state, which is written once."""
-        final = all(self.shared.get(s.buffer, s.buffer).home is not Home.STATE for s in kernel.epilogue)
-        return final and bool(kernel.depth) and kernel.depth[0].size % self.threads == 0
+        """Whether the depth can be divided evenly."""
+        return bool(kernel.depth) and kernel.depth[0].size % self.threads == 0
 
     def _cost(self, body: ContractionFunction, split: str) -> float:
         """Return roughly how many seconds a product takes if it is divided in a certain way."""
