@@ -51,8 +51,8 @@ def measure(
     start, references = Start.of(workload), references_of(workload)
     koubai = enter_koubai(workload, start, threads, references)
     entries = list(enter_peers(peers, workload, start, threads, references))
-    running = [koubai.entry, *front_runners(entries)]
-    seconds = {e.label: e.estimate for e in (koubai.entry, *entries) if e.contestant is not None}
+    running = [*koubai.entries, *front_runners(entries)]
+    seconds = {e.label: e.estimate for e in (*koubai.entries, *entries) if e.contestant is not None}
     contestants = {entry.label: entry.contestant for entry in running if entry.contestant is not None}
     raced = race(contestants, seconds, partial(fma_peak, threads), rounds, turn, best)
     seconds.update({label: raced.seconds(label) for label in contestants})

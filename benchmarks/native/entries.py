@@ -13,7 +13,7 @@ from functools import partial
 from native import koubai_step
 from native.contestant import Contestant, Evidence, Peer, Start, Unavailable, first_steps
 from native.correctness import References, Verdict
-from native.koubai_step import KoubaiStep
+from native.koubai_step import KoubaiScan, KoubaiStep
 from native.machine import empty_folder
 from native.rounds import estimate
 from native.workloads import Workload
@@ -94,12 +94,19 @@ class KoubaiEntry:
         entry: the contestant; it came from the cache on the disk, so that this is checked as well.
         cold, cached: seconds of compiling with an empty cache, and with what it then held; None without compiler.
         arena_bytes: the memory of the compiled step.
+        scan: the same with many steps in one call, as `jax.scan` has them; None without compiler.
     """
 
     entry: Entry
     cold: float | None = None
     cached: float | None = None
     arena_bytes: float | None = None
+    scan: Entry | None = None
+
+    @property
+    def entries(self) -> list[Entry]:
+        """One step a call, and many."""
+        return [self.entry, *([self.scan] if self.scan is not None else [])]
 
 
 def enter_koubai(
@@ -119,7 +126,13 @@ def enter_koubai(
     if not isinstance(second.contestant, KoubaiStep):
         return KoubaiEntry(second, cold)
     report = second.contestant.report
-    return KoubaiEntry(second, cold, report("seconds"), report("arena_bytes"))
+    scan = enter(
+        Entry(f"{koubai_step.NAME}.scan", threads),
+        partial(KoubaiScan, workload, threads=threads),
+        start,
+        references,
+    )
+    return KoubaiEntry(second, cold, report("seconds"), report("arena_bytes"), scan)
 
 
 def enter_peers(

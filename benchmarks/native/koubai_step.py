@@ -72,3 +72,26 @@ class KoubaiStep:
         """Return a number of the compiler's report (`seconds`, `arena_bytes`), or None where there is none."""
         value = getattr(getattr(self.step, "report", None), name, None)
         return None if value is None else float(value)
+
+
+class KoubaiScan(KoubaiStep):
+    """Trains with many steps in one call, as `jax.lax.scan` does; the batch stays where it is."""
+
+    steps_per_call = 50
+
+    def __init__(self, workload: Workload, start: Start, threads: int) -> None:
+        super().__init__(workload, start, threads)
+        plain = self.step.function
+        self.step = compiled(lambda _: plain(self.x, self.y))
+        self.turns = koubai.zeros(self.steps_per_call, 1)
+
+    def run(self, steps: int) -> float:
+        """Train so many steps and return the last one's loss."""
+        set_threads(self.threads)
+        done, losses = 0, None
+        while done < steps:
+            count = min(self.steps_per_call, steps - done)
+            losses = self.step.scan(self.turns[:count])
+            done += count
+        assert losses is not None
+        return float(losses[-1].item())

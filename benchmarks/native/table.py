@@ -13,13 +13,14 @@ from native.results import Result
 def summary(results: Sequence[Result], threads: int) -> Table:
     """How fast each workload is, one line for each."""
     table = _table(
-        f"A training step, {threads} threads", "step", "best peer", "takes", "ratio", "GF/s", "peak"
+        f"A training step, {threads} threads", "step", "scan", "best peer", "takes", "ratio", "GF/s", "peak"
     )
     for result in results:
         peer, rate, peak = result.best_peer, result.rate, result.race.best_peak
         table.add_row(
             result.workload.name,
             given(result.step, duration),
+            given(result.scan, duration),
             peer.label if peer else "–",
             given(result.seconds[peer.label] if peer else None, duration),
             given(result.ratio, lambda ratio: f"{ratio:.2f}"),
@@ -27,8 +28,8 @@ def summary(results: Sequence[Result], threads: int) -> Table:
             given(rate, lambda rate: f"{rate / peak:.0%}"),  # noqa: B023 - used at once
         )
     table.caption = (
-        "Medians. ratio: the best peer's time by ours. GF/s: nominal, of matrix products only;\n"
-        "peak: their share of the FMAs that all threads can do."
+        "Medians. scan: many steps in one call. ratio: the best peer's time by the better of ours.\n"
+        "GF/s: nominal, of matrix products only; peak: their share of the FMAs of all threads."
     )
     return table
 
@@ -63,7 +64,7 @@ def details(result: Result) -> Table:
     for heading in ("", "step", "build", "error", "PyTorch's", "worst in"):
         table.add_column(heading, justify="left" if heading in ("", "worst in") else "right")
     raced = result.race.rounds[0].seconds if result.race.rounds else {}
-    for entry in (result.koubai.entry, *result.peers):
+    for entry in (*result.koubai.entries, *result.peers):
         verdict = entry.verdict
         seconds = given(result.seconds.get(entry.label), duration)
         table.add_row(
@@ -90,7 +91,7 @@ def notes(result: Result) -> list[str]:
 
 def _by_reason(result: Result) -> list[str]:
     reasons: dict[str, list[str]] = {}
-    for entry in (result.koubai.entry, *result.peers):
+    for entry in (*result.koubai.entries, *result.peers):
         if entry.reason:
             reasons.setdefault(entry.reason, []).append(entry.label)
     return [f"{', '.join(labels)}: {reason}" for reason, labels in reasons.items()]
