@@ -1,8 +1,8 @@
 """The compiler: a whole training step becomes one native function.
 
-Read `compiled.py` for what the user sees, then follow a step through `build.py`: `simplify.py`, `lower/`, `fuse.py`,
-`phases.py`, `memory.py`, `llvm/`. Expressions over loops (`index.py`, `expression.py`, `kernel.py`) are the language in
-between; `runtime/` is where the code runs.
+Read `compiled.py` and `step.py` for what the user sees, then follow a step through `build.py`, room by room: `graph/`,
+`lower/`, `schedule/`, `llvm/`, `runtime/`. Expressions over loops, in `language/`, are what they speak in between.
+`checking/` tells whether a step is right, `profile/` where its time goes.
 """
 
 from koubai.compiler.compiled import NonFiniteLoss, compile

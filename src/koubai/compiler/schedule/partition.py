@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.expression import apply, load
@@ -56,6 +56,21 @@ def divide(kernels: list[Kernel], target: Target, threads: int, shared: dict[Buf
     return [new for kernel in kernels for new in _in_parts(kernel, threads)]
 
 
+@dataclass(frozen=True)
+class _Way:
+    """A way of dividing a kernel.
+
+    Attributes:
+        split: as `ContractionFunction` calls it.
+        seconds: that it takes, roughly, if all that it touches is near.
+        touched: each buffer, with the dimension that is divided; None if every thread needs all of it.
+    """
+
+    split: str
+    seconds: float
+    touched: list[tuple[Buffer, int | None]]
+
+
 class _Division:
     """The choice while it is made.
 
@@ -69,29 +84,43 @@ class _Division:
         self.last: dict[Buffer, int] = {}
         self.turns = 1
         self.changing: set[Buffer] = set()
+        self._ways: dict[Kernel, list[_Way]] = {}
 
     def divide(self, kernel: Kernel, can_sum: bool) -> None:
         """Choose for one kernel, and note how it divides what it touches."""
-        if work_of(kernel) < SMALL:
+        ways = self._ways_of(kernel, can_sum)
+        if not ways:
             return
+        chosen = min(ways, key=self._cost)
         if isinstance(kernel, Contraction):
-            kernel.split = ""
-            body = body_of(kernel, self.target, self.threads)
-            if isinstance(body, ContractionFunction):
-                ways = [*body.splits, *([DEPTH] if can_sum and self._can_sum(kernel) else [])]
-                kernel.split = min(ways, key=lambda split: self._cost(body, split))
-                self._note(body.kernel, _loop_of(body, kernel.split))
-        elif isinstance(kernel, Loops):
-            loops = body_of(kernel, self.target, self.threads)
-            if isinstance(loops, LoopsFunction) and loops.shared:
-                self._note(loops.kernel, loops.shared[0])
+            kernel.split = chosen.split
+        for buffer, dim in chosen.touched:
+            if dim is not None:
+                self.last[self.shared.get(buffer, buffer)] = dim
+
+    def _ways_of(self, kernel: Kernel, can_sum: bool) -> list[_Way]:
+        """Return the ways in which a kernel can be divided; none if one thread does it alone."""
+        if kernel not in self._ways:
+            self._ways[kernel] = self._found_ways(kernel, can_sum) if work_of(kernel) >= SMALL else []
+        return self._ways[kernel]
+
+    def _found_ways(self, kernel: Kernel, can_sum: bool) -> list[_Way]:
+        if not isinstance(kernel, Contraction | Loops):
+            return []
+        body = body_of(kernel, self.target, self.threads)
+        if isinstance(body, LoopsFunction) and body.shared:
+            return [_Way("", 0.0, list(_divided(body.kernel, body.shared[0])))]
+        if not isinstance(body, ContractionFunction) or not isinstance(kernel, Contraction):
+            return []
+        splits = [*body.splits, *([DEPTH] if can_sum and self._can_sum(kernel) else [])]
+        return [self._way(body, split) for split in splits]
 
     def _can_sum(self, kernel: Contraction) -> bool:
         """Whether the depth can be divided evenly."""
         return bool(kernel.depth) and kernel.depth[0].size % self.threads == 0
 
-    def _cost(self, body: ContractionFunction, split: str) -> float:
-        """Return roughly how many seconds a product takes if it is divided in a certain way."""
+    def _way(self, body: ContractionFunction, split: str) -> _Way:
+        """Return a way of dividing a product, with roughly how many seconds it takes but for what has to be fetched."""
         if split == DEPTH:
             share, rows = 1 / self.threads, float(body.product.row.size)
             parts = math.prod(axis.size for axis in body.kernel.outer) * body.product.dtype.itemsize
@@ -101,8 +130,12 @@ class _Division:
             share, more = math.ceil(units / self.threads) / units, 0.0
             rows = body.product.row.size * (share if split == "row" else 1)
         slow = max(1.0, FEW_ROWS / rows) if body.row is not None else 1.0
-        fetched = sum(self._fetched(*found) for found in _divided(body.kernel, _loop_of(body, split)))
-        return body.kernel.flops * share * slow / SPEED + fetched / FETCH + more
+        touched = list(_divided(body.kernel, _loop_of(body, split)))
+        return _Way(split, body.kernel.flops * share * slow / SPEED + more, touched)
+
+    def _cost(self, way: _Way) -> float:
+        """Return roughly how many seconds a way takes."""
+        return way.seconds + sum(self._fetched(*found) for found in way.touched) / FETCH
 
     def _fetched(self, buffer: Buffer, dim: int | None) -> float:
         """Return how many bytes of a buffer a thread has to get from others, each time."""
@@ -118,11 +151,6 @@ class _Division:
             run = buffer.strides[dim] * buffer.shape[dim] * buffer.dtype.itemsize / self.threads
             return mine / 2 if changes and run < RUN else 0.0
         return 0.0 if last is None else mine * (1 - 1 / self.threads)
-
-    def _note(self, kernel: Kernel, axis: Axis | None) -> None:
-        for buffer, dim in _divided(kernel, axis):
-            if dim is not None:
-                self.last[self.shared.get(buffer, buffer)] = dim
 
 
 def _loop_of(body: ContractionFunction, split: str) -> Axis | None:
