@@ -188,9 +188,10 @@ class Step:
 
     @property
     def can_repeat(self) -> bool:
-        """Whether `many` works: the step changes no argument, measures nothing, and NumPy has no part in it."""
+        """Whether `many` works: nothing is carried over but parameters and state, and NumPy has no part in it."""
         program = self.program
-        plain = not (program.rewritten or program.taps or self._made or self.keep_grads)
+        gradients = self.keep_grads or program.accumulated or self._grad_of
+        plain = not (program.rewritten or program.taps or self._made or gradients)
         return plain and self.executable.can_repeat
 
     def many(self, tensors: Sequence[Tensor], count: int) -> tuple[int, Any]:

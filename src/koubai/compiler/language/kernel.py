@@ -6,7 +6,7 @@ over an index, with the elementwise work that follows it. The others do one thin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -333,11 +333,3 @@ def axes_of(kernel: Kernel) -> Iterator[Axis]:
 def loads(values: Iterable[Expression]) -> Iterator[Expression]:
     """Yield all loads in expressions, those inside of indices included."""
     return (e for e in walk(values) if e.kind == "load")
-
-
-Change = Callable[[Expression], Expression]
-
-
-def changed_stores(stores: Iterable[Store], change: Change, move: Callable[[Any], Any]) -> list[Store]:
-    """Return stores with their values and indices changed."""
-    return [Store(s.buffer, tuple(map(move, s.indices)), change(s.value)) for s in stores]

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Store
 
 
 def flat_place(buffer: Buffer, indices: Iterable[Index]) -> Index:
@@ -21,11 +20,6 @@ def flat_place(buffer: Buffer, indices: Iterable[Index]) -> Index:
 def flat_index(reference: Expression) -> Index:
     """Return where a load reads."""
     return flat_place(reference.detail, reference.indices)
-
-
-def flat_store(store: Store) -> Index:
-    """Return where a store writes."""
-    return flat_place(store.buffer, store.indices)
 
 
 def step_of(place: Index, axis: Axis) -> int:

@@ -92,7 +92,6 @@ class Driver:
         w = Writer(name, [("i64", "%thread"), ("ptr", "%frame")])
         self.parts.append(name)
         self._writers.append(w)
-        self._pointers: dict[Buffer, str] = {}
         self._arena = w.let("load ptr, ptr %frame")
         self._scratch = w.let(f"getelementptr i8, ptr {self._arena}, i64 {self.plan.size}")
         self._control = w.let(f"load ptr, ptr {w.at('%frame', 1, dtypes.int64)}")

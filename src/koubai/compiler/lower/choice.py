@@ -37,11 +37,6 @@ class Choice:
             s: None for node in graph.nodes for s in node.outputs if s in wanted
         }
 
-    def is_anchor(self, symbol: Symbol) -> bool:
-        """Whether a symbol is the result of an op that always stores it."""
-        node = self.maker.get(symbol)
-        return node is not None and not is_elementwise(node)
-
     def _needed_in_memory(self) -> set[Symbol]:
         """The results of anchors, and what anchors need in memory."""
         wanted: set[Symbol] = set()

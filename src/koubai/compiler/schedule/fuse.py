@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from koubai import dtypes
 from koubai.compiler.language.affine import affine
-from koubai.compiler.language.buffer import Buffer, Home
-from koubai.compiler.language.expression import Expression, load, register
+from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import Expression, load, register, walk
 from koubai.compiler.language.index import Axis, Index, flatten, splits
 from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Reduction, Stage, Store, loads
 from koubai.compiler.language.places import flat_place
@@ -253,8 +254,6 @@ def _without_twins(kernel: Loops) -> Loops:
 
 
 def _size(kernel: Loops) -> int:
-    from koubai.compiler.language.expression import walk
-
     return sum(1 for _ in walk(kernel.values))
 
 
@@ -268,7 +267,7 @@ def _serialises(earlier: Loops, stages: list[Stage], rest: tuple[Axis, ...]) -> 
         return False
     places = [flat_place(s.buffer, s.indices) for stage in stages for s in stage.stores]
     across = any(place.factor(axis) == 1 for place in places for axis in earlier.outer if axis.size > 1)
-    return across or product(earlier.outer) < 16
+    return across or product(earlier.outer) < FEWEST
 
 
 def _moved(stage: Stage, mapping: Mapping[Axis, Index], rest: tuple[Axis, ...]) -> Stage:
@@ -311,10 +310,10 @@ def compacted(stages: list[Stage]) -> list[Stage]:
             host = done[number]
             if [a.size for a in host.inner] == [a.size for a in stage.inner]:
                 joined = _joined(host, _renamed(stage, host.inner))
-                if joined is not None and not _needs_any(stage, done[number + 1 :], ()):
+                if joined is not None and not _needs_any(stage, done[number + 1 :]):
                     done[number] = joined
                     break
-            if _needs_any(stage, [host], ()):
+            if _needs_any(stage, [host]):
                 done.append(stage)
                 break
         else:
@@ -341,10 +340,10 @@ def _joined(host: Stage, stage: Stage) -> Stage | None:
     return Stage(host.inner, [*host.reductions, *reductions], [*host.stores, *stores])
 
 
-_NOWHERE = Buffer("nowhere", (), __import__("numpy").dtype("f4"))
+_NOWHERE = Buffer("nowhere", (), dtypes.float32)
 
 
-def _needs_any(stage: Stage, others: list[Stage], _: tuple[()]) -> bool:
+def _needs_any(stage: Stage, others: list[Stage]) -> bool:
     """Whether a stage needs what one of the others has computed or stored."""
     names = {r.name for other in others for r in other.reductions}
     buffers = {s.buffer for other in others for s in other.stores}
@@ -352,8 +351,6 @@ def _needs_any(stage: Stage, others: list[Stage], _: tuple[()]) -> bool:
 
 
 def _registers(values: Iterable[Expression]) -> set[str]:
-    from koubai.compiler.language.expression import walk
-
     return {e.detail for e in walk(values) if e.kind == "register"}
 
 
@@ -408,6 +405,3 @@ def _without(kernel: Kernel, read: set[Buffer]) -> Kernel | None:
             break
         stages = fewer
     return Loops(kernel.name, kernel.outer, fewer) if fewer else None
-
-
-__all__ = ["Home", "fuse"]
