@@ -683,3 +683,61 @@ def test_an_optimizer_that_gets_more_parameters():
     assert (first.tolist(), second.tolist()) == ([-1, -1], [1, 1])
     step()
     assert (first.tolist(), second.tolist()) == ([-2, -2], [2, 2])
+
+
+def test_scan_adds_up_gradients_that_are_never_cleared_as_eager_does():
+    xs = np.random.default_rng(0).standard_normal((6, 8, 3)).astype("f4")
+
+    def train(compiled):
+        layer = nn.Linear(3, 1)
+        with koubai.no_grad():
+            layer.weight.fill_(0.5)
+            layer.bias.fill_(0.0)
+        optimizer = optim.SGD(layer.parameters(), lr=0.01)
+
+        def step(x):
+            loss = (layer(x) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        if compiled:
+            step = koubai.compile(step)
+            step(koubai.tensor(xs[0]))
+            step(koubai.tensor(xs[1]))
+            step.scan(koubai.tensor(xs[2:]))
+        else:
+            for x in xs:
+                step(koubai.tensor(x))
+        return layer.weight.detach().numpy().copy(), layer.weight.grad.numpy().copy()
+
+    for got, expected in zip(train(True), train(False), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("between", ["replaced", "scaled in place", "cleared"])
+def test_a_compiled_step_adds_to_the_gradient_that_is_there_now(between):
+    xs = np.random.default_rng(0).standard_normal((6, 8, 3)).astype("f4")
+
+    def gradients(compiled):
+        koubai.manual_seed(1)
+        layer = nn.Linear(3, 1)
+
+        def step(x):
+            loss = (layer(x) ** 2).mean()
+            loss.backward()
+            return loss
+
+        step = koubai.compile(step) if compiled else step
+        for number, x in enumerate(xs):
+            step(koubai.tensor(x))
+            if number % 2 and number < 5:
+                if between == "replaced":
+                    layer.weight.grad = koubai.ones(1, 3)
+                elif between == "scaled in place":
+                    layer.weight.grad.mul_(0.1)
+                else:
+                    layer.zero_grad()
+        return layer.weight.grad.numpy()
+
+    np.testing.assert_allclose(gradients(True), gradients(False), rtol=1e-5)

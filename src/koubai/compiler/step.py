@@ -188,10 +188,9 @@ class Step:
 
     @property
     def can_repeat(self) -> bool:
-        """Whether `many` works: nothing is carried over but parameters and state, and NumPy has no part in it."""
+        """Whether `many` works: the step changes no argument, measures nothing, and NumPy has no part in it."""
         program = self.program
-        gradients = self.keep_grads or program.accumulated or self._grad_of
-        plain = not (program.rewritten or program.taps or self._made or gradients)
+        plain = not (program.rewritten or program.taps or self._made or self.keep_grads)
         return plain and self.executable.can_repeat
 
     def many(self, tensors: Sequence[Tensor], count: int) -> tuple[int, Any]:
@@ -238,7 +237,8 @@ class Step:
 
     def _load(self) -> None:
         """Bring all state that somebody has changed into the arena."""
-        for resident, owner, view in zip(self._residents, self._owners, self.executable.states):
+        owners = map(self._present, self._owners) if self._grad_of else self._owners
+        for resident, owner, view in zip(self._residents, owners, self.executable.states):
             payload = owner._payload if owner._seen == owner._version.count else owner.payload
             if not resident.holds(payload):
                 view[...] = owner.payload
