@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.compiler.build import Blueprint, build
+from koubai.compiler.build import Blueprint, build, simplified
 from koubai.compiler.compiled import Compiled
-from koubai.compiler.graph.channels_last import with_channels_last
-from koubai.compiler.graph.simplify import simplify
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.kernel import Host, Kernel, Repeat
 from koubai.compiler.profile.describe import describe
@@ -114,7 +112,7 @@ class Explanation:
         self.passes = passes
         self.module = blueprint.text
         self.traced = step.program.graph
-        self.simplified = simplify(with_channels_last(simplify(self.traced)))
+        self.simplified = simplified(self.traced)
         self.threads = step.threads
         self.phases = blueprint.phases
         self.roof = roof(step.target, step.threads)
