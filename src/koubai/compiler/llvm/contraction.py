@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from koubai import dtypes
 from koubai.compiler.llvm.contraction_choice import tiling
 from koubai.compiler.llvm.contraction_memory import (
+    ask_ahead,
     begin,
     clear,
     finish,
@@ -22,7 +23,7 @@ from koubai.compiler.llvm.contraction_memory import (
     pack_right,
     packed_left,
 )
-from koubai.compiler.llvm.contraction_parts import Epilogue, Job, Panel, Pass, Rows, Start, Tile, Unit
+from koubai.compiler.llvm.contraction_parts import Epilogue, Fetch, Job, Panel, Pass, Rows, Start, Tile, Unit
 from koubai.compiler.llvm.contraction_sums import left_in_place, write_sums
 from koubai.compiler.llvm.contraction_tiles import (
     Axis,
@@ -59,6 +60,7 @@ def write_contraction(
     epilogue: Epilogue,
     start: Start | None = None,
     scratch: str | None = None,
+    fetch: Fetch | None = None,
 ) -> None:
     """Write a product, or the part of it that one thread computes.
 
@@ -72,11 +74,12 @@ def write_contraction(
         first, end: the range of units along it that this thread computes.
         epilogue: writes what becomes of the sums.
         start: writes what the sums begin with, if not 0.
+        fetch: asks for the memory that the epilogue will touch.
         scratch: memory of the thread's own for `scratch_size` elements; without it the tiling does what needs none.
     """
     if scratch is None:
         tiling = tiling.plain()
-    job = Job(w, product, tiling, epilogue, start, scratch or "")
+    job = Job(w, product, tiling, epilogue, start, fetch, scratch or "")
     _Loops(job, left, right, (split, first, end)).write()
 
 
@@ -214,6 +217,8 @@ class _Loops:
     def _tile(self, tile: Tile, part: Pass) -> None:
         """Write one tile: begin, sum, and hand over."""
         job = self.job
+        if not job.blocked:
+            ask_ahead(job, tile)
         left = (packed_left if job.tiling.packed_left else left_in_place)(job, tile, part)
         sums = kept(job, tile) if job.blocked else [begin(job, tile, *place) for place in tile.places]
         sums = write_sums(job, tile, part, left, sums)

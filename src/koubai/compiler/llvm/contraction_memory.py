@@ -148,6 +148,13 @@ def begin(job: Job, tile: Tile, step: Int, row: Int, vector: int) -> Value:
     return job.start(*_indices(job, tile, step, row, vector), tile.panel.mask_of(vector))
 
 
+def ask_ahead(job: Job, tile: Tile) -> None:
+    """Ask for what the epilogue of a tile will touch, so that it comes while the sums are made."""
+    if job.fetch is not None:
+        for place in tile.places:
+            job.fetch(*_indices(job, tile, *place))
+
+
 def hand_over(job: Job, tile: Tile, step: Int, row: Int, vector: int, value: Value) -> None:
     """Write what becomes of a sum."""
     job.epilogue(*_indices(job, tile, step, row, vector), value, tile.panel.mask_of(vector))

@@ -30,6 +30,13 @@ class Start(Protocol):
         """Write it; the arguments are those of `Epilogue`."""
 
 
+class Fetch(Protocol):
+    """Asks for the memory that an epilogue will touch."""
+
+    def __call__(self, outer: list[Int], row: Int, column: Int) -> None:
+        """Write it; the arguments are those of `Epilogue`."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A contraction that is being written."""
@@ -39,6 +46,7 @@ class Job:
     tiling: Tiling
     epilogue: Epilogue
     start: Start | None
+    fetch: Fetch | None
     scratch: str
 
     @property

@@ -90,9 +90,7 @@ def _step(
 
 def _prefetch(job: Job, pointer: str, offset: int) -> None:
     """Ask for memory that is used soon; the address may be beyond the end, so nothing is promised of it."""
-    address = job.w.let(f"getelementptr {type_of(job.product.dtype)}, ptr {pointer}, i64 {offset}")
-    job.w.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-    job.w.do(f"call void @llvm.prefetch.p0(ptr {address}, i32 0, i32 3, i32 1)")
+    job.w.prefetch(job.w.let(f"getelementptr {type_of(job.product.dtype)}, ptr {pointer}, i64 {offset}"))
 
 
 def depth_counts(depth: tuple[Axis, ...]) -> list[int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import Contraction, Store, loads
 from koubai.compiler.language.places import flat_index, flat_place
@@ -15,6 +16,10 @@ from koubai.compiler.llvm.contraction import write_contraction
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.runtime.target import Target
+
+
+LONG = 32  # products in a sum from which on it pays to ask for what its epilogue touches
+FAR = 1 << 16  # bytes of a buffer that is not likely to be in the nearest cache
 
 
 class ContractionFunction:
@@ -94,6 +99,7 @@ class ContractionFunction:
     def write(self, elements: Elements, first: Int, end: Int) -> None:
         """Write the units from `first` to `end`."""
         self.e = elements
+        self._far = self._far_places() if self.product.terms >= LONG else {}
         left, right = (self._base(e) for e in (self.kernel.left, self.kernel.right))
         write_contraction(
             elements.w,
@@ -106,6 +112,7 @@ class ContractionFunction:
             end,
             self._epilogue,
             scratch="%scratch" if self.scratch else None,
+            fetch=self._fetch if self._far else None,
         )
 
     def _base(self, operand) -> str:  # type: ignore[no-untyped-def]
@@ -115,13 +122,36 @@ class ContractionFunction:
         rest = Index(tuple((a, f) for a, f in flat.terms if a not in own), flat.constant)
         return self.e.w.at(self.e.pointers[operand.detail], self.e.number(rest), operand.dtype)
 
+    def _far_places(self) -> dict[Index, tuple[Buffer, bool]]:
+        """Return where the epilogue touches large buffers along the columns, and whether it writes there."""
+        touched = [(e.detail, flat_index(e), False) for e in loads(s.value for s in self.kernel.epilogue)]
+        touched += [(s.buffer, flat_place(s.buffer, s.indices), True) for s in self.kernel.epilogue]
+        return {
+            place: (buffer, writes)
+            for buffer, place, writes in touched
+            if buffer.bytes >= FAR and place.is_affine and place.factor(self.kernel.column) == 1
+        }
+
+    def _fetch(self, outer: list[Int], row: Int, column: Int) -> None:
+        """Ask for what the epilogue touches."""
+        e = self.e
+        before = e.remembered()
+        self._turn(outer, row, column)
+        for place, (buffer, writes) in self._far.items():
+            e.w.prefetch(e.w.at(e.pointers[buffer], e.number(place), buffer.dtype), writes)
+        e.forget(before)
+
+    def _turn(self, outer: list[Int], row: Int, column: Int) -> None:
+        """Set the loops to the indices of a vector's first lane."""
+        self.e.axes.update(zip(self.outer, outer))
+        if self.row is not None:
+            self.e.axes[self.row] = row
+        self.e.axes[self.kernel.column] = column
+
     def _epilogue(self, outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
         e = self.e
         before = e.remembered()
-        e.axes.update(zip(self.outer, outer))
-        if self.row is not None:
-            e.axes[self.row] = row
-        e.axes[self.kernel.column] = column
+        self._turn(outer, row, column)
         e.along, e.lanes, e.mask = self.kernel.column, value.lanes, mask
         if value.lanes == 1:
             e.along = None

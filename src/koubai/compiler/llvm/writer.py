@@ -218,6 +218,11 @@ class Writer:
         self.declare(f"void @llvm.masked.store.{mangled}({kind}, ptr, i32, <{value.lanes} x i1>)")
         self.do(f"call void @llvm.masked.store.{mangled}({kind} {name}, ptr {address}, i32 {align}, {mask})")
 
+    def prefetch(self, address: str, write: bool = False) -> None:
+        """Ask for the line of the cache at an address, to read or to write it soon."""
+        self.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        self.do(f"call void @llvm.prefetch.p0(ptr {address}, i32 {int(write)}, i32 3, i32 1)")
+
     # --- values -----------------------------------------------------------------------------------------------
 
     def constant(self, number: Any, dtype: DType, lanes: int = 1) -> Value:
