@@ -1,7 +1,8 @@
 """How state lies in memory: the way the first product that uses it wants it.
 
 The right factor of a product must have its columns side by side. A weight that a layer reads transposed is
-therefore kept transposed; who asks for its value gets it in the shape and order that the program sees.
+therefore kept transposed; who asks for its value gets it in the shape and order that the program sees. What an
+optimizer remembers of a weight lies as the weight does, because an update runs along both.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.ops.graph import Graph, Node
-from koubai.ops.op import Symbol
+from koubai.ops.op import Kind, Symbol
 
 _RIGHT = {"matmul": 1, "convolution_last": 1}
 
@@ -19,6 +20,28 @@ def prefer_orders(graph: Graph, buffers: Mapping[Symbol, Buffer]) -> None:
     """Set the order of the dimensions of all state in `buffers`."""
     done: set[Symbol] = set()
     _visit(graph, {symbol: symbol for symbol in buffers}, buffers, done)
+    _follow(graph, buffers, done)
+
+
+def _follow(graph: Graph, buffers: Mapping[Symbol, Buffer], done: set[Symbol]) -> None:
+    """Give state the order of other state that it is combined with element by element."""
+    leader: dict[Symbol, Symbol] = {}
+
+    def find(symbol: Symbol) -> Symbol:
+        while (above := leader.get(symbol, symbol)) is not symbol:
+            symbol = above
+        return symbol
+
+    for node in graph.nodes:
+        if node.op.kind is Kind.MAP:
+            out = node.outputs[0]
+            for symbol in node.inputs:
+                if symbol.shape == out.shape and find(symbol) is not find(out):
+                    leader[find(symbol)] = find(out)
+    orders = {find(symbol): buffers[symbol].order for symbol in done}
+    for symbol in buffers:
+        if find(symbol) in orders:
+            _set(buffers, done, symbol, orders[find(symbol)])
 
 
 def _visit(
