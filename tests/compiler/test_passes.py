@@ -15,7 +15,7 @@ from koubai.compiler.runtime.target import current
 from koubai.compiler.step import Step
 from koubai.ops.graph import interpret
 
-PASSES = ["lower", "arrange", "fuse", "write in place"]
+PASSES = ["lower", "arrange", "fuse", "strips", "write in place"]
 
 
 def traced(function, arguments):

@@ -31,6 +31,7 @@ from koubai.compiler.schedule.in_place import written_in_place
 from koubai.compiler.schedule.memory import Plan, plan, span
 from koubai.compiler.schedule.partition import divide
 from koubai.compiler.schedule.phases import Gate, Phase, in_phases
+from koubai.compiler.schedule.strips import in_strips
 from koubai.ops.graph import Graph
 from koubai.ops.op import Symbol
 
@@ -179,6 +180,8 @@ class _Lowered:
         watch("arrange", kernels, shared, self.where)
         kernels = fuse(kernels, kept)
         watch("fuse", kernels, shared, self.where)
+        kernels = in_strips(kernels, kept | set(shared) | set(shared.values()), target, threads)
+        watch("strips", kernels, shared, self.where)
         kernels, over = written_in_place(kernels, self.updates)
         shared.update(over)
         watch("write in place", kernels, shared, {**self.where, **self.states})

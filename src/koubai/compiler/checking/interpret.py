@@ -25,6 +25,7 @@ from koubai.compiler.language.kernel import (
     Repeat,
     Running,
     Scatter,
+    Strips,
 )
 from koubai.compiler.schedule.memory import Plan
 from koubai.compiler.schedule.phases import Phase
@@ -122,6 +123,11 @@ def _run(kernel: Kernel, memory: Memory, fixed: dict[Axis, int], pieces: int) ->
             for phase in kernel.phases:
                 for inner in reversed(phase.kernels):
                     _run(inner, memory, {**fixed, kernel.time: time}, pieces)
+    elif isinstance(kernel, Strips):
+        for number, turn in enumerate(np.ndindex(*(axis.size for axis in kernel.loops))):
+            now = {**fixed, **dict(zip(kernel.loops, turn)), kernel.thread: number % kernel.thread.size}
+            for inner in kernel.body:
+                _run(inner, memory, now, pieces)
     elif isinstance(kernel, Host):
         operands = tuple(read(memory, buffer) for buffer in kernel.inputs)
         for buffer, array in zip(kernel.outputs, kernel.node.op.run(operands, kernel.node.attributes)):

@@ -19,7 +19,17 @@ from koubai.compiler.checking.interpret import Apart
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.expression import Expression, walk
 from koubai.compiler.language.index import Axis, Index, Position
-from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Repeat, Scatter, Stage, loads
+from koubai.compiler.language.kernel import (
+    Contraction,
+    Kernel,
+    Loops,
+    Reduction,
+    Repeat,
+    Scatter,
+    Stage,
+    Strips,
+    loads,
+)
 from koubai.compiler.llvm.driver import body_of
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.runtime.target import Target
@@ -157,6 +167,8 @@ class _Check:
                 if isinstance(kernel, Repeat):
                     for time in _sample(kernel.time):
                         self.phases(kernel.phases, {**fixed, kernel.time: time})
+                elif isinstance(kernel, Strips):
+                    self.strips(kernel, fixed)
                 else:
                     self.pieces(kernel, fixed)
 
@@ -178,6 +190,14 @@ class _Check:
         if first is None or second is None or self.plan.offsets[x] != self.plan.offsets[y]:
             return True
         return bool(np.intersect1d(first, second).size)
+
+    def strips(self, kernel: Strips, fixed: dict[Axis, int]) -> None:
+        """Strips, which are pieces, write apart and read only what they write themselves, or what their thread has."""
+        own = {b for b in kernel.writes if b.shape[:1] == (kernel.thread.size,) and _has_first(kernel, b)}
+        stages = [stage for inner in kernel.body for stage in _stages_of(inner)]
+        for stage in stages:
+            stage.stores = [store for store in stage.stores if store.buffer not in own]
+        self.apart(kernel.name, kernel.loops, kernel.loops, stages, {**fixed, kernel.thread: 0})
 
     # --- pieces of one kernel -----------------------------------------------------------------------------------
 
@@ -265,6 +285,22 @@ def _placed(
         raise RaceError(str(error)) from error
     whole = np.broadcast_shapes(place.shape, owner.shape)
     return np.broadcast_to(place, whole), np.broadcast_to(owner, whole)
+
+
+def _stages_of(kernel: Kernel) -> list[Stage]:
+    """Return what a kernel of a strip does, with all its loops inside."""
+    if isinstance(kernel, Contraction):
+        factors = [Reduction("", "sum", factor) for factor in (kernel.left, kernel.right)]
+        return [Stage((*kernel.outer, *kernel.depth), factors), Stage(kernel.outer, [], kernel.epilogue)]
+    assert isinstance(kernel, Loops)
+    return [Stage((*kernel.outer, *s.inner), s.reductions, s.stores) for s in kernel.stages]
+
+
+def _has_first(kernel: Strips, buffer: Buffer) -> bool:
+    """Whether the first index of a buffer is the number of the thread, wherever it is touched."""
+    places = [e.indices for k in kernel.body for e in loads(k.roots) if e.detail is buffer]
+    places += [store.indices for k in kernel.body for store in k.stores if store.buffer is buffer]
+    return all(place[0] == Index.of(kernel.thread) for place in places)
 
 
 def _touched(kernel: Kernel, buffer: Buffer, fixed: dict[Axis, int]) -> Array | None:

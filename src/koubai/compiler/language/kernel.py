@@ -6,6 +6,7 @@ over an index, with the elementwise work that follows it. The others do one thin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -313,6 +314,43 @@ class Repeat(Kernel):
 
     def __str__(self) -> str:
         lines = [f"repeat {self.name}: for {self.time} in {'reversed ' * self.reverse}{self.time.size}"]
+        return "\n".join([*lines, *(f"  {line}" for k in self.body for line in str(k).splitlines())])
+
+
+@dataclass(eq=False)
+class Strips(Kernel):
+    """Kernels that one thread runs one after the other for a strip of the data, such as a sequence, then for the next.
+
+    What they hand to each other is small then and stays in the thread's cache, and no thread waits for another.
+
+    Attributes:
+        loops: over the strips; threads share their turns, and kernels in the body depend on them.
+        thread: the number of the thread: what is not needed outside of a strip lies where no other thread writes.
+        body: the kernels of one strip, in the order in which they run.
+    """
+
+    name: str
+    loops: tuple[Axis, ...]
+    thread: Axis
+    body: list[Kernel]
+
+    @property
+    def turns(self) -> int:
+        """How many strips there are."""
+        return math.prod(axis.size for axis in self.loops)
+
+    @cached_property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return set().union(*(kernel.reads for kernel in self.body))
+
+    @cached_property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return set().union(*(kernel.writes for kernel in self.body))
+
+    def __str__(self) -> str:
+        lines = [f"strips {self.name} over {' '.join(f'{axis}:{axis.size}' for axis in self.loops)}"]
         return "\n".join([*lines, *(f"  {line}" for k in self.body for line in str(k).splitlines())])
 
 

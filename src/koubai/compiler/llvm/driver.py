@@ -21,6 +21,7 @@ from koubai.compiler.language.kernel import (
     Repeat,
     Running,
     Scatter,
+    Strips,
     axes_of,
 )
 from koubai.compiler.language.signature import buffers_of, free_axes, signature
@@ -73,11 +74,14 @@ class Driver:
     linkage: str = "internal"
     scratch: int = 0
     _functions: list[Writer] = field(default_factory=list)
+    _alone: set[Kernel] = field(default_factory=set)
     _written: dict[Hashable, _Function] = field(default_factory=dict)
     _writers: list[Writer] = field(default_factory=list)
 
     def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> str:
         """Return the text of the module, with the functions `more` in it."""
+        strips = [kernel for phase in phases for kernel in phase.kernels if isinstance(kernel, Strips)]
+        self._alone = {inner for kernel in strips for inner in kernel.body}
         for kernel in every_kernel(phases):
             self._function(kernel)
         self.plan.scratch = -(-self.scratch // LINE) * LINE
@@ -111,6 +115,9 @@ class Driver:
         for kernel in phase.kernels:
             if isinstance(kernel, Repeat):
                 self._repeat(w, kernel, times)
+                continue
+            if isinstance(kernel, Strips):
+                self._strips(w, kernel, times)
                 continue
             call = self._call(w, kernel, times)
             if self.threads == 1 or (call.work >= SMALL and call.units > 1):
@@ -159,6 +166,20 @@ class Driver:
 
         w.loop(0, kernel.time.size, 1, turn)
 
+    def _strips(self, w: Writer, kernel: Strips, times: dict[Axis, Int]) -> None:
+        """Write a loop over this thread's strips around the kernels of its body, which have no need of others."""
+
+        def turn(number: Int, _: list) -> list:  # type: ignore[type-arg]
+            now, rest = {**times, kernel.thread: "%thread"}, number
+            for axis in reversed(kernel.loops):
+                now[axis], rest = w.mod(rest, axis.size), w.div(rest, axis.size)
+            for inner in kernel.body:
+                call = self._call(w, inner, now)
+                call.write(w, 0, call.units)
+            return []
+
+        w.loop(*self._share(w, kernel.turns), 1, turn)
+
     # --- kernels ----------------------------------------------------------------------------------------------
 
     def _call(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> _Call:
@@ -172,14 +193,15 @@ class Driver:
 
     def _function(self, kernel: Kernel) -> _Function:
         """Return the function of a kernel, which is written if there is no equal one yet."""
-        known = signature(kernel)
+        threads = 1 if kernel in self._alone else self.threads
+        known = signature(kernel), threads
         if known not in self._written:
-            self._written[known] = self._write(kernel)
+            self._written[known] = self._write(kernel, threads)
         return self._written[known]
 
-    def _write(self, kernel: Kernel) -> _Function:
+    def _write(self, kernel: Kernel, threads: int) -> _Function:
         """Write the function of a kernel."""
-        body = body_of(kernel, self.target, self.threads)
+        body = body_of(kernel, self.target, threads)
         names = {buffer: f"%b{n}" for n, buffer in enumerate(buffers_of(kernel))}
         times = {axis: f"%t{n}" for n, axis in enumerate(free_axes(kernel))}
         scratch = body.scratch
@@ -254,11 +276,13 @@ def body_of(kernel: Kernel, target: Target, threads: int) -> Body:
 
 
 def every_kernel(phases: Iterable[Phase]) -> Iterator[Kernel]:
-    """Yield all native kernels, those inside of loops over time too."""
+    """Yield all native kernels, those inside of loops too."""
     for phase in phases:
         for kernel in phase.kernels:
             if isinstance(kernel, Repeat):
                 yield from every_kernel(kernel.phases)
+            elif isinstance(kernel, Strips):
+                yield from kernel.body
             elif not isinstance(kernel, Host):
                 yield kernel
 

@@ -17,7 +17,6 @@ from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.runtime.target import Target
 
-
 LONG = 32  # products in a sum from which on it pays to ask for what its epilogue touches
 FAR = 1 << 16  # bytes of a buffer that is not likely to be in the nearest cache
 

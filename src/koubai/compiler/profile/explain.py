@@ -16,7 +16,7 @@ from koubai.arrays import Array
 from koubai.compiler.build import Blueprint, build, simplified
 from koubai.compiler.compiled import Compiled
 from koubai.compiler.language.buffer import Buffer, Home
-from koubai.compiler.language.kernel import Host, Kernel, Repeat
+from koubai.compiler.language.kernel import Host, Kernel, Repeat, Strips
 from koubai.compiler.profile.describe import describe
 from koubai.compiler.profile.roofline import Roof, roof
 from koubai.compiler.profile.timing import TimedStep, Times
@@ -281,10 +281,12 @@ def _rows(phases: list[Phase], seconds: dict[Kernel, float], limits: Roof) -> It
 
 
 def _every(kernels: list[Kernel], times: int) -> Iterator[tuple[Kernel, int]]:
-    """Yield kernels and how often they run, those inside of loops over time too."""
+    """Yield kernels and how often they run, those inside of loops too."""
     for kernel in kernels:
         if isinstance(kernel, Repeat):
             yield from _every(kernel.body, times * kernel.time.size)
+        elif isinstance(kernel, Strips):
+            yield from _every(kernel.body, times * kernel.turns)
         else:
             yield kernel, times
 

@@ -8,13 +8,23 @@ more, because the state that a step leaves is what the next one begins with.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.expression import apply, load
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Contraction, Host, Kernel, Loops, Repeat, Stage, Store, loads
+from koubai.compiler.language.kernel import (
+    Contraction,
+    Host,
+    Kernel,
+    Loops,
+    Repeat,
+    Stage,
+    Store,
+    Strips,
+    loads,
+)
 from koubai.compiler.llvm.driver import SMALL, body_of, work_of
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
@@ -51,6 +61,8 @@ def divide(kernels: list[Kernel], target: Target, threads: int, shared: dict[Buf
                 for inner in kernel.body:
                     division.divide(inner, can_sum=False)
                 division.turns = 1
+            elif isinstance(kernel, Strips):
+                division.note(kernel)
             elif not isinstance(kernel, Host):
                 division.divide(kernel, can_sum=True)
     return [new for kernel in kernels for new in _in_parts(kernel, threads)]
@@ -94,7 +106,15 @@ class _Division:
         chosen = min(ways, key=self._cost)
         if isinstance(kernel, Contraction):
             kernel.split = chosen.split
-        for buffer, dim in chosen.touched:
+        self._remember(chosen.touched)
+
+    def note(self, strips: Strips) -> None:
+        """Note how strips divide what they touch."""
+        for kernel in strips.body:
+            self._remember(_divided(kernel, strips.loops[0]))
+
+    def _remember(self, touched: Iterable[tuple[Buffer, int | None]]) -> None:
+        for buffer, dim in touched:
             if dim is not None:
                 self.last[self.shared.get(buffer, buffer)] = dim
 

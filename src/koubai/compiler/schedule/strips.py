@@ -1,0 +1,256 @@
+"""Kernels that hand large arrays to each other run strip by strip: sequence by sequence, image by image.
+
+The scores of attention grow with the square of a sequence's length. Made for the whole batch, they travel to memory and
+back between the product that makes them, the softmax, and the product that uses them. Made for one sequence, they stay
+in the cache of the thread that works on it. Kernels are put together if each reads of what the others write only the
+strip that it works on itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Strips, loads
+from koubai.compiler.language.places import flat_index
+from koubai.compiler.llvm.winograd import is_winograd
+from koubai.compiler.llvm.winograd_weights import is_winograd_weights
+from koubai.compiler.runtime.target import Target
+from koubai.compiler.schedule.dependence import Dependences
+from koubai.compiler.schedule.strip_bodies import Slice, on_slices, stripped
+
+LARGE = 1 << 16  # bytes of an array that is worth keeping near
+SHARE = 0.75  # of a thread's own cache that a strip may need
+TURNS = 4  # strips that each thread should have at least, or else a number that all have the same of
+ROWS = 16  # of a product that a strip should leave
+ELEMENTS = 128  # of a loop nest that a strip should leave
+
+Places = list[tuple[Index, ...]]
+Common = tuple[Axis, ...]  # one loop of each kernel of a group, which run through the same strips
+
+
+def in_strips(kernels: list[Kernel], kept: set[Buffer], target: Target, threads: int) -> list[Kernel]:
+    """Put kernels together that can run strip by strip.
+
+    Args:
+        kernels: in an order in which they can run.
+        kept: buffers that are needed after the last kernel.
+        target: the processor, whose caches a strip has to fit in.
+        threads: how many share the strips.
+    """
+    groups = [_Group.of(kernel, target, threads) for kernel in kernels]
+    graph = Dependences(list(groups))
+    merging = _Merging(graph, groups, target.level2, threads)
+    for buffer in _handed_on(kernels, kept):
+        merging.put_together(buffer)
+    return [group.kernel(kept | merging.outside(group), threads) for group in merging.in_order()]
+
+
+def _handed_on(kernels: list[Kernel], kept: set[Buffer]) -> list[Buffer]:
+    """Return large arrays that kernels hand to each other, the largest first."""
+    writers: dict[Buffer, int] = {}
+    for kernel in kernels:
+        for buffer in kernel.writes:
+            writers[buffer] = writers.get(buffer, 0) + 1
+    found = [b for b, count in writers.items() if count == 1 and b.bytes >= LARGE and _is_free(b, kept)]
+    return sorted(found, key=lambda b: -b.bytes)
+
+
+def _is_free(buffer: Buffer, kept: set[Buffer]) -> bool:
+    return buffer.home is Home.SCRATCH and buffer.becomes is None and buffer not in kept
+
+
+# --- groups
+
+
+@dataclass(eq=False)
+class _Group(Kernel):
+    """Kernels that may run strip by strip.
+
+    Attributes:
+        members: in an order in which they can run.
+        common: the loops that they have in common; none if it is a kernel that has to stay alone.
+        chosen: those of them that run over the strips.
+    """
+
+    members: list[Kernel]
+    common: list[Common]
+    chosen: list[Common]
+
+    def __post_init__(self) -> None:
+        self.name = self.members[0].name
+
+    @cached_property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return set().union(*(kernel.reads for kernel in self.members))
+
+    @cached_property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return set().union(*(kernel.writes for kernel in self.members))
+
+    @classmethod
+    def of(cls, kernel: Kernel, target: Target, threads: int) -> _Group:
+        """Return a group of one kernel."""
+        if not isinstance(kernel, Loops | Contraction) or any(b.becomes for b in kernel.writes):
+            return cls([kernel], [], [])
+        if isinstance(kernel, Contraction) and _is_special(kernel, target, threads):
+            return cls([kernel], [], [])
+        own = [_places_of(kernel, buffer) for buffer in kernel.writes & kernel.reads]
+        free = [a for a in kernel.outer if a.size > 1 and all(_dimension(p, a) is not None for p in own)]
+        return cls([kernel], [(axis,) for axis in free], [])
+
+    def kernel(self, needed: set[Buffer], threads: int) -> Kernel:
+        """Return the group as one kernel; what is not needed elsewhere lies where only one thread writes."""
+        if not self.chosen:
+            return self.members[0]
+        loops = tuple(Axis(common[0].size) for common in self.chosen)
+        thread = Axis(threads)
+        body = [stripped(k, [c[n] for c in self.chosen], loops) for n, k in enumerate(self.members)]
+        own = {b for b in self.writes - needed if b.home is Home.SCRATCH and b.border is None}
+        slices = {buffer: Slice(buffer, _dimensions(body, buffer, loops), thread) for buffer in own}
+        return Strips(self.name, loops, thread, [on_slices(k, slices) for k in body])
+
+
+def _is_special(kernel: Contraction, target: Target, threads: int) -> bool:
+    """Whether a product is a convolution that transforms its weights first, which would be done for every strip."""
+    return any(is_winograd(kernel, target, n) or is_winograd_weights(kernel, target, n) for n in {1, threads})
+
+
+# --- putting groups together
+
+
+class _Merging:
+    """Groups while they are put together."""
+
+    def __init__(self, graph: Dependences, groups: list[_Group], cache: int, threads: int) -> None:
+        self.graph, self.cache, self.threads = graph, cache, threads
+        self.group_of = {group.members[0]: group for group in groups}
+
+    def in_order(self) -> list[_Group]:
+        """Return the groups in an order in which they can run."""
+        return [group for group in self.graph.in_order() if isinstance(group, _Group)]
+
+    def outside(self, group: _Group) -> set[Buffer]:
+        """Return the buffers that kernels outside of a group read."""
+        others = {other for other in self.group_of.values() if other is not group}
+        return set().union(*(other.reads for other in others))
+
+    def put_together(self, buffer: Buffer) -> None:
+        """Put the kernels that write and read a buffer into one group, as far as that is possible."""
+        writer = next(kernel for kernel in self.group_of if buffer in kernel.writes)
+        for reader in [kernel for kernel in self.group_of if buffer in kernel.reads]:
+            earlier, later = self.group_of[writer], self.group_of[reader]
+            if earlier is not later:
+                self._merge(earlier, later)
+
+    def _merge(self, earlier: _Group, later: _Group) -> None:
+        if not (earlier.common and later.common and self.graph.can_merge(earlier, later)):
+            return
+        merged = self._together(earlier, later)
+        if merged is not None:
+            self.graph.merge(earlier, later, merged)
+            self.group_of.update((kernel, merged) for kernel in merged.members)
+
+    def _together(self, earlier: _Group, later: _Group) -> _Group | None:
+        """Return two groups as one; None if they do not go through the same strips, or these would be too large."""
+        if (
+            self.graph.depends(earlier, later)
+            or earlier.writes & later.writes
+            or later.writes & earlier.reads
+        ):
+            return None
+        common = [
+            (*a, *b)
+            for a in earlier.common
+            for b in later.common
+            if a[0].size == b[0].size and _agree(earlier, a, later, b)
+        ]
+        group = _Group([*earlier.members, *later.members], common, [])
+        group.chosen = self._chosen(group)
+        return group if group.chosen else None
+
+    def _chosen(self, group: _Group) -> list[Common]:
+        """Return the fewest loops whose strips fit the cache, outermost first; none if there are no such loops."""
+        chosen: list[Common] = []
+        for common in sorted(group.common, key=lambda c: -_step(group.members[0], c[0])):
+            chosen.append(common)
+            turns = math.prod(c[0].size for c in chosen)
+            if not all(_leaves_enough(k, [c[n] for c in chosen]) for n, k in enumerate(group.members)):
+                return []
+            if self._is_even(turns) and _bytes(group, chosen) <= SHARE * self.cache:
+                return chosen
+        return []
+
+    def _is_even(self, turns: int) -> bool:
+        return turns % self.threads == 0 or turns >= TURNS * self.threads
+
+
+def _agree(earlier: _Group, one: Common, later: _Group, other: Common) -> bool:
+    """Whether all that two groups hand to each other is written and read in the same turn of two loops."""
+    for buffer in earlier.writes & later.reads:
+        dims = {
+            _dimension(_places_of(kernel, buffer), axis)
+            for group, common in ((earlier, one), (later, other))
+            for kernel, axis in zip(group.members, common)
+            if buffer in kernel.writes | kernel.reads
+        }
+        if len(dims) != 1 or None in dims:
+            return False
+    return True
+
+
+def _places_of(kernel: Kernel, buffer: Buffer) -> Places:
+    """Return the indices at which a kernel touches a buffer."""
+    places = [e.indices for e in loads(kernel.roots) if e.detail is buffer]
+    return places + [store.indices for store in kernel.stores if store.buffer is buffer]
+
+
+def _dimension(places: Places, axis: Axis) -> int | None:
+    """Return the dimension whose index is a loop wherever a buffer is touched; None if there is none."""
+    ranks = range(len(places[0]))
+    return next((dim for dim in ranks if all(p[dim] == Index.of(axis) for p in places)), None)
+
+
+def _dimensions(body: Iterable[Kernel], buffer: Buffer, strips: Iterable[Axis]) -> set[int]:
+    """Return the dimensions of a buffer that are strips."""
+    places = [place for kernel in body for place in _places_of(kernel, buffer)]
+    return {dim for strip in strips if (dim := _dimension(places, strip)) is not None}
+
+
+def _step(kernel: Kernel, axis: Axis) -> int:
+    """Return how far a loop steps through what a kernel writes."""
+    for store in kernel.stores:
+        for dim, index in enumerate(store.indices):
+            if index == Index.of(axis):
+                return store.buffer.strides[dim]
+    return 0
+
+
+def _leaves_enough(kernel: Kernel, strips: list[Axis]) -> bool:
+    """Whether the rest of a kernel is still worth a call."""
+    if isinstance(kernel, Contraction):
+        right = flat_index(kernel.right)
+        rows = [a for a in kernel.outer if a is not kernel.column and not right.factor(a)]
+        left = math.prod(a.size for a in rows if a not in strips)
+        return kernel.column not in strips and left >= min(ROWS, math.prod(a.size for a in rows))
+    assert isinstance(kernel, Loops)
+    longest = max((math.prod(a.size for a in stage.inner) for stage in kernel.stages), default=1)
+    return longest * math.prod(a.size for a in kernel.outer if a not in strips) >= ELEMENTS
+
+
+def _bytes(group: _Group, chosen: Sequence[Common]) -> float:
+    """Return how many bytes a strip touches."""
+    parts: dict[Buffer, float] = {}
+    for number, kernel in enumerate(group.members):
+        axes = {common[number] for common in chosen}
+        for buffer in kernel.reads | kernel.writes:
+            seen = {a for place in _places_of(kernel, buffer) for index in place for a in index.axes}
+            part = buffer.bytes / math.prod(a.size for a in axes & seen)
+            parts[buffer] = max(parts.get(buffer, 0.0), part)
+    return sum(parts.values())
