@@ -17,6 +17,7 @@ from koubai.compiler.graph.channels_last import with_channels_last
 from koubai.compiler.graph.checks import with_checks
 from koubai.compiler.graph.layout import prefer_orders
 from koubai.compiler.graph.pooling import with_relu_behind_pooling
+from koubai.compiler.graph.recompute import with_recomputation
 from koubai.compiler.graph.simplify import simplify
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.expression import load
@@ -103,7 +104,7 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
             graph's outputs is.
     """
     graph, checks = with_checks(graph, roles.losses)
-    graph = simplified(graph)
+    graph = simplified(graph, target)
     lowered = _Lowered(graph, roles, checks)
     phases, shared = lowered.schedule(target, threads, watch or (lambda *_: None))
     touched = {b for phase in phases for kernel in phase.kernels for b in kernel.reads | kernel.writes}
@@ -137,10 +138,11 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
     )
 
 
-def simplified(graph: Graph) -> Graph:
+def simplified(graph: Graph, target: Target) -> Graph:
     """Return a graph with the same inputs and outputs that is easier to compute."""
     graph = with_relu_behind_pooling(simplify(graph))
-    return simplify(with_channels_last(simplify(graph, exchange.RULES)))
+    graph = simplify(with_channels_last(simplify(graph, exchange.RULES)))
+    return with_recomputation(graph, target.level2)
 
 
 class _Lowered:

@@ -21,6 +21,7 @@ from koubai.engine.modes import enable_grad, modes, no_grad
 from koubai.engine.recipe import Recipe, Saved, Version
 from koubai.engine.tensor import Tensor
 from koubai.engine.trace import Program, flatten, trace, unflatten
+from koubai.ops.movement import again, alias
 from koubai.ops.op import DataDependentError, Symbol
 
 __all__ = [
@@ -332,8 +333,10 @@ class _Recomputed:
         self.arguments: list[Tensor] = []
         self.structure = flatten(arguments, self.arguments)
         self.captured = [cell for cell in program.captured if cell.requires_grad]
-        self.cells = [cell for cell in program.writes if cell not in self.captured]
-        self.states = [cell.payload for cell in self.cells]
+        known = set(map(id, self.captured))
+        self.cells = [cell for cell in program.writes if id(cell) not in known]
+        with no_grad():  # read by an op, so that a program that is being traced has them as inputs
+            self.states = [alias(cell).payload for cell in self.cells]
 
     def run(self) -> Any:
         """Call the function, keeping only what it starts from."""
@@ -382,5 +385,7 @@ class _Recomputed:
 
 
 def _stand_in(tensor: Tensor) -> Tensor:
-    """Return the same values as a leaf."""
-    return Tensor(tensor.payload, requires_grad=tensor.requires_grad)
+    """Return the same values as a leaf, from which a compiler computes again what it has computed before."""
+    with no_grad():
+        same = again(tensor) if tensor._is_symbolic else tensor
+    return Tensor(same.payload, requires_grad=tensor.requires_grad)

@@ -153,6 +153,8 @@ def inverse(dims: Sequence[int]) -> Shape:
 
 alias = movement("alias", lambda xp, x: x, same_rule, assign=lambda x, value: value, x=lambda g: g)
 detach = movement("detach", lambda xp, x: x, same_rule)  # no gradient passes
+# The same values, of which a compiler may not know that they are the same: what follows from them is computed again.
+again = movement("again", lambda xp, x: x, same_rule, assign=lambda x, value: value, x=lambda g: g)
 reshape: Op = movement(
     "reshape",
     lambda xp, x, *, shape: x.reshape(shape),
@@ -239,6 +241,7 @@ bits: Op = movement(
 
 __all__ = [
     "Span",
+    "again",
     "alias",
     "assign_slice",
     "bits",

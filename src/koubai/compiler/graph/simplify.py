@@ -134,7 +134,9 @@ class Rebuilder:
 
 
 def _key(op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Hashable:
-    """What makes two nodes the same."""
+    """What makes two nodes the same; those that are there to be computed again are never the same."""
+    if op is movement.again:
+        return object()
     values = tuple(sorted(attributes.items()))
     try:
         hash(values)

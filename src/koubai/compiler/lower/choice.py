@@ -13,7 +13,7 @@ REDUCTIONS = {"sum", "amax", "amin", "prod", "any", "all", "argmax", "argmin"}
 PRODUCTS = {"matmul", "convolution_last", "convolution_weight_last"}
 SCATTERS = {"index_add", "index_put", "index_mul", "index_max", "index_min"}
 RUNNING = {"cumsum", "cumprod", "recurrence", "logcumsumexp", "extreme_position"}
-_VIEWS = {"permute", "reshape", "expand", "slice", "flip"}
+_VIEWS = {"again", "permute", "reshape", "expand", "slice", "flip"}
 
 
 class Choice:

@@ -47,6 +47,11 @@ def within(indices: Indices, spans: tuple[tuple[int, int, int], ...], shape: tup
     return found
 
 
+def again(low: Lowering, node: Node, indices: Indices, guard: Guard) -> Expression:
+    """The same element."""
+    return low.at(node.inputs[0], indices, guard)
+
+
 def permute(low: Lowering, node: Node, indices: Indices, guard: Guard) -> Expression:
     """The dimension dims[j] of the input is the j-th of the result."""
     source = dict(zip(node.attributes["dims"], indices))
@@ -143,6 +148,7 @@ def bits(low: Lowering, node: Node, indices: Indices, guard: Guard) -> Expressio
 
 
 RULES = {
+    "again": again,
     "permute": permute,
     "reshape": reshape,
     "expand": expand,

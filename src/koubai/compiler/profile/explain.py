@@ -112,7 +112,7 @@ class Explanation:
         self.passes = passes
         self.module = blueprint.text
         self.traced = step.program.graph
-        self.simplified = simplified(self.traced)
+        self.simplified = simplified(self.traced, step.target)
         self.threads = step.threads
         self.phases = blueprint.phases
         self.roof = roof(step.target, step.threads)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.kernel import Host, Kernel
+from koubai.compiler.schedule.late import as_late_as_possible
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Phase:
 
 
 def in_phases(kernels: list[Kernel], gate: Gate | None, shared: dict[Buffer, Buffer]) -> list[Phase]:
-    """Put every kernel into the earliest phase that it can be in.
+    """Put every kernel into a phase: the earliest that it can be in, or a later one where that saves memory.
 
     Args:
         kernels: in an order in which they can run.
@@ -62,6 +63,7 @@ def in_phases(kernels: list[Kernel], gate: Gate | None, shared: dict[Buffer, Buf
     behind = placing.after(gate.flags) if gate is not None else 0
     for kernel in late:
         placing.place(kernel, behind)
+    as_late_as_possible(kernels, placing.level, shared)
     return _gathered(kernels, placing.level, gate, behind)
 
 

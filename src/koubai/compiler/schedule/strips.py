@@ -24,13 +24,34 @@ from koubai.compiler.schedule.dependence import Dependences
 from koubai.compiler.schedule.strip_bodies import Slice, on_slices, stripped
 
 LARGE = 1 << 16  # bytes of an array that is worth keeping near
-SHARE = 0.75  # of a thread's own cache that a strip may need
+SHARE = 0.75  # of a thread's own cache that a strip should need
+COMMON = 0.25  # of it that all strips may read anew, such as weights, if a strip needs more
 TURNS = 4  # strips that each thread should have at least, or else a number that all have the same of
 ROWS = 16  # of a product that a strip should leave
 ELEMENTS = 128  # of a loop nest that a strip should leave
 
 Places = list[tuple[Index, ...]]
 Common = tuple[Axis, ...]  # one loop of each kernel of a group, which run through the same strips
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A way to cut a group into strips.
+
+    Attributes:
+        loops: those over the strips.
+        shared: bytes that all strips touch.
+        fits: whether all that a strip touches stays in a thread's cache.
+    """
+
+    loops: list[Common]
+    shared: float
+    fits: bool
+
+    @property
+    def turns(self) -> int:
+        """How many strips there are."""
+        return math.prod(common[0].size for common in self.loops)
 
 
 def in_strips(kernels: list[Kernel], kept: set[Buffer], target: Target, threads: int) -> list[Kernel]:
@@ -74,12 +95,12 @@ class _Group(Kernel):
     Attributes:
         members: in an order in which they can run.
         common: the loops that they have in common; none if it is a kernel that has to stay alone.
-        chosen: those of them that run over the strips.
+        cut: how it is cut into strips; None if it is not.
     """
 
     members: list[Kernel]
     common: list[Common]
-    chosen: list[Common]
+    cut: _Cut | None = None
 
     def __post_init__(self) -> None:
         self.name = self.members[0].name
@@ -98,20 +119,20 @@ class _Group(Kernel):
     def of(cls, kernel: Kernel, target: Target, threads: int) -> _Group:
         """Return a group of one kernel."""
         if not isinstance(kernel, Loops | Contraction) or any(b.becomes for b in kernel.writes):
-            return cls([kernel], [], [])
+            return cls([kernel], [])
         if isinstance(kernel, Contraction) and _is_special(kernel, target, threads):
-            return cls([kernel], [], [])
+            return cls([kernel], [])
         own = [_places_of(kernel, buffer) for buffer in kernel.writes & kernel.reads]
         free = [a for a in kernel.outer if a.size > 1 and all(_dimension(p, a) is not None for p in own)]
-        return cls([kernel], [(axis,) for axis in free], [])
+        return cls([kernel], [(axis,) for axis in free])
 
     def kernel(self, needed: set[Buffer], threads: int) -> Kernel:
         """Return the group as one kernel; what is not needed elsewhere lies where only one thread writes."""
-        if not self.chosen:
+        if len(self.members) == 1 or self.cut is None:
             return self.members[0]
-        loops = tuple(Axis(common[0].size) for common in self.chosen)
+        loops = tuple(Axis(common[0].size) for common in self.cut.loops)
         thread = Axis(threads)
-        body = [stripped(k, [c[n] for c in self.chosen], loops) for n, k in enumerate(self.members)]
+        body = [stripped(k, [c[n] for c in self.cut.loops], loops) for n, k in enumerate(self.members)]
         own = {b for b in self.writes - needed if b.home is Home.SCRATCH and b.border is None}
         slices = {buffer: Slice(buffer, _dimensions(body, buffer, loops), thread) for buffer in own}
         return Strips(self.name, loops, thread, [on_slices(k, slices) for k in body])
@@ -158,7 +179,7 @@ class _Merging:
             self.group_of.update((kernel, merged) for kernel in merged.members)
 
     def _together(self, earlier: _Group, later: _Group) -> _Group | None:
-        """Return two groups as one; None if they do not go through the same strips, or these would be too large."""
+        """Return two groups as one; None if they do not go through the same strips, or through larger ones together."""
         if (
             self.graph.depends(earlier, later)
             or earlier.writes & later.writes
@@ -171,23 +192,31 @@ class _Merging:
             for b in later.common
             if a[0].size == b[0].size and _agree(earlier, a, later, b)
         ]
-        group = _Group([*earlier.members, *later.members], common, [])
-        group.chosen = self._chosen(group)
-        return group if group.chosen else None
+        merged = _Group([*earlier.members, *later.members], common)
+        cut = merged.cut = self._cut(merged)
+        if cut is None:
+            return None
+        finest = max(group.cut.turns if group.cut else 1 for group in (earlier, later))
+        return merged if cut.fits or cut.turns >= finest else None
 
-    def _chosen(self, group: _Group) -> list[Common]:
-        """Return the fewest loops whose strips fit the cache, outermost first; none if there are no such loops."""
-        chosen: list[Common] = []
+    def _cut(self, group: _Group) -> _Cut | None:
+        """Cut along the fewest loops whose strips fit the cache, or else all; not if strips would read much anew."""
+        best: _Cut | None = None
+        loops: list[Common] = []
         for common in sorted(group.common, key=lambda c: -_step(group.members[0], c[0])):
-            chosen.append(common)
-            turns = math.prod(c[0].size for c in chosen)
-            if not all(_leaves_enough(k, [c[n] for c in chosen]) for n, k in enumerate(group.members)):
-                return []
-            if self._is_even(turns) and _bytes(group, chosen) <= SHARE * self.cache:
-                return chosen
-        return []
+            loops = [*loops, common]
+            if not all(_leaves_enough(k, [c[n] for c in loops]) for n, k in enumerate(group.members)):
+                break
+            if self._is_even(loops):
+                own, shared = _bytes(group, loops)
+                best = _Cut(loops, shared, own + shared <= SHARE * self.cache)
+                if best.fits:
+                    return best
+        return best if best is not None and best.shared <= COMMON * self.cache else None
 
-    def _is_even(self, turns: int) -> bool:
+    def _is_even(self, loops: list[Common]) -> bool:
+        """Whether all threads have about the same to do."""
+        turns = math.prod(common[0].size for common in loops)
         return turns % self.threads == 0 or turns >= TURNS * self.threads
 
 
@@ -244,13 +273,14 @@ def _leaves_enough(kernel: Kernel, strips: list[Axis]) -> bool:
     return longest * math.prod(a.size for a in kernel.outer if a not in strips) >= ELEMENTS
 
 
-def _bytes(group: _Group, chosen: Sequence[Common]) -> float:
-    """Return how many bytes a strip touches."""
+def _bytes(group: _Group, loops: Sequence[Common]) -> tuple[float, float]:
+    """Return how many bytes a strip touches of its own, and how many that all strips touch."""
     parts: dict[Buffer, float] = {}
     for number, kernel in enumerate(group.members):
-        axes = {common[number] for common in chosen}
+        axes = {common[number] for common in loops}
         for buffer in kernel.reads | kernel.writes:
             seen = {a for place in _places_of(kernel, buffer) for index in place for a in index.axes}
             part = buffer.bytes / math.prod(a.size for a in axes & seen)
             parts[buffer] = max(parts.get(buffer, 0.0), part)
-    return sum(parts.values())
+    shared = sum(part for buffer, part in parts.items() if part == buffer.bytes)
+    return sum(parts.values()) - shared, shared
