@@ -16,10 +16,12 @@ from koubai.compiler.language.expression import Expression, load, register, walk
 from koubai.compiler.language.index import Axis, Index, flatten, splits
 from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Reduction, Stage, Store, loads
 from koubai.compiler.language.places import flat_place
+from koubai.compiler.llvm.transposes import is_transpose
 from koubai.compiler.schedule.dependence import Dependences
 
 SMALL = 1 << 12  # elements that one thread may as well do alone
 FEWEST = 16  # outer turns of a kernel that threads can share
+NARROW = 16  # bytes of the smallest vectors
 LARGEST = 400  # expressions in a kernel: beyond, registers run out and compiling takes long
 
 
@@ -222,7 +224,9 @@ def summed_at_once(earlier: Loops, later: Loops, store: Store, reference: Expres
 
 
 def merge_siblings(one: Loops, other: Loops) -> Loops | None:
-    """Return two kernels with the same loops as one; None if their loops differ."""
+    """Return two kernels with the same loops as one; None if these differ, or if one turns an array in registers."""
+    if is_transpose(one, NARROW) or is_transpose(other, NARROW):
+        return None
     if [a.size for a in one.outer] != [a.size for a in other.outer]:
         return None
     if [[a.size for a in s.inner] for s in one.stages] != [[a.size for a in s.inner] for s in other.stages]:

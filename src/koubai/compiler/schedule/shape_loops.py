@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from koubai.compiler.language.expression import register
 from koubai.compiler.language.index import Axis, Index, splits
 from koubai.compiler.language.kernel import Loops, Reduction, Stage, Store, axes_of, loads
 from koubai.compiler.language.places import flat_place, step_of
@@ -93,17 +94,33 @@ def _cases(kernel: Loops) -> dict[Axis, int]:
 
 def by_cases(kernel: Loops) -> Loops:
     """Write a short loop out turn by turn, where conditions are decided in every turn."""
-    if len(kernel.stages) != 1 or kernel.stages[0].inner:
-        return kernel
     for axis in kernel.outer:
         if 1 < axis.size <= CASES and _decides(kernel, axis):
             stages = []
             for turn in range(axis.size):
                 one = substituted(kernel, {axis: Index((), turn)}, lambda axes: axes)
-                stages += one.stages
+                stages += renamed(one, f".{turn}").stages
             outer = tuple(a for a in kernel.outer if a is not axis)
             return Loops(kernel.name, outer, stages)
     return kernel
+
+
+def renamed(kernel: Loops, suffix: str) -> Loops:
+    """Return a kernel whose registers have longer names."""
+    change = {
+        register(r.name, r.dtype): register(r.name + suffix, r.dtype)
+        for stage in kernel.stages
+        for r in stage.reductions
+    }
+    stages = [
+        Stage(
+            s.inner,
+            [Reduction(r.name + suffix, r.kind, r.value.substitute(change)) for r in s.reductions],
+            [Store(t.buffer, t.indices, t.value.substitute(change)) for t in s.stores],
+        )
+        for s in kernel.stages
+    ]
+    return Loops(kernel.name, kernel.outer, stages)
 
 
 def _decides(kernel: Loops, axis: Axis) -> bool:
