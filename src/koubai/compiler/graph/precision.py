@@ -34,10 +34,8 @@ def with_precision(graph: Graph, precision: str) -> Graph:
 
     Args:
         graph: a program.
-        precision: "float32" to leave it as it is, or "bf16" for factors that are rounded to bfloat16.
+        precision: "bf16" for factors that are rounded to bfloat16, "float32" for those that are not.
     """
-    if precision == FLOAT32:
-        return graph
     nodes = [_with_precision(node, precision) for node in graph.nodes]
     return Graph(graph.inputs, graph.constants, nodes, graph.outputs)
 
@@ -47,6 +45,7 @@ def _with_precision(node: Node, precision: str) -> Node:
     if "loop" in attributes:
         loop = attributes["loop"]
         attributes["loop"] = replace(loop, body=with_precision(loop.body, precision))
-    if node.op.kind is Kind.CONTRACTION and node.outputs[0].dtype == dtypes.float32:
+    attributes.pop("precision", None)
+    if precision != FLOAT32 and node.op.kind is Kind.CONTRACTION and node.outputs[0].dtype == dtypes.float32:
         attributes["precision"] = precision
     return replace(node, attributes=attributes)

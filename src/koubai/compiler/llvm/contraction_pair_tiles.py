@@ -11,7 +11,8 @@ from math import prod
 from koubai.compiler.llvm.contraction_choice import best_tiles
 from koubai.compiler.llvm.contraction_tiles import Product, Tiling, ceil, units
 
-_LEFT = 1 << 18  # words of the packed left side of a block: what a core's own cache holds
+_LEFT = 1 << 20  # words of the packed left side of a block, at most: more blocks read the right side more often
+_PANEL = 1 << 17  # words of a packed panel, at most: it stays in a core's own cache while the tiles use it
 _ROWS = 128  # of a block, at least, if there are so many: they pay for packing a panel
 _SUMS = 1 << 20  # words of the sums of a block that wait between passes over the depth, at most
 _SLACK = (
@@ -64,12 +65,13 @@ def blocks(product: Product, tiling: Tiling) -> Blocks:
     """Choose the blocks."""
     first, rows = product.sums[0].size, product.row.size * tiling.span
     alike, tall = shared_units(product, tiling), units(product, tiling, "row")
-    passes = ceil(words(product, first) * min(rows * alike, _ROWS), 2 * _LEFT)
+    all_words = words(product, first)
+    passes = max(ceil(all_words * min(rows * alike, _ROWS), _LEFT), ceil(all_words * tiling.width, _PANEL))
     steps = ceil(first, passes)
     if passes > 1 and len(product.sums) == 1:
         steps += steps % 2
     pitch = ceil(words(product, steps), _SLACK) * _SLACK + _SLACK
-    room = _LEFT * min(passes, 2) // pitch
+    room = _LEFT // pitch
     if steps < first:
         room = min(room, _SUMS // columns(product, tiling))
     if rows <= room:
