@@ -34,8 +34,8 @@ def _weight_first(w: Array) -> Array:
 def _forward(
     xp: Any, x: Array, weight: Array, *, window: Window, groups: int, precision: str | None = None
 ) -> Array:
-    settings = {"window": window, "groups": groups, "precision": precision}
-    return _last(plain._convolution(xp, _first(x), _weight_first(weight), **settings))
+    image, taps = _first(x), _weight_first(weight)
+    return _last(plain._convolution(xp, image, taps, window=window, groups=groups, precision=precision))
 
 
 def _rule(x: Symbol, weight: Symbol, *, window: Window, groups: int, precision: str | None = None) -> Symbol:
@@ -45,8 +45,8 @@ def _rule(x: Symbol, weight: Symbol, *, window: Window, groups: int, precision: 
 def _weight_forward(
     xp: Any, x: Array, y: Array, *, window: Window, groups: int, precision: str | None = None
 ) -> Array:
-    settings = {"window": window, "groups": groups, "precision": precision}
-    found = plain._convolution_weight(xp, _first(x), _first(y), **settings)
+    image, result = _first(x), _first(y)
+    found = plain._convolution_weight(xp, image, result, window=window, groups=groups, precision=precision)
     return found.transpose(*range(2, found.ndim), 1, 0)
 
 

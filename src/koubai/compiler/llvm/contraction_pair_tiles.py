@@ -11,7 +11,9 @@ from math import prod
 from koubai.compiler.llvm.contraction_choice import best_tiles
 from koubai.compiler.llvm.contraction_tiles import Product, Tiling, ceil, units
 
-_LEFT = 1 << 20  # words of the packed left side of a block, at most: more blocks read the right side more often
+_LEFT = (
+    1 << 20
+)  # words of the packed left side of a block, at most: more blocks read the right side more often
 _PANEL = 1 << 17  # words of a packed panel, at most: it stays in a core's own cache while the tiles use it
 _ROWS = 128  # of a block, at least, if there are so many: they pay for packing a panel
 _SUMS = 1 << 20  # words of the sums of a block that wait between passes over the depth, at most

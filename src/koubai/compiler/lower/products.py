@@ -98,8 +98,8 @@ def _product(
         shown = [i for number, i in enumerate(shown) if number not in (at, len(outer) - 1)] + [channel]
     buffer, spots = low.stored_at(out, tuple(shown))
     if not _suits_tiles(out, column, groups):
-        factors = [_factor(low.operand(*operand), precision) for operand in (left, right)]
-        _add_up(low, outer, depth, *factors, buffer, spots)
+        a, b = (_factor(low.operand(*operand), precision) for operand in (left, right))
+        _add_up(low, outer, depth, a, b, buffer, spots)
         return
     if _plain(low.operand(*left), (*outer, *depth)) is None:
         low.copy_for_products(left[0])
