@@ -270,6 +270,22 @@ def test_training_is_close_to_float32_and_the_same_again(name):
 
 
 @needs_bf16
+def test_gathered_rows_are_rounded_before_they_are_added_up():
+    """The exchange of products and gathered rows must not round sums instead."""
+    koubai.manual_seed(0)
+    embedding, layer = nn.Embedding(5, 16), nn.Linear(16, 40, bias=False)
+    targets = array(300, 40)
+
+    def function(x):
+        embedding.zero_grad()
+        layer.zero_grad()
+        (layer(embedding(x)) * targets).sum().backward()
+        return embedding.weight.grad, layer.weight.grad
+
+    check(function, koubai.tensor(np.arange(300) % 5), tolerance=1e-5)
+
+
+@needs_bf16
 def test_weights_and_the_optimizer_stay_float32():
     koubai.manual_seed(0)
     model = nn.Sequential(nn.Linear(20, 24), nn.ReLU(), nn.Linear(24, 5))

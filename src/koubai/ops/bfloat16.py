@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from koubai.arrays import Array
+from koubai.ops.elementwise import elementwise
+from koubai.ops.op import Op
 
 BF16 = "bf16"  # the attribute `precision` of a product whose factors are rounded
 
@@ -27,6 +29,9 @@ def to_bfloat16(xp: Any, x: Array) -> Array:
     found = ((bits + half + odd) & ~((one << bits.dtype.type(dropped)) - one)).view(x.dtype)
     found = xp.where(abs(found) <= float(xp.finfo("f4").max), found, xp.copysign(x.dtype.type(xp.inf), x))
     return xp.where(xp.isfinite(x), found, x)
+
+
+bfloat16: Op = elementwise("bfloat16", to_bfloat16)
 
 
 def factors(xp: Any, precision: str | None, *arrays: Array) -> tuple[Array, ...]:

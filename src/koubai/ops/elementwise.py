@@ -12,7 +12,6 @@ import math
 from typing import Any
 
 from koubai import dtypes
-from koubai.ops.bfloat16 import to_bfloat16
 from koubai.ops.op import Array, Kind, Op, ShapeError, Symbol, describe, map_rule
 
 
@@ -300,8 +299,6 @@ floor = elementwise("floor", lambda xp, x: xp.floor(x), x=flat)
 ceil = elementwise("ceil", lambda xp, x: xp.ceil(x), x=flat)
 round_ = elementwise("round", lambda xp, x: xp.rint(x), x=flat)
 trunc = elementwise("trunc", lambda xp, x: xp.trunc(x), x=flat)
-
-bfloat16 = elementwise("bfloat16", to_bfloat16)
 
 # --- comparisons and tests
 eq = elementwise("eq", lambda xp, x, y: xp.equal(x, y), test_rule)
