@@ -87,13 +87,9 @@ def _scatter(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[
         else:
             positions = new.one(reshape, [positions], shape=tuple(source.shape[:-1]))
         rows = source
-    if (
-        node is None
-        or node.op is not matmul
-        or node.attributes
-        or rows.ndim != 2
-        or rows.shape[0] < WORTH * target.shape[0]
-    ):
+    if node is None or node.op is not matmul or node.attributes:
+        return None
+    if rows.ndim != 2 or rows.shape[0] < WORTH * target.shape[0]:
         return None
     left, right = node.inputs
     if left.ndim != 2 or right.ndim != 2:

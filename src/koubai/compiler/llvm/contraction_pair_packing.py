@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from koubai import dtypes
-from koubai.compiler.llvm.contraction_pair_tiles import Blocks, scratch_parts
+from koubai.compiler.llvm.contraction_pair_tiles import Blocks, is_turned, scratch_parts
 from koubai.compiler.llvm.contraction_parts import Job, Panel, Pass, Rows, Tile, Unit
 from koubai.compiler.llvm.contraction_sums import Left, right_row
-from koubai.compiler.llvm.contraction_tiles import Product
 from koubai.compiler.llvm.writer import Int, Value, Writer
 
 LANES = 16  # words of a vector
@@ -38,11 +37,6 @@ def pack_right(job: Job, part: Pass, panel: Panel) -> None:
 
 
 # --- the left side ------------------------------------------------------------------------------------------
-
-
-def is_turned(product: Product) -> bool:
-    """Whether the rows of the left side are neighbours, and not the steps of the depth."""
-    return product.row.left == 1 and product.row.size > 1 and product.sums[-1].left != 1
 
 
 def packed_left(job: Job, tile: Tile, cut: Blocks, slot: Int) -> Left:

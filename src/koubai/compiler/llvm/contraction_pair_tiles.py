@@ -11,15 +11,17 @@ from math import prod
 from koubai.compiler.llvm.contraction_choice import best_tiles
 from koubai.compiler.llvm.contraction_tiles import Product, Tiling, ceil, units
 
-_LEFT = (
-    1 << 20
-)  # words of the packed left side of a block, at most: more blocks read the right side more often
-_PANEL = 1 << 17  # words of a packed panel, at most: it stays in a core's own cache while the tiles use it
+# in words, of what is packed at once, at most
+_LEFT = 1 << 20  # the left side of a block: with more blocks the right side is read more often
+_PANEL = 1 << 17  # a panel: it stays in a core's own cache while the tiles use it
+_SUMS = 1 << 20  # the sums of a block that wait between passes over the depth
+
 _ROWS = 128  # of a block, at least, if there are so many: they pay for packing a panel
-_SUMS = 1 << 20  # words of the sums of a block that wait between passes over the depth, at most
 _SLACK = (
     16  # words behind each packed row: a store may end there, and rows fall on different places of a cache
 )
+_FEW = 128  # columns that do not pay for packing the rows of a tile together, unless the tile is a high one
+_WIDEST = 2  # vectors of such a tile
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,14 @@ class Blocks:
 
 def tiling(product: Product, lanes: int, registers: int, split: str = "", parts: int = 1) -> Tiling:
     """Choose the tiles; the arguments are those of `contraction_choice.tiling`."""
-    return best_tiles(_halved(product), lanes, registers, split, parts)
+    few = is_turned(product) and product.column.size <= _FEW
+    widest = _WIDEST if few else registers
+    return best_tiles(_halved(product), lanes, registers, split, parts, widest)
+
+
+def is_turned(product: Product) -> bool:
+    """Whether the rows of the left side are neighbours, and not the steps of the depth."""
+    return product.row.left == 1 and product.row.size > 1 and product.sums[-1].left != 1
 
 
 def _halved(product: Product) -> Product:

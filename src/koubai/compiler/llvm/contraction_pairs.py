@@ -15,7 +15,6 @@ from koubai.compiler.llvm.contraction import EachUnit, Loops
 from koubai.compiler.llvm.contraction_memory import begin, each_row, hand_over
 from koubai.compiler.llvm.contraction_pair_packing import (
     LANES,
-    is_turned,
     pack_right,
     pack_rows,
     pack_turned,
@@ -25,6 +24,7 @@ from koubai.compiler.llvm.contraction_pair_tiles import (
     Blocks,
     blocks,
     columns,
+    is_turned,
     scratch_parts,
     shared_units,
     words,
