@@ -31,7 +31,8 @@ if not available():
     pytest.skip("LLVM makes no code for this machine", allow_module_level=True)
 
 needs_bf16 = pytest.mark.skipif(
-    not target.host().has_bf16, reason=f"{target.host().cpu} has no AVX512-BF16, which multiplies bfloat16"
+    not target.current().has_bf16,
+    reason=f"{target.current().cpu} has no AVX512-BF16, which multiplies bfloat16",
 )
 
 
@@ -199,9 +200,9 @@ def test_winograd_is_not_used():
     layer = nn.Conv2d(32, 32, 3, padding=1)
     graph, _ = traced(lambda x: layer(x), array(2, 32, 16, 16))
     roles = Roles(list(graph.inputs), [], [], [0], [])
-    kernels = list(every_kernel(build(graph, roles, target.host(), 1).phases))
+    kernels = list(every_kernel(build(graph, roles, target.current(), 1).phases))
     products = [k for k in kernels if "contraction" in str(k)]
-    assert [type(body_of(k, target.host(), 1)) for k in products] == [ContractionFunction]
+    assert [type(body_of(k, target.current(), 1)) for k in products] == [ContractionFunction]
     assert "in bf16" in str(products[0])
 
 
@@ -215,7 +216,7 @@ def test_kernels_compute_what_the_graph_says_after_every_pass(workload):
     names = {f"argument{number}": x for number, x in enumerate(inputs)}
     checker = Checker(names, interpret(graph, inputs)[:1])
     roles = Roles(list(graph.inputs), [], [], [0], [])
-    build(graph, roles, target.host(), 2, checker)
+    build(graph, roles, target.current(), 2, checker)
     assert len(checker.passed) >= 3
 
 

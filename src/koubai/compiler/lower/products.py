@@ -98,8 +98,8 @@ def _product(
         shown = [i for number, i in enumerate(shown) if number not in (at, len(outer) - 1)] + [channel]
     buffer, spots = low.stored_at(out, tuple(shown))
     if not _suits_tiles(out, column, groups):
-        a, b = (_factor(low.operand(*operand), precision) for operand in (left, right))
-        _add_up(low, outer, depth, a, b, buffer, spots)
+        factors = [low.operand(*operand) for operand in (left, right)]
+        _add_up(low, outer, depth, factors, precision, buffer, spots)
         return
     if _plain(low.operand(*left), (*outer, *depth)) is None:
         low.copy_for_products(left[0])
@@ -122,11 +122,6 @@ def _product(
     low.kernels.append(affine(kernel))
 
 
-def _factor(value: Expression, precision: str | None) -> Expression:
-    """Return a factor of a plain sum as it is multiplied."""
-    return value if precision is None else apply("bfloat16", (value,), value.dtype)
-
-
 def _suits_tiles(out: Symbol, column: Axis, groups: int) -> bool:
     """Whether a product is one for tiles of registers: of floats that have a fused multiplication, and not so thin."""
     return out.dtype in (dtypes.float32, dtypes.float64) and (groups == 0 or column.size >= THIN)
@@ -136,15 +131,19 @@ def _add_up(
     low: Lowering,
     outer: tuple[Axis, ...],
     depth: tuple[Axis, ...],
-    left: Expression,
-    right: Expression,
+    factors: Sequence[Expression],
+    precision: str | None,
     buffer: Buffer,
     spots: Indices,
 ) -> None:
     """Add a product as a plain sum, which may have any type, and any loop along the lanes."""
-    dtype = dtypes.float32 if left.dtype == dtypes.float16 else left.dtype
-    factors = [apply("cast", (e,), dtype, {"dtype": dtype}) for e in (left, right)]
-    value = apply("mul", factors if dtype != left.dtype else (left, right), dtype)
+    dtype = factors[0].dtype
+    if dtype == dtypes.float16:
+        dtype = dtypes.float32
+        factors = [apply("cast", (e,), dtype, {"dtype": dtype}) for e in factors]
+    if precision:
+        factors = [apply("bfloat16", (e,), dtype) for e in factors]
+    value = apply("mul", factors, dtype)
     low.kernels.append(combine(low, "sum", value, outer, depth, buffer, spots))
 
 
