@@ -12,13 +12,16 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from koubai.ops.bfloat16 import factors
 from koubai.ops.op import Array, Kind, Op, Shape, ShapeError, Symbol, describe
 from koubai.ops.window import Window, channels_last, meetings
 
 _BLOCK = 2**18  # elements of the copied windows that are held at once: they should stay in the cache
 
 
-def _convolution_rule(x: Symbol, weight: Symbol, *, window: Window, groups: int) -> Symbol:
+def _convolution_rule(
+    x: Symbol, weight: Symbol, *, window: Window, groups: int, precision: str | None = None
+) -> Symbol:
     rank = window.rank
     if x.ndim != rank + 2 or weight.ndim != rank + 2 or weight.shape[2:] != window.kernel:
         raise ShapeError(
@@ -29,7 +32,15 @@ def _convolution_rule(x: Symbol, weight: Symbol, *, window: Window, groups: int)
     return Symbol((x.shape[0], weight.shape[0], *window.counts(x.shape[2:])), x.dtype)
 
 
-def _input_rule(y: Symbol, weight: Symbol, *, lengths: Shape, window: Window, groups: int) -> Symbol:
+def _input_rule(
+    y: Symbol,
+    weight: Symbol,
+    *,
+    lengths: Shape,
+    window: Window,
+    groups: int,
+    precision: str | None = None,
+) -> Symbol:
     x = Symbol((y.shape[0], groups * weight.shape[1], *lengths), y.dtype)
     if _convolution_rule(x, weight, window=window, groups=groups).shape != y.shape:
         raise ShapeError(
@@ -38,7 +49,9 @@ def _input_rule(y: Symbol, weight: Symbol, *, lengths: Shape, window: Window, gr
     return x
 
 
-def _weight_rule(x: Symbol, y: Symbol, *, window: Window, groups: int) -> Symbol:
+def _weight_rule(
+    x: Symbol, y: Symbol, *, window: Window, groups: int, precision: str | None = None
+) -> Symbol:
     weight = Symbol((y.shape[1], x.shape[1] // groups, *window.kernel), x.dtype)
     if _convolution_rule(x, weight, window=window, groups=groups).shape != y.shape:
         raise ShapeError(f"{describe([x, y])} are not an input and an output of a convolution")
@@ -109,7 +122,10 @@ def _blocks(shape: Shape, row: int) -> Iterator[tuple[slice, slice, slice]]:
 # --- forwards
 
 
-def _convolution(xp: Any, x: Array, weight: Array, *, window: Window, groups: int) -> Array:
+def _convolution(
+    xp: Any, x: Array, weight: Array, *, window: Window, groups: int, precision: str | None = None
+) -> Array:
+    x, weight = factors(xp, precision, x, weight)
     columns, matrix = _columns(xp, x, window, groups), _matrix(weight, groups)
     depth, width = matrix.shape[1:]
     counts = columns.shape[2 : 2 + window.rank]
@@ -127,8 +143,16 @@ def _channels_second(rows: Array) -> Array:
 
 
 def _convolution_input(
-    xp: Any, y: Array, weight: Array, *, lengths: Shape, window: Window, groups: int
+    xp: Any,
+    y: Array,
+    weight: Array,
+    *,
+    lengths: Shape,
+    window: Window,
+    groups: int,
+    precision: str | None = None,
 ) -> Array:
+    y, weight = factors(xp, precision, y, weight)
     rows = _rows(y, groups)  # (g, n, *t, o)
     channels = weight.shape[1]
     matrices = weight.reshape(groups, -1, channels, window.elements).transpose(0, 3, 1, 2)
@@ -144,7 +168,10 @@ def _convolution_input(
     return _channels_second(out)
 
 
-def _convolution_weight(xp: Any, x: Array, y: Array, *, window: Window, groups: int) -> Array:
+def _convolution_weight(
+    xp: Any, x: Array, y: Array, *, window: Window, groups: int, precision: str | None = None
+) -> Array:
+    x, y = factors(xp, precision, x, y)
     columns, rows = _columns(xp, x, window, groups), _rows(y, groups)
     depth, width = window.elements * columns.shape[-1], rows.shape[-1]
     out = xp.zeros((groups, width, depth), x.dtype)

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import koubai
 from koubai import compiler
+from koubai.compiler.compiled import is_off
+from koubai.compiler.graph.precision import FLOAT32, check_precision
+from koubai.compiler.runtime.target import current
 from koubai.engine.modes import modes, untraced
 from koubai.engine.tensor import Tensor
 from koubai.train import step
@@ -39,9 +42,17 @@ class Native:
     Args:
         trainer: Whose they are.
         wanted: Whether anything is to be compiled.
+        precision: Of their products, as `koubai.compile` has it.
+
+    Raises:
+        ValueError: If this processor does not have the precision, or it is not that of eager steps.
     """
 
-    def __init__(self, trainer: Trainer, wanted: bool) -> None:
+    def __init__(self, trainer: Trainer, wanted: bool, precision: str) -> None:
+        check_precision(precision, current() if wanted and not is_off() else None)
+        if precision != FLOAT32 and not wanted:
+            raise ValueError(f"precision={precision!r} is for compiled steps; leave compile=False away")
+        self.precision = precision
         self.trainer = trainer
         self.wanted = wanted
         self._makeup: list[Any] = []
@@ -156,7 +167,7 @@ class Native:
             return body(arguments)
 
         function.__qualname__ = name
-        return compiler.compile(function, **options)
+        return compiler.compile(function, precision=self.precision, **options)
 
     # --- what is traced -------------------------------------------------------------------------------------------
 

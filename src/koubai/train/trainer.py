@@ -62,6 +62,8 @@ class Trainer:
             runs eagerly, as does everything with False or the environment's `KOUBAI_COMPILE=off`. Callbacks
             that look into a step (at `after_loss`, `after_backward` or `before_update`) make its steps eager.
             The parameters' `.grad` can be read between two steps; after `fit` only if it was eager.
+        precision: Of the products in native functions: `"bf16"` rounds their factors to bfloat16 where the processor
+            can (see `koubai.compile`); weights and optimizer stay float32, and so does what runs eagerly.
 
     Attributes:
         progress: Where the training stands, see `Progress`.
@@ -96,6 +98,7 @@ class Trainer:
         restore_best: bool = False,
         target: tuple[str, float] | None = None,
         compile: bool = True,
+        precision: str = "float32",
     ) -> None:
         if accumulate < 1:
             raise ValueError(f"accumulate has to be at least 1 batch, got {accumulate}")
@@ -112,7 +115,7 @@ class Trainer:
         clip = ClipGradients(clip_norm, clip_value)
         schedule = StepScheduler(schedule_every, self.best.monitor)
         self.callbacks: list[Callback] = [clip, schedule, self.baseline, self.best, *callbacks]
-        self.native = Native(self, compile)
+        self.native = Native(self, compile, precision)
         self._heard_by: list[Callback] = []
         self._listeners: dict[str, list[Callable[[Trainer], None]]] = {}
         self._begin(Feed((), "training"), None, 0)

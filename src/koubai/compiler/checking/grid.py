@@ -12,11 +12,16 @@ from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, walk
 from koubai.compiler.language.index import Axis, Index, Position, Quotient
 from koubai.compiler.language.kernel import Store
-from koubai.ops import elementwise, special
+from koubai.ops import bfloat16, elementwise, special
 from koubai.ops.op import Op
 from koubai.ops.random import uniform
 
-_MAPS = {op.name: op for room in (elementwise, special) for op in vars(room).values() if isinstance(op, Op)}
+_MAPS = {
+    op.name: op
+    for room in (elementwise, special, bfloat16)
+    for op in vars(room).values()
+    if isinstance(op, Op)
+}
 
 
 class Memory(Protocol):

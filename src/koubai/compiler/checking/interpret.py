@@ -29,6 +29,7 @@ from koubai.compiler.language.kernel import (
 )
 from koubai.compiler.schedule.memory import Plan
 from koubai.compiler.schedule.phases import Phase
+from koubai.ops.bfloat16 import factors
 
 _REDUCE: dict[str, Any] = {
     "sum": np.sum,
@@ -183,10 +184,12 @@ def _least(reduction: Reduction) -> Any:
 def _contract(kernel: Contraction, memory: Memory, fixed: dict[Axis, int]) -> None:
     axes = (*kernel.outer, *kernel.depth)
     grid = Grid(axes, len(axes), memory, fixed, {}, {})
-    factors = [np.broadcast_to(grid.value(e), _needed(e, axes)) for e in (kernel.left, kernel.right)]
+    values = factors(np, kernel.precision, grid.value(kernel.left), grid.value(kernel.right))
+    needed = [_needed(e, axes) for e in (kernel.left, kernel.right)]
     letters = list(range(len(axes)))
     flat = [
-        (f.reshape([n for n in f.shape if n != 1]), [d for d in letters if f.shape[d] != 1]) for f in factors
+        (f.reshape([n for n in f.shape if n != 1]), [d for d in letters if f.shape[d] != 1])
+        for f in map(np.broadcast_to, values, needed)
     ]
     kept = [d for d in letters[: len(kernel.outer)] if any(d in own for _, own in flat)]
     wide = [np.asarray(f, np.float64 if f.dtype.kind == "f" else f.dtype) for f, _ in flat]

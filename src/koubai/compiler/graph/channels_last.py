@@ -31,20 +31,28 @@ def _weight_first(w: Array) -> Array:
     return w.transpose(w.ndim - 1, w.ndim - 2, *range(w.ndim - 2))
 
 
-def _forward(xp: Any, x: Array, weight: Array, *, window: Window, groups: int) -> Array:
-    return _last(plain._convolution(xp, _first(x), _weight_first(weight), window=window, groups=groups))
+def _forward(
+    xp: Any, x: Array, weight: Array, *, window: Window, groups: int, precision: str | None = None
+) -> Array:
+    image, taps = _first(x), _weight_first(weight)
+    return _last(plain._convolution(xp, image, taps, window=window, groups=groups, precision=precision))
 
 
-def _rule(x: Symbol, weight: Symbol, *, window: Window, groups: int) -> Symbol:
+def _rule(x: Symbol, weight: Symbol, *, window: Window, groups: int, precision: str | None = None) -> Symbol:
     return Symbol((x.shape[0], *window.counts(x.shape[1:-1]), weight.shape[-1]), x.dtype)
 
 
-def _weight_forward(xp: Any, x: Array, y: Array, *, window: Window, groups: int) -> Array:
-    found = plain._convolution_weight(xp, _first(x), _first(y), window=window, groups=groups)
+def _weight_forward(
+    xp: Any, x: Array, y: Array, *, window: Window, groups: int, precision: str | None = None
+) -> Array:
+    image, result = _first(x), _first(y)
+    found = plain._convolution_weight(xp, image, result, window=window, groups=groups, precision=precision)
     return found.transpose(*range(2, found.ndim), 1, 0)
 
 
-def _weight_rule(x: Symbol, y: Symbol, *, window: Window, groups: int) -> Symbol:
+def _weight_rule(
+    x: Symbol, y: Symbol, *, window: Window, groups: int, precision: str | None = None
+) -> Symbol:
     return Symbol((*window.kernel, x.shape[-1] // groups, y.shape[-1]), x.dtype)
 
 
@@ -115,7 +123,7 @@ def _convolution(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, A
     window: Window = attributes["window"]
     image = _stored_padding(graph, x, window)
     laid = _one(graph, permute, [weight], dims=(*range(2, weight.ndim), 1, 0))
-    y = _one(graph, convolution_last, [image, laid], window=_unpadded(window), groups=attributes["groups"])
+    y = _one(graph, convolution_last, [image, laid], **{**attributes, "window": _unpadded(window)})
     return _channels_second(graph, y)
 
 
@@ -123,13 +131,8 @@ def _convolution_weight(graph: Graph, inputs: Sequence[Symbol], attributes: dict
     x, y = inputs
     window: Window = attributes["window"]
     image = _stored_padding(graph, x, window)
-    found = _one(
-        graph,
-        convolution_weight_last,
-        [image, _channels_last(graph, y)],
-        window=_unpadded(window),
-        groups=attributes["groups"],
-    )
+    settings = {**attributes, "window": _unpadded(window)}
+    found = _one(graph, convolution_weight_last, [image, _channels_last(graph, y)], **settings)
     return _one(graph, permute, [found], dims=inverse((*range(2, found.ndim), 1, 0)))
 
 
@@ -145,7 +148,8 @@ def _convolution_input(graph: Graph, inputs: Sequence[Symbol], attributes: dict[
     mirrored = _one(graph, flip, [weight], dims=tuple(range(2, weight.ndim)))
     laid = _grouped_transpose(graph, mirrored, groups)
     inner = Window(window.kernel, (1,) * window.rank, ((0, 0),) * window.rank, window.dilation)
-    x = _one(graph, convolution_last, [image, laid], window=inner, groups=groups)
+    settings = {name: value for name, value in attributes.items() if name != "lengths"}
+    x = _one(graph, convolution_last, [image, laid], **{**settings, "window": inner})
     return _channels_second(graph, x)
 
 

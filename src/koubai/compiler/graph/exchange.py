@@ -1,7 +1,8 @@
 """Products of rows that were gathered from a small table: multiply the table first, then gather.
 
 An embedding of 65 characters that feeds a layer is multiplied 65 times instead of once for every character of the
-text. The same holds for both gradients: the rows' gradients are added up by character before they are multiplied.
+text. The same holds for both gradients: the rows' gradients are added up by character before they are multiplied; not
+where a product rounds its factors, because it would round the sums instead.
 """
 
 from __future__ import annotations
@@ -58,9 +59,9 @@ def _product(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[
     found = _gathered(new, a)
     if found is not None:
         table, positions = found
-        return new.one(index, [new.one(matmul, [table, b]), positions], dim=0)
+        return new.one(index, [new.one(matmul, [table, b], **attributes), positions], dim=0)
     node = new.maker.get(a)
-    if node is None or node.op is not permute:
+    if node is None or node.op is not permute or attributes:
         return None
     found = _gathered(new, node.inputs[0])
     if found is None:
@@ -86,7 +87,9 @@ def _scatter(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[
         else:
             positions = new.one(reshape, [positions], shape=tuple(source.shape[:-1]))
         rows = source
-    if node is None or node.op is not matmul or rows.ndim != 2 or rows.shape[0] < WORTH * target.shape[0]:
+    if node is None or node.op is not matmul or node.attributes:
+        return None
+    if rows.ndim != 2 or rows.shape[0] < WORTH * target.shape[0]:
         return None
     left, right = node.inputs
     if left.ndim != 2 or right.ndim != 2:

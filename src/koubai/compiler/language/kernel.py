@@ -137,6 +137,7 @@ class Contraction(Kernel):
         result: the register that holds the sum.
         epilogue: what is stored, as expressions of the result.
         split: along which loop threads divide it, see `ContractionFunction`; "" while that is not decided.
+        precision: "bf16" if both factors are rounded to bfloat16 before they are multiplied.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Contraction(Kernel):
     result: Expression
     epilogue: list[Store]
     split: str = ""
+    precision: str | None = None
 
     @property
     def values(self) -> list[Expression]:
@@ -171,6 +173,7 @@ class Contraction(Kernel):
         loops = " ".join(f"{axis}:{axis.size}" for axis in self.outer)
         depth = " ".join(f"{axis}:{axis.size}" for axis in self.depth)
         head = f"contraction {self.name} over {loops}, column {self.column}, depth {depth}"
+        head += f", in {self.precision}" if self.precision else ""
         return "\n".join(
             [head, f"    {self.result} = Σ {self.left} · {self.right}", *(f"    {s}" for s in self.epilogue)]
         )

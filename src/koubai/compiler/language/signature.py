@@ -65,6 +65,7 @@ class _Names:
                 self.axes[kernel.column],
                 self._register(kernel.result.detail),
                 kernel.split,
+                kernel.precision,
             )
         if isinstance(kernel, Running):
             return tuple(self._register(carried.name) for carried in kernel.carried)

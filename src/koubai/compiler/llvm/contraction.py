@@ -80,14 +80,14 @@ def write_contraction(
     if scratch is None:
         tiling = tiling.plain()
     job = Job(w, product, tiling, epilogue, start, fetch, scratch or "")
-    _Loops(job, left, right, (split, first, end)).write()
+    Loops(job, left, right, (split, first, end)).write()
 
 
-_EachUnit = Callable[[Callable[[Unit], None]], None]
+EachUnit = Callable[[Callable[[Unit], None]], None]
 
 
 @dataclass(frozen=True)
-class _Loops:
+class Loops:
     """The loops around the tiles of a job, where `part` is the range of units along an axis to compute."""
 
     job: Job
@@ -143,7 +143,7 @@ class _Loops:
 
     # --- panels of columns --------------------------------------------------------------------------------------
 
-    def _panels(self, right: str, each_unit: _EachUnit) -> None:
+    def _panels(self, right: str, each_unit: EachUnit) -> None:
         size, width, lanes = self.job.product.column.size, self.job.tiling.width, self.job.tiling.lanes
         whole, rest = divmod(size, width)
 
@@ -159,7 +159,7 @@ class _Loops:
         lanes = self.job.tiling.lanes
         return self.job.w.lanes_of([i < valid for i in range(lanes)], dtypes.bool_) if valid else None
 
-    def _panel(self, panel: Panel, right: str, each_unit: _EachUnit) -> None:
+    def _panel(self, panel: Panel, right: str, each_unit: EachUnit) -> None:
         """Write what one panel needs, in one pass over the depth or in several."""
         job, w = self.job, self.job.w
         whole = self._pass(w.at(right, panel.column, job.product.dtype), panel)
@@ -189,14 +189,14 @@ class _Loops:
         there = self.job.moved(right, [depth[0].right], [first])
         return Pass(first, self.job.w.sub(end, first), depth, there, panel.mask)
 
-    def _pass_over(self, part: Pass, panel: Panel, each_unit: _EachUnit) -> None:
+    def _pass_over(self, part: Pass, panel: Panel, each_unit: EachUnit) -> None:
         if self.job.tiling.packed:
             part = pack_right(self.job, part, panel)
         self._tiles(panel, each_unit, lambda tile: self._tile(tile, part))
 
     # --- tiles of rows ------------------------------------------------------------------------------------------
 
-    def _tiles(self, panel: Panel, each_unit: _EachUnit, body: Callable[[Tile], None]) -> None:
+    def _tiles(self, panel: Panel, each_unit: EachUnit, body: Callable[[Tile], None]) -> None:
         """Run over the tiles of a panel: the higher ones, then those with one row less."""
         w, span = self.job.w, self.job.tiling.span
         low, more = divmod(self.job.product.row.size, self._count("row"))

@@ -35,12 +35,20 @@ def tiling(product: Product, target_lanes: int, registers: int, split: str = "",
         The tiling that costs least.
     """
     lanes = min(target_lanes, 1 << (product.column.size - 1).bit_length())
+    best = best_tiles(product, lanes, registers, split, parts)
+    return _with_memory(product, best, parts if split in ("outer", "row") else 1)
+
+
+def best_tiles(
+    product: Product, lanes: int, registers: int, split: str, parts: int, widest: int = 1 << 62
+) -> Tiling:
+    """Choose the tiles alone, of at most `widest` vectors; the other arguments are those of `tiling`."""
 
     def time(cut: Tiling) -> float:
         return _cost(product, cut) * _imbalance(units(product, cut, split), parts)
 
-    best = min(_candidates(product, lanes, registers), key=time)
-    return _with_memory(product, best, parts if split in ("outer", "row") else 1)
+    found = _candidates(product, lanes, registers)
+    return min((cut for cut in found if cut.vectors <= widest), key=time)
 
 
 # --- tiles --------------------------------------------------------------------------------------------------

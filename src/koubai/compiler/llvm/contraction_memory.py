@@ -99,7 +99,7 @@ def clear(job: Job, tile: Tile) -> None:
             value = begin(job, tile, step, row, vector)
             job.w.store(value, _home(job, tile, place), vector * job.tiling.lanes)
 
-    _each_row(job, tile.rows, one)
+    each_row(job, tile.rows, one)
 
 
 def finish(job: Job, tile: Tile) -> None:
@@ -109,7 +109,7 @@ def finish(job: Job, tile: Tile) -> None:
         for vector in range(tile.panel.vectors):
             hand_over(job, tile, step, row, vector, _load(job, tile, place, vector))
 
-    _each_row(job, tile.rows, one)
+    each_row(job, tile.rows, one)
 
 
 def _load(job: Job, tile: Tile, place: Int, vector: int) -> Value:
@@ -127,7 +127,7 @@ def _home(job: Job, tile: Tile, place: Int) -> str:
     return w.at(job.scratch, w.add(panel + left, w.mul(number, job.tiling.width)), job.product.dtype)
 
 
-def _each_row(job: Job, rows: Rows, body: Callable[[Int, Int, Int], None]) -> None:
+def each_row(job: Job, rows: Rows, body: Callable[[Int, Int, Int], None]) -> None:
     """Run over the rows of a tile with their outer step, row and place."""
     w = job.w
 

@@ -116,6 +116,13 @@ def _rounding(intrinsic: str) -> Callable[[Lanes], Lanes]:
     return lambda x: x.apply(intrinsic) if x.floating else x
 
 
+def _bfloat16(x: Lanes) -> Lanes:
+    """Round to the nearest bfloat16, ties to even."""
+    bits = x.bits()
+    kept = (bits + ((bits >> 16) & 1) + 0x7FFF) & -0x10000
+    return where(_isfinite(x), kept.floats(), x)
+
+
 # --- division with a whole quotient, as NumPy does it -------------------------------------------------------
 
 
@@ -243,6 +250,7 @@ _TABLE: dict[str, Native] = {
     "ceil": Native(_rounding("ceil"), "biuf", 1),
     "round": Native(_rounding("rint"), "biuf", 1),
     "trunc": Native(_rounding("trunc"), "biuf", 1),
+    "bfloat16": Native(_bfloat16, "f", 7),
     # comparisons and tests
     "eq": Native(Lanes.equals, "biuf", 1),
     "ne": Native(Lanes.differs, "biuf", 1),

@@ -7,12 +7,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from koubai.compiler.graph.precision import FLOAT32, check_precision
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import Contraction, Store, loads
 from koubai.compiler.language.places import flat_index, flat_place
 from koubai.compiler.llvm import contraction as tiles
+from koubai.compiler.llvm import contraction_pair_tiles as pairs
 from koubai.compiler.llvm.contraction import write_contraction
+from koubai.compiler.llvm.contraction_pairs import write_pairs
+from koubai.compiler.llvm.contraction_parts import Fetch
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.runtime.target import Target
@@ -31,6 +35,7 @@ class ContractionFunction:
     """
 
     def __init__(self, kernel: Contraction, target: Target, threads: int) -> None:
+        check_precision(kernel.precision or FLOAT32, target)
         self.kernel = joined(kernel)
         self.row, self.outer = self._roles()
         self.product = self._product()
@@ -46,7 +51,8 @@ class ContractionFunction:
     @property
     def scratch(self) -> int:
         """How many bytes of memory of its own a thread needs."""
-        return tiles.scratch_size(self.product, self.tiling) * self.product.dtype.itemsize
+        size = pairs.scratch_size if self.kernel.precision else tiles.scratch_size
+        return size(self.product, self.tiling) * self.product.dtype.itemsize
 
     def _roles(self) -> tuple[Axis | None, list[Axis]]:
         """Return the loop that is tiled in registers, and those around: it is the longest that right does not see."""
@@ -54,7 +60,10 @@ class ContractionFunction:
         others = [a for a in self.kernel.outer if a is not self.kernel.column]
         rows = [a for a in others if not right.factor(a)]
         row = max(reversed(rows), key=lambda a: a.size, default=None)
-        return row, [a for a in others if a is not row]
+        outer = [a for a in others if a is not row]
+        if self.kernel.precision:  # what is packed of the right side is used up before the next part is
+            outer.sort(key=lambda a: not right.factor(a))
+        return row, outer
 
     def _product(self) -> tiles.Product:
         left, right = flat_index(self.kernel.left), flat_index(self.kernel.right)
@@ -84,6 +93,8 @@ class ContractionFunction:
 
     def _tiling(self, split: str, threads: int) -> tiles.Tiling:
         lanes, registers = self.target.lanes(self.product.dtype), self.target.registers
+        if self.kernel.precision:
+            return pairs.tiling(self.product, lanes, registers, split, threads)
         return tiles.tiling(self.product, lanes, registers, split, threads)
 
     def _most_even(self, threads: int) -> str:
@@ -100,18 +111,20 @@ class ContractionFunction:
         self.e = elements
         self._far = self._far_places() if self.product.terms >= LONG else {}
         left, right = (self._base(e) for e in (self.kernel.left, self.kernel.right))
+        part = self.split, first, end
+        if self.kernel.precision:
+            write_pairs(elements.w, self.product, self.tiling, left, right, part, self._epilogue, self._asker)
+            return
         write_contraction(
             elements.w,
             self.product,
             self.tiling,
             left,
             right,
-            self.split,
-            first,
-            end,
+            *part,
             self._epilogue,
             scratch="%scratch" if self.scratch else None,
-            fetch=self._fetch if self._far else None,
+            fetch=self._asker,
         )
 
     def _base(self, operand) -> str:  # type: ignore[no-untyped-def]
@@ -130,6 +143,11 @@ class ContractionFunction:
             for buffer, place, writes in touched
             if buffer.bytes >= FAR and place.is_affine and place.factor(self.kernel.column) == 1
         }
+
+    @property
+    def _asker(self) -> Fetch | None:
+        """What asks for the memory of the epilogue; None where it is near."""
+        return self._fetch if self._far else None
 
     def _fetch(self, outer: list[Int], row: Int, column: Int) -> None:
         """Ask for what the epilogue touches."""

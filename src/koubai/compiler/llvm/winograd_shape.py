@@ -119,6 +119,7 @@ def _is_plain(kernel: Contraction, c: Axis) -> bool:
     """Whether both factors are read at sums of loops, in float32, with the channels side by side."""
     left, right, o = flat_index(kernel.left), flat_index(kernel.right), kernel.column
     sums = left.is_affine and right.is_affine and kernel.result.dtype == dtypes.float32
+    sums = sums and kernel.precision is None  # the transforms' results would be rounded, not the factors
     return sums and (left.factor(c), left.factor(o), right.factor(o)) == (1, 0, 1)
 
 

@@ -34,7 +34,7 @@ def matmul(low: Lowering, node: Node) -> None:
     leading = tuple(map(Index.of, batch))
     left_at = (*broadcast(leading, a.shape[:-2]), Index.of(m), Index.of(k))
     right_at = (*broadcast(leading, b.shape[:-2]), Index.of(k), Index.of(n))
-    _product(low, out, (*batch, m, n), n, (k,), (a, left_at), (b, right_at))
+    _product(low, node, (*batch, m, n), n, (k,), (a, left_at), (b, right_at))
 
 
 def convolution_last(low: Lowering, node: Node) -> None:
@@ -46,7 +46,7 @@ def convolution_last(low: Lowering, node: Node) -> None:
     meets = _meets(t, e, window)
     left_at = (Index.of(n), *meets, Index.of(group) * c.size + c)
     right_at = (*map(Index.of, e), Index.of(c), Index.of(group) * o.size + o)
-    _product(low, out, (n, *t, group, o), o, (*e, c), (x, left_at), (weight, right_at), groups=1)
+    _product(low, node, (n, *t, group, o), o, (*e, c), (x, left_at), (weight, right_at), groups=1)
 
 
 def convolution_weight_last(low: Lowering, node: Node) -> None:
@@ -58,7 +58,7 @@ def convolution_weight_last(low: Lowering, node: Node) -> None:
     n, t = Axis(y.shape[0]), tuple(map(Axis, y.shape[1:-1]))
     left_at = (Index.of(n), *_meets(t, e, window), Index.of(group) * c.size + c)
     right_at = (Index.of(n), *map(Index.of, t), Index.of(group) * o.size + o)
-    _product(low, out, (*e, group, c, o), o, (n, *t), (x, left_at), (y, right_at), groups=2)
+    _product(low, node, (*e, group, c, o), o, (n, *t), (x, left_at), (y, right_at), groups=2)
 
 
 def _grouped_axes(shape: tuple[int, ...], groups: int) -> tuple[Axis, ...]:
@@ -81,7 +81,7 @@ Operand = tuple[Symbol, Indices]
 
 def _product(
     low: Lowering,
-    out: Symbol,
+    node: Node,
     outer: tuple[Axis, ...],
     column: Axis,
     depth: tuple[Axis, ...],
@@ -90,6 +90,7 @@ def _product(
     groups: int = 0,
 ) -> None:
     """Add the contraction of two operands, copying one that does not lie as it has to."""
+    out, precision = node.outputs[0], node.attributes.get("precision")
     shown = [Index.of(axis) for axis in outer]
     if groups:  # the group and the channel within it are one dimension of the result
         at = len(outer) - 2 if groups == 1 else len(outer) - 3
@@ -97,7 +98,8 @@ def _product(
         shown = [i for number, i in enumerate(shown) if number not in (at, len(outer) - 1)] + [channel]
     buffer, spots = low.stored_at(out, tuple(shown))
     if not _suits_tiles(out, column, groups):
-        _add_up(low, outer, depth, low.operand(*left), low.operand(*right), buffer, spots)
+        factors = [low.operand(*operand) for operand in (left, right)]
+        _add_up(low, outer, depth, factors, precision, buffer, spots)
         return
     if _plain(low.operand(*left), (*outer, *depth)) is None:
         low.copy_for_products(left[0])
@@ -115,6 +117,7 @@ def _product(
         low.operand(*right),
         result,
         [Store(buffer, spots, result)],
+        precision=precision,
     )
     low.kernels.append(affine(kernel))
 
@@ -128,15 +131,19 @@ def _add_up(
     low: Lowering,
     outer: tuple[Axis, ...],
     depth: tuple[Axis, ...],
-    left: Expression,
-    right: Expression,
+    factors: Sequence[Expression],
+    precision: str | None,
     buffer: Buffer,
     spots: Indices,
 ) -> None:
     """Add a product as a plain sum, which may have any type, and any loop along the lanes."""
-    dtype = dtypes.float32 if left.dtype == dtypes.float16 else left.dtype
-    factors = [apply("cast", (e,), dtype, {"dtype": dtype}) for e in (left, right)]
-    value = apply("mul", factors if dtype != left.dtype else (left, right), dtype)
+    dtype = factors[0].dtype
+    if dtype == dtypes.float16:
+        dtype = dtypes.float32
+        factors = [apply("cast", (e,), dtype, {"dtype": dtype}) for e in factors]
+    if precision:
+        factors = [apply("bfloat16", (e,), dtype) for e in factors]
+    value = apply("mul", factors, dtype)
     low.kernels.append(combine(low, "sum", value, outer, depth, buffer, spots))
 
 

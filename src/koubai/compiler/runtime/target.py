@@ -53,6 +53,11 @@ class Target:
         return 32 if self.architecture == "aarch64" or self.lanes_bytes == 64 else 16
 
     @property
+    def has_bf16(self) -> bool:
+        """Whether it multiplies pairs of bfloat16, and adds up in float32, with one instruction (AVX512-BF16)."""
+        return "+avx512bf16" in self.features.split(",")
+
+    @property
     def attributes(self) -> str:
         """What every function must say, in LLVM's notation."""
         wide = '"prefer-vector-width"="512" "min-legal-vector-width"="512"' if self.lanes_bytes == 64 else ""
