@@ -330,6 +330,15 @@ def axes_of(kernel: Kernel) -> Iterator[Axis]:
         yield from (kernel.time, *kernel.lanes)
 
 
+def by_buffer(touched: Iterable[tuple[Kernel, Iterable[Buffer]]]) -> dict[Buffer, list[Kernel]]:
+    """Return for each buffer the kernels that touch it, given which ones each kernel touches."""
+    found: dict[Buffer, list[Kernel]] = {}
+    for kernel, buffers in touched:
+        for buffer in buffers:
+            found.setdefault(buffer, []).append(kernel)
+    return found
+
+
 def loads(values: Iterable[Expression]) -> Iterator[Expression]:
     """Yield all loads in expressions, those inside of indices included."""
     return (e for e in walk(values) if e.kind == "load")
