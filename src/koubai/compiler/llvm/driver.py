@@ -74,12 +74,13 @@ class Driver:
     scratch: int = 0
     _functions: list[Writer] = field(default_factory=list)
     _written: dict[Hashable, _Function] = field(default_factory=dict)
+    _function_of: dict[Kernel, _Function] = field(default_factory=dict)
     _writers: list[Writer] = field(default_factory=list)
 
     def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> str:
         """Return the text of the module, with the functions `more` in it."""
         for kernel in every_kernel(phases):
-            self._function(kernel)
+            self._function_of[kernel] = self._function(kernel)
         self.plan.scratch = -(-self.scratch // LINE) * LINE
         for run in between_hosts(phases):
             self._part(run)
@@ -163,12 +164,12 @@ class Driver:
 
     def _call(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> _Call:
         """Return the call of a kernel's function, on its own buffers."""
-        function = self._function(kernel)
+        function = self._function_of[kernel]
         arguments = [f"ptr {self._address(w, buffer)}" for buffer in buffers_of(kernel)]
         if function.scratch:
             arguments.append(f"ptr {self._own_scratch(w)}")
         arguments += [f"i64 {times[axis]}" for axis in free_axes(kernel)]
-        return _Call(function.name, arguments, function.units, work_of(kernel))
+        return _Call(function.name, arguments, function.units, function.work)
 
     def _function(self, kernel: Kernel) -> _Function:
         """Return the function of a kernel, which is written if there is no equal one yet."""
@@ -193,7 +194,7 @@ class Driver:
         body.write(elements, "%first", "%end")
         self._functions.append(w)
         self.scratch = max(self.scratch, scratch)
-        return _Function(name, body.units, scratch)
+        return _Function(name, body.units, scratch, work_of(kernel))
 
     def _own_scratch(self, w: Writer) -> str:
         """Return the address of memory that only this thread uses."""
@@ -203,11 +204,19 @@ class Driver:
 
 @dataclass(frozen=True)
 class _Function:
-    """A function that is written: its name, the pieces that threads share, and the bytes each needs of its own."""
+    """A function that is written.
+
+    Attributes:
+        name: of the function.
+        units: the pieces that threads share.
+        scratch: the bytes that each thread needs of its own.
+        work: roughly how many instructions it takes.
+    """
 
     name: str
     units: int
     scratch: int
+    work: int
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ more, because the state that a step leaves is what the next one begins with.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.expression import apply, load
 from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import Contraction, Host, Kernel, Loops, Repeat, Stage, Store, loads
+from koubai.compiler.language.signature import buffers_of, signature
 from koubai.compiler.llvm.driver import SMALL, body_of, work_of
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
@@ -85,6 +86,7 @@ class _Division:
         self.turns = 1
         self.changing: set[Buffer] = set()
         self._ways: dict[Kernel, list[_Way]] = {}
+        self._forms: dict[Hashable, tuple[list[Buffer], list[_Way]]] = {}
 
     def divide(self, kernel: Kernel, can_sum: bool) -> None:
         """Choose for one kernel, and note how it divides what it touches."""
@@ -101,8 +103,18 @@ class _Division:
     def _ways_of(self, kernel: Kernel, can_sum: bool) -> list[_Way]:
         """Return the ways in which a kernel can be divided; none if one thread does it alone."""
         if kernel not in self._ways:
-            self._ways[kernel] = self._found_ways(kernel, can_sum) if work_of(kernel) >= SMALL else []
+            self._ways[kernel] = self._ways_of_equals(kernel, can_sum)
         return self._ways[kernel]
+
+    def _ways_of_equals(self, kernel: Kernel, can_sum: bool) -> list[_Way]:
+        """Return the ways of an equal kernel that was met before, with this one's buffers."""
+        form, buffers = (signature(kernel), can_sum), buffers_of(kernel)
+        if form not in self._forms:
+            found = self._found_ways(kernel, can_sum) if work_of(kernel) >= SMALL else []
+            self._forms[form] = buffers, found
+        others, ways = self._forms[form]
+        mine = dict(zip(others, buffers))
+        return [replace(way, touched=[(mine[b], dim) for b, dim in way.touched]) for way in ways]
 
     def _found_ways(self, kernel: Kernel, can_sum: bool) -> list[_Way]:
         if not isinstance(kernel, Contraction | Loops):
