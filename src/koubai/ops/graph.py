@@ -43,8 +43,7 @@ class Graph:
 
     def add(self, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
         """Append an op and return the symbols of its results."""
-        inferred = op.infer(*inputs, **attributes)
-        outputs = inferred if isinstance(inferred, tuple) else (inferred,)
+        outputs = results_of(op, inputs, attributes)
         self.nodes.append(Node(op, tuple(inputs), attributes, outputs))
         return outputs
 
@@ -62,6 +61,12 @@ class Graph:
             results = ", ".join(f"{name(s)}: {s}" for s in node.outputs)
             lines.append(f"{results} = {node.op.name}({', '.join(arguments)})")
         return "\n".join([*lines, f"return {', '.join(map(name, self.outputs))}"])
+
+
+def results_of(op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
+    """Return new symbols for the results of an op."""
+    inferred = op.infer(*inputs, **attributes)
+    return inferred if isinstance(inferred, tuple) else (inferred,)
 
 
 def _brief(value: Any) -> str:

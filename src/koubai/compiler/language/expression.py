@@ -73,7 +73,8 @@ class Expression:
     def below(self) -> tuple[Expression, ...]:
         """All that it is computed from, each once, parts before the whole; found at the first question."""
         if self._below is None:
-            self._below = tuple(unknown(self.everything, ()))
+            everything = self.everything
+            self._below = tuple(unknown(everything, ())) if everything else ()
         return self._below
 
     @property
@@ -89,6 +90,8 @@ class Expression:
 
     def substitute(self, change: Mapping[Expression, Expression]) -> Expression:
         """Put expressions in the place of others."""
+        if self not in change and change.keys().isdisjoint(self.below):
+            return self
         return self._changed(change, {}, {})
 
     def _changed(

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from koubai.compiler.language.buffer import Buffer
-from koubai.compiler.language.expression import Expression, walk
+from koubai.compiler.language.expression import Expression, load, walk
 from koubai.compiler.language.index import Axis, Index
 from koubai.dtypes import DType
 from koubai.ops.graph import Node
@@ -25,6 +25,11 @@ class Store:
     buffer: Buffer
     indices: tuple[Index, ...]
     value: Expression
+
+    @cached_property
+    def read_again(self) -> Expression:
+        """The element that is written, as it is read behind the store."""
+        return load(self.buffer, self.indices)
 
     def __str__(self) -> str:
         return f"{self.buffer.name}[{', '.join(map(str, self.indices))}] = {self.value}"
@@ -85,7 +90,7 @@ class Kernel:
         """The buffers that it reads."""
         return {e.detail for e in walk(self.roots) if e.kind == "load"}
 
-    @property
+    @cached_property
     def roots(self) -> list[Expression]:
         """All that it evaluates: values, and the places where it stores them."""
         return [*self.values, *_positions(self.stores)]

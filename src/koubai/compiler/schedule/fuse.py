@@ -12,7 +12,7 @@ from dataclasses import replace
 from koubai import dtypes
 from koubai.compiler.language.affine import affine
 from koubai.compiler.language.buffer import Buffer
-from koubai.compiler.language.expression import Expression, load, register, walk
+from koubai.compiler.language.expression import Expression, register, walk
 from koubai.compiler.language.index import Axis, Index, flatten, splits
 from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Reduction, Stage, Store, loads
 from koubai.compiler.language.places import flat_place
@@ -360,7 +360,9 @@ def _from_registers(stage: Stage, earlier: list[Stage]) -> Stage:
     for other in earlier:
         if not other.inner:
             for store in other.stores:
-                change[load(store.buffer, store.indices)] = store.value
+                change[store.read_again] = store.value
+    if not any(value in change or not change.keys().isdisjoint(value.below) for value in stage.values):
+        return stage
     return Stage(
         stage.inner,
         [replace(r, value=r.value.substitute(change)) for r in stage.reductions],

@@ -93,7 +93,7 @@ class _Division:
         ways = self._ways_of(kernel, can_sum)
         if not ways:
             return
-        chosen = min(ways, key=self._cost)
+        chosen = ways[0] if len(ways) == 1 else min(ways, key=self._cost)
         if isinstance(kernel, Contraction):
             kernel.split = chosen.split
         for buffer, dim in chosen.touched:
