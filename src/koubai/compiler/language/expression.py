@@ -15,7 +15,7 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.compiler.language.buffer import Buffer
-from koubai.compiler.language.index import Axis, Index, Position, Quotient
+from koubai.compiler.language.index import Atom, Axis, Index, Position, Quotient, weighted
 from koubai.dtypes import DType
 
 _numbers = itertools.count()
@@ -176,17 +176,16 @@ def _changed(index: Index, change: Callable[[Any], Expression], axes: Mapping[Ax
     """Return an index with its positions changed and its axes replaced."""
     if index.is_affine and index.axes.isdisjoint(axes):
         return index
-    total = Index((), index.constant)
-    for atom, factor in index.terms:
+
+    def new(atom: Atom) -> Index:
         if isinstance(atom, Axis):
-            new = axes.get(atom, Index(((atom, 1),)))
-        elif isinstance(atom, Position):
-            new = Index.of(Position(change(atom.value), atom.size))
-        else:
-            inner = _changed(atom.of, change, axes)
-            new = inner // atom.by if isinstance(atom, Quotient) else inner % atom.by
-        total = total + new * factor
-    return total
+            return axes.get(atom, Index(((atom, 1),)))
+        if isinstance(atom, Position):
+            return Index.of(Position(change(atom.value), atom.size))
+        inner = _changed(atom.of, change, axes)
+        return inner // atom.by if isinstance(atom, Quotient) else inner % atom.by
+
+    return weighted([(new(atom), factor) for atom, factor in index.terms], index.constant)
 
 
 # --- the kinds

@@ -197,14 +197,21 @@ class Index:
         """Put other indices in the place of axes."""
         if self.axes.isdisjoint(values):
             return self
-        total = Index((), self.constant)
-        for atom, factor in self.terms:
-            total = total + _replaced(atom, values) * factor
-        return total
+        return weighted([(_replaced(atom, values), factor) for atom, factor in self.terms], self.constant)
 
     def __repr__(self) -> str:
         parts = [f"{atom}" if factor == 1 else f"{factor}·{atom}" for atom, factor in self.terms]
         return " + ".join([*parts, *([str(self.constant)] if self.constant or not parts else [])])
+
+
+def weighted(terms: Iterable[tuple[Index, int]], constant: int = 0) -> Index:
+    """Return the sum of indices, each times a factor, and a constant."""
+    sums: dict[Atom, int] = {}
+    for index, factor in terms:
+        constant += index.constant * factor
+        for atom, inner in index.terms:
+            sums[atom] = sums.get(atom, 0) + inner * factor
+    return _collected(sums, constant)
 
 
 def _replaced(atom: Atom, values: Mapping[Axis, Index]) -> Index:
