@@ -101,7 +101,9 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
             graph's outputs is.
     """
     graph, checks = with_checks(graph, roles.losses)
-    graph = simplify(with_channels_last(simplify(simplify(graph), exchange.RULES)))
+    graph = simplify(simplify(graph), exchange.RULES)
+    laid = with_channels_last(graph)
+    graph = graph if laid is graph else simplify(laid)
     lowered = _Lowered(graph, roles, checks)
     phases, shared = lowered.schedule(target, threads, watch or (lambda *_: None))
     touched = {b for phase in phases for kernel in phase.kernels for b in kernel.reads | kernel.writes}

@@ -133,6 +133,8 @@ class Rebuilder:
 
 def _key(op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Hashable:
     """What makes two nodes the same."""
+    if not attributes:
+        return (op, *inputs)
     values = tuple(sorted(attributes.items()))
     try:
         hash(values)

@@ -228,6 +228,8 @@ def _collected(sums: dict[Atom, int], constant: int) -> Index:
 
     Likewise ((x // c) % d) · c k + (x % c) · k becomes (x % c d) · k.
     """
+    if len(sums) < 2:
+        return Index(tuple(term for term in sums.items() if term[1]), constant)
     for atom in [a for a in sums if type(a) is Remainder]:
         factor = sums[atom]
         for partner, whole in _partners(atom, sums):

@@ -6,7 +6,7 @@ over an index, with the elementwise work that follows it. The others do one thin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -71,9 +71,15 @@ class Stage:
 
 
 class Kernel:
-    """Base of all kernels; none changes once it is made."""
+    """Base of all kernels; none changes once it is made.
+
+    Attributes:
+        name: for people.
+        form: what equal kernels have in common, once `signature` has found it.
+    """
 
     name: str
+    form: Hashable = None
 
     @property
     def values(self) -> list[Expression]:
@@ -93,7 +99,7 @@ class Kernel:
     @cached_property
     def roots(self) -> list[Expression]:
         """All that it evaluates: values, and the places where it stores them."""
-        return [*self.values, *_positions(self.stores)]
+        return [*self.values, *positions(self.stores)]
 
     @cached_property
     def writes(self) -> set[Buffer]:
@@ -101,9 +107,9 @@ class Kernel:
         return {store.buffer for store in self.stores}
 
 
-def _positions(stores: Iterable[Store]) -> Iterator[Expression]:
-    """Yield the places of stores, as expressions."""
-    return (Expression("at", s.value.dtype, (), s.indices) for s in stores)
+def positions(stores: Iterable[Store]) -> list[Expression]:
+    """Return the places of stores, as expressions."""
+    return [Expression("at", s.value.dtype, (), s.indices) for s in stores]
 
 
 @dataclass(eq=False)
@@ -214,7 +220,7 @@ class Scatter(Kernel):
     @cached_property
     def reads(self) -> set[Buffer]:
         """The buffers that it reads, the target among them."""
-        return {e.detail for e in walk([self.value, *_positions(self.stores)]) if e.kind == "load"} | {
+        return {e.detail for e in walk([self.value, *positions(self.stores)]) if e.kind == "load"} | {
             self.target
         }
 

@@ -96,10 +96,8 @@ def _steps_of_largest(kernel: Loops) -> dict[Axis, float]:
     best: dict[Axis, float] = {}
     size = -1
     for e in loads(kernel.values):
-        place = flat_index(e)
-        if e.detail.size > size and len(place.axes) > 1:
-            steps = {axis: float(step_of(place, axis)) for axis in place.axes}
-            best, size = steps, e.detail.size
+        if e.detail.size > size and len((place := flat_index(e)).axes) > 1:
+            best, size = {axis: float(step_of(place, axis)) for axis in place.axes}, e.detail.size
     return best
 
 

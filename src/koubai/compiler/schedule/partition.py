@@ -102,11 +102,13 @@ class _Division:
 
     def _ways_of(self, kernel: Kernel, can_sum: bool) -> list[_Way]:
         """Return the ways in which a kernel can be divided; none if one thread does it alone."""
+        if not isinstance(kernel, Contraction | Loops):
+            return []
         if kernel not in self._ways:
             self._ways[kernel] = self._ways_of_equals(kernel, can_sum)
         return self._ways[kernel]
 
-    def _ways_of_equals(self, kernel: Kernel, can_sum: bool) -> list[_Way]:
+    def _ways_of_equals(self, kernel: Contraction | Loops, can_sum: bool) -> list[_Way]:
         """Return the ways of an equal kernel that was met before, with this one's buffers."""
         form, buffers = (signature(kernel), can_sum), buffers_of(kernel)
         if form not in self._forms:
@@ -116,9 +118,7 @@ class _Division:
         mine = dict(zip(others, buffers))
         return [replace(way, touched=[(mine[b], dim) for b, dim in way.touched]) for way in ways]
 
-    def _found_ways(self, kernel: Kernel, can_sum: bool) -> list[_Way]:
-        if not isinstance(kernel, Contraction | Loops):
-            return []
+    def _found_ways(self, kernel: Contraction | Loops, can_sum: bool) -> list[_Way]:
         body = body_of(kernel, self.target, self.threads)
         if isinstance(body, LoopsFunction) and body.shared:
             return [_Way("", 0.0, list(_divided(body.kernel, body.shared[0])))]
