@@ -103,8 +103,9 @@ class Index:
         self._bounds: tuple[int, int] | None = None
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Index) and self._hash == other._hash
-        return same and self.constant == other.constant and self.terms == other.terms  # type: ignore[union-attr]
+        if not isinstance(other, Index) or self._hash != other._hash:
+            return False
+        return self.constant == other.constant and self.terms == other.terms
 
     def __hash__(self) -> int:
         return self._hash

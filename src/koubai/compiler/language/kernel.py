@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, load, walk
@@ -68,6 +68,9 @@ class Stage:
     def __str__(self) -> str:
         loops = "".join(f"for {axis} in {axis.size}: " for axis in self.inner)
         return "\n".join(f"    {loops}{line}" for line in (*self.reductions, *self.stores))
+
+
+K = TypeVar("K", bound="Kernel")
 
 
 class Kernel:
@@ -341,9 +344,9 @@ def axes_of(kernel: Kernel) -> Iterator[Axis]:
         yield from (kernel.time, *kernel.lanes)
 
 
-def by_buffer(touched: Iterable[tuple[Kernel, Iterable[Buffer]]]) -> dict[Buffer, list[Kernel]]:
+def by_buffer(touched: Iterable[tuple[K, Iterable[Buffer]]]) -> dict[Buffer, list[K]]:
     """Return for each buffer the kernels that touch it, given which ones each kernel touches."""
-    found: dict[Buffer, list[Kernel]] = {}
+    found: dict[Buffer, list[K]] = {}
     for kernel, buffers in touched:
         for buffer in buffers:
             found.setdefault(buffer, []).append(kernel)

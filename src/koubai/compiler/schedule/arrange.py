@@ -101,7 +101,7 @@ def _steps_of_largest(kernel: Loops) -> dict[Axis, float]:
     return best
 
 
-def _try(buffer: Buffer, order: tuple[int, ...], products: list[Contraction]) -> None:
+def _try(buffer: Buffer, order: tuple[int, ...], products: Iterable[Contraction]) -> None:
     """Give a buffer an order, unless one of the products that touch it could not use it any more."""
     before = buffer.order
     if order == before:

@@ -26,7 +26,7 @@ class Dependences:
         self.direct: dict[int, set[int]] = {n: set() for n in self.kernels}
         self._waiting: dict[int, set[int]] = {n: set() for n in self.kernels}  # the other way round
         self._bits: dict[int, int] = {n: 1 << n for n in self.kernels}
-        self._above: dict[int, int] = dict.fromkeys(self.kernels, 0)  # the bits of all that a kernel depends on
+        self._above: dict[int, int] = dict.fromkeys(self.kernels, 0)  # bits of all that each depends on
         self._readers: dict[Buffer, list[int]] = {}
         self._reads: dict[int, set[Buffer]] = {}
         writers: dict[Buffer, list[int]] = {}
