@@ -140,8 +140,9 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
 
 def simplified(graph: Graph, target: Target) -> Graph:
     """Return a graph with the same inputs and outputs that is easier to compute."""
-    graph = with_relu_behind_pooling(simplify(graph))
-    graph = simplify(with_channels_last(simplify(graph, exchange.RULES)))
+    graph = simplify(with_relu_behind_pooling(simplify(graph)), exchange.RULES)
+    laid = with_channels_last(graph)
+    graph = graph if laid is graph else simplify(laid)
     return with_recomputation(graph, target.level2)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from koubai.compiler.checking.verify import first_nonfinite
+from koubai.compiler.collection import no_collection
 from koubai.compiler.graph.precision import FLOAT32, check_precision, with_precision
 from koubai.compiler.runtime import available, get_num_threads
 from koubai.compiler.runtime.target import current
@@ -218,15 +219,16 @@ class Compiled:
             raise RuntimeError(
                 f"{self._name} would be compiled once more than max_compiles={count}: {reason}"
             )
-        began = time.perf_counter()
-        try:
-            program = trace(self.function, *arguments)
-        except DataDependentError as error:
-            self._fall_back(str(error))
-            return None
-        program.graph = with_precision(program.graph, self.precision)
         examples = tensors if self.verify else None
-        step = Step(program, current(), get_num_threads(), self.keep_grads, examples, began)
+        began = time.perf_counter()
+        with no_collection():
+            try:
+                program = trace(self.function, *arguments)
+            except DataDependentError as error:
+                self._fall_back(str(error))
+                return None
+            program.graph = with_precision(program.graph, self.precision)
+            step = Step(program, current(), get_num_threads(), self.keep_grads, examples, began)
         self._by_key.setdefault(key, []).append(step)
         report = step.report
         how = "taken from disk" if report.cached else "compiled"

@@ -43,8 +43,7 @@ class Graph:
 
     def add(self, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
         """Append an op and return the symbols of its results."""
-        inferred = op.infer(*inputs, **attributes)
-        outputs = inferred if isinstance(inferred, tuple) else (inferred,)
+        outputs = results_of(op, inputs, attributes)
         self.nodes.append(Node(op, tuple(inputs), attributes, outputs))
         return outputs
 
@@ -64,6 +63,12 @@ class Graph:
         return "\n".join([*lines, f"return {', '.join(map(name, self.outputs))}"])
 
 
+def results_of(op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
+    """Return new symbols for the results of an op."""
+    inferred = op.infer(*inputs, **attributes)
+    return inferred if isinstance(inferred, tuple) else (inferred,)
+
+
 def _brief(value: Any) -> str:
     """Write an attribute on one line; a nested graph only by its size."""
     return f"<graph of {len(value.nodes)} ops>" if isinstance(value, Graph) else repr(value)
@@ -81,15 +86,37 @@ def prune(graph: Graph) -> Graph:
     return Graph(graph.inputs, constants, kept[::-1], graph.outputs)
 
 
-def interpret(graph: Graph, arrays: Iterable[Array]) -> list[Array]:
-    """Run `graph` on `arrays`, one for each input, and return the arrays of its outputs."""
+def interpret(
+    graph: Graph, arrays: Iterable[Array], idle: Sequence[Sequence[Symbol]] | None = None
+) -> list[Array]:
+    """Run `graph` on `arrays`, one for each input, and return the arrays of its outputs.
+
+    An array is let go behind the last op that reads it.
+
+    Args:
+        graph: the program.
+        arrays: the values of its inputs.
+        idle: what `idle_behind` returns for the graph, if it is known already.
+    """
     values: dict[Symbol, Array] = dict(graph.constants)
     values.update(zip(graph.inputs, arrays, strict=True))
     xp = namespace_of(tuple(values.values()))
     with np.errstate(all="ignore"):
-        for node in graph.nodes:
+        for node, done in zip(graph.nodes, idle_behind(graph) if idle is None else idle):
             result = node.op.forward(xp, *[values[symbol] for symbol in node.inputs], **node.attributes)
             results = result if isinstance(result, tuple) else (result,)
             for symbol, array in zip(node.outputs, results):
                 values[symbol] = xp.asarray(array)
+            for symbol in done:
+                del values[symbol]
     return [values[symbol] for symbol in graph.outputs]
+
+
+def idle_behind(graph: Graph) -> list[list[Symbol]]:
+    """Return for each node the symbols that nothing reads behind it."""
+    needed = set(graph.outputs)
+    idle: list[list[Symbol]] = []
+    for node in reversed(graph.nodes):
+        idle.append([s for s in dict.fromkeys((*node.inputs, *node.outputs)) if s not in needed])
+        needed.update(node.inputs)
+    return idle[::-1]

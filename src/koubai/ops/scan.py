@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from koubai.arrays import Array
-from koubai.ops.graph import Graph, interpret, prune
+from koubai.ops.graph import Graph, idle_behind, interpret, prune
 from koubai.ops.op import Kind, Op, Symbol
 
 
@@ -42,9 +42,10 @@ def _forward(xp: Any, *inputs: Array, loop: Loop) -> tuple[Array, ...]:
     sequences = inputs[loop.carries : loop.carries + loop.sequences]
     constants = inputs[loop.carries + loop.sequences :]
     stacked = [xp.empty((loop.length, *s.shape), s.dtype) for s in loop.body.outputs[loop.carries :]]
-    times = range(loop.length)
+    times, idle = range(loop.length), idle_behind(loop.body)
     for t in reversed(times) if loop.reverse else times:
-        results = interpret(loop.body, [*carry, *(sequence[t] for sequence in sequences), *constants])
+        arrays = [*carry, *(sequence[t] for sequence in sequences), *constants]
+        results = interpret(loop.body, arrays, idle)
         carry = results[: loop.carries]
         for stack, result in zip(stacked, results[loop.carries :]):
             stack[t] = result

@@ -63,7 +63,9 @@ convolution_weight_last = Op("convolution_weight_last", Kind.CONTRACTION, _weigh
 
 
 def with_channels_last(graph: Graph) -> Graph:
-    """Return the graph with its convolutions rewritten."""
+    """Return the graph with its convolutions rewritten; the graph itself if there are none."""
+    if not any(node.op in _RULES for node in graph.nodes):
+        return graph
     found = Graph(list(graph.inputs), dict(graph.constants))
     new: dict[Symbol, Symbol] = {}
     for node in graph.nodes:

@@ -14,7 +14,7 @@ import numpy as np
 
 from koubai.arrays import Array
 from koubai.ops import elementwise, gather, movement
-from koubai.ops.graph import Graph, Node, prune
+from koubai.ops.graph import Graph, Node, prune, results_of
 from koubai.ops.op import Kind, Op, Symbol
 from koubai.ops.scan import Loop
 
@@ -75,7 +75,8 @@ class Rebuilder:
             attributes = {**attributes, "loop": loop}
         key = _key(op, inputs, attributes)
         if key not in self._known:
-            self._known[key] = self._folded(op, inputs, attributes) or self._appended(op, inputs, attributes)
+            node = Node(op, tuple(inputs), attributes, results_of(op, inputs, attributes))
+            self._known[key] = self._folded(node) or self._appended(node)
         return self._known[key]
 
     def _without_invariants(self, loop: Loop, inputs: Sequence[Symbol]) -> tuple[Loop, list[Symbol]]:
@@ -104,21 +105,18 @@ class Rebuilder:
         """Add an op with one result."""
         return self.add(op, inputs, attributes)[0]
 
-    def _appended(self, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
-        outputs = self.graph.add(op, inputs, attributes)
-        for symbol in outputs:
-            self.maker[symbol] = self.graph.nodes[-1]
-        return outputs
+    def _appended(self, node: Node) -> tuple[Symbol, ...]:
+        self.graph.nodes.append(node)
+        for symbol in node.outputs:
+            self.maker[symbol] = node
+        return node.outputs
 
-    def _folded(
-        self, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]
-    ) -> tuple[Symbol, ...] | None:
+    def _folded(self, node: Node) -> tuple[Symbol, ...] | None:
         """Compute an op on constants now, unless its result is large or its errors belong to a run.
 
         Arrays without elements are constants too, wherever they come from.
         """
-        inferred = op.infer(*inputs, **attributes)
-        symbols = inferred if isinstance(inferred, tuple) else (inferred,)
+        op, inputs, symbols = node.op, node.inputs, node.outputs
         if not any(symbol.size for symbol in symbols):
             return tuple(self.constant(np.empty(symbol.shape, symbol.dtype)) for symbol in symbols)
         if not inputs or op.kind in (Kind.OPAQUE, Kind.RANDOM, Kind.SCAN) or op.name == "position":
@@ -129,7 +127,7 @@ class Rebuilder:
         if any(symbol.size > _SMALL for symbol in symbols) and any(symbol.size for symbol in inputs):
             return None
         with np.errstate(all="ignore"):
-            results = op.run(tuple(arrays), attributes)
+            results = op.run(tuple(arrays), node.attributes)
         return tuple(self.constant(array) for array in results)
 
 
@@ -137,6 +135,8 @@ def _key(op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Hashab
     """What makes two nodes the same; those that are there to be computed again are never the same."""
     if op is movement.again:
         return object()
+    if not attributes:
+        return (op, *inputs)
     values = tuple(sorted(attributes.items()))
     try:
         hash(values)

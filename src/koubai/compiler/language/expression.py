@@ -7,7 +7,7 @@ depends on, which tells in which loop it belongs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.compiler.language.buffer import Buffer
-from koubai.compiler.language.index import Axis, Index, Position, Quotient
+from koubai.compiler.language.index import Atom, Axis, Index, Position, Quotient, weighted
 from koubai.dtypes import DType
 
 _numbers = itertools.count()
@@ -34,10 +34,11 @@ class Expression:
         indices: where it reads, or the index that it is about.
         detail: see `kind`.
         axes: the loops that it depends on.
+        below: all that it is computed from, each once, parts before the whole.
         number: rises with every new expression, parts before the whole.
     """
 
-    __slots__ = ("__weakref__", "axes", "detail", "dtype", "indices", "kind", "number", "parts")
+    __slots__ = ("__weakref__", "_below", "axes", "detail", "dtype", "indices", "kind", "number", "parts")
 
     kind: str
     dtype: DType
@@ -46,6 +47,7 @@ class Expression:
     detail: Any
     axes: frozenset[Axis]
     number: int
+    _below: tuple[Expression, ...] | None
 
     def __new__(
         cls,
@@ -62,14 +64,24 @@ class Expression:
             found = super().__new__(cls)
             found.kind, found.dtype, found.parts, found.indices, found.detail = key
             found.number = next(_numbers)
-            inside = (index.axes for index in indices)
-            found.axes = frozenset().union(*(part.axes for part in parts), *inside)
+            found.axes = frozenset().union(*[part.axes for part in parts], *[index.axes for index in indices])
+            found._below = None
             _known[key] = found
         return found
 
     @property
+    def below(self) -> tuple[Expression, ...]:
+        """All that it is computed from, each once, parts before the whole; found at the first question."""
+        if self._below is None:
+            everything = self.everything
+            self._below = tuple(unknown(everything, ())) if everything else ()
+        return self._below
+
+    @property
     def everything(self) -> tuple[Expression, ...]:
         """All expressions it needs at once, those inside of indices included."""
+        if not self.indices:
+            return self.parts
         return (*self.parts, *_within(self.indices))
 
     def replace(self, axes: Mapping[Axis, Index]) -> Expression:
@@ -78,6 +90,8 @@ class Expression:
 
     def substitute(self, change: Mapping[Expression, Expression]) -> Expression:
         """Put expressions in the place of others."""
+        if self not in change and change.keys().isdisjoint(self.below):
+            return self
         return self._changed(change, {}, {})
 
     def _changed(
@@ -107,10 +121,6 @@ class Expression:
             parts = () if parts[0].detail.value else parts
         return Expression(self.kind, self.dtype, parts, indices, self.detail)
 
-    def walk(self) -> Iterator[Expression]:
-        """Yield this and all that it is computed from, each once, parts before the whole."""
-        return walk([self])
-
     def __repr__(self) -> str:
         if self.kind == "constant":
             return str(self.detail)
@@ -128,18 +138,28 @@ class Expression:
         return f"{self.kind}({', '.join(map(str, (*self.parts, *self.indices)))}, {self.detail})"
 
 
-def walk(roots: Iterable[Expression]) -> Iterator[Expression]:
-    """Yield all that `roots` are computed from, and themselves, each once, parts before the whole."""
+def walk(roots: Iterable[Expression]) -> Iterable[Expression]:
+    """Return all that `roots` are computed from, and themselves, each once, parts before the whole."""
+    found: dict[Expression, None] = {}
+    for root in roots:
+        if root not in found:
+            found.update(dict.fromkeys(root.below))
+            found[root] = None
+    return found
+
+
+def unknown(roots: Iterable[Expression], known: Container[Expression]) -> Iterator[Expression]:
+    """Yield what `walk` returns, but do not look into what is known already."""
     seen: set[Expression] = set()
     stack = [(root, False) for root in reversed(list(roots))]
     while stack:
         expression, ready = stack.pop()
         if ready:
             yield expression
-        elif expression not in seen:
+        elif expression not in seen and expression not in known:
             seen.add(expression)
             stack.append((expression, True))
-            stack.extend((part, False) for part in reversed(expression.everything))
+            stack.extend([(part, False) for part in reversed(expression.everything)])
 
 
 def _within(indices: tuple[Index, ...]) -> Iterator[Expression]:
@@ -156,17 +176,16 @@ def _changed(index: Index, change: Callable[[Any], Expression], axes: Mapping[Ax
     """Return an index with its positions changed and its axes replaced."""
     if index.is_affine and index.axes.isdisjoint(axes):
         return index
-    total = Index((), index.constant)
-    for atom, factor in index.terms:
+
+    def new(atom: Atom) -> Index:
         if isinstance(atom, Axis):
-            new = axes.get(atom, Index(((atom, 1),)))
-        elif isinstance(atom, Position):
-            new = Index.of(Position(change(atom.value), atom.size))
-        else:
-            inner = _changed(atom.of, change, axes)
-            new = inner // atom.by if isinstance(atom, Quotient) else inner % atom.by
-        total = total + new * factor
-    return total
+            return axes.get(atom, Index(((atom, 1),)))
+        if isinstance(atom, Position):
+            return Index.of(Position(change(atom.value), atom.size))
+        inner = _changed(atom.of, change, axes)
+        return inner // atom.by if isinstance(atom, Quotient) else inner % atom.by
+
+    return weighted([(new(atom), factor) for atom, factor in index.terms], index.constant)
 
 
 # --- the kinds

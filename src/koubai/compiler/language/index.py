@@ -10,7 +10,6 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 _numbers = itertools.count()
@@ -86,12 +85,30 @@ class Position:
 Atom = Axis | Quotient | Remainder | Position
 
 
-@dataclass(frozen=True)
 class Index:
-    """A sum of atoms, each with a factor, and a constant."""
+    """A sum of atoms, each with a factor, and a constant. It never changes, and equal sums are equal.
 
-    terms: tuple[tuple[Atom, int], ...] = ()
-    constant: int = 0
+    Attributes:
+        terms: (atom, factor) pairs, in a fixed order.
+        constant: what is added to them.
+    """
+
+    __slots__ = ("_axes", "_bounds", "_hash", "constant", "terms")
+
+    def __init__(self, terms: tuple[tuple[Atom, int], ...] = (), constant: int = 0) -> None:
+        self.terms = terms
+        self.constant = constant
+        self._hash = hash((terms, constant))
+        self._axes: frozenset[Axis] | None = None
+        self._bounds: tuple[int, int] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Index) or self._hash != other._hash:
+            return False
+        return self.constant == other.constant and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @classmethod
     def of(cls, value: Index | Atom | int) -> Index:
@@ -102,27 +119,32 @@ class Index:
             return cls((), value)
         return cls() if value.bounds == (0, 0) else cls(((value, 1),))
 
-    @cached_property
+    @property
     def bounds(self) -> tuple[int, int]:
         """The smallest and the largest value."""
-        low = high = self.constant
-        for atom, factor in self.terms:
-            ends = [bound * factor for bound in atom.bounds]
-            low, high = low + min(ends), high + max(ends)
-        return low, high
+        if self._bounds is None:
+            low = high = self.constant
+            for atom, factor in self.terms:
+                one, other = atom.bounds
+                low += (one if factor > 0 else other) * factor
+                high += (other if factor > 0 else one) * factor
+            self._bounds = low, high
+        return self._bounds
 
-    @cached_property
+    @property
     def axes(self) -> frozenset[Axis]:
         """All axes that it depends on, however deep."""
-        found: set[Axis] = set()
-        for atom, _ in self.terms:
-            if isinstance(atom, Axis):
-                found.add(atom)
-            elif isinstance(atom, Position):
-                found |= atom.value.axes
-            else:
-                found |= atom.of.axes
-        return frozenset(found)
+        if self._axes is None:
+            found: set[Axis] = set()
+            for atom, _ in self.terms:
+                if isinstance(atom, Axis):
+                    found.add(atom)
+                elif isinstance(atom, Position):
+                    found |= atom.value.axes
+                else:
+                    found |= atom.of.axes
+            self._axes = frozenset(found)
+        return self._axes
 
     @property
     def is_affine(self) -> bool:
@@ -135,6 +157,8 @@ class Index:
 
     def __add__(self, other: Index | Atom | int) -> Index:
         other = Index.of(other)
+        if not self.terms or not other.terms:
+            return Index(self.terms or other.terms, self.constant + other.constant)
         sums: dict[Atom, int] = dict(self.terms)
         for atom, factor in other.terms:
             sums[atom] = sums.get(atom, 0) + factor
@@ -144,6 +168,8 @@ class Index:
         return self + Index.of(other) * -1
 
     def __mul__(self, factor: int) -> Index:
+        if factor == 1:
+            return self
         if factor == 0:
             return Index()
         return Index(tuple((atom, f * factor) for atom, f in self.terms), self.constant * factor)
@@ -172,14 +198,21 @@ class Index:
         """Put other indices in the place of axes."""
         if self.axes.isdisjoint(values):
             return self
-        total = Index((), self.constant)
-        for atom, factor in self.terms:
-            total = total + _replaced(atom, values) * factor
-        return total
+        return weighted([(_replaced(atom, values), factor) for atom, factor in self.terms], self.constant)
 
     def __repr__(self) -> str:
         parts = [f"{atom}" if factor == 1 else f"{factor}·{atom}" for atom, factor in self.terms]
         return " + ".join([*parts, *([str(self.constant)] if self.constant or not parts else [])])
+
+
+def weighted(terms: Iterable[tuple[Index, int]], constant: int = 0) -> Index:
+    """Return the sum of indices, each times a factor, and a constant."""
+    sums: dict[Atom, int] = {}
+    for index, factor in terms:
+        constant += index.constant * factor
+        for atom, inner in index.terms:
+            sums[atom] = sums.get(atom, 0) + inner * factor
+    return _collected(sums, constant)
 
 
 def _replaced(atom: Atom, values: Mapping[Axis, Index]) -> Index:
@@ -196,7 +229,9 @@ def _collected(sums: dict[Atom, int], constant: int) -> Index:
 
     Likewise ((x // c) % d) · c k + (x % c) · k becomes (x % c d) · k.
     """
-    for atom in [a for a in sums if isinstance(a, Remainder)]:
+    if len(sums) < 2:
+        return Index(tuple(term for term in sums.items() if term[1]), constant)
+    for atom in [a for a in sums if type(a) is Remainder]:
         factor = sums[atom]
         for partner, whole in _partners(atom, sums):
             if factor and sums.get(partner) == factor * atom.by:

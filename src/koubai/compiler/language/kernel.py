@@ -7,13 +7,13 @@ over an index, with the elementwise work that follows it. The others do one thin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from koubai.compiler.language.buffer import Buffer
-from koubai.compiler.language.expression import Expression, walk
+from koubai.compiler.language.expression import Expression, load, walk
 from koubai.compiler.language.index import Axis, Index
 from koubai.dtypes import DType
 from koubai.ops.graph import Node
@@ -26,6 +26,11 @@ class Store:
     buffer: Buffer
     indices: tuple[Index, ...]
     value: Expression
+
+    @cached_property
+    def read_again(self) -> Expression:
+        """The element that is written, as it is read behind the store."""
+        return load(self.buffer, self.indices)
 
     def __str__(self) -> str:
         return f"{self.buffer.name}[{', '.join(map(str, self.indices))}] = {self.value}"
@@ -66,10 +71,19 @@ class Stage:
         return "\n".join(f"    {loops}{line}" for line in (*self.reductions, *self.stores))
 
 
+K = TypeVar("K", bound="Kernel")
+
+
 class Kernel:
-    """Base of all kernels; none changes once it is made."""
+    """Base of all kernels; none changes once it is made.
+
+    Attributes:
+        name: for people.
+        form: what equal kernels have in common, once `signature` has found it.
+    """
 
     name: str
+    form: Hashable = None
 
     @property
     def values(self) -> list[Expression]:
@@ -86,10 +100,10 @@ class Kernel:
         """The buffers that it reads."""
         return {e.detail for e in walk(self.roots) if e.kind == "load"}
 
-    @property
+    @cached_property
     def roots(self) -> list[Expression]:
         """All that it evaluates: values, and the places where it stores them."""
-        return [*self.values, *_positions(self.stores)]
+        return [*self.values, *positions(self.stores)]
 
     @cached_property
     def writes(self) -> set[Buffer]:
@@ -97,9 +111,9 @@ class Kernel:
         return {store.buffer for store in self.stores}
 
 
-def _positions(stores: Iterable[Store]) -> Iterator[Expression]:
-    """Yield the places of stores, as expressions."""
-    return (Expression("at", s.value.dtype, (), s.indices) for s in stores)
+def positions(stores: Iterable[Store]) -> list[Expression]:
+    """Return the places of stores, as expressions."""
+    return [Expression("at", s.value.dtype, (), s.indices) for s in stores]
 
 
 @dataclass(eq=False)
@@ -213,7 +227,7 @@ class Scatter(Kernel):
     @cached_property
     def reads(self) -> set[Buffer]:
         """The buffers that it reads, the target among them."""
-        return {e.detail for e in walk([self.value, *_positions(self.stores)]) if e.kind == "load"} | {
+        return {e.detail for e in walk([self.value, *positions(self.stores)]) if e.kind == "load"} | {
             self.target
         }
 
@@ -369,6 +383,15 @@ def axes_of(kernel: Kernel) -> Iterator[Axis]:
         yield from (*kernel.places, *kernel.lanes)
     elif isinstance(kernel, Running):
         yield from (kernel.time, *kernel.lanes)
+
+
+def by_buffer(touched: Iterable[tuple[K, Iterable[Buffer]]]) -> dict[Buffer, list[K]]:
+    """Return for each buffer the kernels that touch it, given which ones each kernel touches."""
+    found: dict[Buffer, list[K]] = {}
+    for kernel, buffers in touched:
+        for buffer in buffers:
+            found.setdefault(buffer, []).append(kernel)
+    return found
 
 
 def loads(values: Iterable[Expression]) -> Iterator[Expression]:

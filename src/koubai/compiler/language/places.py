@@ -6,15 +6,12 @@ from collections.abc import Iterable
 
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression
-from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.index import Axis, Index, weighted
 
 
 def flat_place(buffer: Buffer, indices: Iterable[Index]) -> Index:
     """Return where the element at `indices` lies."""
-    total = Index()
-    for index, stride in zip(indices, buffer.strides):
-        total = total + index * stride
-    return total
+    return weighted(zip(indices, buffer.strides))
 
 
 def flat_index(reference: Expression) -> Index:

@@ -24,8 +24,13 @@ def free_axes(kernel: Kernel) -> list[Axis]:
 
 
 def signature(kernel: Kernel) -> Hashable:
-    """Return what equal kernels have in common."""
-    return _Names(kernel).signature(kernel)
+    """Return what equal kernels have in common.
+
+    It is found once, so the orders of the kernel's buffers must be what they will be.
+    """
+    if kernel.form is None:
+        kernel.form = _Names(kernel).signature(kernel)
+    return (kernel.form, kernel.split) if isinstance(kernel, Contraction) else kernel.form
 
 
 class _Names:
@@ -64,7 +69,6 @@ class _Names:
                 len(kernel.outer),
                 self.axes[kernel.column],
                 self._register(kernel.result.detail),
-                kernel.split,
                 kernel.precision,
             )
         if isinstance(kernel, Running):

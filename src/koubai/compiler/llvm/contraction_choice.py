@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from math import prod
 
 from koubai.compiler.llvm.contraction_tiles import Axis, Product, Tiling, ceil, depth_step, units
@@ -21,6 +22,7 @@ _PACK_PANELS = 12  # the left side is worth copying when at least so many panels
 _AHEAD = 8  # steps between asking for a scattered element of the left side and using it
 
 
+@lru_cache(maxsize=1 << 12)
 def tiling(product: Product, target_lanes: int, registers: int, split: str = "", parts: int = 1) -> Tiling:
     """Choose how a product is cut.
 

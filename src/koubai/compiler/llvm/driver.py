@@ -76,6 +76,7 @@ class Driver:
     _functions: list[Writer] = field(default_factory=list)
     _alone: set[Kernel] = field(default_factory=set)
     _written: dict[Hashable, _Function] = field(default_factory=dict)
+    _function_of: dict[Kernel, _Function] = field(default_factory=dict)
     _writers: list[Writer] = field(default_factory=list)
 
     def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> str:
@@ -83,7 +84,7 @@ class Driver:
         strips = [kernel for phase in phases for kernel in phase.kernels if isinstance(kernel, Strips)]
         self._alone = {inner for kernel in strips for inner in kernel.body}
         for kernel in every_kernel(phases):
-            self._function(kernel)
+            self._function_of[kernel] = self._function(kernel)
         self.plan.scratch = -(-self.scratch // LINE) * LINE
         for run in between_hosts(phases):
             self._part(run)
@@ -184,12 +185,12 @@ class Driver:
 
     def _call(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> _Call:
         """Return the call of a kernel's function, on its own buffers."""
-        function = self._function(kernel)
+        function = self._function_of[kernel]
         arguments = [f"ptr {self._address(w, buffer)}" for buffer in buffers_of(kernel)]
         if function.scratch:
             arguments.append(f"ptr {self._own_scratch(w)}")
         arguments += [f"i64 {times[axis]}" for axis in free_axes(kernel)]
-        return _Call(function.name, arguments, function.units, work_of(kernel))
+        return _Call(function.name, arguments, function.units, function.work)
 
     def _function(self, kernel: Kernel) -> _Function:
         """Return the function of a kernel, which is written if there is no equal one yet."""
@@ -215,7 +216,7 @@ class Driver:
         body.write(elements, "%first", "%end")
         self._functions.append(w)
         self.scratch = max(self.scratch, scratch)
-        return _Function(name, body.units, scratch)
+        return _Function(name, body.units, scratch, work_of(kernel))
 
     def _own_scratch(self, w: Writer) -> str:
         """Return the address of memory that only this thread uses."""
@@ -225,11 +226,19 @@ class Driver:
 
 @dataclass(frozen=True)
 class _Function:
-    """A function that is written: its name, the pieces that threads share, and the bytes each needs of its own."""
+    """A function that is written.
+
+    Attributes:
+        name: of the function.
+        units: the pieces that threads share.
+        scratch: the bytes that each thread needs of its own.
+        work: roughly how many instructions it takes.
+    """
 
     name: str
     units: int
     scratch: int
+    work: int
 
 
 @dataclass(frozen=True)

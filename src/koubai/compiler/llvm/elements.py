@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from koubai import dtypes
 from koubai.compiler.language.buffer import Buffer
-from koubai.compiler.language.expression import Expression, walk
+from koubai.compiler.language.expression import Expression, unknown, walk
 from koubai.compiler.language.index import Atom, Axis, Index, Position, Quotient, Remainder
 from koubai.compiler.language.kernel import Store
 from koubai.compiler.language.places import flat_place
@@ -85,9 +85,8 @@ class Elements:
         """Return the value of an expression: a scalar, or a vector if it differs from lane to lane."""
         found = self._values.get(e)
         if found is None:
-            for part in walk([e]):  # parts first, so that nothing here is recursive
-                if part not in self._values:
-                    self._values[part] = self._write(part)
+            for part in unknown([e], self._values):  # parts first, so that nothing here is recursive
+                self._values[part] = self._write(part)
             found = self._values[e]
         return found
 

@@ -7,14 +7,24 @@ differently.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from koubai.compiler.language.affine import affine
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.expression import Expression
 from koubai.compiler.language.index import Axis, Index, affine_in
-from koubai.compiler.language.kernel import Contraction, Host, Kernel, Loops, Repeat, Scatter, Store, loads
+from koubai.compiler.language.kernel import (
+    Contraction,
+    Host,
+    Kernel,
+    Loops,
+    Repeat,
+    Scatter,
+    Store,
+    by_buffer,
+    loads,
+)
 from koubai.compiler.language.places import flat_index, flat_place, step_of
 
 
@@ -25,15 +35,17 @@ def arrange(kernels: list[Kernel], fixed: set[Buffer]) -> list[Kernel]:
         kernels: in an order in which they run.
         fixed: buffers that stay as they are.
     """
-    kept = fixed = fixed | set(_rigid(kernels))
+    kept = fixed | set(_rigid(kernels))
+    done = set(kept)
+    products = by_buffer((k, k.reads | k.writes) for k in _all(kernels) if isinstance(k, Contraction))
     for kernel in _all(kernels):
         for store in kernel.stores:
             buffer = store.buffer
-            if buffer not in fixed and buffer.home is Home.SCRATCH and buffer.border is None:
-                fixed = fixed | {buffer}
+            if buffer not in done and buffer.home is Home.SCRATCH and buffer.border is None:
+                done.add(buffer)
                 order = _order(kernel, store)
                 if order is not None:
-                    _try(kernels, buffer, order)
+                    _try(buffer, order, products.get(buffer, []))
     return without_idle_copies([_adapted(kernel) for kernel in kernels], kept)
 
 
@@ -84,19 +96,16 @@ def _steps_of_largest(kernel: Loops) -> dict[Axis, float]:
     best: dict[Axis, float] = {}
     size = -1
     for e in loads(kernel.values):
-        place = flat_index(e)
-        if e.detail.size > size and len(place.axes) > 1:
-            steps = {axis: float(step_of(place, axis)) for axis in place.axes}
-            best, size = steps, e.detail.size
+        if e.detail.size > size and len((place := flat_index(e)).axes) > 1:
+            best, size = {axis: float(step_of(place, axis)) for axis in place.axes}, e.detail.size
     return best
 
 
-def _try(kernels: list[Kernel], buffer: Buffer, order: tuple[int, ...]) -> None:
-    """Give a buffer an order, unless a product could not use it any more."""
+def _try(buffer: Buffer, order: tuple[int, ...], products: Iterable[Contraction]) -> None:
+    """Give a buffer an order, unless one of the products that touch it could not use it any more."""
     before = buffer.order
     if order == before:
         return
-    products = [k for k in _all(kernels) if isinstance(k, Contraction) and buffer in k.reads | k.writes]
     loops = [_loops(affine(k)) for k in products]
     buffer.order = order
     if not all(_fits(k, count) for k, count in zip(products, loops)):
@@ -131,13 +140,14 @@ def _adapted(kernel: Kernel) -> Kernel:
 
 def without_idle_copies(kernels: list[Kernel], kept: set[Buffer]) -> list[Kernel]:
     """Let products read an array itself where its copy lies in the same order, and nobody else reads the copy."""
+    readers = by_buffer((kernel, kernel.reads) for kernel in _all(kernels))
+    idle: dict[Buffer, Store] = {}
     for copy in [k for k in kernels if isinstance(k, Loops) and _is_idle(k)]:
-        store = copy.stores[0]
-        readers = [k for k in _all(kernels) if store.buffer in k.reads]
-        free = store.buffer.home is Home.SCRATCH and store.buffer not in kept and bool(readers)
-        if free and all(isinstance(k, Contraction) for k in readers):
-            kernels = [_reading_source(kernel, store) for kernel in kernels if kernel is not copy]
-    return kernels
+        buffer = copy.stores[0].buffer
+        free = buffer.home is Home.SCRATCH and buffer not in kept and buffer in readers
+        if free and all(isinstance(k, Contraction) for k in readers[buffer]):
+            idle[buffer] = copy.stores[0]
+    return [_reading_sources(kernel, idle) for kernel in kernels if kernel.writes.isdisjoint(idle)]
 
 
 def _is_idle(kernel: Loops) -> bool:
@@ -152,19 +162,20 @@ def _is_idle(kernel: Loops) -> bool:
     return plain and flat_index(value) == flat_place(store.buffer, store.indices)
 
 
-def _reading_source(kernel: Kernel, copy: Store) -> Kernel:
-    """Return a kernel that reads the source of a copy instead."""
+def _reading_sources(kernel: Kernel, copies: Mapping[Buffer, Store]) -> Kernel:
+    """Return a kernel that reads the sources of copies instead."""
     if isinstance(kernel, Repeat):
-        kernel.body[:] = [_reading_source(inner, copy) for inner in kernel.body]
+        kernel.body[:] = [_reading_sources(inner, copies) for inner in kernel.body]
         return kernel
-    if not isinstance(kernel, Contraction) or copy.buffer not in kernel.reads:
+    if not isinstance(kernel, Contraction) or kernel.reads.isdisjoint(copies):
         return kernel
-    factors = [_from_source(factor, copy) for factor in (kernel.left, kernel.right)]
+    factors = [_from_source(factor, copies) for factor in (kernel.left, kernel.right)]
     return affine(replace(kernel, left=factors[0], right=factors[1]))
 
 
-def _from_source(factor: Expression, copy: Store) -> Expression:
-    if factor.detail is not copy.buffer:
+def _from_source(factor: Expression, copies: Mapping[Buffer, Store]) -> Expression:
+    copy = copies.get(factor.detail)
+    if copy is None:
         return factor
     loops = {index.terms[0][0]: at for index, at in zip(copy.indices, factor.indices) if index.terms}
     return copy.value.replace({axis: at for axis, at in loops.items() if isinstance(axis, Axis)})

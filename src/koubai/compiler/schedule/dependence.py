@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.kernel import Kernel
@@ -13,6 +13,9 @@ BIG = 1 << 10  # elements from which on reading a buffer only once is worth a me
 class Dependences:
     """Kernels and what they depend on: what they read must be written, what they write must have been read.
 
+    All that a kernel depends on, directly or not, is kept as the bits of a number. A merged kernel has the bits of both
+    that it was made of, so that most mergers change nothing for those that wait for it.
+
     Args:
         kernels: in an order in which they can run.
     """
@@ -21,13 +24,15 @@ class Dependences:
         self.number: dict[Kernel, int] = {kernel: n for n, kernel in enumerate(kernels)}
         self.kernels: dict[int, Kernel] = dict(enumerate(kernels))
         self.direct: dict[int, set[int]] = {n: set() for n in self.kernels}
-        self._above: dict[int, int] = {}  # all that a kernel depends on, as bits
+        self._waiting: dict[int, set[int]] = {n: set() for n in self.kernels}  # the other way round
+        self._bits: dict[int, int] = {n: 1 << n for n in self.kernels}
+        self._above: dict[int, int] = dict.fromkeys(self.kernels, 0)  # bits of all that each depends on
         self._readers: dict[Buffer, list[int]] = {}
         self._reads: dict[int, set[Buffer]] = {}
         writers: dict[Buffer, list[int]] = {}
         for n, kernel in self.kernels.items():
             reads, writes = kernel.reads, kernel.writes
-            self._reads[n] = reads
+            self._reads[n] = set(reads)
             for buffer in reads:
                 self.direct[n].update(writers.get(buffer, ()))
             for buffer in writes:
@@ -37,13 +42,23 @@ class Dependences:
                 self._readers.setdefault(buffer, []).append(n)
             for buffer in writes:
                 writers.setdefault(buffer, []).append(n)
-            self._above[n] = self._closure(n)
+            for source in self.direct[n]:
+                self._waiting[source].add(n)
+                self._above[n] |= self._with(source)
 
-    def _closure(self, n: int) -> int:
-        bits = 0
-        for source in self.direct[n]:
-            bits |= self._above[source] | (1 << source)
-        return bits
+    def _with(self, n: int) -> int:
+        """Return the bits of a kernel and of all that it depends on."""
+        return self._above[n] | self._bits[n]
+
+    def _raise(self, numbers: Iterable[int], bits: int) -> None:
+        """Let some kernels, and so all that wait for them, depend on more."""
+        stack = list(numbers)
+        while stack:
+            n = stack.pop()
+            above = self._above[n] | bits
+            if above != self._above[n]:
+                self._above[n] = above
+                stack.extend(self._waiting[n])
 
     def sources(self, kernel: Kernel) -> list[Kernel]:
         """Return the kernels that this one directly depends on, the latest first."""
@@ -67,30 +82,32 @@ class Dependences:
 
     def _between(self, first: int, second: int) -> bool:
         """Whether a kernel depends on the first while the second depends on it."""
-        return any(self._above[n] >> first & 1 for n in self.direct[second] if n != first)
+        bits = self._bits[first]
+        return any(self._above[n] & bits for n in self.direct[second] if n != first)
 
     def merge(self, a: Kernel, b: Kernel, merged: Kernel) -> None:
         """Put one kernel in the place of two."""
         first, second = self.number.pop(a), self.number.pop(b)
         self.number[merged], self.kernels[first] = first, merged
         del self.kernels[second]
-        self.direct[first] = (self.direct[first] | self.direct.pop(second)) - {first, second}
-        self._reads[first] |= self._reads.pop(second)
-        for buffer in self._reads[first]:
+        for table in (self.direct, self._waiting):
+            table[first] = (table[first] | table.pop(second)) - {first, second}
+        for n in self.direct[first]:
+            self._waiting[n].discard(second)
+            self._waiting[n].add(first)
+        for n in self._waiting[first]:
+            self.direct[n].discard(second)
+            self.direct[n].add(first)
+        for buffer in self._reads[second]:
             self._readers[buffer] = [first if n == second else n for n in self._readers[buffer]]
-        above = (self._above[first] | self._above.pop(second)) & ~(1 << first) & ~(1 << second)
-        self._above[first] = above
-        for n, direct in self.direct.items():
-            if second in direct:
-                direct.discard(second)
-                direct.add(first)
-            bits = self._above[n]
-            if n != first and (bits >> first & 1 or bits >> second & 1):
-                self._above[n] = (bits | above | (1 << first)) & ~(1 << second)
+        self._reads[first] |= self._reads.pop(second)
+        self._bits[first] |= self._bits.pop(second)
+        self._above[first] = (self._above[first] | self._above.pop(second)) & ~self._bits[first]
+        self._raise(self._waiting[first], self._above[first])
 
     def depends(self, kernel: Kernel, on: Kernel) -> bool:
         """Whether one kernel has to wait for another, directly or not."""
-        return bool(self._above[self.number[kernel]] >> self.number[on] & 1)
+        return bool(self._above[self.number[kernel]] & self._bits[self.number[on]])
 
     def are_apart(self, a: Kernel, b: Kernel) -> bool:
         """Whether neither of two kernels has to wait for the other."""
@@ -105,10 +122,8 @@ class Dependences:
         for first, then in order:
             a, b = self.number[first], self.number[then]
             self.direct[b].add(a)
-            new = self._above[a] | (1 << a)
-            for n in self._above:
-                if n == b or self._above[n] >> b & 1:
-                    self._above[n] |= new
+            self._waiting[a].add(b)
+            self._raise([b], self._with(a))
 
     def in_order(self) -> list[Kernel]:
         """Return the kernels in an order in which they can run."""

@@ -12,9 +12,18 @@ from dataclasses import replace
 from koubai import dtypes
 from koubai.compiler.language.affine import affine
 from koubai.compiler.language.buffer import Buffer
-from koubai.compiler.language.expression import Expression, load, register, walk
+from koubai.compiler.language.expression import Expression, register, walk
 from koubai.compiler.language.index import Axis, Index, flatten, splits
-from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Reduction, Stage, Store, loads
+from koubai.compiler.language.kernel import (
+    Contraction,
+    Kernel,
+    Loops,
+    Reduction,
+    Stage,
+    Store,
+    loads,
+    positions,
+)
 from koubai.compiler.language.places import flat_place
 from koubai.compiler.llvm.transposes import is_transpose
 from koubai.compiler.schedule.dependence import Dependences
@@ -158,8 +167,7 @@ def forwarded(
         for s in stores
     ]
     change: dict[Expression, Expression] = {}
-    roots = [s.value for s in moved] + [Expression("at", s.value.dtype, (), s.indices) for s in moved]
-    for reference in loads(roots):
+    for reference in loads([s.value for s in moved] + positions(moved)):
         if reference.detail in written:
             store = written[reference.detail]
             if reference.indices != store.indices or reference.parts:
@@ -190,7 +198,7 @@ def merge_loops(earlier: Loops, later: Loops) -> Loops | None:
     stages = [_moved(stage, mapping, rest) for stage in later.stages]
     if not _stays_within(earlier, stages) or (rest and _serialises(earlier, stages, rest)):
         return None
-    merged = Loops(earlier.name, earlier.outer, compacted([*earlier.stages, *stages]))
+    merged = Loops(earlier.name, earlier.outer, compacted(stages, earlier.stages))
     return merged if _size(merged) <= LARGEST else None
 
 
@@ -305,9 +313,14 @@ def _stays_within(earlier: Loops, stages: list[Stage]) -> bool:
     return True
 
 
-def compacted(stages: list[Stage]) -> list[Stage]:
-    """Put each stage together with an earlier one that has the same loops, where nothing between hinders it."""
-    done: list[Stage] = []
+def compacted(stages: list[Stage], before: Iterable[Stage] = ()) -> list[Stage]:
+    """Put each stage together with an earlier one that has the same loops, where nothing between hinders it.
+
+    Args:
+        stages: in their order.
+        before: stages that come before them, and stay apart from each other.
+    """
+    done = list(before)
     for stage in stages:
         stage = _from_registers(stage, done)
         for number in range(len(done) - 1, -1, -1):
@@ -326,6 +339,8 @@ def compacted(stages: list[Stage]) -> list[Stage]:
 
 
 def _renamed(stage: Stage, inner: tuple[Axis, ...]) -> Stage:
+    if stage.inner == inner:
+        return stage
     mapping = {b: Index.of(a) for a, b in zip(inner, stage.inner)}
     moved = _moved(stage, mapping, ())
     return Stage(inner, moved.reductions, moved.stores)
@@ -364,7 +379,9 @@ def _from_registers(stage: Stage, earlier: list[Stage]) -> Stage:
     for other in earlier:
         if not other.inner:
             for store in other.stores:
-                change[load(store.buffer, store.indices)] = store.value
+                change[store.read_again] = store.value
+    if not any(value in change or not change.keys().isdisjoint(value.below) for value in stage.values):
+        return stage
     return Stage(
         stage.inner,
         [replace(r, value=r.value.substitute(change)) for r in stage.reductions],

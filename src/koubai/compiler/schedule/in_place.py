@@ -5,7 +5,7 @@ from __future__ import annotations
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import load
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Repeat, Stage, Store, loads
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Repeat, Stage, Store, by_buffer, loads
 from koubai.compiler.schedule.dependence import Dependences
 
 
@@ -20,19 +20,18 @@ def written_in_place(
     graph = Dependences(kernels)
     shared: dict[Buffer, Buffer] = {}
     copies: list[Kernel] = []
-    ends: list[tuple[Kernel, Kernel]] = []
+    written = by_buffer((kernel, kernel.writes) for kernel in kernels)
+    read = by_buffer((kernel, kernel.reads) for kernel in kernels)
     for buffer in updates:
         state = buffer.becomes
         assert state is not None
-        writers = [k for k in kernels if buffer in k.writes]
-        readers = [k for k in kernels if state in k.reads]
+        writers, readers = written.get(buffer, []), read.get(state, [])
         fits = len(writers) == 1 and all(
             _may_follow(graph, writers[0], reader, buffer, state) for reader in readers
         )
         order = [(reader, writers[0]) for reader in readers if reader is not writers[0]] if fits else []
         if fits and not graph.would_cycle(order):
             graph.add_order(order)
-            ends += order
             shared[buffer] = state
         else:
             copies.append(_copy(buffer, state))

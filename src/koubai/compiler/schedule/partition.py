@@ -8,7 +8,7 @@ more, because the state that a step leaves is what the next one begins with.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from koubai.compiler.language.buffer import Buffer, Home
@@ -25,6 +25,7 @@ from koubai.compiler.language.kernel import (
     Strips,
     loads,
 )
+from koubai.compiler.language.signature import buffers_of, signature
 from koubai.compiler.llvm.driver import SMALL, body_of, work_of
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
@@ -97,13 +98,14 @@ class _Division:
         self.turns = 1
         self.changing: set[Buffer] = set()
         self._ways: dict[Kernel, list[_Way]] = {}
+        self._forms: dict[Hashable, tuple[list[Buffer], list[_Way]]] = {}
 
     def divide(self, kernel: Kernel, can_sum: bool) -> None:
         """Choose for one kernel, and note how it divides what it touches."""
         ways = self._ways_of(kernel, can_sum)
         if not ways:
             return
-        chosen = min(ways, key=self._cost)
+        chosen = ways[0] if len(ways) == 1 else min(ways, key=self._cost)
         if isinstance(kernel, Contraction):
             kernel.split = chosen.split
         self._remember(chosen.touched)
@@ -120,13 +122,23 @@ class _Division:
 
     def _ways_of(self, kernel: Kernel, can_sum: bool) -> list[_Way]:
         """Return the ways in which a kernel can be divided; none if one thread does it alone."""
-        if kernel not in self._ways:
-            self._ways[kernel] = self._found_ways(kernel, can_sum) if work_of(kernel) >= SMALL else []
-        return self._ways[kernel]
-
-    def _found_ways(self, kernel: Kernel, can_sum: bool) -> list[_Way]:
         if not isinstance(kernel, Contraction | Loops):
             return []
+        if kernel not in self._ways:
+            self._ways[kernel] = self._ways_of_equals(kernel, can_sum)
+        return self._ways[kernel]
+
+    def _ways_of_equals(self, kernel: Contraction | Loops, can_sum: bool) -> list[_Way]:
+        """Return the ways of an equal kernel that was met before, with this one's buffers."""
+        form, buffers = (signature(kernel), can_sum), buffers_of(kernel)
+        if form not in self._forms:
+            found = self._found_ways(kernel, can_sum) if work_of(kernel) >= SMALL else []
+            self._forms[form] = buffers, found
+        others, ways = self._forms[form]
+        mine = dict(zip(others, buffers))
+        return [replace(way, touched=[(mine[b], dim) for b, dim in way.touched]) for way in ways]
+
+    def _found_ways(self, kernel: Contraction | Loops, can_sum: bool) -> list[_Way]:
         body = body_of(kernel, self.target, self.threads)
         if isinstance(body, LoopsFunction) and body.shared:
             return [_Way("", 0.0, list(_divided(body.kernel, body.shared[0])))]

@@ -99,11 +99,12 @@ class _Placing:
 
 def _gathered(kernels: list[Kernel], level: dict[Kernel, int], gate: Gate | None, behind: int) -> list[Phase]:
     """Make phases of levels; what NumPy runs has its own, and so has each native part behind one a gate."""
-    count = max(level.values(), default=-1) + 1
+    levels: list[list[Kernel]] = [[] for _ in range(max(level.values(), default=-1) + 1)]
+    for kernel in kernels:
+        levels[level[kernel]].append(kernel)
     phases: list[Phase] = []
     shut = True  # whether the native part that is being made has yet to pass the gate
-    for number in range(count):
-        here = [kernel for kernel in kernels if level[kernel] == number]
+    for number, here in enumerate(levels):
         native = [kernel for kernel in here if not isinstance(kernel, Host)]
         host = [kernel for kernel in here if isinstance(kernel, Host)]
         if native:

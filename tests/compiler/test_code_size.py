@@ -1,0 +1,74 @@
+"""Code grows neither with the length of a sequence nor with layers that are like others."""
+
+import re
+
+import pytest
+
+import koubai
+from koubai import nn, optim
+from koubai.compiler.build import build
+
+
+def blueprint_of(model, inputs):
+    """Build a training step of a model for one thread; several would share long products unlike short ones."""
+    optimizer = optim.AdamW(model.parameters())
+
+    @koubai.compile(verify=False)
+    def step(inputs):
+        optimizer.zero_grad()
+        loss = model(inputs).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled, _ = step.prepare((inputs,))
+    return build(compiled.program.graph, compiled.roles, compiled.target, threads=1)
+
+
+def kernels_in(blueprint):
+    """The functions of kernels that were written."""
+    return re.findall(r"^define .*@k\d+_.*$", blueprint.text, re.MULTILINE)
+
+
+def calls_in(blueprint):
+    """The calls of kernels."""
+    return re.findall(r"^ *call void @k\d+_.*$", blueprint.text, re.MULTILINE)
+
+
+class LastOfLSTM(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(8, 16)
+
+    def forward(self, inputs):
+        return self.lstm(inputs)[0]
+
+
+def transformer(layers):
+    layer = {"d_model": 16, "nhead": 2, "dim_feedforward": 32, "dropout": 0.0, "batch_first": True}
+    return nn.Sequential(*(nn.TransformerEncoderLayer(**layer) for _ in range(layers)))
+
+
+@pytest.fixture(scope="module")
+def lengths():
+    return [blueprint_of(LastOfLSTM(), koubai.ones(length, 4, 8)) for length in (16, 512)]
+
+
+@pytest.fixture(scope="module")
+def depths():
+    return [blueprint_of(transformer(layers), koubai.ones(4, 8, 16)) for layers in (4, 12)]
+
+
+def test_a_longer_sequence_has_no_more_code(lengths):
+    """At most one kernel more: a long sum, of the bias's gradient over all times, is taken in two steps."""
+    short, long = lengths
+    assert 0 < len(kernels_in(short)) <= len(kernels_in(long)) <= len(kernels_in(short)) + 1
+    assert len(calls_in(long)) <= len(calls_in(short)) + 1
+    assert len(long.text) < 1.1 * len(short.text)
+
+
+def test_equal_layers_share_their_code(depths):
+    few, many = depths
+    assert len(kernels_in(many)) == len(kernels_in(few)) > 0
+    assert len(calls_in(many)) > 2 * len(calls_in(few))
+    assert len(many.text) < 1.5 * len(few.text)
