@@ -15,7 +15,7 @@ from functools import cached_property
 
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Strips, loads
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Strips, by_buffer, loads
 from koubai.compiler.language.places import flat_index
 from koubai.compiler.llvm.winograd import is_winograd
 from koubai.compiler.llvm.winograd_weights import is_winograd_weights
@@ -64,25 +64,10 @@ def in_strips(kernels: list[Kernel], kept: set[Buffer], target: Target, threads:
         threads: how many share the strips.
     """
     groups = [_Group.of(kernel, target, threads) for kernel in kernels]
-    graph = Dependences(list(groups))
-    merging = _Merging(graph, groups, target.level2, threads)
-    for buffer in _handed_on(kernels, kept):
+    merging = _Merging(groups, kept, target.level2, threads)
+    for buffer in merging.handed_on():
         merging.put_together(buffer)
-    return [group.kernel(kept | merging.outside(group), threads) for group in merging.in_order()]
-
-
-def _handed_on(kernels: list[Kernel], kept: set[Buffer]) -> list[Buffer]:
-    """Return large arrays that kernels hand to each other, the largest first."""
-    writers: dict[Buffer, int] = {}
-    for kernel in kernels:
-        for buffer in kernel.writes:
-            writers[buffer] = writers.get(buffer, 0) + 1
-    found = [b for b, count in writers.items() if count == 1 and b.bytes >= LARGE and _is_free(b, kept)]
-    return sorted(found, key=lambda b: -b.bytes)
-
-
-def _is_free(buffer: Buffer, kept: set[Buffer]) -> bool:
-    return buffer.home is Home.SCRATCH and buffer.becomes is None and buffer not in kept
+    return [group.kernel(merging.own(group), threads) for group in merging.in_order()]
 
 
 # --- groups
@@ -126,14 +111,13 @@ class _Group(Kernel):
         free = [a for a in kernel.outer if a.size > 1 and all(_dimension(p, a) is not None for p in own)]
         return cls([kernel], [(axis,) for axis in free])
 
-    def kernel(self, needed: set[Buffer], threads: int) -> Kernel:
-        """Return the group as one kernel; what is not needed elsewhere lies where only one thread writes."""
+    def kernel(self, own: set[Buffer], threads: int) -> Kernel:
+        """Return the group as one kernel; what is its `own` lies where only one thread writes."""
         if len(self.members) == 1 or self.cut is None:
             return self.members[0]
         loops = tuple(Axis(common[0].size) for common in self.cut.loops)
         thread = Axis(threads)
         body = [stripped(k, [c[n] for c in self.cut.loops], loops) for n, k in enumerate(self.members)]
-        own = {b for b in self.writes - needed if b.home is Home.SCRATCH and b.border is None}
         slices = {buffer: Slice(buffer, _dimensions(body, buffer, loops), thread) for buffer in own}
         return Strips(self.name, loops, thread, [on_slices(k, slices) for k in body])
 
@@ -147,25 +131,44 @@ def _is_special(kernel: Contraction, target: Target, threads: int) -> bool:
 
 
 class _Merging:
-    """Groups while they are put together."""
+    """Groups while they are put together.
 
-    def __init__(self, graph: Dependences, groups: list[_Group], cache: int, threads: int) -> None:
-        self.graph, self.cache, self.threads = graph, cache, threads
+    Attributes:
+        group_of: each kernel's group.
+        readers, writers: the kernels that read and write each buffer.
+    """
+
+    def __init__(self, groups: list[_Group], kept: set[Buffer], cache: int, threads: int) -> None:
+        self.kept, self.cache, self.threads = kept, cache, threads
+        self.graph = Dependences(list(groups))
         self.group_of = {group.members[0]: group for group in groups}
+        self.readers = by_buffer((kernel, kernel.reads) for kernel in self.group_of)
+        self.writers = by_buffer((kernel, kernel.writes) for kernel in self.group_of)
 
     def in_order(self) -> list[_Group]:
         """Return the groups in an order in which they can run."""
         return [group for group in self.graph.in_order() if isinstance(group, _Group)]
 
-    def outside(self, group: _Group) -> set[Buffer]:
-        """Return the buffers that kernels outside of a group read."""
-        others = {other for other in self.group_of.values() if other is not group}
-        return set().union(*(other.reads for other in others))
+    def handed_on(self) -> list[Buffer]:
+        """Return large arrays that kernels hand to each other, the largest first."""
+        large = (b for b, makers in self.writers.items() if len(makers) == 1 and b.bytes >= LARGE)
+        return sorted(filter(self._is_free, large), key=lambda b: -b.bytes)
+
+    def own(self, group: _Group) -> set[Buffer]:
+        """Return the buffers that only kernels of a group touch."""
+        return {b for b in filter(self._is_free, group.writes) if self._is_within(group, b)}
+
+    def _is_free(self, buffer: Buffer) -> bool:
+        return buffer.home is Home.SCRATCH and buffer.becomes is None and buffer not in self.kept
+
+    def _is_within(self, group: _Group, buffer: Buffer) -> bool:
+        touching = (*self.readers.get(buffer, ()), *self.writers[buffer])
+        return buffer.border is None and all(self.group_of[kernel] is group for kernel in touching)
 
     def put_together(self, buffer: Buffer) -> None:
         """Put the kernels that write and read a buffer into one group, as far as that is possible."""
-        writer = next(kernel for kernel in self.group_of if buffer in kernel.writes)
-        for reader in [kernel for kernel in self.group_of if buffer in kernel.reads]:
+        (writer,) = self.writers[buffer]
+        for reader in self.readers.get(buffer, ()):
             earlier, later = self.group_of[writer], self.group_of[reader]
             if earlier is not later:
                 self._merge(earlier, later)
