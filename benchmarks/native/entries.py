@@ -94,6 +94,7 @@ class KoubaiEntry:
         entry: the contestant; it came from the cache on the disk, so that this is checked as well.
         cold, cached: seconds of compiling with an empty cache, and with what it then held; None without compiler.
         arena_bytes: the memory of the compiled step.
+        flops: multiplications and additions of its products, as they are run.
         scan: the same with many steps in one call, as `jax.scan` has them; None without compiler.
     """
 
@@ -101,6 +102,7 @@ class KoubaiEntry:
     cold: float | None = None
     cached: float | None = None
     arena_bytes: float | None = None
+    flops: float | None = None
     scan: Entry | None = None
 
     @property
@@ -132,7 +134,7 @@ def enter_koubai(
         start,
         references,
     )
-    return KoubaiEntry(second, cold, report("seconds"), report("arena_bytes"), scan)
+    return KoubaiEntry(second, cold, report("seconds"), report("arena_bytes"), report("flops"), scan)
 
 
 def enter_peers(

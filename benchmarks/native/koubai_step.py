@@ -69,7 +69,7 @@ class KoubaiStep:
         return Evidence.of(loss, self.before, after, gradient=gradient, memory=memory)
 
     def report(self, name: str) -> float | None:
-        """Return a number of the compiler's report (`seconds`, `arena_bytes`), or None where there is none."""
+        """Return a number of the compiler's report (`seconds`, `arena_bytes`, `flops`), or None where there is none."""
         value = getattr(getattr(self.step, "report", None), name, None)
         return None if value is None else float(value)
 

@@ -60,6 +60,13 @@ class Result:
         """Koubai's nominal floating-point operations per second."""
         return None if self.best is None else self.flops / self.best
 
+    @property
+    def share(self) -> float | None:
+        """The share of the FMA peak that the operations which are run take."""
+        if self.best is None or self.koubai.flops is None:
+            return None
+        return self.koubai.flops / self.best / self.race.best_peak
+
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain data."""
         entries = [*self.koubai.entries, *self.peers]
@@ -67,6 +74,8 @@ class Result:
             "workload": self.workload.name,
             "title": self.workload.title,
             "flops": self.flops,
+            "flops_run": self.koubai.flops,
+            "share_of_peak": self.share,
             "ratio": self.ratio,
             "compile_cold": self.koubai.cold,
             "compile_cached": self.koubai.cached,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import koubai
+from koubai import nn
 from koubai.compiler import explain
 from koubai.compiler.language.kernel import Contraction, Loops
 from koubai.compiler.profile.roofline import roof
@@ -112,3 +113,32 @@ def test_the_roof_is_measured():
     compute, memory = Work(10**9, 1), Work(1, 10**9)
     assert limits.seconds(compute) == 10**9 / limits.flops
     assert limits.seconds(memory) == 10**9 / limits.speeds[-1][1]
+
+
+def test_the_report_counts_the_operations_that_are_run():
+    koubai.manual_seed(0)
+    a, b = koubai.randn(32, 48), koubai.randn(48, 64)
+    product = koubai.compile(lambda a, b: a @ b)
+    product(a, b)
+    assert product.report.flops == 2 * 32 * 48 * 64
+
+    q = koubai.randn(8, 4, 128, 16)
+    attention = koubai.compile(lambda q: koubai.softmax(q @ q.transpose(-1, -2), dim=-1) @ q)
+    attention(q)
+    assert attention.report.flops == 2 * (2 * 8 * 4 * 128 * 128 * 16)
+
+    lstm, x = nn.LSTM(8, 16), koubai.randn(5, 3, 8)
+    with koubai.no_grad():
+        recurrent = koubai.compile(lambda x: lstm(x)[0])
+        recurrent(x)
+    assert recurrent.report.flops == 2 * 5 * 3 * 64 * (8 + 16)
+
+
+def test_winograd_takes_fewer_operations_than_the_formula_says():
+    koubai.manual_seed(0)
+    convolution, x = nn.Conv2d(64, 64, 3, padding=1), koubai.randn(4, 64, 32, 32)
+    with koubai.no_grad():
+        native = koubai.compile(convolution)
+        native(x)
+    plain = 2 * 4 * 32 * 32 * 64 * 64 * 9
+    assert plain / 2.25 < native.report.flops < plain

@@ -71,6 +71,7 @@ class Blueprint:
         constants: buffers to be filled once.
         flags: (what to say if it is false, buffer) pairs.
         spans: (offset, bytes) of all numbers, and of all results and flags.
+        flops: multiplications and additions of all products.
     """
 
     text: str
@@ -85,6 +86,7 @@ class Blueprint:
     borders: list[Buffer]
     flags: list[tuple[str, Buffer]]
     spans: tuple[tuple[int, int], tuple[int, int]]
+    flops: int
 
 
 Watch = Callable[[str, Sequence[Kernel], Mapping[Buffer, Buffer], Mapping[int, Buffer]], None]
@@ -135,6 +137,7 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
         borders,
         lowered.flags,
         spans,
+        driver.flops(phases),
     )
 
 

@@ -71,6 +71,7 @@ class Outline:
         filled: (place, elements) of constants and borders.
         spans: (offset, bytes) of all numbers, and of all results and flags.
         kernels: how many kernels there are, for people.
+        flops: multiplications and additions of all products, for people.
     """
 
     parts: list[str]
@@ -84,6 +85,7 @@ class Outline:
     filled: list[tuple[Place, Array]]
     spans: tuple[tuple[int, int], tuple[int, int]]
     kernels: int
+    flops: int
 
     @classmethod
     def of(cls, blueprint: Blueprint) -> Outline:
@@ -107,6 +109,7 @@ class Outline:
             filled,
             blueprint.spans,
             sum(len(phase.kernels) for phase in blueprint.phases),
+            blueprint.flops,
         )
 
     def to_json(self) -> dict[str, Any] | None:
@@ -124,6 +127,7 @@ class Outline:
             "filled": [[p.to_json(), _packed(array)] for p, array in self.filled],
             "spans": self.spans,
             "kernels": self.kernels,
+            "flops": self.flops,
         }
 
     @classmethod
@@ -141,6 +145,7 @@ class Outline:
             [(Place.from_json(p), _unpacked(packed)) for p, packed in data["filled"]],
             (tuple(data["spans"][0]), tuple(data["spans"][1])),
             data["kernels"],
+            data["flops"],
         )
 
 

@@ -36,6 +36,8 @@ class Report:
         seconds: from the trace to code that can run.
         cached: whether the code came from disk.
         kernels: how many there are.
+        flops: multiplications and additions of all products, as they are run: convolutions may need fewer than by
+            their formula.
         arena_bytes: the memory of the step.
         verified: whether it was compared with eager, now or when it was put on disk.
     """
@@ -43,6 +45,7 @@ class Report:
     seconds: float
     cached: bool
     kernels: int
+    flops: int
     arena_bytes: int
     verified: bool
 
@@ -138,7 +141,7 @@ class Step:
         if known is None and described is not None and verified:
             cache.put(key, data, {"outline": described})
         self.report = Report(
-            seconds, known is not None, outline.kernels, self.executable.arena.size, verified
+            seconds, known is not None, outline.kernels, outline.flops, self.executable.arena.size, verified
         )
 
     def _verify(self, examples: Sequence[Tensor]) -> None:

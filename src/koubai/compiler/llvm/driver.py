@@ -52,6 +52,9 @@ Body = (
 )
 
 
+_WITHOUT_PRODUCTS = (LoopsFunction, ScatterFunction, RunningFunction, TransposeFunction)
+
+
 @dataclass
 class Driver:
     """Writes a step.
@@ -91,6 +94,17 @@ class Driver:
         return module(
             [write_barrier(self.target), *self._functions, *self._writers, *more], self.target.attributes
         )
+
+    def flops(self, phases: Iterable[Phase]) -> int:
+        """Return how many multiplications and additions the products of a step take that was written."""
+        return sum(self._flops_of(kernel) for phase in phases for kernel in phase.kernels)
+
+    def _flops_of(self, kernel: Kernel) -> int:
+        if isinstance(kernel, Repeat):
+            return kernel.time.size * self.flops(kernel.phases)
+        if isinstance(kernel, Strips):
+            return kernel.turns * sum(map(self._flops_of, kernel.body))
+        return 0 if isinstance(kernel, Host) else self._function_of[kernel].flops
 
     def _part(self, phases: list[Phase]) -> None:
         name = f"part{len(self.parts)}"
@@ -216,7 +230,8 @@ class Driver:
         body.write(elements, "%first", "%end")
         self._functions.append(w)
         self.scratch = max(self.scratch, scratch)
-        return _Function(name, body.units, scratch, work_of(kernel))
+        flops = 0 if isinstance(body, _WITHOUT_PRODUCTS) else body.flops
+        return _Function(name, body.units, scratch, work_of(kernel), flops)
 
     def _own_scratch(self, w: Writer) -> str:
         """Return the address of memory that only this thread uses."""
@@ -233,12 +248,14 @@ class _Function:
         units: the pieces that threads share.
         scratch: the bytes that each thread needs of its own.
         work: roughly how many instructions it takes.
+        flops: multiplications and additions of its products.
     """
 
     name: str
     units: int
     scratch: int
     work: int
+    flops: int
 
 
 @dataclass(frozen=True)

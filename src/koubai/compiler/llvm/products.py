@@ -49,6 +49,11 @@ class ContractionFunction:
         return tiles.units(self.product, self.tiling, self.split)
 
     @property
+    def flops(self) -> int:
+        """How many multiplications and additions the sums take."""
+        return self.kernel.flops
+
+    @property
     def scratch(self) -> int:
         """How many bytes of memory of its own a thread needs."""
         size = pairs.scratch_size if self.kernel.precision else tiles.scratch_size

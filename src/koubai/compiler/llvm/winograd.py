@@ -47,6 +47,11 @@ class WinogradFunction:
         return self.cut.units
 
     @property
+    def flops(self) -> int:
+        """How many multiplications and additions it takes."""
+        return self.cut.flops
+
+    @property
     def scratch(self) -> int:
         """How many bytes of memory of its own a thread needs."""
         return self.cut.scratch

@@ -14,6 +14,10 @@ from koubai.compiler.llvm.winograd_shape import Convolution, Grid
 from koubai.compiler.runtime.target import Target
 
 POSITIONS = 16  # elements of a tile
+INPUT_SUMS, OUTPUT_SUMS = (
+    32,
+    24,
+)  # additions that transform a tile of the image, and one to or from the result
 _LINE = 16  # float32 numbers in a line of the cache
 _STRIPS = (12, 24, 36, 48, 72, 96)  # about how many tiles a strip may have
 _WIDEST = 8  # vectors of a block, at most
@@ -93,6 +97,12 @@ class Cut:
     def units(self) -> int:
         """How many pieces threads can share: strips of each block."""
         return self.blocks * self.strips
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions of all products, and additions of the transformed tiles."""
+        tiles, c, o = self.convolution.grid.tiles, self.convolution.c.size, self.convolution.o.size
+        return tiles * (2 * POSITIONS * c * o + INPUT_SUMS * c * self.blocks + OUTPUT_SUMS * o)
 
     @cached_property
     def taps(self) -> Matrices:

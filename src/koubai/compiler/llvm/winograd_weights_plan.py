@@ -11,7 +11,9 @@ from functools import cached_property
 from koubai import dtypes
 from koubai.compiler.llvm.winograd_plan import (
     INPUT,
+    INPUT_SUMS,
     OUTPUT,
+    OUTPUT_SUMS,
     PAYS,
     POSITIONS,
     SUMS,
@@ -76,6 +78,13 @@ class WeightCut:
     def strips(self) -> int:
         """How many strips there are."""
         return ceil(self.gradient.grid.tiles, self.strip)
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions of all products, and additions of the transformed tiles."""
+        (down, across), tiles = self.blocks, self.gradient.grid.tiles
+        c, o = self.gradient.c.size, self.gradient.o.size
+        return tiles * (2 * POSITIONS * c * o + INPUT_SUMS * c * across + OUTPUT_SUMS * o * down)
 
     @cached_property
     def sums(self) -> Matrices:
