@@ -45,7 +45,8 @@ class Executable:
         self.results = [self.view(place) for place in outline.results]
         self.flags = [(name, self.view(place)) for name, place in outline.flags]
         for place, elements in outline.filled:
-            self.view(place)[...] = elements
+            if any(elements.tobytes()):  # the arena is full of zeros, whose pages nobody has touched yet
+                self.view(place)[...] = elements
 
     def view(self, place: Place) -> Array:
         """Return an array in the arena in the shape that the program sees."""
