@@ -42,9 +42,9 @@ class ScatterFunction:
     scratch = 0  # bytes of memory of its own that a thread needs
 
     def write(self, elements: Elements, first: Int, end: Int) -> None:
-        """Write the units from `first` to `end`."""
-        self.e, self.w = elements, elements.w
-        self.w.loop(first, end, 1, self._unit)
+        """Write the units from `first` to `end` of each place, so that memory is read in order."""
+        self.e, self.w, self._part = elements, elements.w, (first, end)
+        self._places(self.kernel.places)
 
     def _unit(self, unit: Int, _: list[Value]) -> list[Value]:
         e, before = self.e, self.e.remembered()
@@ -59,14 +59,16 @@ class ScatterFunction:
             if rest:
                 ends = self.w.splat(self.w.index(self.along.size), self.lanes)
                 e.mask = self.w.compare("icmp slt", e._atom_lanes(self.along), ends)
-        self._places(self.kernel.places)
+        self._combine()
         e.along, e.lanes, e.mask = None, 1, None
         e.forget(before)
         return []
 
     def _places(self, axes: Sequence[Axis]) -> None:
         if not axes:
-            self._combine()
+            parts = (part for root in self.kernel.roots for part in root.everything)
+            self.e.compute_early(parts, self.kernel.writes)
+            self.w.loop(*self._part, 1, self._unit)
             return
 
         def turn(i: Int, _: list[Value]) -> list[Value]:
