@@ -115,9 +115,11 @@ def draw_panel(axes: Axes, name: str, title: str, points: Sequence[Point]) -> No
     times, roofs = [point.seconds for point in points], [point.roof for point in points]
     axes.plot(sizes, times, "o-", color=LIGHT.training, linewidth=2, markersize=4)
     axes.plot(sizes, roofs, "o", color=LIGHT.validation, linewidth=1.3, linestyle=(0, (3, 2)), markersize=2)
-    for values, label, colour in ((times, "step", LIGHT.training), (roofs, "FMA peak", LIGHT.validation)):
+    # on both sides of the line between them, however near they are
+    labels = ((times, "step", LIGHT.training, "bottom"), (roofs, "FMA peak", LIGHT.validation, "top"))
+    for values, label, colour, side in labels:
         axes.annotate(label, (sizes[-1], values[-1]), (5, 0), textcoords="offset points", color=colour,
-                      fontsize=9, va="center", annotation_clip=False)  # fmt: skip
+                      fontsize=9, va=side, annotation_clip=False)  # fmt: skip
     axes.set_title(title, loc="left", color=LIGHT.ink, fontsize=9)
     axes.set(xscale="log", yscale="log", xlabel=name)
     axes.set_xticks(sizes[:: max(1, len(sizes) // 4)], [f"{s}" for s in sizes[:: max(1, len(sizes) // 4)]])
