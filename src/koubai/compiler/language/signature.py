@@ -10,12 +10,6 @@ from koubai.compiler.language.index import Atom, Axis, Index, Position
 from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Running, Scatter, axes_of
 
 
-def buffers_of(kernel: Kernel) -> list[Buffer]:
-    """Return the buffers that a kernel touches, in an order that is the same for equal kernels."""
-    found = [e.detail for e in walk(kernel.roots) if e.kind == "load"]
-    return list(dict.fromkeys([*found, *(store.buffer for store in kernel.stores)]))
-
-
 def free_axes(kernel: Kernel) -> list[Axis]:
     """Return the loops around a kernel that it depends on."""
     own = set(axes_of(kernel))
@@ -38,7 +32,7 @@ class _Names:
 
     def __init__(self, kernel: Kernel) -> None:
         self.axes = {axis: n for n, axis in enumerate((*axes_of(kernel), *free_axes(kernel)))}
-        self.buffers = {buffer: n for n, buffer in enumerate(buffers_of(kernel))}
+        self.buffers = {buffer: n for n, buffer in enumerate(kernel.buffers)}
         self.expressions: dict[Expression, int] = {}
         self.registers: dict[str, int] = {}
 
