@@ -41,7 +41,18 @@ class Expression:
         flat: of a load the order of its buffer's dimensions and where it reads then, once `flat_index` has found it.
     """
 
-    __slots__ = ("__weakref__", "_below", "axes", "detail", "dtype", "flat", "indices", "kind", "number", "parts")
+    __slots__ = (
+        "__weakref__",
+        "_below",
+        "axes",
+        "detail",
+        "dtype",
+        "flat",
+        "indices",
+        "kind",
+        "number",
+        "parts",
+    )
 
     kind: str
     dtype: DType
@@ -120,7 +131,8 @@ class Expression:
     def _again(self, parts: tuple[Expression, ...], indices: tuple[Index, ...]) -> Expression:
         """Return this expression with other parts and indices, decided where that is possible now."""
         if self.kind == "apply":
-            return apply(self.detail[0], parts, self.dtype, dict(self.detail[1:]))
+            decided = _decided(self.detail[0], parts)
+            return decided or Expression("apply", self.dtype, parts, (), self.detail)
         if self.kind == "inside":
             return inside(indices[0], *self.detail)
         if self.kind == "load" and parts and parts[0].kind == "constant":
@@ -152,11 +164,12 @@ def _forget(gone: KeyedRef[tuple[Any, ...], Expression]) -> None:
 
 
 def _axes_of(parts: tuple[Expression, ...], indices: tuple[Index, ...]) -> frozenset[Axis]:
-    """Return the loops that parts and indices depend on; those of the first part if it has them all, as often."""
-    axes = parts[0].axes if parts else frozenset()
-    for other in (*parts[1:], *indices):
-        if not other.axes <= axes:
-            axes |= other.axes
+    """Return the loops that parts and indices depend on; the first one's set itself if it has them all, as often."""
+    sets = [part.axes for part in parts] + [index.axes for index in indices]
+    axes = sets[0] if sets else frozenset()
+    for other in sets[1:]:
+        if not other <= axes:
+            axes |= other
     return axes
 
 
@@ -196,8 +209,8 @@ def _within(indices: tuple[Index, ...]) -> Iterator[Expression]:
 
 def _changed(index: Index, change: Callable[[Any], Expression], axes: Mapping[Axis, Index]) -> Index:
     """Return an index with its positions changed and its axes replaced."""
-    if index.is_affine and index.axes.isdisjoint(axes):
-        return index
+    if index.is_affine:
+        return index.replace(axes)
 
     def new(atom: Atom) -> Index:
         if isinstance(atom, Axis):

@@ -117,6 +117,8 @@ class Index:
             return value
         if isinstance(value, int):
             return cls((), value)
+        if isinstance(value, Axis):
+            return cls(((value, 1),)) if value.size > 1 else cls()
         return cls() if value.bounds == (0, 0) else cls(((value, 1),))
 
     @property
@@ -198,6 +200,8 @@ class Index:
         """Put other indices in the place of axes."""
         if self.axes.isdisjoint(values):
             return self
+        if len(self.terms) == 1 and not self.constant:
+            return _replaced(self.terms[0][0], values) * self.terms[0][1]
         return weighted([(_replaced(atom, values), factor) for atom, factor in self.terms], self.constant)
 
     def __repr__(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 
-from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, walk
 from koubai.compiler.language.index import Atom, Axis, Index, Position
 from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Running, Scatter, axes_of

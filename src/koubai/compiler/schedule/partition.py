@@ -136,7 +136,7 @@ class _Division:
             self._forms[form] = buffers, found
         others, ways = self._forms[form]
         mine = dict(zip(others, buffers))
-        return [replace(way, touched=[(mine[b], dim) for b, dim in way.touched]) for way in ways]
+        return [_Way(w.split, w.seconds, [(mine[b], dim) for b, dim in w.touched]) for w in ways]
 
     def _found_ways(self, kernel: Contraction | Loops, can_sum: bool) -> list[_Way]:
         body = body_of(kernel, self.target, self.threads)
