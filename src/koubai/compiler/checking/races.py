@@ -307,7 +307,7 @@ def _touched(kernel: Kernel, buffer: Buffer, fixed: dict[Axis, int]) -> Array | 
     """Return the elements of a buffer that a kernel touches; None if that depends on data."""
     if not isinstance(kernel, Loops | Contraction):
         return None
-    places = [(e.indices, e.parts) for e in loads(kernel.roots) if e.detail is buffer]
+    places = [(e.indices, e.parts) for e in kernel.loads if e.detail is buffer]
     places += [(store.indices, ()) for store in kernel.stores if store.buffer is buffer]
     if any(_is_data(i) for indices, _ in places for i in indices):
         return None

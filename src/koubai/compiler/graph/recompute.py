@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_left
+from dataclasses import replace
 
 from koubai.ops.contraction import matmul
 from koubai.ops.graph import Graph, Node, prune
@@ -80,26 +81,25 @@ class _Again:
     def graph(self) -> Graph:
         """Return the new graph."""
         new = Graph(list(self.old.inputs), dict(self.old.constants))
-        first: dict[Symbol, Symbol] = {s: s for s in (*new.inputs, *new.constants)}
         again: dict[Symbol, Symbol] = {}
 
         def made(symbol: Symbol, small: float) -> Symbol:
             """Make a result again, or return it if it is kept."""
             node = self.maker.get(symbol)
             if node is None or bytes_of(symbol) <= small:
-                return first[symbol]
+                return symbol
             if symbol not in again:
-                inputs = [first[s] if node.op is matmul else made(s, small) for s in node.inputs]
+                inputs = [s if node.op is matmul else made(s, small) for s in node.inputs]
                 again.update(zip(node.outputs, new.add(node.op, inputs, node.attributes)))
             return again[symbol]
 
         for number, node in enumerate(self.old.nodes):
             inputs = [
-                made(s, bytes_of(s) / SMALL) if number >= self.late.get(s, math.inf) else first[s]
+                made(s, bytes_of(s) / SMALL) if number >= self.late.get(s, math.inf) else s
                 for s in node.inputs
             ]
-            first.update(zip(node.outputs, new.add(node.op, inputs, node.attributes)))
-        new.outputs = [first[symbol] for symbol in self.old.outputs]
+            new.nodes.append(replace(node, inputs=tuple(inputs)))
+        new.outputs = list(self.old.outputs)
         return prune(new)
 
 

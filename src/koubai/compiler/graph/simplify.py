@@ -49,7 +49,7 @@ class Rebuilder:
             self.new[symbol] = self.constant(array)
         for node in old.nodes:
             inputs = [self.new[symbol] for symbol in node.inputs]
-            self.new.update(zip(node.outputs, self.add(node.op, inputs, node.attributes)))
+            self.new.update(zip(node.outputs, self.add(node.op, inputs, node.attributes, node.outputs)))
         self.graph.outputs = [self.new[symbol] for symbol in old.outputs]
         self.graph = prune(self.graph)
 
@@ -63,8 +63,14 @@ class Rebuilder:
             self._known[key] = (symbol,)
         return self._known[key][0]
 
-    def add(self, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
-        """Add an op, or find that it is not needed."""
+    def add(
+        self,
+        op: Op,
+        inputs: Sequence[Symbol],
+        attributes: dict[str, Any],
+        outputs: tuple[Symbol, ...] | None = None,
+    ) -> tuple[Symbol, ...]:
+        """Add an op, or find that it is not needed; `outputs` are symbols for its results, if there are any yet."""
         rule = self._rules.get(op.name)
         found = rule(self, op, inputs, attributes) if rule else None
         if found is not None:
@@ -75,7 +81,7 @@ class Rebuilder:
             attributes = {**attributes, "loop": loop}
         key = _key(op, inputs, attributes)
         if key not in self._known:
-            node = Node(op, tuple(inputs), attributes, results_of(op, inputs, attributes))
+            node = Node(op, tuple(inputs), attributes, outputs or results_of(op, inputs, attributes))
             self._known[key] = self._folded(node) or self._appended(node)
         return self._known[key]
 

@@ -7,9 +7,10 @@ depends on, which tells in which loop it belongs.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import KeyedRef
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from koubai.compiler.language.index import Atom, Axis, Index, Position, Quotient
 from koubai.dtypes import DType
 
 _numbers = itertools.count()
-_known: WeakValueDictionary[tuple[Any, ...], Expression] = WeakValueDictionary()
+_known: dict[tuple[Any, ...], KeyedRef[tuple[Any, ...], Expression]] = {}
+_lock = threading.RLock()  # around all that changes what is known
 
 
 class Expression:
@@ -36,9 +38,21 @@ class Expression:
         axes: the loops that it depends on.
         below: all that it is computed from, each once, parts before the whole.
         number: rises with every new expression, parts before the whole.
+        flat: of a load the order of its buffer's dimensions and where it reads then, once `flat_index` has found it.
     """
 
-    __slots__ = ("__weakref__", "_below", "axes", "detail", "dtype", "indices", "kind", "number", "parts")
+    __slots__ = (
+        "__weakref__",
+        "_below",
+        "axes",
+        "detail",
+        "dtype",
+        "flat",
+        "indices",
+        "kind",
+        "number",
+        "parts",
+    )
 
     kind: str
     dtype: DType
@@ -47,6 +61,7 @@ class Expression:
     detail: Any
     axes: frozenset[Axis]
     number: int
+    flat: tuple[tuple[int, ...], Index] | None
     _below: tuple[Expression, ...] | None
 
     def __new__(
@@ -59,15 +74,17 @@ class Expression:
     ) -> Expression:
         """Return the expression of this description; there is only one."""
         key = (kind, dtype, parts, indices, detail)
-        found = _known.get(key)
-        if found is None:
-            found = super().__new__(cls)
-            found.kind, found.dtype, found.parts, found.indices, found.detail = key
-            found.number = next(_numbers)
-            found.axes = frozenset().union(*[part.axes for part in parts], *[index.axes for index in indices])
-            found._below = None
-            _known[key] = found
-        return found
+        with _lock:
+            known = _known.get(key)
+            found = None if known is None else known()
+            if found is None:
+                found = super().__new__(cls)
+                found.kind, found.dtype, found.parts, found.indices, found.detail = key
+                found.number = next(_numbers)
+                found.axes = _axes_of(parts, indices)
+                found._below = found.flat = None
+                _known[key] = KeyedRef(found, _forget, key)
+            return found
 
     @property
     def below(self) -> tuple[Expression, ...]:
@@ -114,7 +131,8 @@ class Expression:
     def _again(self, parts: tuple[Expression, ...], indices: tuple[Index, ...]) -> Expression:
         """Return this expression with other parts and indices, decided where that is possible now."""
         if self.kind == "apply":
-            return apply(self.detail[0], parts, self.dtype, dict(self.detail[1:]))
+            decided = _decided(self.detail[0], parts)
+            return decided or Expression("apply", self.dtype, parts, (), self.detail)
         if self.kind == "inside":
             return inside(indices[0], *self.detail)
         if self.kind == "load" and parts and parts[0].kind == "constant":
@@ -136,6 +154,23 @@ class Expression:
             low, high, step = self.detail
             return f"({self.indices[0]} in range({low}, {high}{f', {step}' * (step != 1)}))"
         return f"{self.kind}({', '.join(map(str, (*self.parts, *self.indices)))}, {self.detail})"
+
+
+def _forget(gone: KeyedRef[tuple[Any, ...], Expression]) -> None:
+    """Let an expression that nobody has any more go, unless there is a new one of the same description."""
+    with _lock:
+        if _known.get(gone.key) is gone:
+            del _known[gone.key]
+
+
+def _axes_of(parts: tuple[Expression, ...], indices: tuple[Index, ...]) -> frozenset[Axis]:
+    """Return the loops that parts and indices depend on; the first one's set itself if it has them all, as often."""
+    sets = [part.axes for part in parts] + [index.axes for index in indices]
+    axes = sets[0] if sets else frozenset()
+    for other in sets[1:]:
+        if not other <= axes:
+            axes |= other
+    return axes
 
 
 def walk(roots: Iterable[Expression]) -> Iterable[Expression]:
@@ -174,8 +209,8 @@ def _within(indices: tuple[Index, ...]) -> Iterator[Expression]:
 
 def _changed(index: Index, change: Callable[[Any], Expression], axes: Mapping[Axis, Index]) -> Index:
     """Return an index with its positions changed and its axes replaced."""
-    if index.is_affine and index.axes.isdisjoint(axes):
-        return index
+    if index.is_affine:
+        return index.replace(axes)
 
     def new(atom: Atom) -> Index:
         if isinstance(atom, Axis):

@@ -117,6 +117,8 @@ class Index:
             return value
         if isinstance(value, int):
             return cls((), value)
+        if isinstance(value, Axis):
+            return cls(((value, 1),)) if value.size > 1 else cls()
         return cls() if value.bounds == (0, 0) else cls(((value, 1),))
 
     @property
@@ -198,6 +200,8 @@ class Index:
         """Put other indices in the place of axes."""
         if self.axes.isdisjoint(values):
             return self
+        if len(self.terms) == 1 and not self.constant:
+            return _replaced(self.terms[0][0], values) * self.terms[0][1]
         return weighted([(_replaced(atom, values), factor) for atom, factor in self.terms], self.constant)
 
     def __repr__(self) -> str:
@@ -231,6 +235,8 @@ def _collected(sums: dict[Atom, int], constant: int) -> Index:
     """
     if len(sums) < 2:
         return Index(tuple(term for term in sums.items() if term[1]), constant)
+    if all(type(atom) is Axis for atom in sums):
+        return Index(tuple(sorted((term for term in sums.items() if term[1]), key=_number)), constant)
     for atom in [a for a in sums if type(a) is Remainder]:
         factor = sums[atom]
         for partner, whole in _partners(atom, sums):
@@ -251,6 +257,12 @@ def _partners(atom: Remainder, sums: dict[Atom, int]) -> Iterable[tuple[Atom, In
 
 def _sorted(sums: dict[Atom, int]) -> list[tuple[Atom, int]]:
     return sorted(sums.items(), key=lambda item: _key(item[0]))
+
+
+def _number(term: tuple[Any, int]) -> int:
+    """The order of terms whose atoms are all axes, the same as that of `_key`."""
+    number: int = term[0].number
+    return number
 
 
 def _key(atom: Atom) -> tuple[Any, ...]:

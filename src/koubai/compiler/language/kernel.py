@@ -98,7 +98,18 @@ class Kernel:
     @cached_property
     def reads(self) -> set[Buffer]:
         """The buffers that it reads."""
-        return {e.detail for e in walk(self.roots) if e.kind == "load"}
+        return {e.detail for e in self.loads}
+
+    @cached_property
+    def loads(self) -> list[Expression]:
+        """All loads that it evaluates, each once."""
+        return list(loads(self.roots))
+
+    @cached_property
+    def buffers(self) -> list[Buffer]:
+        """The buffers that it touches, in an order that is the same for equal kernels."""
+        read = (e.detail for e in self.loads)
+        return list(dict.fromkeys([*read, *(store.buffer for store in self.stores)]))
 
     @cached_property
     def roots(self) -> list[Expression]:

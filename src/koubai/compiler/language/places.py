@@ -15,8 +15,11 @@ def flat_place(buffer: Buffer, indices: Iterable[Index]) -> Index:
 
 
 def flat_index(reference: Expression) -> Index:
-    """Return where a load reads."""
-    return flat_place(reference.detail, reference.indices)
+    """Return where a load reads, which changes only with the order of its buffer's dimensions."""
+    buffer = reference.detail
+    if reference.flat is None or reference.flat[0] is not buffer.order:
+        reference.flat = buffer.order, flat_place(buffer, reference.indices)
+    return reference.flat[1]
 
 
 def step_of(place: Index, axis: Axis) -> int:

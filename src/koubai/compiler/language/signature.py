@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 
-from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, walk
 from koubai.compiler.language.index import Atom, Axis, Index, Position
 from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Running, Scatter, axes_of
-
-
-def buffers_of(kernel: Kernel) -> list[Buffer]:
-    """Return the buffers that a kernel touches, in an order that is the same for equal kernels."""
-    found = [e.detail for e in walk(kernel.roots) if e.kind == "load"]
-    return list(dict.fromkeys([*found, *(store.buffer for store in kernel.stores)]))
 
 
 def free_axes(kernel: Kernel) -> list[Axis]:
@@ -38,7 +31,7 @@ class _Names:
 
     def __init__(self, kernel: Kernel) -> None:
         self.axes = {axis: n for n, axis in enumerate((*axes_of(kernel), *free_axes(kernel)))}
-        self.buffers = {buffer: n for n, buffer in enumerate(buffers_of(kernel))}
+        self.buffers = {buffer: n for n, buffer in enumerate(kernel.buffers)}
         self.expressions: dict[Expression, int] = {}
         self.registers: dict[str, int] = {}
 

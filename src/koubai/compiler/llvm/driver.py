@@ -24,7 +24,7 @@ from koubai.compiler.language.kernel import (
     Strips,
     axes_of,
 )
-from koubai.compiler.language.signature import buffers_of, free_axes, signature
+from koubai.compiler.language.signature import free_axes, signature
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
@@ -200,7 +200,7 @@ class Driver:
     def _call(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> _Call:
         """Return the call of a kernel's function, on its own buffers."""
         function = self._function_of[kernel]
-        arguments = [f"ptr {self._address(w, buffer)}" for buffer in buffers_of(kernel)]
+        arguments = [f"ptr {self._address(w, buffer)}" for buffer in kernel.buffers]
         if function.scratch:
             arguments.append(f"ptr {self._own_scratch(w)}")
         arguments += [f"i64 {times[axis]}" for axis in free_axes(kernel)]
@@ -217,7 +217,7 @@ class Driver:
     def _write(self, kernel: Kernel, threads: int) -> _Function:
         """Write the function of a kernel."""
         body = body_of(kernel, self.target, threads)
-        names = {buffer: f"%b{n}" for n, buffer in enumerate(buffers_of(kernel))}
+        names = {buffer: f"%b{n}" for n, buffer in enumerate(kernel.buffers)}
         times = {axis: f"%t{n}" for n, axis in enumerate(free_axes(kernel))}
         scratch = body.scratch
         parameters = [("ptr", name) for name in names.values()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, walk
 from koubai.compiler.language.index import Axis
-from koubai.compiler.language.kernel import Contraction, Host, Kernel, Loops, Scatter, axes_of, loads
+from koubai.compiler.language.kernel import Contraction, Host, Kernel, Loops, Scatter, axes_of
 
 _COSTS = {  # what a map takes, in additions; all others take one
     **dict.fromkeys(
@@ -70,7 +70,7 @@ def _bytes(kernel: Kernel) -> int:
     """Return the bytes of all elements that are touched; of a buffer that is read in several ways, no more than all."""
     own = set(axes_of(kernel))
     touched: dict[Buffer, int] = {}
-    places = [(e.detail, e.indices) for e in loads(kernel.roots)]
+    places = [(e.detail, e.indices) for e in kernel.loads]
     places += [(s.buffer, s.indices) for s in kernel.stores]
     for buffer, indices in places:
         axes = frozenset().union(*(index.axes for index in indices)) & own

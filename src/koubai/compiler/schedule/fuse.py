@@ -355,7 +355,7 @@ def _joined(host: Stage, stage: Stage) -> Stage | None:
     values = forwarded([Store(_NOWHERE, (), r.value) for r in stage.reductions], {}, written)
     if stores is None or values is None:
         return None
-    reductions = [replace(r, value=v.value) for r, v in zip(stage.reductions, values)]
+    reductions = [Reduction(r.name, r.kind, v.value) for r, v in zip(stage.reductions, values)]
     return Stage(host.inner, [*host.reductions, *reductions], [*host.stores, *stores])
 
 
@@ -384,8 +384,8 @@ def _from_registers(stage: Stage, earlier: list[Stage]) -> Stage:
         return stage
     return Stage(
         stage.inner,
-        [replace(r, value=r.value.substitute(change)) for r in stage.reductions],
-        [replace(s, value=s.value.substitute(change)) for s in stage.stores],
+        [Reduction(r.name, r.kind, r.value.substitute(change)) for r in stage.reductions],
+        [Store(s.buffer, s.indices, s.value.substitute(change)) for s in stage.stores],
     )
 
 

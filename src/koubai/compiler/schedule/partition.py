@@ -25,7 +25,7 @@ from koubai.compiler.language.kernel import (
     Strips,
     loads,
 )
-from koubai.compiler.language.signature import buffers_of, signature
+from koubai.compiler.language.signature import signature
 from koubai.compiler.llvm.driver import SMALL, body_of, work_of
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
@@ -130,13 +130,13 @@ class _Division:
 
     def _ways_of_equals(self, kernel: Contraction | Loops, can_sum: bool) -> list[_Way]:
         """Return the ways of an equal kernel that was met before, with this one's buffers."""
-        form, buffers = (signature(kernel), can_sum), buffers_of(kernel)
+        form, buffers = (signature(kernel), can_sum), kernel.buffers
         if form not in self._forms:
             found = self._found_ways(kernel, can_sum) if work_of(kernel) >= SMALL else []
             self._forms[form] = buffers, found
         others, ways = self._forms[form]
         mine = dict(zip(others, buffers))
-        return [replace(way, touched=[(mine[b], dim) for b, dim in way.touched]) for way in ways]
+        return [_Way(w.split, w.seconds, [(mine[b], dim) for b, dim in w.touched]) for w in ways]
 
     def _found_ways(self, kernel: Contraction | Loops, can_sum: bool) -> list[_Way]:
         body = body_of(kernel, self.target, self.threads)

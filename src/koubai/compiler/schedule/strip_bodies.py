@@ -8,7 +8,7 @@ from dataclasses import replace
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, load
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Stage, Store, loads
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Stage, Store
 
 
 def stripped(kernel: Kernel, axes: Sequence[Axis], strips: Sequence[Axis]) -> Kernel:
@@ -56,7 +56,7 @@ def on_slices(kernel: Kernel, slices: Mapping[Buffer, Slice]) -> Kernel:
         part = slices[e.detail]
         return load(part.buffer, part.at(e.indices), *e.parts)
 
-    change = {e: sliced(e) for e in loads(kernel.roots) if e.detail in slices}
+    change = {e: sliced(e) for e in kernel.loads if e.detail in slices}
 
     def moved(store: Store) -> Store:
         part = slices.get(store.buffer)

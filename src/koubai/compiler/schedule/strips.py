@@ -15,7 +15,7 @@ from functools import cached_property
 
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Strips, by_buffer, loads
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Strips, by_buffer
 from koubai.compiler.language.places import flat_index
 from koubai.compiler.llvm.winograd import is_winograd
 from koubai.compiler.llvm.winograd_weights import is_winograd_weights
@@ -239,7 +239,7 @@ def _agree(earlier: _Group, one: Common, later: _Group, other: Common) -> bool:
 
 def _places_of(kernel: Kernel, buffer: Buffer) -> Places:
     """Return the indices at which a kernel touches a buffer."""
-    places = [e.indices for e in loads(kernel.roots) if e.detail is buffer]
+    places = [e.indices for e in kernel.loads if e.detail is buffer]
     return places + [store.indices for store in kernel.stores if store.buffer is buffer]
 
 
