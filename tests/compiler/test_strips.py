@@ -12,7 +12,7 @@ from koubai import dtypes, nn
 from koubai.compiler import explain
 from koubai.compiler.checking.races import RaceError, check_races
 from koubai.compiler.language.buffer import Buffer
-from koubai.compiler.language.expression import constant, load
+from koubai.compiler.language.expression import constant, inside, load
 from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import Loops, Stage, Store, Strips
 from koubai.compiler.runtime.target import current
@@ -155,12 +155,12 @@ def stored(buffer, place, value, axis):
     return Loops(buffer.name, (axis,), [Stage(stores=[Store(buffer, place, value)])])
 
 
-def pair(write, read, shape=(4, 8)):
-    """Return strips that write a buffer at one place and read it at another."""
+def pair(write, read, shape=(4, 8), guard=None):
+    """Return strips that write a buffer at one place and read it at another, where a condition on the column holds."""
     handed, out = Buffer("handed", shape, F32), Buffer("out", (4, 8), F32)
     strip, thread, i, j = Axis(4), Axis(2), Axis(8), Axis(8)
     first = stored(handed, at(*write(strip, thread, i)), constant(1.0, F32), i)
-    second = stored(out, at(strip, j), load(handed, at(*read(strip, thread, j))), j)
+    second = stored(out, at(strip, j), load(handed, at(*read(strip, thread, j)), guard and guard(j)), j)
     return Strips("pair", (strip,), thread, [first, second])
 
 
@@ -178,3 +178,21 @@ def test_strips_leave_each_other_alone():
         check(pair(lambda s, t, i: (s, i), lambda s, t, j: (Index.of(s) * -1 + 3, j)))
     with pytest.raises(RaceError):
         check(pair(lambda s, t, i: (t, i), lambda s, t, j: (0, j), (2, 8)))
+
+
+def test_what_a_condition_forbids_to_read_is_not_read():
+    """Pieces of a concatenation are read at places that lie outside of them wherever another piece is meant."""
+
+    def shifted(s, t, j):
+        return (s, Index.of(j) - 4)
+
+    check(pair(lambda s, t, i: (s, i), shifted, guard=lambda j: inside(Index.of(j), 4, 8)))
+    with pytest.raises(RaceError, match="not in a dimension"):
+        check(pair(lambda s, t, i: (s, i), shifted))
+    turned = pair(
+        lambda s, t, i: (s, i),
+        lambda s, t, j: (Index.of(s) * -1 + 3, Index.of(j) - 4),
+        guard=lambda j: inside(Index.of(j), 4, 8),
+    )
+    with pytest.raises(RaceError, match="another one writes"):
+        check(turned)

@@ -233,7 +233,7 @@ class _Check:
         for stage, store in stores:
             offset = self.plan.offsets[store.buffer]
             owner_of = owners.setdefault(offset, np.full(store.buffer.size, -1))
-            place, owner = _placed(store.buffer, store.indices, (*outer, *stage.inner), shared, fixed)
+            place, owner, _ = _placed(store.buffer, store.indices, (*outer, *stage.inner), shared, fixed)
             taken = owner_of[place]
             if ((taken >= 0) & (taken != owner)).any():
                 raise RaceError(f"{name}: two pieces write the same element of {store.buffer}")
@@ -243,24 +243,24 @@ class _Check:
         for stage in stages:
             for e in loads(stage.values):
                 if any(self.meet(e.detail, store.buffer) for _, store in stores):
-                    self._reads_own(name, e.detail, e.indices, (*outer, *stage.inner), shared, fixed, owners)
+                    self._reads_own(name, e, (*outer, *stage.inner), shared, fixed, owners)
 
     def _reads_own(
         self,
         name: str,
-        buffer: Buffer,
-        indices: Sequence[Index],
+        e: Expression,
         axes: Sequence[Axis],
         shared: Sequence[Axis],
         fixed: dict[Axis, int],
         owners: dict[int, Array],
     ) -> None:
+        buffer: Buffer = e.detail
         owner_of = owners.get(self.plan.offsets[buffer])
-        if owner_of is None or any(map(_is_data, indices)):
+        if owner_of is None or any(map(_is_data, e.indices)) or any(map(_rests_on_data, e.parts)):
             raise RaceError(f"{name}: pieces may read elements of {buffer} that others write")
-        place, owner = _placed(buffer, indices, axes, shared, fixed)
+        place, owner, reads = _placed(buffer, e.indices, axes, shared, fixed, e.parts)
         found = owner_of[place]
-        if ((found >= 0) & (found != owner)).any():
+        if ((found >= 0) & (found != owner) & reads).any():
             raise RaceError(f"{name}: a piece reads an element of {buffer} that another one writes")
 
 
@@ -273,18 +273,20 @@ def _placed(
     axes: Sequence[Axis],
     shared: Sequence[Axis],
     fixed: dict[Axis, int],
-) -> tuple[Array, Array]:
-    """Return the places of all turns of some loops, and for each the piece that it belongs to."""
+    guards: Sequence[Expression] = (),
+) -> tuple[Array, Array, Array]:
+    """Return the places of all turns of some loops, the piece that each belongs to, and whether the guards hold."""
     grid = Grid(axes, len(axes), Apart({}), fixed, {}, {})
     owner: Array = np.zeros((), np.int64)
     for axis in shared:
         owner = owner * axis.size + grid.number(Index.of(axis))
     try:
-        place = grid.place(buffer, indices)
+        holds = grid.value(guards[0]) if guards else np.asarray(True)
+        place = grid.place(buffer, indices, holds)
     except IndexError as error:
         raise RaceError(str(error)) from error
-    whole = np.broadcast_shapes(place.shape, owner.shape)
-    return np.broadcast_to(place, whole), np.broadcast_to(owner, whole)
+    place, owner, holds = np.broadcast_arrays(place, owner, holds)
+    return place, owner, holds
 
 
 def _stages_of(kernel: Kernel) -> list[Stage]:
@@ -311,7 +313,7 @@ def _touched(kernel: Kernel, buffer: Buffer, fixed: dict[Axis, int]) -> Array | 
     places += [(store.indices, ()) for store in kernel.stores if store.buffer is buffer]
     if any(_is_data(i) for indices, _ in places for i in indices):
         return None
-    if any(e.kind in ("load", "draw", "register") for _, guards in places for e in walk(guards)):
+    if any(_rests_on_data(guard) for _, guards in places for guard in guards):
         return None
     return np.concatenate([_where(buffer, indices, guards, fixed) for indices, guards in places])
 
@@ -346,6 +348,11 @@ def _is_data(index: Index) -> bool:
         isinstance(atom, Position) or (not isinstance(atom, Axis) and _is_data(atom.of))
         for atom, _ in index.terms
     )
+
+
+def _rests_on_data(guard: Expression) -> bool:
+    """Whether a condition depends on more than the values of loops."""
+    return any(e.kind in ("load", "draw", "register") for e in walk([guard]))
 
 
 def _successive(a: Buffer, b: Buffer) -> bool:
