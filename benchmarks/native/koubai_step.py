@@ -16,10 +16,10 @@ COMPILES = hasattr(koubai, "compile")
 NAME = "koubai" if COMPILES else "koubai eager"
 
 
-def compiled(step: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(step: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """Return the step as one native function, or as it is where there is no compiler."""
     compile_ = getattr(koubai, "compile", None)
-    return step if compile_ is None else compile_(step)
+    return step if compile_ is None else compile_(step, **options)
 
 
 def set_threads(threads: int) -> bool:
@@ -31,7 +31,7 @@ def set_threads(threads: int) -> bool:
 
 
 class KoubaiStep:
-    """Trains with Koubai.
+    """Trains with Koubai; `options` are those of `koubai.compile`.
 
     Attributes:
         step: what `koubai.compile` returned.
@@ -39,7 +39,7 @@ class KoubaiStep:
 
     steps_per_call = 1
 
-    def __init__(self, workload: Workload, start: Start, threads: int) -> None:
+    def __init__(self, workload: Workload, start: Start, threads: int, **options: Any) -> None:
         self.threads = threads
         self.model = workload.model(koubai)
         self.model.load_state_dict({name: koubai.tensor(array) for name, array in start.weights.items()})
@@ -47,7 +47,8 @@ class KoubaiStep:
         self.before: Named = start.weights
         self.x, self.y = koubai.tensor(start.x), koubai.tensor(start.y)
         criterion = koubai.nn.CrossEntropyLoss()
-        self.step = compiled(training_step(lambda x, y: criterion(self.model(x), y), self.optimizer))
+        step = training_step(lambda x, y: criterion(self.model(x), y), self.optimizer)
+        self.step = compiled(step, **options)
 
     def run(self, steps: int) -> float:
         """Train so many steps and return the last one's loss."""

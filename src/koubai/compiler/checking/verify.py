@@ -51,9 +51,7 @@ def check(
     single = _some(graph, inputs, doubtful)
     doubtful = [at for at in doubtful if not errors[at] <= 10 * error(at, single[at])]
     draws = range(DRAWS if doubtful else 0)
-    plain: dict[
-        int, Array
-    ] = {}  # without that rounding; where there is none, as far from `single` as nothing
+    plain: dict[int, Array] = {}  # without rounded factors; where there are none, the same as `single`
     moved = [_some(graph, [_nudged(x, draw) for x in inputs], doubtful) for draw in draws]
     for at in doubtful:
         sensitivity = max(error(at, values[at]) for values in moved)

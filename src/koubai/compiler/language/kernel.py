@@ -313,8 +313,28 @@ class Host(Kernel):
         return f"host {self.name}: {self.outputs} = {self.node.op.name}({self.inputs})"
 
 
+class Nest(Kernel):
+    """Base of what holds kernels: its `body`, in an order in which they can run."""
+
+    body: list[Kernel]
+
+    @cached_property
+    def reads(self) -> set[Buffer]:
+        """The buffers that it reads."""
+        return set().union(*(kernel.reads for kernel in self.body))
+
+    @cached_property
+    def writes(self) -> set[Buffer]:
+        """The buffers that it writes."""
+        return set().union(*(kernel.writes for kernel in self.body))
+
+    def lines(self, head: str) -> str:
+        """Return a line, and below it the kernels."""
+        return "\n".join([head, *(f"  {line}" for k in self.body for line in str(k).splitlines())])
+
+
 @dataclass(eq=False)
-class Repeat(Kernel):
+class Repeat(Nest):
     """A loop over time: phases of kernels that run for each time, one time after the other.
 
     Attributes:
@@ -330,23 +350,14 @@ class Repeat(Kernel):
     body: list[Kernel]
     phases: list[Any] = field(default_factory=list)
 
-    @cached_property
-    def reads(self) -> set[Buffer]:
-        """The buffers that it reads."""
-        return set().union(*(kernel.reads for kernel in self.body))
-
-    @cached_property
-    def writes(self) -> set[Buffer]:
-        """The buffers that it writes."""
-        return set().union(*(kernel.writes for kernel in self.body))
-
     def __str__(self) -> str:
-        lines = [f"repeat {self.name}: for {self.time} in {'reversed ' * self.reverse}{self.time.size}"]
-        return "\n".join([*lines, *(f"  {line}" for k in self.body for line in str(k).splitlines())])
+        return self.lines(
+            f"repeat {self.name}: for {self.time} in {'reversed ' * self.reverse}{self.time.size}"
+        )
 
 
 @dataclass(eq=False)
-class Strips(Kernel):
+class Strips(Nest):
     """Kernels that one thread runs one after the other for a strip of the data, such as a sequence, then for the next.
 
     What they hand to each other is small then and stays in the thread's cache, and no thread waits for another.
@@ -367,19 +378,8 @@ class Strips(Kernel):
         """How many strips there are."""
         return math.prod(axis.size for axis in self.loops)
 
-    @cached_property
-    def reads(self) -> set[Buffer]:
-        """The buffers that it reads."""
-        return set().union(*(kernel.reads for kernel in self.body))
-
-    @cached_property
-    def writes(self) -> set[Buffer]:
-        """The buffers that it writes."""
-        return set().union(*(kernel.writes for kernel in self.body))
-
     def __str__(self) -> str:
-        lines = [f"strips {self.name} over {' '.join(f'{axis}:{axis.size}' for axis in self.loops)}"]
-        return "\n".join([*lines, *(f"  {line}" for k in self.body for line in str(k).splitlines())])
+        return self.lines(f"strips {self.name} over {' '.join(f'{a}:{a.size}' for a in self.loops)}")
 
 
 def axes_of(kernel: Kernel) -> Iterator[Axis]:

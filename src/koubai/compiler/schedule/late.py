@@ -7,7 +7,7 @@ kept until it is needed. Made in the phase before that, its memory is used by ot
 from __future__ import annotations
 
 from koubai.compiler.language.buffer import Buffer, Home
-from koubai.compiler.language.kernel import Host, Kernel
+from koubai.compiler.language.kernel import Host, Kernel, by_buffer
 
 
 def as_late_as_possible(
@@ -30,13 +30,8 @@ class _Sinking:
 
     def __init__(self, kernels: list[Kernel], level: dict[Kernel, int], shared: dict[Buffer, Buffer]) -> None:
         self.level, self.shared = level, shared
-        self.readers: dict[Buffer, list[Kernel]] = {}
-        self.writers: dict[Buffer, list[Kernel]] = {}
-        for kernel in kernels:
-            for buffer in {self._place(b) for b in kernel.reads}:
-                self.readers.setdefault(buffer, []).append(kernel)
-            for buffer in {self._place(b) for b in kernel.writes}:
-                self.writers.setdefault(buffer, []).append(kernel)
+        self.readers = by_buffer((k, set(map(self._place, k.reads))) for k in kernels)
+        self.writers = by_buffer((k, set(map(self._place, k.writes))) for k in kernels)
 
     def _place(self, buffer: Buffer) -> Buffer:
         return self.shared.get(buffer, buffer)

@@ -11,11 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Strips, by_buffer
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Nest, Strips, by_buffer
 from koubai.compiler.language.places import flat_index
 from koubai.compiler.llvm.winograd import is_winograd
 from koubai.compiler.llvm.winograd_weights import is_winograd_weights
@@ -74,31 +73,21 @@ def in_strips(kernels: list[Kernel], kept: set[Buffer], target: Target, threads:
 
 
 @dataclass(eq=False)
-class _Group(Kernel):
+class _Group(Nest):
     """Kernels that may run strip by strip.
 
     Attributes:
-        members: in an order in which they can run.
+        body: in an order in which they can run.
         common: the loops that they have in common; none if it is a kernel that has to stay alone.
         cut: how it is cut into strips; None if it is not.
     """
 
-    members: list[Kernel]
+    body: list[Kernel]
     common: list[Common]
     cut: _Cut | None = None
 
     def __post_init__(self) -> None:
-        self.name = self.members[0].name
-
-    @cached_property
-    def reads(self) -> set[Buffer]:
-        """The buffers that it reads."""
-        return set().union(*(kernel.reads for kernel in self.members))
-
-    @cached_property
-    def writes(self) -> set[Buffer]:
-        """The buffers that it writes."""
-        return set().union(*(kernel.writes for kernel in self.members))
+        self.name = self.body[0].name
 
     @classmethod
     def of(cls, kernel: Kernel, target: Target, threads: int) -> _Group:
@@ -113,11 +102,11 @@ class _Group(Kernel):
 
     def kernel(self, own: set[Buffer], threads: int) -> Kernel:
         """Return the group as one kernel; what is its `own` lies where only one thread writes."""
-        if len(self.members) == 1 or self.cut is None:
-            return self.members[0]
+        if len(self.body) == 1 or self.cut is None:
+            return self.body[0]
         loops = tuple(Axis(common[0].size) for common in self.cut.loops)
         thread = Axis(threads)
-        body = [stripped(k, [c[n] for c in self.cut.loops], loops) for n, k in enumerate(self.members)]
+        body = [stripped(k, [c[n] for c in self.cut.loops], loops) for n, k in enumerate(self.body)]
         slices = {buffer: Slice(buffer, _dimensions(body, buffer, loops), thread) for buffer in own}
         return Strips(self.name, loops, thread, [on_slices(k, slices) for k in body])
 
@@ -141,7 +130,7 @@ class _Merging:
     def __init__(self, groups: list[_Group], kept: set[Buffer], cache: int, threads: int) -> None:
         self.kept, self.cache, self.threads = kept, cache, threads
         self.graph = Dependences(list(groups))
-        self.group_of = {group.members[0]: group for group in groups}
+        self.group_of = {group.body[0]: group for group in groups}
         self.readers = by_buffer((kernel, kernel.reads) for kernel in self.group_of)
         self.writers = by_buffer((kernel, kernel.writes) for kernel in self.group_of)
 
@@ -179,7 +168,7 @@ class _Merging:
         merged = self._together(earlier, later)
         if merged is not None:
             self.graph.merge(earlier, later, merged)
-            self.group_of.update((kernel, merged) for kernel in merged.members)
+            self.group_of.update((kernel, merged) for kernel in merged.body)
 
     def _together(self, earlier: _Group, later: _Group) -> _Group | None:
         """Return two groups as one; None if they do not go through the same strips, or through larger ones together."""
@@ -195,7 +184,7 @@ class _Merging:
             for b in later.common
             if a[0].size == b[0].size and _agree(earlier, a, later, b)
         ]
-        merged = _Group([*earlier.members, *later.members], common)
+        merged = _Group([*earlier.body, *later.body], common)
         cut = merged.cut = self._cut(merged)
         if cut is None:
             return None
@@ -206,9 +195,9 @@ class _Merging:
         """Cut along the fewest loops whose strips fit the cache, or else all; not if strips would read much anew."""
         best: _Cut | None = None
         loops: list[Common] = []
-        for common in sorted(group.common, key=lambda c: -_step(group.members[0], c[0])):
+        for common in sorted(group.common, key=lambda c: -_step(group.body[0], c[0])):
             loops = [*loops, common]
-            if not all(_leaves_enough(k, [c[n] for c in loops]) for n, k in enumerate(group.members)):
+            if not all(_leaves_enough(k, [c[n] for c in loops]) for n, k in enumerate(group.body)):
                 break
             if self._is_even(loops):
                 own, shared = _bytes(group, loops)
@@ -229,7 +218,7 @@ def _agree(earlier: _Group, one: Common, later: _Group, other: Common) -> bool:
         dims = {
             _dimension(_places_of(kernel, buffer), axis)
             for group, common in ((earlier, one), (later, other))
-            for kernel, axis in zip(group.members, common)
+            for kernel, axis in zip(group.body, common)
             if buffer in kernel.writes | kernel.reads
         }
         if len(dims) != 1 or None in dims:
@@ -279,7 +268,7 @@ def _leaves_enough(kernel: Kernel, strips: list[Axis]) -> bool:
 def _bytes(group: _Group, loops: Sequence[Common]) -> tuple[float, float]:
     """Return how many bytes a strip touches of its own, and how many that all strips touch."""
     parts: dict[Buffer, float] = {}
-    for number, kernel in enumerate(group.members):
+    for number, kernel in enumerate(group.body):
         axes = {common[number] for common in loops}
         for buffer in kernel.reads | kernel.writes:
             seen = {a for place in _places_of(kernel, buffer) for index in place for a in index.axes}
