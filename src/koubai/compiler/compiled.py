@@ -30,6 +30,10 @@ from koubai.ops.op import DataDependentError
 log = logging.getLogger("koubai.compile")
 
 
+class CannotRehearse(RuntimeError):
+    """A function without effects cannot be compiled, and running it eagerly would have effects."""
+
+
 class NonFiniteLoss(FloatingPointError):
     """The loss of a compiled step is NaN or infinite. Nothing was changed."""
 
@@ -90,6 +94,8 @@ class Compiled:
         function: the function as it was.
         steps: what it was compiled to so far.
         falls_back: why it runs eagerly, or None.
+        effects: whether what the function changes stays changed. Without effects it is a rehearsal: it computes its
+            results and changes nothing, and what cannot be compiled raises `CannotRehearse`.
     """
 
     def __init__(
@@ -99,6 +105,7 @@ class Compiled:
         max_compiles: int | None,
         verify: bool,
         precision: str,
+        effects: bool = True,
     ) -> None:
         check_precision(precision, None if is_off() else current())
         functools.update_wrapper(self, function)
@@ -107,6 +114,7 @@ class Compiled:
         self.max_compiles = max_compiles
         self.verify = verify
         self.precision = precision
+        self.effects = effects
         self.falls_back: str | None = None
         self._by_key: dict[Hashable, list[Step]] = {}
 
@@ -122,9 +130,9 @@ class Compiled:
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the function."""
-        if self._is_eager():
-            return self.function(*arguments)
-        step, tensors = self.prepare(arguments)
+        step, tensors = (None, []) if self._is_eager() else self.prepare(arguments)
+        if step is None and not self.effects:
+            raise CannotRehearse(self.falls_back or "everything runs eagerly")
         if step is None:
             return self.function(*arguments)
         well, results = step(tensors)
@@ -227,6 +235,8 @@ class Compiled:
             except DataDependentError as error:
                 self._fall_back(str(error))
                 return None
+            if not self.effects:
+                program = program.without_effects()
             program.graph = with_precision(program.graph, self.precision)
             step = Step(program, current(), get_num_threads(), self.keep_grads, examples, began)
         self._by_key.setdefault(key, []).append(step)

@@ -75,7 +75,7 @@ class Generator:
 
     def get_state(self) -> Tensor:
         """Return the state (seed and number of draws) as an int64 tensor of two elements."""
-        return Tensor(self._state.payload)
+        return self._now()
 
     def set_state(self, state: Tensor) -> None:
         """Go on from a state that `get_state` returned.
@@ -90,10 +90,13 @@ class Generator:
 
     def draw(self) -> Tensor:
         """Return the state for one draw, and move on."""
-        state = Tensor(self._state.payload if modes.tracer is None else modes.tracer.lift(self._state))
+        state = self._now()
         with no_grad():
             self._state._become(self._state + _one_draw(), "a random draw")
         return state
+
+    def _now(self) -> Tensor:
+        return Tensor(self._state.payload if modes.tracer is None else modes.tracer.lift(self._state))
 
 
 def _one_draw() -> Tensor:

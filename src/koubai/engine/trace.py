@@ -8,7 +8,7 @@ was, and the program commits the new values each time it is run.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 import numpy as np
@@ -214,6 +214,14 @@ class Program:
         self._check(tensors)
         arrays = interpret(self.graph, self._inputs(tensors))
         return self._commit(arrays, [tensors[position] for position in self.rewritten])
+
+    def without_effects(self) -> Program:
+        """Return the program that computes the same results and measurements, and changes nothing."""
+        first, taps = len(self.results), len(self.graph.outputs) - len(self.taps)
+        outputs = [*self.graph.outputs[:first], *self.graph.outputs[taps:]]
+        graph = Graph(self.graph.inputs, self.graph.constants, self.graph.nodes, outputs)
+        none: dict[str, Any] = {"writes": [], "grads": [], "rewritten": [], "losses": [], "cleared": []}
+        return replace(self, graph=prune(graph), accumulated=set(), **none)
 
     def _check(self, tensors: Sequence[Tensor]) -> None:
         given = [(tensor.shape, tensor.dtype) for tensor in tensors]

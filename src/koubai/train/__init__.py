@@ -20,6 +20,7 @@ from koubai.train.progress import Progress
 from koubai.train.record import RunRecord, list_runs
 from koubai.train.record_error import RecordError
 from koubai.train.recorder import Recorder
+from koubai.train.rehearsal import Observer, Rehearsal
 from koubai.train.switch_optimizer import SwitchOptimizer
 from koubai.train.trainer import Trainer
 
@@ -38,11 +39,13 @@ __all__ = [
     "Monitor",
     "NoMoreImprovement",
     "NonFiniteLoss",
+    "Observer",
     "OutOfMemory",
     "Overfitting",
     "Progress",
     "RecordError",
     "Recorder",
+    "Rehearsal",
     "RunRecord",
     "SwitchOptimizer",
     "Target",

@@ -123,7 +123,7 @@ def _next_group(trainer: Trainer, batches: Iterator[Batch]) -> list[Batch]:
 
 def _make_step(trainer: Trainer, batches: list[Batch]) -> None:
     progress = trainer.progress
-    trainer.between_steps = False
+    trainer.between_steps, trainer.batches = False, batches
     progress.step += 1
     progress.lr = float(trainer.optimizer.param_groups[0]["lr"])
     trainer.notify("on_step_start")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import koubai
 from koubai import compiler
-from koubai.compiler.compiled import is_off
+from koubai.compiler.compiled import CannotRehearse, Compiled, is_off
 from koubai.compiler.graph.precision import FLOAT32, check_precision
 from koubai.compiler.runtime.target import current
 from koubai.engine.modes import modes, untraced
@@ -22,6 +22,7 @@ from koubai.train.batch import Batch, leaves, shape_of
 from koubai.train.checks import check_labels, check_no_nan, check_one_number
 from koubai.train.makeup import makeup_of, same
 from koubai.train.obstacles import obstacle, obstacle_to_steps, wants_gradients
+from koubai.train.rehearsal import Observer, Rehearsal
 
 if TYPE_CHECKING:
     from koubai.engine.trace import Tracer
@@ -60,6 +61,7 @@ class Native:
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._batches: Sequence[Batch] = ()
         self._failures: dict[str, str] = {}
+        self._rehearsals: dict[Observer, Any] = {}
         self._said: set[str] = set()
         self._watched = False  # by somebody who might change what a step is made of
 
@@ -73,7 +75,7 @@ class Native:
         makeup = [everything, updates, keep, *makeup_of(self.trainer)]
         if same(makeup, self._makeup):
             return
-        self._makeup, self._shapes, self._failures = makeup, {}, {}
+        self._makeup, self._shapes, self._failures, self._rehearsals = makeup, {}, {}, {}
         self._compiled = {
             "step": None if updates else self._function("training step", self._step, keep_grads=keep),
             "compare": None if everything else self._function("evaluation", self._compare),
@@ -98,6 +100,23 @@ class Native:
             trainer.count(batch, output, loss)
             trainer.notify("after_loss")
         return True
+
+    def rehearse(self, batches: Sequence[Batch], observe: Observer) -> Any:
+        """Return what an observer makes of the step from these batches, which is not made; None if it runs eagerly."""
+        if self._compiled.get("step") is None or "step" in self._failures:
+            return None
+        arguments = [part for batch in batches for part in _parts(batch)]
+        if not _is_plain(arguments):
+            return None
+        if observe not in self._rehearsals:
+            self._rehearsals[observe] = self._rehearsal(observe)
+        self._batches = batches
+        try:
+            return self._rehearsals[observe](*arguments)
+        except CannotRehearse:
+            return None
+        finally:
+            self._batches = ()
 
     def compare(self, batch: Batch) -> tuple[Any, Any]:
         """Return the model's output for a batch, and the loss (None without a target)."""
@@ -168,6 +187,13 @@ class Native:
 
         function.__qualname__ = name
         return compiler.compile(function, precision=self.precision, **options)
+
+    def _rehearsal(self, observe: Observer) -> Any:
+        def function(*parts: Any) -> Any:
+            return observe(Rehearsal(self.trainer, list(_batches(parts)), lambda: self._step(parts)))
+
+        function.__qualname__ = "rehearsal"
+        return Compiled(function, False, None, False, self.precision, effects=False)
 
     # --- what is traced -------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from koubai.train.monitor import Best, Mode, Monitor
 from koubai.train.native import Native
 from koubai.train.progress import Progress
 from koubai.train.recorder import Recorder
+from koubai.train.rehearsal import Observer
 from koubai.train.summary import summarise
 from koubai.train.update import ClipGradients, StepScheduler
 
@@ -69,6 +70,7 @@ class Trainer:
         progress: Where the training stands, see `Progress`.
         logs: The values of the last finished epoch by name.
         history: The values of all epochs: name to list.
+        batches: What the step that is about to be made, or was made last, is made from.
         batch, output, batch_loss: The current step's batch, the model's output, and its loss as a number.
         taps: What `koubai.tap` measured in the current step: records of name, step (the first update is step 1)
             and value.
@@ -204,6 +206,26 @@ class Trainer:
         """
         return loop.predict(self, self._quiet_feed(data, N_("prediction"), batch_size))
 
+    def rehearse(self, observe: Observer) -> Any:
+        """Go through the step that is about to be made, for someone who measures it; nothing is changed.
+
+        To be called at `on_step_start`. The rehearsal is compiled as the step is, once for each observer.
+
+        Args:
+            observe: `observe(rehearsal)`, which calls `rehearsal.step()` (see `koubai.train.Rehearsal`) and returns
+                tensors, also in nested tuples, lists and dicts. It is traced: its Python code runs once.
+
+        Returns:
+            what it returned, with the values of this step; None if this trainer's steps run eagerly.
+
+        Example:
+            >>> def largest_update(rehearsal):
+            ...     before = [p.clone() for p in model.parameters()]
+            ...     rehearsal.step()
+            ...     return max((p - b).abs().max() for p, b in zip(model.parameters(), before))
+        """
+        return self.native.rehearse(self.batches, observe)
+
     def stop(self, reason: str) -> None:
         """End the training after the step or epoch under way; `reason` goes into the result."""
         self.stop_reason = reason
@@ -279,6 +301,7 @@ class Trainer:
         self.error: BaseException | None = None
         self.batch_loss = float("nan")
         self.taps: list[TapRecord] = []
+        self.batches: list[Batch] = []
 
     def _checked_target(self, metric: str, goal: float) -> Target:
         measured = ["loss", *(metric.name for metric in self.metrics)]
