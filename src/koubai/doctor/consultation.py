@@ -1,0 +1,145 @@
+"""One look at the patient: everything a check may ask for, found out when the first check asks.
+
+What costs time (a pass through the model, a short trial) is only done for a training that shows harm, so a healthy
+one pays nothing for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from koubai.doctor.facts.anatomy import Anatomy, examine_layers
+from koubai.doctor.facts.contract import Expects, Range, expects, range_of
+from koubai.doctor.facts.reference import linear_skill, neighbour_skill
+from koubai.doctor.facts.task import Task, skill, task_of
+from koubai.doctor.facts.trial import Trial, go_on
+from koubai.doctor.framework import Array
+from koubai.doctor.history import History
+from koubai.doctor.patient import Patient, Sample
+
+__all__ = ["Consultation", "Moment"]
+
+Moment = Literal["before", "during", "after"]
+
+
+@dataclass
+class Consultation:
+    """A patient at one moment.
+
+    Attributes:
+        patient: model, loss and optimizer.
+        sample: training samples.
+        history: what was seen of the training.
+        validation: validation samples, if there are any.
+        moment: before, during or after the training.
+    """
+
+    patient: Patient
+    sample: Sample
+    history: History = field(default_factory=History)
+    validation: Sample | None = None
+    moment: Moment = "before"
+
+    # --- the data -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def target(self) -> Array:
+        """The targets of the training samples."""
+        return self.patient.framework.array(self.sample.target)
+
+    @cached_property
+    def features(self) -> Array | None:
+        """The inputs as a matrix (N, F) of numbers; None for words and the like."""
+        values = self.patient.framework.array(self.sample.inputs[0]) if self.sample.inputs else np.zeros((0, 0))
+        if values.dtype.kind != "f" or values.ndim < 1 or not np.isfinite(values).all():
+            return None
+        return values.reshape(len(values), -1).astype(np.float64)
+
+    # --- what the model answers -----------------------------------------------------------------------------------
+
+    @cached_property
+    def answers(self) -> Array:
+        """The model's outputs for the training samples, in evaluation mode."""
+        return self.patient.answers(self.sample)
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the model gives for one sample."""
+        return 1 if self.answers.ndim < 2 else int(self.answers.shape[1])
+
+    @cached_property
+    def task(self) -> Task:
+        """The kind of question that the targets ask."""
+        return task_of(self.target, self.outputs)
+
+    @cached_property
+    def expects(self) -> Expects:
+        """What the loss takes the outputs for."""
+        few = self.target[:64]
+        return expects(self.patient.loss_of, (len(few), *self.answers.shape[1:]), few)
+
+    @cached_property
+    def range(self) -> Range:
+        """What range the outputs come from."""
+        first = self.sample.inputs[0]
+        if self.features is None:
+            return range_of(self.answers, self.answers)
+        driven = self.sample.take(slice(0, 64))
+        signs = np.where(np.arange(len(driven)) % 2, -100.0, 100.0).reshape(-1, *[1] * (first.ndim - 1))
+        strong = self.patient.framework.array(driven.inputs[0]) * signs
+        inputs = (self.patient.framework.tensor(strong, first), *driven.inputs[1:])
+        return range_of(self.answers, self.patient.answers(Sample(inputs, driven.target, driven.options)))
+
+    @property
+    def threshold(self) -> float:
+        """The output that divides yes from no."""
+        return 0.0 if self.expects in ("logits", "scores") and self.range != "unit" else 0.5
+
+    # --- how good it is -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def skill(self) -> float:
+        """How good the model is on the training samples; see `facts.task`."""
+        return skill(self.task, self.answers, self.target, self.threshold)
+
+    @cached_property
+    def linear(self) -> float:
+        """What a linear model reaches."""
+        return -np.inf if self.features is None else linear_skill(self.task, self.features, self.target)
+
+    @cached_property
+    def neighbours(self) -> float:
+        """What the nearest neighbours reach."""
+        return -np.inf if self.features is None else neighbour_skill(self.task, self.features, self.target)
+
+    @property
+    def reference(self) -> float:
+        """What a simple model reaches, 0 at least."""
+        return max(0.0, self.linear, self.neighbours)
+
+    # --- what goes on inside --------------------------------------------------------------------------------------
+
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        """The layers with their outputs and gradients, in evaluation mode."""
+        return examine_layers(self.patient, self.sample)
+
+    @cached_property
+    def parameters(self) -> int:
+        """How many numbers can be trained."""
+        return sum(int(np.prod(p.shape)) for p in self.patient.model.parameters() if p.requires_grad)
+
+    def trial(self, factor: float, batch_size: int | None = None) -> Trial:
+        """Return what becomes of the loss if the training goes on from here with the learning rate times a factor."""
+        key = (factor, batch_size or self.history.batch_size)
+        if key not in self._trials:
+            self._trials[key] = go_on(self.patient, self.sample, *key)
+        return self._trials[key]
+
+    @cached_property
+    def _trials(self) -> dict[tuple[float, int], Trial]:
+        return {}

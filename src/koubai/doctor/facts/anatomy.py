@@ -1,0 +1,136 @@
+"""What goes through the layers: each one's input, output and gradient for some samples, in the order they run in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from koubai.doctor.framework import Array
+from koubai.doctor.patient import Patient, Sample
+
+__all__ = ["Anatomy", "Layer", "examine_layers", "first_tensor", "leaf_modules"]
+
+
+@dataclass
+class Layer:
+    """One call of a layer that has no layers inside.
+
+    Attributes:
+        path: its name in the model.
+        kind: its class, such as `Linear`.
+        module: the layer.
+        input, output: what went in and came out, arrays (N, ...).
+        gradient: of the loss with respect to the output, or None if none arrived.
+    """
+
+    path: str
+    kind: str
+    module: Any
+    input: Array
+    output: Array
+    gradient: Array | None = None
+
+    @property
+    def weight(self) -> Any:
+        """The parameter `weight` if it is a matrix or a kernel, else None."""
+        weight = getattr(self.module, "weight", None)
+        return weight if weight is not None and getattr(weight, "ndim", 0) >= 2 else None
+
+
+@dataclass
+class Anatomy:
+    """All layers of one pass.
+
+    Attributes:
+        layers: in the order in which they ran.
+        gradients: of the parameters by name; a parameter that none reached is left out.
+        loss: of the samples.
+        output: of the model.
+    """
+
+    layers: list[Layer]
+    gradients: dict[str, Array]
+    loss: float
+    output: Array
+
+    @cached_property
+    def weighted(self) -> list[Layer]:
+        """The layers with weights, which a nonlinearity has to stand between."""
+        return [layer for layer in self.layers if layer.weight is not None and "Embedding" not in layer.kind]
+
+    def next_of(self, layer: Layer) -> Layer | None:
+        """Return the layer that ran after this one."""
+        place = self.layers.index(layer) + 1
+        return self.layers[place] if place < len(self.layers) else None
+
+
+def examine_layers(patient: Patient, sample: Sample, training: bool = False) -> Anatomy:
+    """Take samples forwards and backwards through a model, and note what each layer sees; nothing is changed."""
+    framework = patient.framework
+    seen: list[tuple[str, Any, Any, Any]] = []
+    arrived: dict[int, Any] = {}
+    with framework.undisturbed(patient.model, training=training), np.errstate(all="ignore"):
+        with _watched(patient.model, seen, arrived):
+            output = patient.model(*sample.inputs, **sample.options)
+        loss = patient.loss(first_tensor(output), sample.target)
+        if getattr(loss, "requires_grad", False):
+            loss.backward()
+        gradients = {
+            name: framework.array(parameter.grad)
+            for name, parameter in patient.model.named_parameters()
+            if parameter.grad is not None
+        }
+        layers = [
+            Layer(path, type(module).__name__, module, framework.array(x), framework.array(y), _grad(framework, arrived, n))
+            for n, (path, module, x, y) in enumerate(seen)
+        ]
+        return Anatomy(layers, gradients, float(loss), framework.array(first_tensor(output)))
+
+
+def _grad(framework: Any, arrived: dict[int, Any], number: int) -> Array | None:
+    return framework.array(arrived[number]) if number in arrived else None
+
+
+def leaf_modules(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the layers that have none inside, with their names; a model that is one layer is called "model"."""
+    for path, module in model.named_modules():
+        if next(iter(module.children()), None) is None:
+            yield path or "model", module
+
+
+def first_tensor(value: Any) -> Any:
+    """Return a tensor, or the first one in a tuple, list or dict."""
+    if isinstance(value, tuple | list) and value:
+        return first_tensor(value[0])
+    if isinstance(value, dict) and value:
+        return first_tensor(next(iter(value.values())))
+    return value
+
+
+@contextmanager
+def _watched(model: Any, seen: list[tuple[str, Any, Any, Any]], arrived: dict[int, Any]) -> Iterator[None]:
+    """Note what goes through the leaf modules, and the gradients of their outputs when they arrive."""
+
+    def watch(path: str) -> Any:
+        def hook(module: Any, args: Any, output: Any) -> None:
+            x, y = first_tensor(args), first_tensor(output)
+            if not hasattr(x, "ndim") or not hasattr(y, "ndim"):
+                return
+            number = len(seen)
+            seen.append((path, module, x, y))
+            if y.requires_grad:
+                y.register_hook(lambda gradient: arrived.__setitem__(number, gradient))
+
+        return hook
+
+    handles = [module.register_forward_hook(watch(path)) for path, module in leaf_modules(model)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

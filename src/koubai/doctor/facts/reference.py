@@ -1,0 +1,64 @@
+"""What simple models reach on the same samples: what a training that is no better has not been worth.
+
+Both judge each sample from all others, so that neither can learn it by heart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from koubai.doctor.facts.task import Task, labels_of, skill
+from koubai.doctor.framework import Array
+
+__all__ = ["linear_skill", "neighbour_skill"]
+
+_NEIGHBOURS = 5  # few enough for a hundred samples, enough for a vote
+
+
+def linear_skill(task: Task, features: Array, target: Array) -> float:
+    """Return the skill of a linear model (ridge regression, the best of three strengths, leaving each sample out).
+
+    Args:
+        task: the kind of question.
+        features: (N, F).
+        target: (N,) or (N, K).
+
+    The residual of a sample that was left out is a / diag((K + λI)⁻¹), with a = (K + λI)⁻¹ y (Rasmussen and Williams
+    2006, section 5.4.2).
+    """
+    z, wanted = _standard(features), _columns(task, target)
+    centre = wanted.mean(0)
+    kernel = z @ z.T / z.shape[1] + 1.0  # the constant stands for the bias
+    return max(skill(task, _left_out(kernel, wanted - centre, strength) + centre, target) for strength in _STRENGTHS)
+
+
+_STRENGTHS = (1e-3, 1e-1, 10.0)
+
+
+def neighbour_skill(task: Task, features: Array, target: Array) -> float:
+    """Return the skill of the mean over the nearest neighbours (Cover and Hart 1967), leaving each sample out."""
+    z, wanted = _standard(features), _columns(task, target)
+    if len(z) < 4 * _NEIGHBOURS:
+        return -np.inf
+    distance = (z**2).sum(1)[:, None] - 2 * z @ z.T + (z**2).sum(1)
+    np.fill_diagonal(distance, np.inf)
+    nearest = np.argpartition(distance, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
+    return skill(task, wanted[nearest].mean(1), target)
+
+
+def _left_out(kernel: Array, wanted: Array, strength: float) -> Array:
+    inverse = np.linalg.inv(kernel + strength * np.eye(len(kernel)))
+    return wanted - (inverse @ wanted) / np.diag(inverse)[:, None]
+
+
+def _standard(features: Array) -> Array:
+    spread = features.std(0)
+    varied = spread > 1e-12 * (np.abs(features).max(0) + 1e-300)
+    return np.asarray((features[:, varied] - features.mean(0)[varied]) / spread[varied]) if varied.any() else np.zeros((len(features), 1))
+
+
+def _columns(task: Task, target: Array) -> Array:
+    if task == "classes":
+        labels = labels_of(target)
+        return np.eye(int(labels.max()) + 1)[np.maximum(labels, 0)]
+    return np.asarray(target, np.float64).reshape(len(target), -1)

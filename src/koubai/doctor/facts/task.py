@@ -1,0 +1,107 @@
+"""What kind of question the targets ask, and how well answers answer it.
+
+A skill is 0 for the best answer that is the same for all samples, and 1 for right answers throughout: R² for numbers,
+for classes the share of the majority class's errors that are avoided.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from koubai.doctor.framework import Array
+
+__all__ = ["Task", "constant_answer", "labels_of", "skill", "task_of"]
+
+Task = Literal["classes", "binary", "multilabel", "numbers"]
+
+
+def task_of(target: Array, outputs: int) -> Task:
+    """Return the kind of question.
+
+    Args:
+        target: the targets (N,), (N, 1) or (N, K).
+        outputs: how many numbers the model gives for a sample.
+    """
+    target = np.asarray(target)
+    if target.dtype.kind in "iub" and target.ndim >= 1 and (target.ndim == 1 or outputs > target.shape[-1]):
+        few = target.size and outputs == 1 and set(np.unique(target)) <= {0, 1}
+        return "binary" if few else "classes"
+    if not np.isin(target, (0, 1)).all():
+        return "numbers"
+    if target.ndim < 2 or target.shape[-1] == 1:
+        return "binary"
+    return "classes" if (target.sum(-1) == 1).all() else "multilabel"
+
+
+def labels_of(target: Array) -> Array:
+    """Return class numbers, also of one-hot rows."""
+    target = np.asarray(target)
+    if target.ndim > 1 and target.shape[-1] > 1 and target.dtype.kind == "f":
+        return np.asarray(target.argmax(-1))
+    return target.reshape(-1).astype(np.int64)
+
+
+def skill(task: Task, answers: Array, target: Array, threshold: float = 0.5) -> float:
+    """Return how much better answers are than the best constant, at most 1; NaN counts as -inf.
+
+    Args:
+        task: the kind of question.
+        answers: the model's outputs, (N, ...).
+        target: the right answers.
+        threshold: what divides yes from no.
+    """
+    answers, target = np.asarray(answers, np.float64), np.asarray(target)
+    if not np.isfinite(answers).all():
+        return -np.inf
+    if task == "numbers":
+        return _explained(answers, np.asarray(target, np.float64))
+    if task == "classes":
+        return _avoided(_classes(answers), labels_of(target))
+    right = np.asarray(target).reshape(len(target), -1) > 0.5
+    said = answers.reshape(len(answers), -1) > threshold
+    if said.shape != right.shape and 1 not in (said.shape[1], right.shape[1]):
+        return -np.inf
+    said = np.broadcast_to(said, np.broadcast_shapes(said.shape, right.shape))
+    right = np.broadcast_to(right, said.shape)
+    varied = [column for column in range(right.shape[1]) if len(np.unique(right[:, column])) > 1]
+    each = [_avoided(said[:, column].astype(int), right[:, column].astype(int)) for column in varied]
+    return float(np.mean(each)) if each else 0.0
+
+
+def constant_answer(target: Array) -> Array:
+    """Return the mean target, which is the best constant for squares."""
+    return np.asarray(np.mean(np.asarray(target, np.float64), axis=0, keepdims=True))
+
+
+def _classes(answers: Array) -> Array:
+    """Return the class that scores (N, C) or (N, C, ...) say, of one score the nearest number."""
+    if answers.ndim == 1 or answers.shape[1] == 1:
+        return np.asarray(np.rint(answers.reshape(-1)))
+    return np.asarray(answers.argmax(1).reshape(-1))
+
+
+def _explained(answers: Array, target: Array) -> float:
+    target = target.reshape(len(target), -1)
+    answers = answers.reshape(len(answers), -1)
+    if answers.shape != target.shape and 1 not in (answers.shape[1], target.shape[1]):
+        return -np.inf
+    spread = ((target - target.mean(0)) ** 2).mean(0)
+    with np.errstate(over="ignore"):
+        wrong = ((answers - target) ** 2).mean(0)
+    if not (spread > 0).any():
+        return 0.0
+    wrong, spread = np.broadcast_arrays(wrong, spread)
+    varied = spread > 0
+    return float(np.mean(1 - wrong[varied] / spread[varied]))
+
+
+def _avoided(said: Array, right: Array) -> float:
+    """Return the share of the majority class's errors that are avoided."""
+    if len(said) != len(right) or not len(right):
+        return -np.inf
+    majority = np.unique(right, return_counts=True)[1].max() / len(right)
+    if majority == 1:
+        return 0.0
+    return float((np.mean(said == right) - majority) / (1 - majority))

@@ -1,0 +1,257 @@
+"""Vital signs: what is measured inside a training step, a few numbers for each layer and each parameter.
+
+In a compiled training they are computed by a rehearsal of the step (see `koubai.train.Rehearsal`), a native function of
+its own that changes nothing; in an eager one, and in a loop written by hand, by hooks during the step itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from koubai.doctor.facts.anatomy import first_tensor, leaf_modules
+from koubai.doctor.framework import Framework, framework_of
+from koubai.train import Rehearsal
+
+__all__ = ["LayerSigns", "Observer", "ParameterSigns", "Signs", "is_due"]
+
+
+class LayerSigns(NamedTuple):
+    """What a layer put out in one step.
+
+    Attributes:
+        size: root mean square of the output.
+        peak: its largest absolute value.
+        zero: share of the output that is exactly 0.
+        dead: share of the units that are 0 for every sample of the batch.
+        saturated: share of a sigmoid's or tanh's output whose slope is below a tenth of the largest.
+        gradient: root mean square of the loss's gradient with respect to the output, 0 if none arrived.
+    """
+
+    size: float
+    peak: float
+    zero: float
+    dead: float
+    saturated: float
+    gradient: float
+
+
+class ParameterSigns(NamedTuple):
+    """What happened to a parameter in one step; w is its value before, g its gradient, Δ the update.
+
+    Attributes:
+        weight, gradient, update: norms of w, g and Δ.
+        along: g·Δ, what the loss should change by to first order.
+        later_along: the same with the gradient for the same batch after the update, NaN if it was not computed.
+        turn: g·g′ with that gradient.
+        later_gradient: its norm.
+    """
+
+    weight: float
+    gradient: float
+    update: float
+    along: float
+    later_along: float
+    turn: float
+    later_gradient: float
+
+
+@dataclass
+class Signs:
+    """The vital signs of one step.
+
+    Attributes:
+        step: its number, 1 for the first update.
+        loss: before the update.
+        later: of the same batch after the update, NaN if it was not computed.
+        layers: by name, in the order in which they ran.
+        parameters: by name.
+    """
+
+    step: int
+    loss: float
+    later: float = float("nan")
+    layers: dict[str, LayerSigns] = field(default_factory=dict)
+    parameters: dict[str, ParameterSigns] = field(default_factory=dict)
+
+    @property
+    def along(self) -> float:
+        """How much the loss should have changed, to first order."""
+        return sum(p.along for p in self.parameters.values())
+
+    @property
+    def curvature(self) -> float:
+        """Δᵀ H Δ: the curvature along the step, from the change of the gradient."""
+        return sum(p.later_along for p in self.parameters.values()) - self.along
+
+    @property
+    def cosine(self) -> float:
+        """Cosine between the gradients of the same batch before and after the step."""
+        sizes = [(p.gradient, p.later_gradient) for p in self.parameters.values()]
+        turn = sum(p.turn for p in self.parameters.values())
+        norm = np.sqrt(sum(g * g for g, _ in sizes) * sum(h * h for _, h in sizes))
+        return float(turn / norm) if norm else float("nan")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain numbers, rounded to what a picture can show."""
+        rows = {
+            "layers": {name: _rounded(signs) for name, signs in self.layers.items()},
+            "parameters": {name: _rounded(signs) for name, signs in self.parameters.items()},
+        }
+        return {**asdict(self), **rows}
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> Signs:
+        """Return what `to_json` gave."""
+        layers = {name: LayerSigns(*row) for name, row in saved["layers"].items()}
+        parameters = {name: ParameterSigns(*row) for name, row in saved["parameters"].items()}
+        return cls(saved["step"], saved["loss"], saved["later"], layers, parameters)
+
+
+def _rounded(row: tuple[float, ...]) -> list[float]:
+    return [float(f"{value:.5g}") for value in row]
+
+
+def is_due(updates: int, every: int) -> bool:
+    """Whether the step after so many updates is measured: early steps more often, for much happens in them."""
+    return updates in (0, 1, 3, 10, 30) or (updates > 0 and updates % every == 0)
+
+
+class Observer:
+    """Measures steps.
+
+    Args:
+        model: of Koubai or PyTorch.
+        optimizer: whose parameters are watched.
+    """
+
+    def __init__(self, model: Any, optimizer: Any) -> None:
+        self.model = model
+        self.framework: Framework = framework_of(model)
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        self.parameters = {n: p for n, p in model.named_parameters() if id(p) in held and p.requires_grad}
+        self.layers: list[str] = []
+        self._rows: list[Any] = []
+        self._gradients: dict[int, Any] = {}
+        self._before: dict[str, Any] = {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Observer:
+        return self  # a copied model is not watched twice
+
+    def __call__(self, rehearsal: Rehearsal) -> dict[str, Any]:
+        """Observe a rehearsed step; what is returned are tensors, for `signs`."""
+        with self.watching():
+            loss = rehearsal.step()
+        measured = self.measured()
+        gradients = {name: p.grad for name, p in self.parameters.items()}
+        later = rehearsal.again()
+        rows = [
+            self._parameter_row(name, gradients[name], p.grad) for name, p in self.parameters.items()
+        ]
+        return {**measured, "loss": loss, "later": later, "parameters": rows}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch a forward and backward pass and the update, which happen within it."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+
+    def begin(self) -> None:
+        """Hang hooks on the layers, and note the parameters."""
+        self.layers, self._rows, self._gradients = [], [], {}
+        self._before = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self._handles = [
+            module.register_forward_hook(self._hook(path)) for path, module in leaf_modules(self.model)
+        ]
+
+    def end(self) -> None:
+        """Take the hooks off."""
+        for handle in self._handles:
+            handle.remove()
+
+    def measured(self) -> dict[str, Any]:
+        """Return the rows of layers and parameters that were watched, as tensors."""
+        with self.framework.no_grad():
+            layers = [
+                self.framework.stack([*row, *self._gradient_of(n, row[0])]) for n, row in enumerate(self._rows)
+            ]
+            rows = [self._parameter_row(name, p.grad, None) for name, p in self.parameters.items()]
+        return {"layers": layers, "parameters": rows}
+
+    def signs(self, step: int, loss: float, measured: dict[str, Any]) -> Signs:
+        """Return measured rows as vital signs."""
+        array = self.framework.array
+        layers = {
+            name: LayerSigns(*array(row).tolist()) for name, row in zip(self.layers, measured["layers"])
+        }
+        parameters = {
+            name: ParameterSigns(*array(row).tolist())
+            for name, row in zip(self.parameters, measured["parameters"])
+        }
+        later = measured.get("later")
+        return Signs(step, loss, float("nan") if later is None else float(later), layers, parameters)
+
+    def _hook(self, path: str) -> Any:
+        def hook(module: Any, args: Any, output: Any) -> None:
+            y = first_tensor(output)
+            if not hasattr(y, "ndim") or not y.ndim or not y.is_floating_point():
+                return
+            number = len(self._rows)
+            self.layers.append(path if path not in self.layers else f"{path} (call {number + 1})")
+            with self.framework.no_grad():
+                self._rows.append(_layer_row(type(module).__name__, y.detach()))
+            if y.requires_grad:
+                y.register_hook(lambda gradient: self._arrived(number, gradient))
+
+        return hook
+
+    def _arrived(self, number: int, gradient: Any) -> None:
+        with self.framework.no_grad():
+            self._gradients[number] = _size(gradient.detach())
+
+    def _gradient_of(self, number: int, like: Any) -> list[Any]:
+        return [self._gradients.get(number, like * 0)]
+
+    def _parameter_row(self, name: str, gradient: Any, later: Any) -> Any:
+        w = self._before[name]
+        with self.framework.no_grad():
+            g = gradient.detach() if gradient is not None else w * 0
+            change = self.parameters[name].detach() - w
+            row = [_norm(w), _norm(g), _norm(change), (g * change).sum()]
+            if later is None:
+                return self.framework.stack([*row, *[row[0] * float("nan")] * 3])
+            return self.framework.stack([*row, (later * change).sum(), (g * later).sum(), _norm(later)])
+
+
+def _size(x: Any) -> Any:
+    return (x * x).mean().sqrt()
+
+
+def _norm(x: Any) -> Any:
+    return (x * x).sum().sqrt()
+
+
+def _layer_row(kind: str, y: Any) -> list[Any]:
+    zero = (y == 0).float()
+    units = 1 if y.ndim in (2, 4, 5) else y.ndim - 1
+    others = [n for n in range(y.ndim) if n != units]
+    dead = (zero.amin(others) > 0).float().mean() if others else zero.mean()
+    return [_size(y), abs(y).amax(), zero.mean(), dead, _saturated(kind, y)]
+
+
+def _saturated(kind: str, y: Any) -> Any:
+    """Return the share of outputs s where the slope, s(1 - s) or 1 - t², is below a tenth of its largest value."""
+    if kind == "Sigmoid":
+        return (y * (1 - y) < 0.025).float().mean()
+    if kind in ("Tanh", "RNN", "LSTM", "GRU"):
+        return (1 - y * y < 0.1).float().mean()
+    return y.mean() * 0
+
+
