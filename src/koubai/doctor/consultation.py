@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from koubai.doctor.facts.anatomy import Anatomy, examine_layers
-from koubai.doctor.facts.contract import Expects, Range, expects, range_of
+from koubai.doctor.facts.contract import Expects, Range, expects, range_of, range_of_layer
 from koubai.doctor.facts.reference import linear_skill, neighbour_skill
 from koubai.doctor.facts.task import Task, skill, task_of
 from koubai.doctor.facts.trial import Trial, go_on
@@ -84,15 +84,25 @@ class Consultation:
 
     @cached_property
     def range(self) -> Range:
-        """What range the outputs come from."""
-        first = self.sample.inputs[0]
+        """What range the outputs come from: by the last layer if it is a known activation, else by looking."""
+        layers = self.anatomy.layers
+        if layers and layers[-1].output.shape == self.answers.shape:
+            known = range_of_layer(layers[-1].kind, self.outputs)
+            if known is not None:
+                return known
+        driven = self.answers if self.driven is None else self.patient.answers(self.driven)
+        return range_of(self.answers, driven)
+
+    @cached_property
+    def driven(self) -> Sample | None:
+        """Samples with inputs a hundred times larger, half of them with the other sign: they show what is bent."""
         if self.features is None:
-            return range_of(self.answers, self.answers)
-        driven = self.sample.take(slice(0, 64))
-        signs = np.where(np.arange(len(driven)) % 2, -100.0, 100.0).reshape(-1, *[1] * (first.ndim - 1))
-        strong = self.patient.framework.array(driven.inputs[0]) * signs
-        inputs = (self.patient.framework.tensor(strong, first), *driven.inputs[1:])
-        return range_of(self.answers, self.patient.answers(Sample(inputs, driven.target, driven.options)))
+            return None
+        few = self.sample.take(slice(0, 64))
+        first = few.inputs[0]
+        signs = np.where(np.arange(len(few)) % 2, -100.0, 100.0).reshape(-1, *[1] * (first.ndim - 1))
+        strong = self.patient.framework.tensor(self.patient.framework.array(first) * signs, first)
+        return Sample((strong, *few.inputs[1:]), few.target, few.options)
 
     @property
     def threshold(self) -> float:

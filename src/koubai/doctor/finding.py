@@ -86,13 +86,14 @@ class Finding:
 
 
 _SIGNAL = ("vanishing_gradient", "exploding_gradient", "dying_relu", "hidden_activation", "init", "saturation")
-_PACE = ("lr_too_low", "lr_too_high", "undertrained", "oscillation", "capacity", "batch_too_small", "batch_too_large", "optimizer")
+_SLOW = ("lr_too_low", "undertrained", "capacity", "batch_too_large", "optimizer", "plateau")
+_PACE = (*_SLOW, "lr_too_high", "oscillation", "batch_too_small")
 _END = ("undertrained", "capacity", "overfitting")
 
 CAUSES: dict[str, Cause] = {
     # data
-    "unnormalised_input": Cause("data", N_("inputs are not normalised"), (*_SIGNAL, *_PACE)),
-    "unnormalised_target": Cause("data", N_("targets are far from unit size"), (*_SIGNAL, *_PACE)),
+    "unnormalised_input": Cause("data", N_("inputs are not normalised"), (*_SIGNAL, *_SLOW)),
+    "unnormalised_target": Cause("data", N_("targets are far from unit size"), (*_SIGNAL, *_SLOW)),
     "constant_feature": Cause("data", N_("input columns that never change")),
     "class_imbalance": Cause("data", N_("classes are imbalanced")),
     "label_noise": Cause("data", N_("labels that seem wrong"), ("overfitting",)),
@@ -110,11 +111,11 @@ CAUSES: dict[str, Cause] = {
     "unsafe_math": Cause("contract", N_("an unsafe softmax or logarithm")),
     "wrong_gradient": Cause("contract", N_("a gradient written by hand is wrong")),
     # initialisation
-    "hidden_activation": Cause("initialisation", N_("hidden activations that do not fit"), ("init", *_PACE)),
-    "init": Cause("initialisation", N_("initial weights out of line"), _PACE),
-    "vanishing_gradient": Cause("initialisation", N_("gradients vanish"), _PACE),
+    "hidden_activation": Cause("initialisation", N_("hidden activations that do not fit"), ("init", *_SLOW)),
+    "init": Cause("initialisation", N_("initial weights out of line"), _SLOW),
+    "vanishing_gradient": Cause("initialisation", N_("gradients vanish"), _SLOW),
     "exploding_gradient": Cause("initialisation", N_("values and gradients explode"), _PACE),
-    "dying_relu": Cause("initialisation", N_("dead ReLU units"), _PACE),
+    "dying_relu": Cause("initialisation", N_("dead ReLU units"), _SLOW),
     "missing_nonlinearity": Cause("initialisation", N_("no nonlinearity between the layers"), ("capacity", "undertrained", "lr_too_low")),
     # optimizer and loop
     "gradient_sign": Cause("optimizer", N_("updates go uphill"), (*_SIGNAL, *_PACE, *_END)),

@@ -13,7 +13,7 @@ import numpy as np
 
 from koubai.doctor.framework import Array
 
-__all__ = ["Expects", "Range", "expects", "range_of"]
+__all__ = ["Expects", "Range", "expects", "range_of", "range_of_layer"]
 
 Expects = Literal["numbers", "scores", "log_probabilities", "probabilities", "logits", "unknown"]
 Range = Literal["constant", "distribution", "log_distribution", "unit", "symmetric", "positive", "free"]
@@ -53,6 +53,26 @@ def _is_bounded(loss: Callable[[Array, Array], float], p: Array, target: Array) 
     """Whether what lies beyond 0 and 1 is refused, or counts as 0 and 1."""
     far, farther = loss(p - 2, target), loss(p - 4, target)
     return not np.isfinite(far) or _same(far, farther)
+
+
+_OF_LAYER: dict[str, Range] = {
+    "Sigmoid": "unit",
+    "Hardsigmoid": "unit",
+    "Tanh": "symmetric",
+    "Hardtanh": "symmetric",
+    "Softsign": "symmetric",
+    "Softmax": "distribution",
+    "LogSoftmax": "log_distribution",
+    "ReLU": "positive",
+    "Linear": "free",
+}
+
+
+def range_of_layer(kind: str, outputs: int) -> Range | None:
+    """Return the range of a last layer of a known kind; None if it has to be found out."""
+    if kind == "Softmax" and outputs == 1:
+        return "constant"
+    return _OF_LAYER.get(kind)
 
 
 def range_of(answers: Array, driven: Array) -> Range:

@@ -1,0 +1,63 @@
+"""What is wrong with the data, before any model sees them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from koubai.doctor.checks.check import Evidence, check, found
+from koubai.doctor.consultation import Consultation
+from koubai.i18n import _
+
+# Inputs of root mean square s multiply the curvature for the first weights by s² (it is the inputs' second moment,
+# LeCun et al. 1998, "Efficient BackProp", section 4.3), so at s = 10 the largest safe learning rate is a hundredth.
+_LARGE = 10.0
+# The gradient of a squared error at the start is twice the target, and what Adam moves in a step does not grow with it.
+_FAR, _VERY_FAR = 10.0, 100.0
+_NORMALISERS = ("BatchNorm", "LayerNorm", "InstanceNorm", "GroupNorm", "RMSNorm", "Normal")
+
+
+@check("unnormalised_input")
+def unnormalised_input(c: Consultation) -> Evidence | None:
+    """Columns are far from mean 0 and standard deviation 1, and the first layer suffers from it."""
+    if c.features is None or not c.features.size or _normalised_first(c):
+        return None
+    scale = np.sqrt((c.features**2).mean(0))
+    largest = float(scale.max())
+    if largest < _LARGE:
+        return None
+    column = int(scale.argmax())
+    return found(
+        0.9 if largest > 3 * _LARGE or _first_suffers(c) else 0.7,
+        _("column {column} has mean {mean:.3g} and standard deviation {std:.3g}").format(column=column, mean=c.features[:, column].mean(), std=c.features[:, column].std()),
+        _("bring every column to mean 0 and standard deviation 1, by the training data's own numbers"),
+        code="x = (x - mean) / std   # koubai.data.Normalize",
+        withdrawn_if=_("scaled inputs train no better"),
+        numbers={"largest scale": largest, "column": column},
+    )
+
+
+def _normalised_first(c: Consultation) -> bool:
+    return bool(c.anatomy.layers) and c.anatomy.layers[0].kind.startswith(_NORMALISERS)
+
+
+def _first_suffers(c: Consultation) -> bool:
+    """Whether what the first layer puts out is large: activations saturate, or explode."""
+    return bool(c.anatomy.weighted) and float(np.sqrt((c.anatomy.weighted[0].output ** 2.0).mean())) > _LARGE
+
+
+@check("unnormalised_target")
+def unnormalised_target(c: Consultation) -> Evidence | None:
+    """Numbers to be predicted are far from unit size."""
+    if c.task != "numbers" or c.expects not in ("numbers", "unknown"):
+        return None
+    size = float(np.sqrt(np.mean(c.target.astype(np.float64) ** 2)))
+    if size < _FAR:
+        return None
+    return found(
+        0.9 if size > _VERY_FAR else 0.6,
+        _("targets have a root mean square of {size:.3g}").format(size=size),
+        _("bring the targets to mean 0 and standard deviation 1, and scale predictions back"),
+        code="y = (y - y.mean()) / y.std()",
+        withdrawn_if=_("scaled targets train no better"),
+        numbers={"size": size},
+    )

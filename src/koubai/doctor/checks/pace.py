@@ -1,0 +1,205 @@
+"""Whether steps have the right length and direction: learning rate, batch, regularisation, the loop itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from koubai.doctor.checks.check import Evidence, check, found
+from koubai.doctor.consultation import Consultation
+from koubai.i18n import _
+
+_BETTER = 0.1  # of the loss, in a hundred steps: more than the noise between two trials
+_SPIKE = 5.0  # times the first loss
+_SLOW = 1e-4  # |Δ| / |w|: a tenth of the rule of thumb, 1e-3 (Karpathy, CS231n)
+_FEW_STEPS = 100
+_PULL = 2.0  # penalty to data (Ben Braiek and Khomh 2023, "Testing Feedforward Neural Networks Training Programs")
+
+
+@check("gradient_sign")
+def gradient_sign(c: Consultation) -> Evidence | None:
+    """The loss rises steadily, though a step along the true gradient would let it fall."""
+    losses = c.history.smooth()
+    if len(losses) < 5 or not np.isfinite(losses).all():
+        return None
+    rising = float(np.mean(np.diff(losses) > 0))
+    if rising < 0.8 or losses[-1] < losses[0] or c.trial(1.0).fall < _BETTER:
+        return None
+    return found(
+        0.96,
+        _("the loss rises from {first:.3g} to {last:.3g}, but falls when the same steps follow the gradient").format(first=losses[0], last=losses[-1]),
+        _("subtract the gradient: check its sign in the loop, in the loss, and the option maximize"),
+        code="parameter -= lr * gradient",
+        withdrawn_if=_("the loss is meant to be maximised"),
+        curve=losses.tolist(),
+        curve_name=_("loss"),
+    )
+
+
+@check("missing_zero_grad")
+def missing_zero_grad(c: Consultation) -> Evidence | None:
+    """Gradients of earlier steps are still there when the next one is computed."""
+    if c.history.same_gradient < 3:
+        return None
+    return found(
+        0.98,
+        _("in {count} steps, backward added to the gradient of the step before").format(count=c.history.same_gradient),
+        _("clear the gradients before each backward pass"),
+        code="optimizer.zero_grad()",
+        withdrawn_if=_("gradients are accumulated over several batches on purpose"),
+        numbers={"steps": c.history.same_gradient},
+    )
+
+
+@check("lr_too_high")
+def lr_too_high(c: Consultation) -> Evidence | None:
+    """Steps go too far: the loss rises, jumps, or falls further with a tenth of the rate."""
+    for look in (_broke, _spiked, _slower_is_better):
+        symptom = look(c)
+        if symptom is not None:
+            losses = c.history.smooth()
+            return found(
+                symptom[0],
+                symptom[1],
+                _("divide the learning rate by 10; clip gradients at 1.0"),
+                code=f"lr={c.patient.option('lr') / 10:g}",
+                withdrawn_if=_("a tenth of the rate does no better"),
+                curve=losses[np.isfinite(losses)].tolist(),
+                curve_name=_("loss"),
+                numbers={"lr": c.patient.option("lr")},
+            )
+    return None
+
+
+def _broke(c: Consultation) -> tuple[float, str] | None:
+    broken = isinstance(c.history.error, FloatingPointError) or not np.isfinite(c.answers).all()
+    if not broken or c.history.steps < 2:
+        return None
+    return 0.92, _("the values ceased to be finite after {steps} updates").format(steps=c.history.steps)
+
+
+def _spiked(c: Consultation) -> tuple[float, str] | None:
+    losses = np.array(c.history.losses)
+    if len(losses) < 5:
+        return None
+    first, peak = abs(losses[0]), losses[: max(10, len(losses) // 5)].max()
+    if peak < _SPIKE * max(first, 1e-6):
+        return None
+    return 0.92, _("the loss jumped from {first:.3g} to {peak:.3g}").format(first=first, peak=peak)
+
+
+def _slower_is_better(c: Consultation) -> tuple[float, str] | None:
+    slower, same = c.trial(0.1).fall, c.trial(1.0).fall
+    if slower < _BETTER or slower - max(same, -1.0) < _BETTER:
+        return None
+    return 0.85, _("in 100 steps from here the loss falls by {slower:.0%} with a tenth of the rate, by {same:.0%} with the present one").format(slower=slower, same=max(same, -9.99))
+
+
+@check("lr_too_low")
+def lr_too_low(c: Consultation) -> Evidence | None:
+    """Steps are so short that the training does not get anywhere."""
+    factor = max(10.0, 100.0, key=lambda factor: c.trial(factor).fall)
+    faster, same = c.trial(factor).fall, c.trial(1.0).fall
+    if faster < _BETTER or faster - same < _BETTER:
+        return None
+    ratio = _update_ratio(c)
+    slow = ratio is not None and ratio < _SLOW
+    symptom = _("in 100 steps from here the loss falls by {faster:.0%} with {factor:g} times the rate, by {same:.0%} with the present one").format(faster=faster, same=same, factor=factor)
+    return found(
+        0.9 if slow else 0.8,
+        symptom,
+        _("multiply the learning rate by {factor:g}").format(factor=factor),
+        code=f"lr={c.patient.option('lr') * factor:g}",
+        withdrawn_if=_("ten times the rate does no better"),
+        numbers={"lr": c.patient.option("lr"), **({"update to weight": ratio} if ratio is not None else {})},
+    )
+
+
+def _update_ratio(c: Consultation) -> float | None:
+    """Return the median over steps of |Δ| / |w| of all parameters together."""
+    ratios = [
+        np.sqrt(sum(p.update**2 for p in s.parameters.values()) / max(sum(p.weight**2 for p in s.parameters.values()), 1e-30))
+        for s in c.history.signs
+    ]
+    return float(np.median(ratios)) if ratios else None
+
+
+@check("batch_too_small")
+def batch_too_small(c: Consultation) -> Evidence | None:
+    """Batches of a few samples give steps that point anywhere."""
+    size = c.history.batch_size
+    if not 0 < size < 8 or len(c.sample) < 64:
+        return None
+    small, large = c.trial(1.0).fall, c.trial(1.0, 64).fall
+    if large < _BETTER or large - max(small, -1.0) < _BETTER:
+        return None
+    return found(
+        0.85,
+        _("in 100 steps from here the loss falls by {large:.0%} with batches of 64, by {small:.0%} with {size}").format(large=large, small=max(small, -9.99), size=size),
+        _("use batches of 32 to 256"),
+        code="batch_size=64",
+        withdrawn_if=_("larger batches do no better"),
+        numbers={"batch size": size},
+    )
+
+
+@check("over_regularised")
+def over_regularised(c: Consultation) -> Evidence | None:
+    """The penalty on the weights holds against what the data want."""
+    penalty, data = _forces(c)
+    norms = np.linalg.norm(penalty), np.linalg.norm(data)
+    if not min(norms) > 0:
+        return None
+    cosine, ratio = float(penalty @ data / (norms[0] * norms[1])), float(norms[0] / norms[1])
+    if ratio < _PULL and not (cosine < -0.5 and ratio > 0.5):
+        return None
+    return found(
+        0.93,
+        _("the penalty on the weights pulls {ratio:.1f} times as hard as the data, the other way (cosine {cosine:.2f})").format(ratio=ratio, cosine=cosine),
+        _("divide the penalty by 10 to 1000"),
+        code="weight_decay=1e-4",
+        withdrawn_if=_("the model does no better without the penalty"),
+        numbers={"penalty to data": ratio, "cosine": cosine},
+    )
+
+
+def _forces(c: Consultation) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """Return the gradients of the penalty (weight decay, and terms in the loss) and of the data, as vectors."""
+    patient, framework = c.patient, c.patient.framework
+    decay = {id(p): float(g.get("weight_decay", 0.0)) for g in patient.optimizer.param_groups for p in g["params"]}
+    weights = dict(patient.model.named_parameters())
+    total = {name: c.anatomy.gradients.get(name) for name in weights}
+    with framework.undisturbed(patient.model, training=False):
+        with framework.no_grad():
+            output = patient.model(*c.sample.inputs, **c.sample.options)
+        loss = patient.loss(output, c.sample.target)
+        if getattr(loss, "requires_grad", False):
+            loss.backward()
+        inside = {name: framework.array(p.grad) for name, p in weights.items() if p.grad is not None}
+    penalty, data = [], []
+    for name, parameter in weights.items():
+        gradient = total[name]
+        if gradient is None:
+            continue
+        term = inside.get(name, np.zeros_like(gradient))
+        penalty.append((term + decay.get(id(parameter), 0.0) * framework.array(parameter)).ravel())
+        data.append((gradient - term).ravel())
+    return np.concatenate(penalty or [np.zeros(1)]), np.concatenate(data or [np.zeros(1)])
+
+
+@check("undertrained")
+def undertrained(c: Consultation) -> Evidence | None:
+    """The training ended while the loss was still falling, after few steps."""
+    if c.moment != "after" or isinstance(c.history.error, FloatingPointError):
+        return None
+    few = c.history.steps < _FEW_STEPS
+    fall = c.trial(1.0).fall
+    if fall < (0.005 if few else _BETTER):
+        return None
+    return found(
+        0.88 if few else 0.7,
+        _("after {steps} steps the training ended, and 100 more let the loss fall by {fall:.0%}").format(steps=c.history.steps, fall=fall),
+        _("train for more epochs"),
+        code=f"epochs={max(10, c.history.epochs * 10)}",
+        withdrawn_if=_("more epochs bring nothing"),
+        numbers={"steps": c.history.steps},
+    )
