@@ -12,6 +12,7 @@ _BETTER = 0.1  # of the loss, in a hundred steps: more than the noise between tw
 _SPIKE = 5.0  # times the first loss
 _SLOW = 1e-4  # |Δ| / |w|: a tenth of the rule of thumb, 1e-3 (Karpathy, CS231n)
 _FEW_STEPS = 100
+_SWING = 0.05  # a mean over an epoch of N samples is known to 1 / sqrt(N): 5 % is beyond chance from 400 samples on
 _PULL = 2.0  # penalty to data (Ben Braiek and Khomh 2023, "Testing Feedforward Neural Networks Training Programs")
 
 
@@ -91,7 +92,7 @@ def _slower_is_better(c: Consultation) -> tuple[float, str] | None:
     slower, same = c.trial(0.1).fall, c.trial(1.0).fall
     if slower < _BETTER or slower - max(same, -1.0) < _BETTER:
         return None
-    return 0.85, _("in 100 steps from here the loss falls by {slower:.0%} with a tenth of the rate, by {same:.0%} with the present one").format(slower=slower, same=max(same, -9.99))
+    return 0.85, _("from here the loss falls by {slower:.0%} with a tenth of the rate, by {same:.0%} with the present one").format(slower=slower, same=max(same, -9.99))
 
 
 @check("lr_too_low")
@@ -121,6 +122,30 @@ def _update_ratio(c: Consultation) -> float | None:
         for s in c.history.signs
     ]
     return float(np.median(ratios)) if ratios else None
+
+
+@check("oscillation")
+def oscillation(c: Consultation) -> Evidence | None:
+    """The loss of whole epochs goes up and down, and does not come down any more."""
+    epochs = np.array(c.history.values.get("loss", ()), np.float64)
+    late = epochs[len(epochs) // 2 :]
+    if len(late) < 8 or not np.isfinite(late).all():
+        return None
+    moves = np.diff(late)
+    up = float(np.mean(moves > 0))
+    swing = float(np.abs(moves).mean() / late.mean())
+    if swing < _SWING or not 0.3 < up < 0.7 or abs(late[: len(late) // 2].mean() - late[len(late) // 2 :].mean()) > np.abs(moves).mean():
+        return None
+    return found(
+        0.82,
+        _("from epoch to epoch the loss moves by {swing:.0%} of itself, up as often as down").format(swing=swing),
+        _("lower the learning rate towards the end by a schedule, or use larger batches"),
+        code="optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)",
+        withdrawn_if=_("a lower rate does no better"),
+        numbers={"swing": swing},
+        curve=epochs.tolist(),
+        curve_name=_("loss of each epoch"),
+    )
 
 
 @check("batch_too_small")

@@ -42,8 +42,8 @@ def expects(loss: Callable[[Array, Array], float], shape: tuple[int, ...], targe
         shift = loss(z + 1, target) - plain
         if np.isfinite(shift) and _same(loss(z + 2, target) - plain, 2 * shift):
             return "log_probabilities"
-    if np.isfinite(loss(p, target)) and _is_bounded(loss, p, target):
-        return "probabilities"
+    if np.isfinite(loss(p, target)) and (_is_bounded(loss, p, target) or _same(loss(3 * p, target), loss(p, target))):
+        return "probabilities"  # which are cut off at 0 and 1, or made to add up to 1
     if np.isfinite(plain) and np.isin(target, (0, 1)).all() and _same(loss(-z, 1 - target), plain):
         return "logits"
     return "unknown"

@@ -11,6 +11,7 @@ from koubai.doctor.patient import Patient, Sample
 __all__ = ["Trial", "go_on"]
 
 STEPS = 100  # enough for Adam's averages (1 / (1 - 0.999) is longer, but its bias is corrected) and for momentum
+SLOW_STEPS = 300  # a tenth of the rate needs more of them to get anywhere
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Trial:
         return (self.before - self.after) / (abs(self.before) + 1e-12)
 
 
-def go_on(patient: Patient, sample: Sample, factor: float, batch_size: int, steps: int = STEPS) -> Trial:
+def go_on(patient: Patient, sample: Sample, factor: float, batch_size: int) -> Trial:
     """Train a copy of the model for some steps and return the loss before and after.
 
     Args:
@@ -40,7 +41,6 @@ def go_on(patient: Patient, sample: Sample, factor: float, batch_size: int, step
         sample: what to train on.
         factor: what the learning rate is multiplied by.
         batch_size: samples of each step.
-        steps: how many.
     """
     framework = patient.framework
     random = framework.random_state(patient.model)
@@ -52,7 +52,7 @@ def go_on(patient: Patient, sample: Sample, factor: float, batch_size: int, step
     framework.seed(0)
     try:
         with np.errstate(all="ignore"):
-            for _ in range(steps):
+            for _ in range(STEPS if factor >= 1 else SLOW_STEPS):
                 chosen = order.permutation(len(sample))[: max(1, batch_size)].tolist()
                 if not _step(copied, sample.take(chosen)):
                     return Trial(before, float("nan"))
