@@ -97,7 +97,8 @@ class Framework:
             changed = {k: v(kept[k]) if callable(v) else v for k, v in options.items() if k in kept}
             params = [theirs[names[id(p)]] for p in group["params"] if id(p) in names]
             groups.append({**kept, **changed, "params": params})
-        return other, type(optimizer)([group for group in groups if group["params"]])
+        held = [group for group in groups if group["params"]]
+        return other, type(optimizer)(held or [{**groups[0], "params": list(other.parameters())}])
 
 
 class _Torch(Framework):
