@@ -37,6 +37,7 @@ class Consultation:
         validation: validation samples, if there are any.
         moment: before, during or after the training.
         memory: bytes that there are for it, 0 if that is not known.
+        learns_by_heart: before the training: whether a copy has learnt a few samples by heart.
     """
 
     patient: Patient
@@ -45,6 +46,7 @@ class Consultation:
     validation: Sample | None = None
     moment: Moment = "before"
     memory: int = 0
+    learns_by_heart: bool = True
 
     # --- the data -------------------------------------------------------------------------------------------------
 

@@ -117,6 +117,7 @@ CAUSES: dict[str, Cause] = {
     "vanishing_gradient": Cause("initialisation", N_("gradients vanish"), _SLOW),
     "exploding_gradient": Cause("initialisation", N_("values and gradients explode"), _PACE),
     "dying_relu": Cause("initialisation", N_("dead ReLU units"), _SLOW),
+    "depth": Cause("initialisation", N_("too deep for a plain net"), _SLOW),
     "missing_nonlinearity": Cause("initialisation", N_("no nonlinearity between the layers"), ("capacity", "undertrained", "lr_too_low")),
     # optimizer and loop
     "gradient_sign": Cause("optimizer", N_("updates go uphill"), (*_SIGNAL, *_PACE, *_END)),

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from koubai.data import DataLoader
 from koubai.doctor.consultation import Consultation, Moment
-from koubai.doctor.diagnosis import diagnose
+from koubai.doctor.diagnosis import certain, diagnose
 from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.finding import Finding
 from koubai.doctor.history import History
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from koubai.train import Trainer
 
 __all__ = ["Doctor"]
+
+Judge = Callable[[Consultation], list[Finding]]
 
 log = logging.getLogger("koubai.doctor")
 
@@ -77,12 +79,17 @@ class Doctor(Callback):
                 self.history.signs.append(self._observer.signs(step, float(measured["loss"]), measured))
 
     def on_step_end(self, trainer: Trainer) -> None:
-        """Note the loss."""
+        """Note the loss; after the first step, look whether everything fits together."""
         self.history.losses.append(trainer.progress.loss)
+        if self.history.steps == 1:
+            self._consult(trainer, "before", certain)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Note the values of the epoch."""
         self.history.values = trainer.history
+        epoch = trainer.progress.epoch
+        if epoch & (epoch - 1) == 0 and self.history.diverges:  # at epochs 1, 2, 4, 8, ...
+            self._consult(trainer, "during")
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Look at the patient for the last time."""
@@ -94,20 +101,20 @@ class Doctor(Callback):
         self.history.ended, self.history.error = True, trainer.error
         self._consult(trainer, "after")
 
-    def _consult(self, trainer: Trainer, moment: Moment) -> None:
+    def _consult(self, trainer: Trainer, moment: Moment, judge: Judge = diagnose) -> None:
         try:
-            self._look(trainer, moment)
+            self._look(trainer, moment, judge)
         except Exception:  # whatever the doctor trips over, the training is not to suffer
             log.exception("the doctor could not examine this training; please report it")
 
-    def _look(self, trainer: Trainer, moment: Moment) -> None:
+    def _look(self, trainer: Trainer, moment: Moment, judge: Judge) -> None:
         sample = _drawn(trainer.feed) or sample_of(self._batches)
         if sample is None:
             return
         with fork_rng():
             patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
             consultation = Consultation(patient, sample, self.history, _drawn(trainer.validation), moment, self.memory)
-            self.findings = diagnose(consultation)
+            self.findings = judge(consultation)
         if self.findings and self.first_alarm is None:
             self.first_alarm = self.history.steps
             _say(self.findings)

@@ -123,7 +123,7 @@ def train_eval_mode(c: Consultation) -> Evidence | None:
         return _modes(_("the model is evaluated in training mode: dropout and batch statistics are still on"), "model.eval()")
     if c.history.trained_in_evaluation_mode >= 3:
         return _modes(_("the model is trained in evaluation mode: dropout and batch statistics are off"), "model.train()")
-    drawn = c.training_skill
+    drawn = c.training_skill if c.history.steps > 1 else 0.0
     if drawn - c.skill < 2 * _GAP or drawn < 0.3:
         return None
     return _modes(

@@ -6,13 +6,16 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
+from koubai.doctor.facts.curvature import curvature_bounds
 from koubai.doctor.vital_signs import Signs
 from koubai.i18n import _
 
 _BETTER = 0.1  # of the loss, in a hundred steps: more than the noise between two trials
 _SPIKE = 5.0  # times the first loss
 _SLOW = 1e-4  # |Δ| / |w|: a tenth of the rule of thumb, 1e-3 (Karpathy, CS231n)
+_HALTED = 1e-2  # of the first update
 _FASTER = (10.0, 100.0, 1000.0)
+_SHAKEN = 0.3  # what a rate that is far too high may bring by shaking a net that is stuck, is less
 _LARGE_UPDATE = 0.1  # of the weights: a hundred times the rule of thumb
 _FEW_STEPS = 100
 _SWING = 0.05  # a mean over an epoch of N samples is known to 1 / sqrt(N): 5 % is beyond chance from 400 samples on
@@ -119,7 +122,8 @@ def lr_too_low(c: Consultation) -> Evidence | None:
     """Steps are so short that the training does not get anywhere."""
     factor = max(_FASTER, key=lambda factor: c.trial(factor).fall)
     faster, same = c.trial(factor).fall, c.trial(1.0).fall
-    if faster < _BETTER or faster - same < _BETTER:
+    enough = _BETTER if factor == 10 else _SHAKEN
+    if faster < enough or faster - same < enough:
         return None
     ratio = _update_ratio(c)
     slow = ratio is not None and ratio < _SLOW
@@ -266,4 +270,49 @@ def undertrained(c: Consultation) -> Evidence | None:
         code=f"epochs={max(10, c.history.epochs * 10)}",
         withdrawn_if=_("more epochs bring nothing"),
         numbers={"steps": c.history.steps},
+    )
+
+
+@check("optimizer")
+def optimizer(c: Consultation) -> Evidence | None:
+    """The optimizer's memory or its schedule has brought the steps to a halt: afresh, the same rate goes on."""
+    losses = c.history.smooth(10)
+    if len(losses) < 10 or not np.isfinite(losses).all() or len(c.history.signs) < 3:
+        return None
+    lately = (losses[-4:-2].mean() - losses[-2:].mean()) / max(abs(losses[-4:-2].mean()), 1e-12)
+    first, last = (_ratio(signs) for signs in (c.history.signs[0], c.history.signs[-1]))
+    if lately > 0.02 or last > _HALTED * first or c.trial(1.0).fall < _BETTER:
+        return None
+    return found(
+        0.86,
+        _("updates have shrunk from {first:.1e} to {last:.1e} of the weights, but with a fresh optimizer the loss falls by {fall:.0%}").format(
+            first=first, last=last, fall=c.trial(1.0).fall
+        ),
+        _("use Adam or RMSprop, whose memory fades, and a schedule that does not end so early"),
+        code="optim.Adam(model.parameters(), lr=0.001)",
+        withdrawn_if=_("a fresh optimizer does no better"),
+        numbers={"first update": first, "last update": last},
+    )
+
+
+@check("plateau")
+def plateau(c: Consultation) -> Evidence | None:
+    """The loss has not moved for half of the training; the curvature says what kind of place this is."""
+    losses = c.history.smooth(10)
+    if len(losses) < 10 or c.history.steps < 200 or not np.isfinite(losses).all():
+        return None
+    if abs(losses[5] - losses[-1]) > 0.02 * abs(losses[5]) or c.trial(10.0).fall > _BETTER:
+        return None
+    lowest, highest = curvature_bounds(c.patient, c.sample)
+    saddle = lowest < -0.01 * abs(highest)
+    place = _("a saddle point: the loss falls along the direction of curvature {lowest:.2g}") if saddle else _("a flat place or a minimum: no direction curves down (lowest {lowest:.2g})")
+    return found(
+        0.6,
+        _("the loss has stood still for half of the training, at ") + place.format(lowest=lowest),
+        _("momentum, smaller batches and warm restarts lead away from it"),
+        code="optim.SGD(model.parameters(), lr=0.01, momentum=0.9)",
+        withdrawn_if=_("the loss falls again"),
+        numbers={"lowest curvature": lowest, "highest curvature": highest},
+        curve=losses.tolist(),
+        curve_name=_("loss"),
     )

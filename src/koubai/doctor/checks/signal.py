@@ -14,6 +14,7 @@ _VANISHED = 1e-3  # of the last layer's gradient; healthy nets stay within two o
 _FADING = 1e-2
 _DEAD = 0.9  # share of a layer's units
 _EXPLOSIVE = ("Exponential", "Exp")
+_DEEP = 12  # the shallowest net that degradation was shown for had 20 layers, with normalisation
 _LARGE_GAIN = 3.0  # times He's: after three layers values have grown by 27
 _LOUD = 10.0  # times the loss of a constant answer, which is where a good start lies
 
@@ -36,6 +37,9 @@ def _gradient_sizes(c: Consultation) -> list[tuple[str, float]]:
 @check("vanishing_gradient")
 def vanishing_gradient(c: Consultation) -> Evidence | None:
     """Early layers get a gradient that is a tiny share of the last layer's."""
+    through_time = _fades_through_time(c)
+    if through_time is not None:
+        return through_time
     sizes = _gradient_sizes(c)
     if len(sizes) < 3 or not sizes[-1][1] or not all(np.isfinite(size) for _path, size in sizes):
         return None
@@ -53,6 +57,29 @@ def vanishing_gradient(c: Consultation) -> Evidence | None:
         numbers={"ratio": ratio},
         curve=[size for _path, size in sizes],
         curve_name=_("gradient from the first to the last layer"),
+    )
+
+
+def _fades_through_time(c: Consultation) -> Evidence | None:
+    """Judge a recurrent net: the gradient for the inputs of early times against that for the last ones."""
+    recurrent = next((x for x in c.anatomy.layers if x.kind in ("RNN", "LSTM", "GRU")), None)
+    gradient = c.anatomy.input_gradient
+    if recurrent is None or gradient is None or gradient.ndim != 3 or gradient.shape[1] < 8:
+        return None
+    sizes = np.sqrt((gradient.astype(np.float64) ** 2).mean((0, 2)))  # (T,)
+    early, late = float(sizes[: len(sizes) // 4].mean()), float(sizes[-2:].mean())
+    if not np.isfinite(sizes).all() or not late or early / late > _VANISHED:
+        return None
+    return found(
+        0.9 if recurrent.kind == "RNN" else 0.7,  # gates can learn to stay open
+        _("the gradient for the first quarter of the times is {ratio:.1e} of that for the last").format(ratio=early / late),
+        _("use LSTM or GRU with a forget bias of 1, orthogonal recurrent weights, shorter sequences"),
+        code="nn.LSTM(…)   # nn.init.orthogonal_(rnn.weight_hh_l0)",
+        withdrawn_if=_("what matters stands at the end of the sequences"),
+        layer=recurrent.path,
+        numbers={"ratio": early / late},
+        curve=sizes.tolist(),
+        curve_name=_("gradient from the first to the last time"),
     )
 
 
@@ -200,3 +227,20 @@ def _fits_a_line(x: Array, y: Array) -> bool:
     left = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
     spread = ((y - y.mean(0)) ** 2).sum()
     return bool(spread > 0 and (left**2).sum() < 1e-4 * spread)
+
+
+@check("depth")
+def depth(c: Consultation) -> Evidence | None:
+    """Many layers with neither residual connections nor normalisation (He et al. 2016, section 1: degradation)."""
+    plain = len(c.anatomy.weighted)
+    helped = any(layer.kind.endswith("Norm") or "Norm" in layer.kind for layer in c.anatomy.layers)
+    if plain < _DEEP or helped or not np.isfinite(c.answers).all():
+        return None
+    return found(
+        0.75,
+        _("{count} layers with weights stand behind each other without residual connections or normalisation").format(count=plain),
+        _("put connections around pairs of layers, or take layers away"),
+        code="nn.Residual(nn.Sequential(nn.Linear(n, n), nn.ReLU(), nn.Linear(n, n)))",
+        withdrawn_if=_("half of the layers do no better"),
+        numbers={"layers": plain},
+    )
