@@ -29,7 +29,7 @@ def score(metric: str, output: Array, target: Array) -> float:
 
 def worst(metric: str) -> float:
     """Return the worst value of a metric."""
-    return WORST_R2 if _metric(metric) is _r2 else 0.0
+    return WORST_R2 if _metric(metric) in (_r2, _r2_of_all) else 0.0
 
 
 def _metric(name: str) -> Callable[[Array, Array], float]:
@@ -83,6 +83,12 @@ def _r2(output: Array, target: Array) -> float:
     return max(WORST_R2, float((1 - left / np.maximum(whole, 1e-12)).mean()))
 
 
+def _r2_of_all(output: Array, target: Array) -> float:
+    """Return R² with all columns as one, some of which may be constant."""
+    left, whole = ((output - target) ** 2).sum(), ((target - target.mean(0)) ** 2).sum()
+    return max(WORST_R2, float(1 - left / max(whole, 1e-12)))
+
+
 METRICS: dict[str, Callable[[Array, Array], float]] = {
     "accuracy": _accuracy,
     "accuracy of logits": _accuracy_of_logits,
@@ -90,4 +96,5 @@ METRICS: dict[str, Callable[[Array, Array], float]] = {
     "exact-match accuracy": _exact_match,
     "exact-match accuracy of logits": _exact_match_of_logits,
     "r2": _r2,
+    "r2 of all": _r2_of_all,
 }
