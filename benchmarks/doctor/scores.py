@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["score", "worst"]
+__all__ = ["METRICS", "metric_word", "score", "worst"]
 
 Array = np.ndarray[Any, Any]
 
@@ -32,8 +32,13 @@ def worst(metric: str) -> float:
     return WORST_R2 if _metric(metric) in (_r2, _r2_of_all) else 0.0
 
 
+def metric_word(name: str) -> str:
+    """Return the part of a metric's name that says what is computed, which is in `METRICS`."""
+    return name.split("(")[0].strip().lower()
+
+
 def _metric(name: str) -> Callable[[Array, Array], float]:
-    word = name.split("(")[0].strip().lower()
+    word = metric_word(name)
     if word not in METRICS:
         raise ValueError(f"there is no metric {name!r}; there are {', '.join(METRICS)}")
     return METRICS[word]
