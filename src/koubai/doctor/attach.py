@@ -73,12 +73,19 @@ class Attached:
         for handle in handles:
             handle.remove()
         self.history.ended = ended
-        c = Consultation(self.patient, self.sample, self.history, self.validation, "after" if ended else "during")
+        c = Consultation(
+            self.patient, self.sample, self.history, self.validation, "after" if ended else "during"
+        )
         self.findings = diagnose(c)
         return self.findings
 
     def _forward(self, module: Any, args: Any) -> None:
-        if module is self.patient.model and not self._watching and is_due(self.history.steps, self.every) and module.training:
+        if (
+            module is self.patient.model
+            and not self._watching
+            and is_due(self.history.steps, self.every)
+            and module.training
+        ):
             self._watching = True
             self._observer.begin()
 
@@ -96,7 +103,9 @@ class Attached:
             self._loss = float(loss.detach())
         if self._last:
             now = self._gradients()
-            self.history.same_gradient += len(now) == len(self._last) and all(map(np.array_equal, now, self._last))
+            self.history.same_gradient += len(now) == len(self._last) and all(
+                map(np.array_equal, now, self._last)
+            )
             self._last = []
 
     def _gradients(self) -> list[Array]:

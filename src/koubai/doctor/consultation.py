@@ -68,7 +68,9 @@ class Consultation:
     @cached_property
     def validation_target(self) -> Array:
         """The targets of the validation samples."""
-        return np.zeros(0) if self.validation is None else self.patient.framework.array(self.validation.target)
+        return (
+            np.zeros(0) if self.validation is None else self.patient.framework.array(self.validation.target)
+        )
 
     def _matrix(self, sample: Sample) -> Array | None:
         values = self.patient.framework.array(sample.inputs[0]) if sample.inputs else np.zeros((0, 0))
@@ -124,7 +126,10 @@ class Consultation:
     @property
     def threshold(self) -> float:
         """The output that divides yes from no."""
-        bounded = self.range in ("unit", "distribution", "constant") or self.expects in ("numbers", "probabilities")
+        bounded = self.range in ("unit", "distribution", "constant") or self.expects in (
+            "numbers",
+            "probabilities",
+        )
         return 0.5 if bounded else 0.0
 
     # --- how good it is -------------------------------------------------------------------------------------------
@@ -142,7 +147,9 @@ class Consultation:
         if not parts:
             return self.skill
         try:
-            outputs = [self.patient.framework.array(self.patient.output(part, training=True)) for part in parts]
+            outputs = [
+                self.patient.framework.array(self.patient.output(part, training=True)) for part in parts
+            ]
         except ValueError:  # a layer refuses a batch of one sample
             return self.skill
         answers = np.concatenate(outputs)

@@ -149,9 +149,7 @@ class Observer:
         measured = self.measured()
         gradients = {name: p.grad for name, p in self.parameters.items()}
         later = rehearsal.again()
-        rows = [
-            self._parameter_row(name, gradients[name], p.grad) for name, p in self.parameters.items()
-        ]
+        rows = [self._parameter_row(name, gradients[name], p.grad) for name, p in self.parameters.items()]
         return {**measured, "loss": loss, "later": later, "parameters": rows}
 
     @contextmanager
@@ -180,7 +178,8 @@ class Observer:
         """Return the rows of layers and parameters that were watched, as tensors."""
         with self.framework.no_grad():
             layers = [
-                self.framework.stack([*row, *self._gradient_of(n, row[0])]) for n, row in enumerate(self._rows)
+                self.framework.stack([*row, *self._gradient_of(n, row[0])])
+                for n, row in enumerate(self._rows)
             ]
             rows = [self._parameter_row(name, p.grad, None) for name, p in self.parameters.items()]
         return {"layers": layers, "parameters": rows}
@@ -253,5 +252,3 @@ def _saturated(kind: str, y: Any) -> Any:
     if kind in ("Tanh", "RNN", "LSTM", "GRU"):
         return (1 - y * y < 0.1).float().mean()
     return y.mean() * 0
-
-

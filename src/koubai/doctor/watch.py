@@ -113,7 +113,9 @@ class Doctor(Callback):
             return
         with fork_rng():
             patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
-            consultation = Consultation(patient, sample, self.history, _drawn(trainer.validation), moment, self.memory)
+            consultation = Consultation(
+                patient, sample, self.history, _drawn(trainer.validation), moment, self.memory
+            )
             self.findings = judge(consultation)
         if self.findings and self.first_alarm is None:
             self.first_alarm = self.history.steps
@@ -131,8 +133,9 @@ def physical_memory() -> int:
 def _drawn(feed: Feed | None) -> Sample | None:
     """Return samples drawn at random from what a loader loads; None where it has to be gone through."""
     loader = getattr(feed, "source", None)
-    dataset = getattr(loader, "dataset", None)
-    if not isinstance(loader, DataLoader) or not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+    dataset: Any = getattr(loader, "dataset", None)
+    listed = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
+    if not isinstance(loader, DataLoader) or not listed:
         return None
     places = np.random.default_rng(0).permutation(len(dataset))[:SAMPLES]
     return sample_of([Batch.of(loader.collate_fn([dataset[int(n)] for n in places]))])

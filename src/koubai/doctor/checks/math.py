@@ -15,17 +15,29 @@ _WRONG = 0.3  # relative: rounding and kinks of ReLU stay below a tenth
 @check("unsafe_math")
 def unsafe_math(c: Consultation) -> Evidence | None:
     """The loss, or a layer, gives NaN or infinity for values that are finite, where a safe one does not."""
-    layer = next((x for x in c.anatomy.layers if np.isfinite(x.input).all() and not np.isfinite(x.output).all()), None)
-    if layer is not None and not layer.kind.startswith(("Exp", "Linear", "Conv")) and np.abs(layer.input).max() < 1e4:
+    layer = next(
+        (x for x in c.anatomy.layers if np.isfinite(x.input).all() and not np.isfinite(x.output).all()), None
+    )
+    if (
+        layer is not None
+        and not layer.kind.startswith(("Exp", "Linear", "Conv"))
+        and np.abs(layer.input).max() < 1e4
+    ):
         where, path = _("{path} overflows for inputs of up to {size:.3g}"), layer.path
         return _unsafe(where.format(path=path, size=float(np.abs(layer.input).max())), path)
-    if c.expects not in ("scores", "logits", "unknown") or c.task == "numbers" or not np.isfinite(c.answers).all():
+    if (
+        c.expects not in ("scores", "logits", "unknown")
+        or c.task == "numbers"
+        or not np.isfinite(c.answers).all()
+    ):
         return None
     large = np.random.default_rng(0).normal(size=c.answers[:64].shape).astype(np.float32) * 200
     plain = np.isfinite(c.patient.loss_of(large / 200, c.target[:64]))
     if not plain or np.isfinite(c.patient.loss_of(large, c.target[:64])):
         return None
-    return _unsafe(_("the loss is not finite for scores of a few hundred, which a safe cross-entropy takes"), None)
+    return _unsafe(
+        _("the loss is not finite for scores of a few hundred, which a safe cross-entropy takes"), None
+    )
 
 
 def _unsafe(symptom: str, layer: str | None) -> Evidence:
@@ -48,9 +60,9 @@ def wrong_gradient(c: Consultation) -> Evidence | None:
         if abs(claimed - measured) > _WRONG * max(abs(claimed), abs(measured)):
             return found(
                 0.9,
-                _("along the gradient of {name} the loss changes by {measured:.3g} per step, where the gradient says {claimed:.3g}").format(
-                    name=name, measured=measured, claimed=claimed
-                ),
+                _(
+                    "along the gradient of {name} the loss has a slope of {measured:.3g}, not {claimed:.3g}"
+                ).format(name=name, measured=measured, claimed=claimed),
                 _("check the backward of the function written by hand against numerical differentiation"),
                 code="koubai.autograd.gradcheck(function, inputs)",
                 withdrawn_if=_("the loss has a kink just here"),

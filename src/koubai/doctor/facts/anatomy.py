@@ -91,11 +91,20 @@ def examine_layers(patient: Patient, sample: Sample, training: bool = False) -> 
             if parameter.grad is not None
         }
         layers = [
-            Layer(path, type(module).__name__, module, framework.array(x), framework.array(y), _grad(framework, arrived, n))
+            Layer(
+                path,
+                type(module).__name__,
+                module,
+                framework.array(x),
+                framework.array(y),
+                _grad(framework, arrived, n),
+            )
             for n, (path, module, x, y) in enumerate(seen)
         ]
         reached = None if first.grad is None else framework.array(first.grad)
-        return Anatomy(layers, gradients, float(loss.detach()), framework.array(first_tensor(output)), reached)
+        return Anatomy(
+            layers, gradients, float(loss.detach()), framework.array(first_tensor(output)), reached
+        )
 
 
 def _leaf(x: Any) -> Any:

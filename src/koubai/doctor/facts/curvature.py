@@ -7,6 +7,7 @@ A product is the difference of two gradients, H v ≈ (g(θ + εv) − g(θ − 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +16,13 @@ from koubai.doctor.patient import Patient, Sample
 
 __all__ = ["curvature_bounds", "gradient_noise"]
 
-_ITERATIONS = 12  # each brings the Rayleigh quotient nearer by the ratio of the two largest eigenvalues, squared
+_ITERATIONS = (
+    12  # each brings the Rayleigh quotient nearer by the ratio of the two largest eigenvalues, squared
+)
 
 
 def curvature_bounds(patient: Patient, sample: Sample) -> tuple[float, float]:
-    """Return the smallest and the largest eigenvalue of the Hessian of the loss for some samples, in evaluation mode."""
+    """Return the smallest and the largest eigenvalue of the loss's Hessian for some samples, in evaluation mode."""
     with np.errstate(all="ignore"):
         product = _hessian_product(patient, sample)
         start = np.random.default_rng(0).normal(size=sum(int(np.prod(p.shape)) for p in _parameters(patient)))
@@ -48,7 +51,9 @@ def gradient(patient: Patient, sample: Sample) -> Array:
     with patient.framework.undisturbed(patient.model, training=False):
         loss = patient.loss(patient.model(*sample.inputs, **sample.options), sample.target)
         loss.backward()
-        return _joined([patient.framework.array(p.grad if p.grad is not None else p * 0) for p in _parameters(patient)])
+        return _joined(
+            [patient.framework.array(p.grad if p.grad is not None else p * 0) for p in _parameters(patient)]
+        )
 
 
 def _hessian_product(patient: Patient, sample: Sample) -> Callable[[Array], Array]:
@@ -88,7 +93,7 @@ def _power(product: Callable[[Array], Array], vector: Array) -> float:
     return value
 
 
-def _parameters(patient: Patient) -> list[object]:
+def _parameters(patient: Patient) -> list[Any]:
     return [p for p in patient.model.parameters() if p.requires_grad]
 
 

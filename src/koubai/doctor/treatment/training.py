@@ -139,7 +139,6 @@ class Training:
     def _stopping(self) -> list[Callback]:
         return [] if self.patience is None else [EarlyStopping(patience=self.patience)]
 
-
     def _finishing(self) -> list[Callback]:
         if self.finish is None:
             return []
