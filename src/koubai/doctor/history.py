@@ -26,6 +26,8 @@ class History:
         values: of each finished epoch by name, as `Trainer.history`.
         ended: whether no more steps will come.
         error: what ended it early.
+        evaluated_in_training_mode, trained_in_evaluation_mode: forward passes in the wrong mode, of models with
+            dropout or batch statistics.
         same_gradient: steps whose gradient began as that of the step before, which had not been cleared.
     """
 
@@ -37,6 +39,8 @@ class History:
     ended: bool = False
     error: BaseException | None = None
     same_gradient: int = 0
+    evaluated_in_training_mode: int = 0
+    trained_in_evaluation_mode: int = 0
 
     @property
     def steps(self) -> int:
