@@ -15,6 +15,7 @@ import numpy as np
 
 from koubai.doctor.consultation import Consultation, Moment
 from koubai.doctor.diagnosis import diagnose
+from koubai.doctor.epochs import Epochs
 from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.finding import Finding
 from koubai.doctor.framework import Array, framework_of
@@ -65,6 +66,7 @@ class Attached:
         self._collector = Collector(self.framework, SAMPLES)
         self._shape: Shape | None = None  # of each sample's output for the loss, if that is not the model's
         self._fits: bool | None = None  # whether the loss was given the model's output, and nothing else
+        self._epochs = Epochs(history.values)
         self._passes: list[Pass] = []
         self._measuring = self._updating = False
         self._gradients: dict[str, Any] | None = None
@@ -203,6 +205,7 @@ class Attached:
         if not self.framework.is_recording:
             self.history.evaluated_in_training_mode += any(layer.training for layer in self._two_faced)
             return
+        self._epochs.goes_on()
         if self._passes:
             self._passes[-1].let_go()
         if len(self._passes) >= _MOST_PASSES:
@@ -228,10 +231,13 @@ class Attached:
 
     def _compared(self, loss: Any, args: tuple[Any, ...], options: dict[str, Any], value: Any) -> None:
         """Note that the loop has computed a loss."""
-        if self.framework.is_tracing or not self.framework.is_recording or not self._passes or not args:
+        if self.framework.is_tracing or not args:
             return
-        this = self._passes[-1]
-        if this.output is None:
+        if not self.framework.is_recording:
+            self._epochs.evaluated(float(value) if not value.ndim else float("nan"))
+            return
+        this = self._passes[-1] if self._passes else None
+        if this is None or this.output is None:
             return
         if self._fits is None:
             self._learn_shape(this.output, args[0])
@@ -290,6 +296,8 @@ class Attached:
             if self._measuring:
                 self._measure(passes, self._loss)
             self.history.losses.append(self._loss)
+            if self._epochs.step(self._loss, sum(this.size for this in passes)):
+                self._epochs.end(self._validation_loss())
         self._observer.end()
         self._forget_passes()
         self._loss = self._gradients = None
@@ -304,6 +312,12 @@ class Attached:
             self.history.batch_size = max(self.history.batch_size, sum(this.size for this in passes))
         for this in passes:
             self._collector.add(this)
+
+    def _validation_loss(self) -> float | None:
+        if self.validation is None:
+            return None
+        with self._at_rest():
+            return self.patient.loss_of(self.patient.output(self.validation), self.validation.target)
 
     def _few_of_gradients(self) -> Array | None:
         """Return a few numbers of the first parameters' gradients; None if there are none, or all are 0."""
@@ -394,7 +408,8 @@ def attach(
     if loss is not None:
         attached.loss(loss)
     if data is not None:
-        attached.data = _drawn(_sample_of(attached, data))
+        whole = _sample_of(attached, data)
+        attached.data, attached._epochs.samples = _drawn(whole), len(whole)
     if validation is not None:
         attached.validation = _drawn(_sample_of(attached, validation))
     return attached
