@@ -26,6 +26,7 @@ from koubai.doctor.passes import Collector, Pass, Shape, loss_of, no_loss, shape
 from koubai.doctor.patient import Patient, Sample
 from koubai.doctor.suspicion import is_suspicious, time_to_look
 from koubai.doctor.vital_signs import Observer, is_due
+from koubai.doctor.watch import physical_memory
 from koubai.i18n import _
 
 __all__ = ["Attached", "attach"]
@@ -58,6 +59,7 @@ class Attached:
         self.first_alarm: int | None = None
         self.data: Sample | None = None
         self.validation: Sample | None = None
+        self.memory = 0
         self._every = every
         self._size_known = history.batch_size > 0
         self._watches_layers = not self.framework.is_compiled(model)
@@ -373,6 +375,7 @@ def attach(
     batch_size: int = 0,
     epochs: int = 0,
     every: int = 100,
+    memory: int | None = None,
 ) -> Attached:
     """Let the doctor watch a training loop, of PyTorch or of Koubai run eagerly; it changes no bit of the training.
 
@@ -387,6 +390,7 @@ def attach(
         batch_size: samples of each step, if it is not what goes through the model between two updates.
         epochs: how many there will be, if that is known.
         every: steps between two measurements.
+        memory: bytes that there are for the training, 0 if nobody knows; None: what the machine has.
 
     Returns:
         the doctor: ask it by `consult()`, send it away by `detach()`, or use it in a `with` statement.
@@ -405,6 +409,7 @@ def attach(
     if every < 1:
         raise ValueError(f"every has to be at least 1 step, got {every}")
     attached = Attached(model, optimizer, History(batch_size=batch_size, epochs=epochs), every)
+    attached.memory = physical_memory() if memory is None else memory
     if loss is not None:
         attached.loss(loss)
     if data is not None:

@@ -150,10 +150,10 @@ class Framework:
             changed = {k: v(kept[k]) if callable(v) else v for k, v in options.items() if k in kept}
             params = [theirs[names[id(p)]] for p in group["params"] if id(p) in names]
             groups.append({**kept, **changed, "params": params})
-        wanted = {
-            name: optimizer.defaults[name] for name in _required(optimizer) if name in optimizer.defaults
-        }
-        return other, type(optimizer)([group for group in groups if group["params"]], **wanted)
+        held = [group for group in groups if group["params"]]
+        held = held or [{**groups[0], "params": list(other.parameters())}]
+        told = {name: optimizer.defaults[name] for name in _required(optimizer) if name in optimizer.defaults}
+        return other, type(optimizer)(held, **told)
 
 
 class _Torch(Framework):

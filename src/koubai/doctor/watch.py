@@ -6,9 +6,13 @@ It changes no bit of the training: it measures rehearsals of steps, and whatever
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from koubai.data import DataLoader
 from koubai.doctor.consultation import Consultation, Moment
 from koubai.doctor.diagnosis import diagnose
 from koubai.doctor.facts.anatomy import first_tensor
@@ -18,10 +22,11 @@ from koubai.doctor.patient import Patient, Sample
 from koubai.doctor.vital_signs import Observer, is_due
 from koubai.engine.random import fork_rng
 from koubai.train import Callback
+from koubai.train.batch import Batch
+from koubai.train.feed import Feed
 
 if TYPE_CHECKING:
     from koubai.train import Trainer
-    from koubai.train.batch import Batch
 
 __all__ = ["Doctor"]
 
@@ -35,6 +40,7 @@ class Doctor(Callback):
 
     Args:
         every: steps between two measurements. 100 costs about two steps in a hundred, 1000 (economy) a fifth of that.
+        memory: bytes that there are for the training; None: what the machine has.
 
     Attributes:
         history: what it has seen.
@@ -42,10 +48,11 @@ class Doctor(Callback):
         first_alarm: the step at which it first found something, or None.
     """
 
-    def __init__(self, every: int = 100) -> None:
+    def __init__(self, every: int = 100, memory: int | None = None) -> None:
         if every < 1:
             raise ValueError(f"every has to be at least 1 step, got {every}")
         self.every = every
+        self.memory = physical_memory() if memory is None else memory
         self.findings: list[Finding] = []
         self.first_alarm: int | None = None
         self.history = History()
@@ -88,15 +95,40 @@ class Doctor(Callback):
         self._consult(trainer, "after")
 
     def _consult(self, trainer: Trainer, moment: Moment) -> None:
-        sample = sample_of(self._batches)
+        try:
+            self._look(trainer, moment)
+        except Exception:  # whatever the doctor trips over, the training is not to suffer
+            log.exception("the doctor could not examine this training; please report it")
+
+    def _look(self, trainer: Trainer, moment: Moment) -> None:
+        sample = _drawn(trainer.feed) or sample_of(self._batches)
         if sample is None:
             return
         with fork_rng():
             patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
-            self.findings = diagnose(Consultation(patient, sample, self.history, moment=moment))
+            consultation = Consultation(patient, sample, self.history, _drawn(trainer.validation), moment, self.memory)
+            self.findings = diagnose(consultation)
         if self.findings and self.first_alarm is None:
             self.first_alarm = self.history.steps
             _say(self.findings)
+
+
+def physical_memory() -> int:
+    """Return the bytes of memory that this machine has, 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def _drawn(feed: Feed | None) -> Sample | None:
+    """Return samples drawn at random from what a loader loads; None where it has to be gone through."""
+    loader = getattr(feed, "source", None)
+    dataset = getattr(loader, "dataset", None)
+    if not isinstance(loader, DataLoader) or not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        return None
+    places = np.random.default_rng(0).permutation(len(dataset))[:SAMPLES]
+    return sample_of([Batch.of(loader.collate_fn([dataset[int(n)] for n in places]))])
 
 
 def sample_of(batches: Sequence[Batch]) -> Sample | None:

@@ -101,7 +101,7 @@ def _not_what_the_loss_takes(c: Consultation) -> Evidence | None:
     )
 
 
-@check("double_softmax", static=True)
+@check("double_softmax", static=True, harms=True)
 def double_softmax(c: Consultation) -> Evidence | None:
     """The loss, or a layer before, has applied softmax already."""
     if c.range != "distribution":
@@ -173,7 +173,7 @@ def _units(confidence: float, wanted: int, given: int) -> Evidence:
     )
 
 
-@check("broadcast_shape", static=True)
+@check("broadcast_shape", static=True, harms=True)
 def broadcast_shape(c: Consultation) -> Evidence | None:
     """Output and target differ in shape, and the loss spreads one over the other without a word."""
     output, target = c.answers.shape, c.target.shape

@@ -6,6 +6,7 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
+from koubai.doctor.facts.anatomy import SATURATING, saturated
 from koubai.i18n import _
 
 # Inputs of root mean square s multiply the curvature for the first weights by s² (it is the inputs' second moment,
@@ -41,8 +42,11 @@ def _normalised_first(c: Consultation) -> bool:
 
 
 def _first_suffers(c: Consultation) -> bool:
-    """Whether what the first layer puts out is large: activations saturate, or explode."""
-    return bool(c.anatomy.weighted) and float(np.sqrt((c.anatomy.weighted[0].output ** 2.0).mean())) > _LARGE
+    """Whether most of the first activation is saturated, so that hardly any gradient passes it."""
+    layer = next((layer for layer in c.anatomy.layers if layer.kind in SATURATING), None)
+    if layer is None or layer is not next(x for x in c.anatomy.layers if x.weight is None):
+        return False
+    return saturated(layer) > 0.5
 
 
 @check("unnormalised_target")

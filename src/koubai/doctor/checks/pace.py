@@ -6,13 +6,17 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
+from koubai.doctor.vital_signs import Signs
 from koubai.i18n import _
 
 _BETTER = 0.1  # of the loss, in a hundred steps: more than the noise between two trials
 _SPIKE = 5.0  # times the first loss
 _SLOW = 1e-4  # |Δ| / |w|: a tenth of the rule of thumb, 1e-3 (Karpathy, CS231n)
+_FASTER = (10.0, 100.0, 1000.0)
+_LARGE_UPDATE = 0.1  # of the weights: a hundred times the rule of thumb
 _FEW_STEPS = 100
 _SWING = 0.05  # a mean over an epoch of N samples is known to 1 / sqrt(N): 5 % is beyond chance from 400 samples on
+_COLLAPSED = 0.1
 _PULL = 2.0  # penalty to data (Ben Braiek and Khomh 2023, "Testing Feedforward Neural Networks Training Programs")
 
 
@@ -54,7 +58,7 @@ def missing_zero_grad(c: Consultation) -> Evidence | None:
 @check("lr_too_high")
 def lr_too_high(c: Consultation) -> Evidence | None:
     """Steps go too far: the loss rises, jumps, or falls further with a tenth of the rate."""
-    for look in (_broke, _spiked, _slower_is_better):
+    for look in (_broke, _spiked, _killed, _slower_is_better):
         symptom = look(c)
         if symptom is not None:
             losses = c.history.smooth()
@@ -82,10 +86,25 @@ def _spiked(c: Consultation) -> tuple[float, str] | None:
     losses = np.array(c.history.losses)
     if len(losses) < 5:
         return None
-    first, peak = abs(losses[0]), losses[: max(10, len(losses) // 5)].max()
-    if peak < _SPIKE * max(first, 1e-6):
+    first = max(abs(losses[0]), c.constant_loss, 1e-6)
+    peak = losses[: max(10, len(losses) // 5)].max()
+    if peak < _SPIKE * first:
         return None
     return 0.92, _("the loss jumped from {first:.3g} to {peak:.3g}").format(first=first, peak=peak)
+
+
+def _killed(c: Consultation) -> tuple[float, str] | None:
+    """ReLU units that were alive at the start died of large updates."""
+    if not c.history.signs:
+        return None
+    first, last = c.history.signs[0], c.history.signs[-1]
+    died = [
+        name for name in first.layers if name in last.layers and first.layers[name].dead < 0.5 and last.layers[name].dead > 0.9
+    ]
+    ratios = [_ratio(signs) for signs in c.history.signs[:4]]
+    if not died or max(ratios) < _LARGE_UPDATE:
+        return None
+    return 0.92, _("an update of {ratio:.0%} of the weights killed the units of {layer}").format(ratio=max(ratios), layer=died[0])
 
 
 def _slower_is_better(c: Consultation) -> tuple[float, str] | None:
@@ -98,7 +117,7 @@ def _slower_is_better(c: Consultation) -> tuple[float, str] | None:
 @check("lr_too_low")
 def lr_too_low(c: Consultation) -> Evidence | None:
     """Steps are so short that the training does not get anywhere."""
-    factor = max(10.0, 100.0, key=lambda factor: c.trial(factor).fall)
+    factor = max(_FASTER, key=lambda factor: c.trial(factor).fall)
     faster, same = c.trial(factor).fall, c.trial(1.0).fall
     if faster < _BETTER or faster - same < _BETTER:
         return None
@@ -117,11 +136,13 @@ def lr_too_low(c: Consultation) -> Evidence | None:
 
 def _update_ratio(c: Consultation) -> float | None:
     """Return the median over steps of |Δ| / |w| of all parameters together."""
-    ratios = [
-        np.sqrt(sum(p.update**2 for p in s.parameters.values()) / max(sum(p.weight**2 for p in s.parameters.values()), 1e-30))
-        for s in c.history.signs
-    ]
+    ratios = [_ratio(signs) for signs in c.history.signs]
     return float(np.median(ratios)) if ratios else None
+
+
+def _ratio(signs: Signs) -> float:
+    parameters = signs.parameters.values()
+    return float(np.sqrt(sum(p.update**2 for p in parameters) / max(sum(p.weight**2 for p in parameters), 1e-30)))
 
 
 @check("oscillation")
@@ -170,6 +191,10 @@ def batch_too_small(c: Consultation) -> Evidence | None:
 @check("over_regularised")
 def over_regularised(c: Consultation) -> Evidence | None:
     """The penalty on the weights holds against what the data want."""
+    shrunk = _shrunk(c)
+    if shrunk is not None and shrunk < _COLLAPSED:
+        symptom = _("half of the weights have shrunk to {share:.1%} of their first size or less").format(share=shrunk)
+        return _too_strong(symptom, {"share of the first size": shrunk})
     penalty, data = _forces(c)
     norms = np.linalg.norm(penalty), np.linalg.norm(data)
     if not min(norms) > 0:
@@ -177,14 +202,28 @@ def over_regularised(c: Consultation) -> Evidence | None:
     cosine, ratio = float(penalty @ data / (norms[0] * norms[1])), float(norms[0] / norms[1])
     if ratio < _PULL and not (cosine < -0.5 and ratio > 0.5):
         return None
+    symptom = _("the penalty on the weights pulls {ratio:.1f} times as hard as the data (cosine {cosine:.2f})")
+    return _too_strong(symptom.format(ratio=ratio, cosine=cosine), {"penalty to data": ratio, "cosine": cosine})
+
+
+def _too_strong(symptom: str, numbers: dict[str, float]) -> Evidence:
     return found(
         0.93,
-        _("the penalty on the weights pulls {ratio:.1f} times as hard as the data, the other way (cosine {cosine:.2f})").format(ratio=ratio, cosine=cosine),
+        symptom,
         _("divide the penalty by 10 to 1000"),
         code="weight_decay=1e-4",
         withdrawn_if=_("the model does no better without the penalty"),
-        numbers={"penalty to data": ratio, "cosine": cosine},
+        numbers=numbers,
     )
+
+
+def _shrunk(c: Consultation) -> float | None:
+    """Return the median share of their first norm that decayed weights have left; None without decay or signs."""
+    if len(c.history.signs) < 2 or not max(c.patient.option("weight_decay"), c.patient.option("l1")):
+        return None
+    first, last = c.history.signs[0].parameters, c.history.signs[-1].parameters
+    wide = [n for n, p in c.patient.model.named_parameters() if p.ndim >= 2 and n in first and first[n].weight]
+    return float(np.median([last[n].weight / first[n].weight for n in wide])) if wide else None
 
 
 def _forces(c: Consultation) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]

@@ -6,16 +6,16 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
-from koubai.doctor.facts.anatomy import Layer, examine_layers
+from koubai.doctor.facts.anatomy import SATURATING, Layer, examine_layers
 from koubai.doctor.framework import Array
 from koubai.i18n import _
 
 _VANISHED = 1e-3  # of the last layer's gradient; healthy nets stay within two orders (Glorot and Bengio 2010, figures 6, 7)
 _FADING = 1e-2
 _DEAD = 0.9  # share of a layer's units
-_SATURATING = ("Sigmoid", "Tanh", "Hardsigmoid", "Softsign", "Hardtanh", "LogSigmoid")
 _EXPLOSIVE = ("Exponential", "Exp")
-_NARROW = 3  # units: too few to stay alive by chance
+_LARGE_GAIN = 3.0  # times He's: after three layers values have grown by 27
+_LOUD = 10.0  # times the loss of a constant answer, which is where a good start lies
 
 
 def _gradient_sizes(c: Consultation) -> list[tuple[str, float]]:
@@ -64,7 +64,7 @@ def hidden_activation(c: Consultation) -> Evidence | None:
     if explosive and not np.isfinite(c.answers).all():
         return _activation(0.9, explosive[0], _("{kind} grows faster than any weight can hold").format(kind=explosive[0].kind))
     fading = vanishing_gradient.look(c)
-    saturating = [layer for layer in hidden if layer.kind in _SATURATING]
+    saturating = [layer for layer in hidden if layer.kind in SATURATING]
     if fading and len(saturating) >= 2:
         symptom = _("{count} layers of {kind}, whose slope is below 1 nearly everywhere, stand behind each other").format(count=len(saturating), kind=saturating[0].kind)
         return _activation(fading["confidence"] - 0.02, saturating[0], symptom)
@@ -125,20 +125,42 @@ def dying_relu(c: Consultation) -> Evidence | None:
 
 @check("init")
 def init(c: Consultation) -> Evidence | None:
-    """Initial weights are all alike, or far smaller or larger than their layer needs."""
-    hidden = c.anatomy.weighted[:-1]
-    for layer in hidden:
+    """Initial weights are all alike, or far larger than their layer needs."""
+    for layer in c.anatomy.weighted[:-1]:
         weight = c.patient.framework.array(layer.weight)
-        if weight.shape[0] > 1 and np.allclose(weight, weight[:1], rtol=1e-3, atol=0) and weight.ndim == 2:
-            return found(
-                0.9,
-                _("all units of {path} have the same weights, so they will learn the same").format(path=layer.path),
-                _("draw the weights at random: He for the ReLU family, Xavier for tanh and sigmoid"),
-                code="nn.init.kaiming_normal_(layer.weight)",
-                withdrawn_if=_("the units differ in the next steps"),
-                layer=layer.path,
-            )
-    return None
+        if weight.shape[0] > 1 and np.allclose(weight, weight[:1], rtol=1e-3, atol=0):
+            symptom = _("all units of {path} have the same weights, so they will learn the same").format(path=layer.path)
+            return _drawn_badly(0.93, symptom, layer.path)
+    if not c.history.signs or not c.history.losses:
+        return None
+    name, gain = max(_gains(c), key=lambda pair: pair[1], default=("", 0.0))
+    first = c.history.losses[0]
+    if gain < _LARGE_GAIN or first < _LOUD * max(c.constant_loss, 1e-6):
+        return None
+    symptom = _("the first loss is {first:.3g}, where a constant answer has {constant:.3g}: {name} began with {gain:.1f} times He's size").format(
+        first=first, constant=c.constant_loss, name=name, gain=gain
+    )
+    return _drawn_badly(0.93, symptom, name.rpartition(".")[0] or None)
+
+
+def _gains(c: Consultation) -> list[tuple[str, float]]:
+    """Return how the first weights compare with He's: their standard deviation over sqrt(2 / fan_in)."""
+    first = c.history.signs[0].parameters
+    shapes = {n: tuple(p.shape) for n, p in c.patient.model.named_parameters()}
+    wide = {n: shape for n, shape in shapes.items() if len(shape) >= 2 and n in first}
+    return [(n, first[n].weight / np.sqrt(np.prod(s)) / np.sqrt(2 / np.prod(s[1:]))) for n, s in wide.items()]
+
+
+def _drawn_badly(confidence: float, symptom: str, layer: str | None) -> Evidence:
+    return found(
+        confidence,
+        symptom,
+        _("draw the weights at random: He for the ReLU family, Xavier for tanh and sigmoid"),
+        code="nn.init.kaiming_normal_(layer.weight)",
+        withdrawn_if=_("other weights do no better"),
+        layer=layer,
+        step=1,
+    )
 
 
 @check("missing_nonlinearity")

@@ -13,7 +13,9 @@ import numpy as np
 from koubai.doctor.framework import Array
 from koubai.doctor.patient import Patient, Sample
 
-__all__ = ["Anatomy", "Layer", "examine_layers", "first_tensor", "leaf_modules"]
+__all__ = ["SATURATING", "Anatomy", "Layer", "examine_layers", "first_tensor", "leaf_modules", "saturated"]
+
+SATURATING = ("Sigmoid", "Tanh", "Hardsigmoid", "Softsign", "Hardtanh", "LogSigmoid")
 
 
 @dataclass
@@ -134,3 +136,11 @@ def _watched(model: Any, seen: list[tuple[str, Any, Any, Any]], arrived: dict[in
     finally:
         for handle in handles:
             handle.remove()
+
+
+def saturated(layer: Layer) -> float:
+    """Return the share of a saturating layer's outputs where the slope is below a tenth of its largest value."""
+    s = layer.output.astype(np.float64)
+    if layer.kind in ("Sigmoid", "Hardsigmoid"):
+        return float(np.mean(s * (1 - s) < 0.025))
+    return float(np.mean(1 - s * s < 0.1))
