@@ -6,28 +6,35 @@ It changes no bit of the training: it measures rehearsals of steps, and whatever
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from koubai.doctor.chart import read_findings, read_losses, read_signs, write_findings, write_signs
 from koubai.doctor.consultation import Consultation, Moment
 from koubai.doctor.diagnosis import diagnose
 from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.finding import Finding
 from koubai.doctor.history import History
 from koubai.doctor.patient import Patient, Sample
-from koubai.doctor.vital_signs import Observer, is_due
+from koubai.doctor.vital_signs import Observer, Signs, is_due
 from koubai.engine.random import fork_rng
-from koubai.train import Callback
+from koubai.i18n import LANGUAGES, _, language, speaking
+from koubai.train import Callback, RecordError
+from koubai.train.batch import Batch, leaves
+from koubai.tree import split
 
 if TYPE_CHECKING:
     from koubai.train import Trainer
-    from koubai.train.batch import Batch
 
 __all__ = ["Doctor"]
 
 log = logging.getLogger("koubai.doctor")
 
 SAMPLES = 256  # enough that a share is known to 3 %, few enough to look at in a moment
+BYTES = 2**24  # of these samples: every checkpoint holds them; where they are large there are fewer, but a few
+FEW = 16
 
 
 class Doctor(Callback):
@@ -51,6 +58,7 @@ class Doctor(Callback):
         self.history = History()
         self._batches: list[Batch] = []
         self._observer: Observer | None = None
+        self._looking: Observer | None = None
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Begin anew."""
@@ -60,18 +68,21 @@ class Doctor(Callback):
 
     def on_step_start(self, trainer: Trainer) -> None:
         """Keep samples to look at later, and measure the step when it is time."""
-        if trainer.progress.epoch == 1 and sum(batch.size for batch in self._batches) < SAMPLES:
-            self._batches += trainer.batches  # of one epoch, so that no sample comes twice
+        if trainer.progress.epoch == 1:  # of one epoch, so that no sample comes twice
+            self._collect(trainer.batches)
             self.history.batch_size = max(self.history.batch_size, sum(b.size for b in trainer.batches))
         if is_due(trainer.progress.updates, self.every) and self._observer is not None:
-            measured = trainer.rehearse(self._observer)
-            if measured is not None:
-                step = trainer.progress.updates + 1
-                self.history.signs.append(self._observer.signs(step, float(measured["loss"]), measured))
+            with self._not_in_the_way():
+                self._measure(trainer, self._observer)
 
     def on_step_end(self, trainer: Trainer) -> None:
-        """Note the loss."""
+        """Note the loss, and what was seen of an eager step."""
         self.history.losses.append(trainer.progress.loss)
+        if self._looking is not None:
+            self._looking.end()
+            measured = self._looking.measured()
+            self._note(trainer, self._looking.signs(trainer.progress.updates, trainer.progress.loss, measured))
+            self._looking = None
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Note the values of the epoch."""
@@ -80,23 +91,105 @@ class Doctor(Callback):
     def on_fit_end(self, trainer: Trainer) -> None:
         """Look at the patient for the last time."""
         self.history.ended = True
-        self._consult(trainer, "after")
+        with self._not_in_the_way():
+            self._consult(trainer, "after")
 
     def on_error(self, trainer: Trainer) -> None:
         """Say why it broke, if that can be told."""
         self.history.ended, self.history.error = True, trainer.error
-        self._consult(trainer, "after")
+        with suppress(RecordError), self._not_in_the_way():
+            self._consult(trainer, "after")
+
+    def on_close(self, trainer: Trainer) -> None:
+        """Let go of the model, if a step broke while it was looked at."""
+        if self._looking is not None:
+            self._looking.end()
+            self._looking = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the samples it looks at; what else it knows is in the record of the run."""
+        samples = [(batch.inputs, batch.options, batch.target, batch.size) for batch in self._batches]
+        with suppress(TypeError):
+            split(samples)
+            return {"samples": samples, "batch_size": self.history.batch_size}
+        return {}  # these are of a kind that no checkpoint can hold
+
+    def load_state_dict(self, state: dict[str, Any], trainer: Trainer) -> None:
+        """Take the samples up again."""
+        self._batches = [Batch(*sample) for sample in state["samples"]]
+        self.history.batch_size = state["batch_size"]
+
+    def on_resume(self, trainer: Trainer) -> None:
+        """Read in the record what it had seen and said."""
+        if trainer.run is not None:
+            self.history.losses = read_losses(trainer.run)
+            self.history.signs = read_signs(trainer.run)
+            self.history.values = trainer.history
+            self.findings = read_findings(trainer.run) or []
+
+    def _collect(self, batches: Sequence[Batch]) -> None:
+        """Keep the first samples of batches, as long as there is room."""
+        for batch in batches:
+            room = _most(batch) - sum(kept.size for kept in self._batches)
+            if room > 0:
+                self._batches.append(batch if room >= batch.size else batch.first(room))
+
+    def _measure(self, trainer: Trainer, observer: Observer) -> None:
+        measured = trainer.rehearse(observer)
+        if measured is not None:
+            step = trainer.progress.updates + 1
+            self._note(trainer, observer.signs(step, float(measured["loss"]), measured))
+        else:  # steps run eagerly: the next one itself is looked at
+            self._looking = observer
+            observer.begin()
+
+    def _note(self, trainer: Trainer, signs: Signs) -> None:
+        """Keep vital signs, as they are when they are read again."""
+        self.history.signs.append(Signs.from_json(signs.to_json()))
+        if trainer.run is not None:
+            write_signs(trainer.run, signs)
+
+    @contextmanager
+    def _not_in_the_way(self) -> Iterator[None]:
+        """If looking goes wrong, say so and look no more: the training goes on."""
+        try:
+            yield
+        except RecordError:
+            raise
+        except Exception as error:
+            self._observer = None
+            problem = _("The doctor looks no longer at this training: {kind}: {error}")
+            log.warning(problem.format(kind=type(error).__name__, error=error))
+            log.debug("where the doctor failed", exc_info=True)
 
     def _consult(self, trainer: Trainer, moment: Moment) -> None:
         sample = sample_of(self._batches)
         if sample is None:
             return
-        with fork_rng():
-            patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
-            self.findings = diagnose(Consultation(patient, sample, self.history, moment=moment))
+        patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
+        told = _told(Consultation(patient, sample, self.history, moment=moment))
+        self.findings = told[language()]
+        if trainer.run is not None:
+            write_findings(trainer.run, self.history.steps, told)
         if self.findings and self.first_alarm is None:
             self.first_alarm = self.history.steps
             _say(self.findings)
+
+
+def _told(c: Consultation) -> dict[str, list[Finding]]:
+    """Return what is wrong, in the words of each language; what costs time is found out once."""
+    told = {}
+    for tag in LANGUAGES:
+        with fork_rng(), speaking(tag), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the doctor tries, not of what the user does
+            told[tag] = diagnose(c)
+    return told
+
+
+def _most(batch: Batch) -> int:
+    """Return how many samples like these are kept."""
+    size = sum(tensor.nbytes for _path, tensor in leaves((batch.inputs, batch.options, batch.target), ""))
+    return min(SAMPLES, max(FEW, BYTES * batch.size // max(size, 1)))
 
 
 def sample_of(batches: Sequence[Batch]) -> Sample | None:

@@ -76,8 +76,7 @@ def _section(title: str, *children: object) -> Html:
 def _curves(content: Content) -> list[Html]:
     """The verdict, then a picture of the loss and one of the headline metric."""
     verdict = read_curves(*content.curve("loss"))
-    healthy = verdict.kind in ("levelled_off", "still_falling")
-    sentence = tag("p", verdict.sentence, class_="verdict" if healthy else "verdict warn")
+    sentence = tag("p", verdict.sentence, class_="verdict" if verdict.healthy else "verdict warn")
     try:
         pictures = [_curve(content, metric, verdict) for metric in shown_metrics(content)]
     except MatplotlibMissing as missing:
