@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from koubai import __version__
+from koubai.cli.doctor import doctor
 from koubai.cli.export import export
 from koubai.cli.help import Command, Group
 from koubai.cli.predict import predict
@@ -34,6 +35,7 @@ def build_app() -> typer.Typer:
     app.command("export", cls=Command, help=_("Write a trained model as an object file for C programs."))(
         export
     )
+    app.command("doctor", cls=Command, help=_("Say what is wrong with a run, and what to do about it."))(doctor)
     app.command("report", cls=Command, help=_("Make the curves and the report of a run again."))(report)
     return app
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import dropwhile
 
 from koubai.doctor.vital_signs import Signs
 
@@ -14,8 +15,14 @@ _STUCK = 1e-2
 
 
 def gradient_flow(signs: Signs) -> dict[str, float]:
-    """Return the root mean square of the loss's gradient at each layer's output, from the input to the output."""
-    return {name: row.gradient for name, row in signs.layers.items() if math.isfinite(row.gradient)}
+    """Return the root mean square of the loss's gradient at each layer's output, from the input to the output.
+
+    Layers before the first that can learn are left out: nothing needs a gradient there.
+    """
+    flow = {name: row.gradient for name, row in signs.layers.items() if math.isfinite(row.gradient)}
+    learning = {parameter.rpartition(".")[0] for parameter in signs.parameters}
+    behind = dropwhile(lambda name: not flow[name] and name.partition(" (")[0] not in learning, flow)
+    return {name: flow[name] for name in behind}
 
 
 def bottleneck(flow: dict[str, float]) -> str | None:
