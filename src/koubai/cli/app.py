@@ -11,6 +11,7 @@ from koubai.cli.doctor import doctor
 from koubai.cli.export import export
 from koubai.cli.help import Command, Group
 from koubai.cli.predict import predict
+from koubai.cli.replay import replay
 from koubai.cli.report import report
 from koubai.cli.runs import runs
 from koubai.cli.train import train_app
@@ -36,6 +37,7 @@ def build_app() -> typer.Typer:
         export
     )
     app.command("doctor", cls=Command, help=_("Say what is wrong with a run, and what to do about it."))(doctor)
+    app.command("replay", cls=Command, help=_("Open a step of a run again, with every value and gradient."))(replay)
     app.command("report", cls=Command, help=_("Make the curves and the report of a run again."))(report)
     return app
 
