@@ -14,10 +14,11 @@ from koubai.doctor.finding import Finding
 from koubai.doctor.flow import bottleneck, gradient_flow, update_ratios
 from koubai.i18n import _
 from koubai.report.checkup import Checkup
+from koubai.report.findings import numbers, place
+from koubai.report.flow_pictures import RULE_OF_THUMB
 
 _BAR = 36
 _MOST_LAYERS = 40  # bars; of more layers the first and the last are shown
-RULE_OF_THUMB = 1e-3  # |Δ| / |w|
 
 
 def show_checkup(console: Console, checkup: Checkup, history: dict[str, Sequence[float]]) -> None:
@@ -46,18 +47,8 @@ def finding_view(finding: Finding, number: int) -> RenderableType:
     grid.add_column(overflow="fold")
     for name, text in _rows(finding):
         grid.add_row(name, text)
-    head = Text.assemble((f"{number}  ", "bold"), (_place(finding), "dim"))
+    head = Text.assemble((f"{number}  ", "bold"), (place(finding), "dim"))
     return Group(head, Padding(grid, (0, 0, 0, 3)))
-
-
-def _place(finding: Finding) -> str:
-    """Where, since when, and how sure."""
-    parts = [
-        finding.layer and _("layer {layer}").format(layer=finding.layer),
-        finding.step is not None and _("since step {step:,}").format(step=finding.step),
-        _("confidence {share:.0%}").format(share=finding.confidence),
-    ]
-    return " · ".join(part for part in parts if part)
 
 
 def _rows(finding: Finding) -> Iterator[tuple[str, Text]]:
@@ -67,8 +58,7 @@ def _rows(finding: Finding) -> Iterator[tuple[str, Text]]:
     if finding.code:
         yield "", Text(finding.code, style="cyan")
     if finding.numbers:
-        numbers = (f"{_(name)} {value:.4g}" for name, value in finding.numbers.items())
-        yield _("numbers"), Text(" · ".join(numbers))
+        yield _("numbers"), Text(numbers(finding))
     if len(finding.curve) > 1:
         low, high = min(finding.curve), max(finding.curve)
         yield "", Text(f"{sparkline(finding.curve)}  {finding.curve_name}, {low:.3g} – {high:.3g}")
@@ -110,7 +100,8 @@ def _updates(checkup: Checkup) -> Iterator[RenderableType]:
         "\n" + _("Update by weight, |Δ|/|w| (rule of thumb {rule:g})").format(rule=RULE_OF_THUMB), style="bold"
     )
     grid = Table.grid(padding=(0, 2, 0, 0))
-    for name in _shown(list(by_step[-1])):
+    weights = [name for name in by_step[-1] if name.endswith("weight")]
+    for name in _shown(weights or list(by_step[-1])):
         values = [ratios[name] for ratios in by_step if name in ratios]
         grid.add_row(name, sparkline(values, 24), f"{values[-1]:.1e}" if values else "")
     yield Padding(grid, (0, 0, 0, 3))
