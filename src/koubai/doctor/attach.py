@@ -21,12 +21,12 @@ from koubai.doctor.finding import Finding
 from koubai.doctor.framework import Array, framework_of
 from koubai.doctor.history import History
 from koubai.doctor.listening import Ear, leave, listen, looking
+from koubai.doctor.machine import physical_memory
 from koubai.doctor.modes import two_faced
 from koubai.doctor.passes import Collector, Pass, Shape, loss_of, no_loss, shape_of, weights_known
 from koubai.doctor.patient import Patient, Sample
 from koubai.doctor.suspicion import is_suspicious, time_to_look
 from koubai.doctor.vital_signs import Observer, is_due
-from koubai.doctor.watch import physical_memory
 from koubai.i18n import _
 
 __all__ = ["Attached", "attach"]

@@ -78,9 +78,11 @@ def initialise(model: Any, seed: int = 0) -> Any:
     for module in model.modules():
         if not _has_weight(module):
             continue
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-        if getattr(module, "bias", None) is not None:
-            nn.init.zeros_(module._parameters["bias"])
+        weight: Any = module.weight
+        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+        bias: Any = getattr(module, "bias", None)
+        if bias is not None:
+            nn.init.zeros_(bias)
     return model
 
 

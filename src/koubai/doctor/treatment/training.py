@@ -113,6 +113,7 @@ class Training:
                 lr_scheduler=None if self.scheduler is None else self.scheduler(optimizer),
                 callbacks=[*callbacks, *self._stopping(), *self._finishing()],
                 restore_best=self.patience is not None,
+                doctor=False,
                 **self.trainer,
             )
             train = (koubai.tensor(self.train[0]), koubai.tensor(self.train[1]))
