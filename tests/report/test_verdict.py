@@ -61,7 +61,9 @@ def test_a_zigzag_is_a_learning_rate_that_is_too_large() -> None:
 
 
 def test_small_swings_around_a_low_loss_are_no_zigzag() -> None:
-    assert read_curves([*FALLING, *[FALLING[-1] * factor for factor in (1.2, 0.9) * 6]]).kind == "levelled_off"
+    assert (
+        read_curves([*FALLING, *[FALLING[-1] * factor for factor in (1.2, 0.9) * 6]]).kind == "levelled_off"
+    )
 
 
 def test_a_creeping_loss_is_a_learning_rate_that_is_too_small() -> None:

@@ -36,8 +36,12 @@ def build_app() -> typer.Typer:
     app.command("export", cls=Command, help=_("Write a trained model as an object file for C programs."))(
         export
     )
-    app.command("doctor", cls=Command, help=_("Say what is wrong with a run, and what to do about it."))(doctor)
-    app.command("replay", cls=Command, help=_("Open a step of a run again, with every value and gradient."))(replay)
+    app.command("doctor", cls=Command, help=_("Say what is wrong with a run, and what to do about it."))(
+        doctor
+    )
+    app.command("replay", cls=Command, help=_("Open a step of a run again, with every value and gradient."))(
+        replay
+    )
     app.command("report", cls=Command, help=_("Make the curves and the report of a run again."))(report)
     return app
 

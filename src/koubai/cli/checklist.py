@@ -31,7 +31,9 @@ def show_checklist(record: RunRecord, as_json: bool) -> None:
     for name, title in _TITLES.items():
         console.print(Text(_(title), style="bold"))
         console.print(Padding(_table([entry for entry in entries if entry.list == name]), (0, 0, 1, 2)))
-    console.print(Text(_("A point without a tick may be meant so: these are reviews, not findings."), style="dim"))
+    console.print(
+        Text(_("A point without a tick may be meant so: these are reviews, not findings."), style="dim")
+    )
 
 
 def _entries(training: Training) -> list[Entry]:
@@ -53,8 +55,7 @@ def _table(entries: list[Entry]) -> Table:
     table.add_column(overflow="fold")
     for entry in entries:
         mark = Text("☑", style="green") if entry.ticked else Text("□", style="yellow")
-        text = Text(entry.seen)
+        table.add_row(mark, entry.title, entry.seen)
         if entry.advice:
-            text.append(f"\n→ {entry.advice}", style="yellow")
-        table.add_row(mark, entry.title, text)
+            table.add_row("", Text("→", style="yellow", justify="right"), Text(entry.advice, style="yellow"))
     return table

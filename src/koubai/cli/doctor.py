@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from koubai.cli.checkup import show_checkup
 from koubai.cli.checklist import show_checklist
+from koubai.cli.checkup import show_checkup
 from koubai.cli.run_folders import LATEST, find_run
 from koubai.i18n import _
 from koubai.report.checkup import Checkup
@@ -20,7 +20,8 @@ from koubai.train import RunRecord
 def doctor(
     run: Annotated[str, typer.Argument(metavar="RUN", help=_("a run's folder or name, or latest"))] = LATEST,
     checklist: Annotated[
-        bool, typer.Option("--checklist", help=_("go through the two checklists: before training, and when stuck"))
+        bool,
+        typer.Option("--checklist", help=_("go through the two checklists: before training, and when stuck")),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("as JSON, for programs"))] = False,
 ) -> None:
@@ -44,7 +45,9 @@ def _heading(record: RunRecord) -> str:
 
 def _plain(record: RunRecord) -> dict[str, Any]:
     checkup = Checkup.of(record)
-    findings = None if checkup.findings is None else [f.to_json() | {"title": f.title} for f in checkup.findings]
+    findings = (
+        None if checkup.findings is None else [f.to_json() | {"title": f.title} for f in checkup.findings]
+    )
     verdict = {"kind": checkup.verdict.kind, "sentence": checkup.verdict.sentence}
     signs = [signs.to_json() for signs in checkup.signs]
     content = {"run": str(record.folder), "status": record.status, "findings": findings, "verdict": verdict}

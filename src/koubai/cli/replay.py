@@ -35,13 +35,16 @@ def replay(
         str | None, typer.Option("--layer", metavar="PATH", help=_("print all values of this layer"))
     ] = None,
     save: Annotated[
-        Path | None, typer.Option("--save", metavar="FILE", help=_("write all values into a .safetensors file"))
+        Path | None,
+        typer.Option("--save", metavar="FILE", help=_("write all values into a .safetensors file")),
     ] = None,
 ) -> None:
     """Go through the run up to the step, and show it."""
     record = find_run(run)
     if save is not None and save.suffix != ".safetensors":
-        raise Mistake(_("--save wants a file that ends in .safetensors, not {file}.").format(file=save), code=MISUSED)
+        raise Mistake(
+            _("--save wants a file that ends in .safetensors, not {file}.").format(file=save), code=MISUSED
+        )
     opened = Training(*recipe_of(record)).replay(record, step)
     console = Console(highlight=False)
     if layer is not None:
@@ -59,7 +62,9 @@ def replay(
 def _heading(opened: OpenedStep, name: str) -> Iterator[Text]:
     where = _("step {step:,}, epoch {epoch}, learning rate {lr:g}")
     yield Text(f"{name} · {where.format(step=opened.step, epoch=opened.epoch, lr=opened.lr)}", style="bold")
-    yield Text(_("loss {before:.6g}, after the update {after:.6g}").format(before=opened.loss, after=opened.later))
+    yield Text(
+        _("loss {before:.6g}, after the update {after:.6g}").format(before=opened.loss, after=opened.later)
+    )
     if opened.recorded is None:
         yield Text(_("This step is not in the record."), style="dim")
     elif opened.agrees:
@@ -101,7 +106,8 @@ def _blocks(opened: OpenedStep) -> Iterator[tuple[str, list[Row]]]:
 
 def _parameter_rows(name: str, parameter: object) -> list[tuple[str, Values | None]]:
     values = vars(parameter)
-    return [(name, values["before"]), (f"∂L/∂{name}", values["gradient"]), (f"Δ{name}", values["after"] - values["before"])]
+    update = values["after"] - values["before"]
+    return [(name, values["before"]), (f"∂L/∂{name}", values["gradient"]), (f"Δ{name}", update)]
 
 
 def _cells(array: Values) -> list[str]:
@@ -123,7 +129,9 @@ def _rows_of(opened: OpenedStep, path: str) -> list[Row]:
     found = [row for title, rows in _blocks(opened) for row in rows if title.split(" ")[0] == path]
     if not found:
         names = ", ".join(dict.fromkeys(layer.path for layer in opened.layers))
-        raise Mistake(_("There is no layer {path}.").format(path=path), _("There are {names}.").format(names=names))
+        raise Mistake(
+            _("There is no layer {path}.").format(path=path), _("There are {names}.").format(names=names)
+        )
     return found
 
 

@@ -33,7 +33,9 @@ __all__ = ["Doctor"]
 log = logging.getLogger("koubai.doctor")
 
 SAMPLES = 256  # enough that a share is known to 3 %, few enough to look at in a moment
-BYTES = 2**24  # of these samples: every checkpoint holds them; where they are large there are fewer, but a few
+BYTES = (
+    2**24
+)  # of these samples: every checkpoint holds them; where they are large there are fewer, but a few
 FEW = 16
 
 
@@ -81,7 +83,9 @@ class Doctor(Callback):
         if self._looking is not None:
             self._looking.end()
             measured = self._looking.measured()
-            self._note(trainer, self._looking.signs(trainer.progress.updates, trainer.progress.loss, measured))
+            self._note(
+                trainer, self._looking.signs(trainer.progress.updates, trainer.progress.loss, measured)
+            )
             self._looking = None
 
     def on_epoch_end(self, trainer: Trainer) -> None:
@@ -188,7 +192,8 @@ def _told(c: Consultation) -> dict[str, list[Finding]]:
 
 def _most(batch: Batch) -> int:
     """Return how many samples like these are kept."""
-    size = sum(tensor.nbytes for _path, tensor in leaves((batch.inputs, batch.options, batch.target), ""))
+    parts = leaves((batch.inputs, batch.options, batch.target), "")
+    size = sum(part.numel() * part.element_size() for _path, part in parts)
     return min(SAMPLES, max(FEW, BYTES * batch.size // max(size, 1)))
 
 

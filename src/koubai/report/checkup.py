@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from koubai.doctor.chart import read_findings, read_signs
 from koubai.doctor.finding import Finding
+from koubai.doctor.flow import gradient_flow
 from koubai.doctor.vital_signs import Signs
 from koubai.i18n import _
 from koubai.report.verdict import Verdict, read_curves
@@ -35,11 +36,16 @@ class Checkup:
         return cls(verdict, read_findings(run), read_signs(run))
 
     @property
+    def flowing(self) -> list[Signs]:
+        """The vital signs in which there are gradients: of a training that broke the last may have none."""
+        return [signs for signs in self.signs if gradient_flow(signs)]
+
+    @property
     def summary(self) -> str:
         """What the doctor found, in one sentence."""
         if self.findings is None:
             return _("The doctor has not looked at this run: it does so when a training ends.")
         if not self.findings:
             return _("Healthy: the doctor found nothing wrong.")
-        titles = ", ".join(finding.title for finding in self.findings)
+        titles = _(", ").join(finding.title for finding in self.findings)
         return _("Not healthy: {titles}.").format(titles=titles)

@@ -46,7 +46,9 @@ def _card(number: int, finding: Finding) -> Html:
         class_="chain",
     )
     head = tag("p", tag("b", number), f" {place(finding)}", class_="soft")
-    return tag("article", head, chain, tag("div", _evidence(finding), class_="evidence"), class_="card finding")
+    return tag(
+        "article", head, chain, tag("div", _evidence(finding), class_="evidence"), class_="card finding"
+    )
 
 
 def _link(name: str, *content: object) -> Html:
@@ -56,7 +58,11 @@ def _link(name: str, *content: object) -> Html:
 def _evidence(finding: Finding) -> Iterator[Html]:
     if len(finding.curve) > 1:
         low, high = min(finding.curve), max(finding.curve)
-        yield tag("figure", _curve(finding.curve), tag("figcaption", f"{finding.curve_name}, {low:.3g} – {high:.3g}"))
+        yield tag(
+            "figure",
+            _curve(finding.curve),
+            tag("figcaption", f"{finding.curve_name}, {low:.3g} – {high:.3g}"),
+        )
     if finding.numbers:
         yield tag("p", numbers(finding))
     if finding.withdrawn_if:

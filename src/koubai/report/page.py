@@ -10,9 +10,9 @@ from koubai.i18n import _, language
 from koubai.recipes.outcome import Outcome
 from koubai.report.canvas import DARK, LIGHT, MatplotlibMissing, Theme
 from koubai.report.content import Content
+from koubai.report.curves import draw_agreement, draw_curve
 from koubai.report.findings import findings
 from koubai.report.flow_pictures import draw_bars, draw_flow_over_time, draw_updates
-from koubai.report.curves import draw_agreement, draw_curve
 from koubai.report.html import Html, table, tag
 from koubai.report.labels import duration
 from koubai.report.mistakes import confusion_matrix, worst_samples
@@ -45,8 +45,8 @@ def _sections(content: Content) -> Iterator[Html]:
         yield _section(_("Checkup"), findings(content.checkup))
     if content.history:
         yield _section(_("Learning curves"), _curves(content))
-    if content.checkup and content.checkup.signs:
-        yield _section(_("Gradients inside the network"), _flow(content.checkup.signs))
+    if content.checkup and content.checkup.flowing:
+        yield _section(_("Gradients inside the network"), _flow(content.checkup.flowing))
     if outcome:
         yield tag("div", _metrics(outcome), _answers(outcome), class_="beside")
         if len(outcome.worst):

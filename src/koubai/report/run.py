@@ -10,8 +10,8 @@ from typing import Any
 from koubai.atomic import write_file
 from koubai.recipes.layers import read_layers
 from koubai.recipes.outcome import Outcome
-from koubai.report.checkup import Checkup
 from koubai.report.canvas import MatplotlibMissing
+from koubai.report.checkup import Checkup
 from koubai.report.content import Content
 from koubai.report.curves import draw_curve
 from koubai.report.page import page, shown_metrics

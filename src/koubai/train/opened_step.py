@@ -98,7 +98,7 @@ def open_step(trainer: Trainer, recorded: float | None) -> OpenedStep:
     """Make the step that the trainer is about to make (see `on_step_start`), eagerly, and return all its values."""
     progress, before = trainer.progress, _copies(trainer)
     total, size = trainer.meter.loss, sum(batch.size for batch in trainer.batches)
-    rehearsal = Rehearsal(trainer, trainer.batches, lambda: [])
+    rehearsal = Rehearsal(trainer, trainer.batches, list)
     with _watched(trainer.model) as seen:
         eager_step(trainer, trainer.batches)
     gradients = {name: _array(p.grad) for name, p in trainer.model.named_parameters()}
@@ -162,9 +162,14 @@ def _batch_arrays(batches: Sequence[Batch]) -> dict[str, Array]:
     """Inputs and targets of all parts of the step, under one another where they fit."""
     found: dict[str, list[Tensor]] = {}
     for batch in batches:
-        for name, tensor in leaves({"inputs": batch.inputs, "options": batch.options, "target": batch.target}, ""):
+        for name, tensor in leaves(
+            {"inputs": batch.inputs, "options": batch.options, "target": batch.target}, ""
+        ):
             found.setdefault(name.replace("['", "").replace("']", ""), []).append(tensor)
-    return {name: koubai.cat(parts).numpy() if len(parts) > 1 else parts[0].numpy() for name, parts in found.items()}
+    return {
+        name: koubai.cat(parts).numpy() if len(parts) > 1 else parts[0].numpy()
+        for name, parts in found.items()
+    }
 
 
 def _named(name: str, **arrays: Array | None) -> dict[str, Array]:

@@ -28,7 +28,8 @@ def probing(
 
     Afterwards model, optimizer, gradients, generators and data are as before, to the bit, whatever happened.
     """
-    trainer = Trainer(model, loss, optimizer, **dict.fromkeys(DEFAULT_CALLBACKS, False))
+    defaults: dict[str, Any] = dict.fromkeys(DEFAULT_CALLBACKS, False)
+    trainer = Trainer(model, loss, optimizer, **defaults)
 
     def step(batch: Batch) -> float:
         trainer.progress.step += 1

@@ -14,7 +14,10 @@ from koubai.i18n import N_, _
 __all__ = ["BEFORE", "largest_share"]
 
 _OFF_CENTRE = 0.5  # standard deviations: the mean of 256 samples is known to a sixteenth of one
-_NARROW, _WIDE = 1 / 3, 3.0  # of 1: the curvature for the first weights grows with the square of the inputs' size
+_NARROW, _WIDE = (
+    1 / 3,
+    3.0,
+)  # of 1: the curvature for the first weights grows with the square of the inputs' size
 _CROWDED = 0.8  # share of the largest class from which accuracy says little
 
 
@@ -23,7 +26,7 @@ def normalisation(s: Subject) -> Answer:
     if s.c.features is None or not s.c.features.size:
         return yes(_("the inputs are no measured numbers"))
     mean, std, where = _furthest(s.c.features, s.c.sample.inputs[0].ndim > 2)
-    seen = _("{where}: mean {mean:.2f}, standard deviation {std:.2f}").format(where=where, mean=mean, std=std)
+    seen = _("{where}: mean {mean:.2f}, standard deviation {std:.2f}").format(where=where, mean=round(mean, 2) + 0.0, std=std)
     if abs(mean) <= _OFF_CENTRE * max(std, 1.0) and _NARROW <= std <= _WIDE:
         return yes(seen)
     return no(seen, _("Bring inputs to mean 0 and standard deviation 1: data.scaled(Standardize())."))
@@ -83,7 +86,9 @@ def baseline(s: Subject) -> Answer:
         trivial, simple = f"{share:.0%}", f"{1 - (1 - linear) * (1 - share):.0%}"
         what = _("always answering the most frequent class")
     seen = f"{what}: {trivial}"
-    return yes(seen if not np.isfinite(linear) else seen + _("; a linear model: {value}").format(value=simple))
+    return yes(
+        seen if not np.isfinite(linear) else seen + _("; a linear model: {value}").format(value=simple)
+    )
 
 
 def largest_share(s: Subject) -> float:

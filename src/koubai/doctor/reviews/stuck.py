@@ -14,12 +14,21 @@ from koubai.i18n import N_, _
 
 __all__ = ["STUCK"]
 
-_RECTIFIERS = {"ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "ELU", "CELU", "SELU", "GELU", "SiLU", "Mish", "Hardswish"}
+_RECTIFIERS = {
+    "ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "ELU", "CELU", "SELU", "GELU", "SiLU", "Mish", "Hardswish",
+}  # fmt: skip
 _SATURATING = {"Sigmoid", "Tanh", "Hardsigmoid", "Hardtanh", "Softsign", "LogSigmoid"}
 _NORMS = ("BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "RMSNorm")
-_OFF = 3.0  # times the fitting standard deviation: PyTorch's default lies within, at a factor of 2.4 below He's
-_NORM_FROM, _RESIDUAL_FROM = 5, 10  # layers with weights: plain nets beyond begin to be hard to train (He et al. 2015)
-_SMALL_BATCH = 8  # for batch norm, whose error doubles there (Wu and He 2018, "Group Normalization", figure 1)
+_OFF = (
+    3.0  # times the fitting standard deviation: PyTorch's default lies within, at a factor of 2.4 below He's
+)
+_NORM_FROM, _RESIDUAL_FROM = (
+    5,
+    10,
+)  # layers with weights: plain nets beyond begin to be hard to train (He et al. 2015)
+_SMALL_BATCH = (
+    8  # for batch norm, whose error doubles there (Wu and He 2018, "Group Normalization", figure 1)
+)
 _PER_SAMPLE = 100  # parameters: with more, a smaller model is worth a try
 _FEW, _UNEQUAL = 50, 10.0  # samples of the rarest class; the largest class to the smallest
 _USUAL = {
@@ -58,14 +67,18 @@ def initialisation(s: Subject) -> Answer:
     seen = _("the weights of {path} have {ratio:.2g} times the fitting size").format(path=path, ratio=ratio)
     if 1 / _OFF <= ratio <= _OFF:
         return yes(seen)
-    return no(seen, _("He for the ReLU family, Xavier for tanh and sigmoid: nn.init.match_activations(model)."))
+    return no(
+        seen, _("He for the ReLU family, Xavier for tanh and sigmoid: nn.init.match_activations(model).")
+    )
 
 
 def normalisation_layers(s: Subject) -> Answer:
     """Whether a deep net has normalisation, and in the right place."""
     layers, weighted = s.c.anatomy.layers, len(s.c.anatomy.weighted)
     norms = [layer for layer in layers if layer.kind.startswith(_NORMS)]
-    seen = _("{norms} normalisation layers for {layers} layers with weights").format(norms=len(norms), layers=weighted)
+    seen = _("{norms} normalisation layers for {layers} layers with weights").format(
+        norms=len(norms), layers=weighted
+    )
     if not norms and weighted >= _NORM_FROM:
         return no(seen, _("Put BatchNorm or LayerNorm between a layer and its activation."))
     for layer in norms:
@@ -97,7 +110,9 @@ def _misplaced(s: Subject, norm: Layer) -> tuple[str, str] | None:
 def structure(s: Subject) -> Answer:
     """Whether the model is no larger than the data call for."""
     count, weighted = s.c.parameters, len(s.c.anatomy.weighted)
-    seen = _("{layers} layers with weights, {parameters:,} parameters").format(layers=weighted, parameters=count)
+    seen = _("{layers} layers with weights, {parameters:,} parameters").format(
+        layers=weighted, parameters=count
+    )
     if s.samples is None:
         return yes(seen)
     seen += _(", {samples:,} samples").format(samples=s.samples)
@@ -123,7 +138,9 @@ def learning_rate(s: Subject) -> Answer:
     if kind not in _USUAL:
         return yes(f"{kind}, {rate:g}")
     low, high = _USUAL[kind]
-    seen = _("{kind} with {rate:g}; usual are {low:g} to {high:g}").format(kind=kind, rate=rate, low=low, high=high)
+    seen = _("{kind} with {rate:g}; usual are {low:g} to {high:g}").format(
+        kind=kind, rate=rate, low=low, high=high
+    )
     if low <= rate <= high:
         return yes(seen)
     return no(seen, _("Look for the right one: koubai.train.lr_find(…), or try ÷ 10, × 1 and × 10."))
@@ -140,7 +157,9 @@ def optimizer(s: Subject) -> Answer:
 
 def regularisation(s: Subject) -> Answer:
     """Whether something keeps a large model from learning its samples by heart."""
-    dropout = max((float(getattr(m, "p", 0)) for m in s.c.patient.model.modules() if _is_dropout(m)), default=0.0)
+    dropout = max(
+        (float(getattr(m, "p", 0)) for m in s.c.patient.model.modules() if _is_dropout(m)), default=0.0
+    )
     decay = s.c.patient.option("weight_decay")
     seen = _("dropout {dropout:g}, weight decay {decay:g}").format(dropout=dropout, decay=decay)
     if dropout or decay or s.samples is None or s.c.parameters <= s.samples:
