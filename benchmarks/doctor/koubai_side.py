@@ -79,8 +79,8 @@ def predict(setup: Setup, inputs: Tensor) -> Array:
     """Return the outputs, in evaluation mode if the user thought of it."""
     setup.model.train(not setup.loop.eval_mode)
     with koubai.no_grad(), np.errstate(all="ignore"):
-        starts = range(0, len(inputs), setup.batch_size)
-        outputs = [setup.model(inputs[start : start + setup.batch_size]).numpy() for start in starts]
+        size = setup.judged_by or setup.batch_size
+        outputs = [setup.model(inputs[i : i + size]).numpy() for i in range(0, len(inputs), size)]
     return np.concatenate(outputs)
 
 

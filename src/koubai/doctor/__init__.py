@@ -7,7 +7,8 @@ then its faces: `watch` (in `Trainer`), `attach` (in a loop of your own), `check
 
 from koubai.doctor.attach import attach
 from koubai.doctor.checklist import checklist
+from koubai.doctor.examine import examine
 from koubai.doctor.finding import CAUSES, Finding
 from koubai.doctor.watch import Doctor
 
-__all__ = ["CAUSES", "Doctor", "Finding", "attach", "checklist"]
+__all__ = ["CAUSES", "Doctor", "Finding", "attach", "checklist", "examine"]

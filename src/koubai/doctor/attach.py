@@ -2,136 +2,434 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import functools
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
-from koubai.doctor.consultation import Consultation
+from koubai.doctor.consultation import Consultation, Moment
 from koubai.doctor.diagnosis import diagnose
+from koubai.doctor.epochs import Epochs
+from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.finding import Finding
-from koubai.doctor.framework import Array
+from koubai.doctor.framework import Array, framework_of
 from koubai.doctor.history import History
+from koubai.doctor.listening import Ear, leave, listen, looking
+from koubai.doctor.machine import physical_memory
+from koubai.doctor.modes import two_faced
+from koubai.doctor.passes import Collector, Pass, Shape, loss_of, no_loss, shape_of, weights_known
 from koubai.doctor.patient import Patient, Sample
+from koubai.doctor.suspicion import is_suspicious, time_to_look
 from koubai.doctor.vital_signs import Observer, is_due
+from koubai.i18n import _
 
 __all__ = ["Attached", "attach"]
 
-SAMPLES = 256
+log = logging.getLogger("koubai.doctor")
+
+SAMPLES = 256  # as the doctor in `Trainer` keeps
+_MOST_PASSES = 64  # between two updates; a loop that makes more may be evaluating
+_FEW = 16  # numbers of a gradient, by which it is known again
 
 
 class Attached:
     """A doctor at a hand-written loop; made by `attach`.
 
+    As a context manager it takes its hooks off at the end, and says what it found; an exception counts as the end of
+    the training.
+
     Attributes:
+        patient: model, loss and optimizer as it knows them.
         history: what it has seen.
-        findings: what it found when it was last asked.
+        findings: what it found when it last looked.
+        first_alarm: the step at which it first found something, or None.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        optimizer: Any,
-        loss: Callable[..., Any],
-        sample: Sample,
-        validation: Sample | None,
-        history: History,
-        every: int,
-    ) -> None:
-        self.patient = Patient(model, loss, optimizer)
-        self.sample, self.validation = sample, validation
+    def __init__(self, model: Any, optimizer: Any, history: History, every: int) -> None:
+        self.framework = framework_of(model)
+        self.patient = Patient(self.framework.plain(model), no_loss, optimizer)
         self.history = history
-        self.every = every
         self.findings: list[Finding] = []
-        self._observer = Observer(model, optimizer)
-        self._watching = False
-        self._last: list[Array] = []
-        self._loss = float("nan")
-        self._kind = type(next(iter(model.parameters())).detach())
+        self.first_alarm: int | None = None
+        self.data: Sample | None = None
+        self.validation: Sample | None = None
+        self.memory = 0
+        self._every = every
+        self._size_known = history.batch_size > 0
+        self._watches_layers = not self.framework.is_compiled(model)
+        self._two_faced = two_faced(self.patient.model)
+        self._observer = Observer(self.patient.model, optimizer)
+        self._collector = Collector(self.framework, SAMPLES)
+        self._shape: Shape | None = None  # of each sample's output for the loss, if that is not the model's
+        self._fits: bool | None = None  # whether the loss was given the model's output, and nothing else
+        self._epochs = Epochs(history.values)
+        self._passes: list[Pass] = []
+        self._measuring = self._updating = False
+        self._gradients: dict[str, Any] | None = None
+        self._loss: float | None = None
+        self._left: Array | None = None
+        self._handles: list[Any] = []
+        self._hang(model, optimizer)
+
+    def _hang(self, model: Any, optimizer: Any) -> None:
+        self._ear = self._hook(self._heard_backward)
         self._handles = [
-            model.register_forward_pre_hook(self._forward),
-            optimizer.register_step_pre_hook(self._before_step),
-            optimizer.register_step_post_hook(self._after_step),
+            model.register_forward_pre_hook(self._hook(self._before_forward), with_kwargs=True),
+            model.register_forward_hook(self._hook(self._after_forward), with_kwargs=True),
+            optimizer.register_step_pre_hook(self._hook(self._before_step)),
+            optimizer.register_step_post_hook(self._hook(self._after_step)),
         ]
-        self._backward = self._kind.backward
-        self._kind.backward = self._noting_backward()
+        listen(self.framework.tensors, self._ear)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Attached:
-        return self  # the hooks of a copied model lead here, and are not heeded
+    def _hook(self, hear: Callable[..., None]) -> Ear:
+        return Ear(hear, self._give_up)
 
-    def detach(self) -> None:
-        """Take all hooks off."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
-        self._kind.backward = self._backward
+    def _give_up(self, problem: Exception) -> None:
+        """Leave, rather than let a training end by the doctor's mistake."""
+        self.detach()
+        log.warning(_("the doctor does not understand this training: {problem}").format(problem=problem))
+
+    # --- what a user asks for -------------------------------------------------------------------------------------
+
+    def loss(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Let the doctor see a loss: use what is returned in the loop.
+
+        Args:
+            function: a layer, which is returned as it is, or a function `loss(output, target, ...)`.
+
+        Example:
+            >>> loss = watch.loss(nn.functional.cross_entropy)
+        """
+        self.patient.loss = function
+        if hasattr(function, "register_forward_hook"):
+            hook = self._hook(lambda _, args, options, value: self._compared(function, args, options, value))
+            self._handles.append(function.register_forward_hook(hook, with_kwargs=True))
+            return function
+
+        hear = self._hook(self._compared)
+
+        @functools.wraps(function)
+        def heard(*args: Any, **options: Any) -> Any:
+            value = function(*args, **options)
+            if self._handles:
+                hear(function, args, options, value)
+            return value
+
+        return heard
 
     def consult(self, ended: bool = False) -> list[Finding]:
-        """Return what is wrong, the likeliest cause first; empty if all is well."""
-        handles, self._handles = self._handles, []
-        self._kind.backward = self._backward
-        for handle in handles:
-            handle.remove()
+        """Return what is wrong, the likeliest cause first; empty if all is well. Nothing is changed by it.
+
+        Args:
+            ended: whether the training is over, so that one may say that it stopped too early.
+        """
         self.history.ended = ended
-        c = Consultation(self.patient, self.sample, self.history, self.validation, "after" if ended else "during")
-        self.findings = diagnose(c)
+        self._look("after" if ended else "during")
         return self.findings
 
-    def _forward(self, module: Any, args: Any) -> None:
-        if module is self.patient.model and not self._watching and is_due(self.history.steps, self.every) and module.training:
-            self._watching = True
-            self._observer.begin()
+    def detach(self) -> None:
+        """Take all hooks off. Doing so twice does no harm."""
+        self._observer.end()
+        for handle in self._handles:
+            handle.remove()
+        self._handles, self._measuring = [], False
+        self._forget_passes()
+        leave(self.framework.tensors, self._ear)
 
-    def _noting_backward(self) -> Callable[..., Any]:
-        original = self._backward
+    def __enter__(self) -> Self:
+        return self
 
-        def backward(tensor: Any, *args: Any, **kwargs: Any) -> Any:
-            self._before_backward(tensor)
-            return original(tensor, *args, **kwargs)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.detach()
+        self.history.ended = True
+        if error is None or isinstance(error, Exception):
+            self.history.error = error
+            self._look_and_say("after")
 
-        return backward
+    # --- looking --------------------------------------------------------------------------------------------------
 
-    def _before_backward(self, loss: Any) -> None:
-        if not getattr(loss, "ndim", 1):
-            self._loss = float(loss.detach())
-        if self._last:
-            now = self._gradients()
-            self.history.same_gradient += len(now) == len(self._last) and all(map(np.array_equal, now, self._last))
-            self._last = []
+    def _look_and_say(self, moment: Moment) -> None:
+        """Look at the patient; whatever goes wrong with that is not the training's fault."""
+        silent = self.first_alarm is None
+        try:
+            self._look(moment)
+        except Exception as problem:
+            log.warning(_("the doctor could not look at the training: {problem}").format(problem=problem))
+        if silent and self.findings:
+            log.warning("%s", self.findings[0])
 
-    def _gradients(self) -> list[Array]:
-        """Return a few numbers of each parameter's gradient; nothing if they are all 0."""
-        grads = [p.grad for p in self.patient.model.parameters() if p.grad is not None]
-        few = [self.patient.framework.array(g.reshape(-1)[:16]).copy() for g in grads]
-        return few if any(part.any() for part in few) else []
+    def _look(self, moment: Moment) -> None:
+        sample = self._sample()
+        if sample is None:
+            return
+        with self._at_rest():
+            self.findings = diagnose(
+                Consultation(self.patient, sample, self.history, self.validation, moment)
+            )
+        if self.findings and self.first_alarm is None:
+            self.first_alarm = self.history.steps
+
+    def _sample(self) -> Sample | None:
+        collected = self._collector.sample() if self._collector.passes else None
+        if self.data is None or (self._shape is not None and collected is not None):
+            return collected  # which fits what the loop does with outputs before it compares them
+        return self.data
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
+        """Let the patient be looked at, so that nobody notices."""
+        model = self.patient.model
+        with ExitStack() as stack:
+            stack.enter_context(looking())
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+            stack.enter_context(self.framework.recording())
+            stack.enter_context(self.framework.undisturbed(model))
+            if self._shape is not None:
+                shape = self._shape
+                reshape = model.register_forward_hook(lambda _m, _a, y: first_tensor(y).reshape(-1, *shape))
+                stack.callback(reshape.remove)
+            yield
+
+    # --- what happens in the loop ---------------------------------------------------------------------------------
+
+    def _before_forward(self, model: Any, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        if self.framework.is_tracing:
+            return
+        if not self.framework.is_recording:
+            self.history.evaluated_in_training_mode += any(layer.training for layer in self._two_faced)
+            return
+        self._epochs.goes_on()
+        if self._passes:
+            self._passes[-1].let_go()
+        if len(self._passes) >= _MOST_PASSES:
+            del self._passes[0]
+        evaluation = not self.patient.model.training and not any(layer.training for layer in self._two_faced)
+        new = Pass(args, options, evaluation and bool(self._two_faced))
+        if not self._measuring and not self._passes and is_due(self.history.steps, self._every):
+            self._measuring = True
+            self._observer.begin(layers=self._watches_layers)
+        if self._measuring:
+            new.random = self.framework.random_state(self.patient.model)
+        self._passes.append(new)
+
+    def _after_forward(self, model: Any, args: tuple[Any, ...], options: dict[str, Any], output: Any) -> None:
+        if self.framework.is_tracing or not self._passes or not self.framework.is_recording:
+            return
+        if self._measuring:
+            self._observer.end()  # of several passes the first one's layers are enough
+        this, y = self._passes[-1], first_tensor(output)
+        if getattr(y, "requires_grad", False):
+            this.output = y
+            y.register_hook(self._hook(lambda _: self._goes_back(this)))
+
+    def _compared(self, loss: Any, args: tuple[Any, ...], options: dict[str, Any], value: Any) -> None:
+        """Note that the loop has computed a loss."""
+        if self.framework.is_tracing or not args:
+            return
+        if not self.framework.is_recording:
+            self._epochs.evaluated(float(value) if not value.ndim else float("nan"))
+            return
+        this = self._passes[-1] if self._passes else None
+        if this is None or this.output is None:
+            return
+        if self._fits is None:
+            self._learn_shape(this.output, args[0])
+        this.compared(loss, args, options, value)
+
+    def _learn_shape(self, output: Any, given: Any) -> None:
+        """Find out what the loop does with the model's output before it goes into the loss."""
+        shape = shape_of(self.framework, output, given)
+        self._fits = shape is not None
+        if shape is None and self.data is None:
+            self.patient.loss = no_loss
+        if given is not output:
+            self._shape = shape
+
+    def _goes_back(self, this: Pass) -> None:
+        """Note that a gradient has arrived at the output, and none at the parameters yet."""
+        if this.reached:
+            return
+        this.reached = True
+        if self._left is not None:
+            now = self._few_of_gradients()
+            self.history.same_gradient += now is not None and np.array_equal(now, self._left)
+            self._left = None
+
+    def _heard_backward(self, tensor: Any) -> None:
+        """Note the loss, if it was this model's."""
+        fresh = [p for p in self._passes if p.reached and not p.heard]
+        if not fresh:
+            return
+        for this in fresh:
+            this.went_back(tensor)
+        if self._gradients is not None:
+            return  # an optimizer that looks along its line: what counts is where it began
+        if not getattr(tensor, "ndim", 1):
+            self._loss = (self._loss or 0.0) + float(tensor.detach())
+        if self._updating:
+            parameters = self._observer.parameters if self._measuring else {}
+            self._gradients = {
+                n: p.grad.detach().clone() for n, p in parameters.items() if p.grad is not None
+            }
 
     def _before_step(self, *_: Any) -> None:
-        pass
+        self._updating = True
 
     def _after_step(self, *_: Any) -> None:
-        self._last = self._gradients()
-        if self._watching:
-            self._watching = False
-            self._observer.end()
-            signs = self._observer.signs(self.history.steps + 1, self._loss, self._observer.measured())
-            self.history.signs.append(signs)
-        self.history.losses.append(self._loss)
+        if self.framework.is_tracing:
+            return
+        passes = [this for this in self._passes if this.reached]
+        if self._gradients is not None:
+            passes = passes[:1]
+        if self._loss is None:
+            self._loss = loss_of(passes)
+        self._count(passes)
+        self._left = self._few_of_gradients()
+        if self._loss is not None:
+            if self._measuring:
+                self._measure(passes, self._loss)
+            self.history.losses.append(self._loss)
+            if self._epochs.step(self._loss, sum(this.size for this in passes)):
+                self._epochs.end(self._validation_loss())
+        self._observer.end()
+        self._forget_passes()
+        self._loss = self._gradients = None
+        self._measuring = self._updating = False
+        if time_to_look(self.history.steps) and is_suspicious(self.history.losses):
+            self._look_and_say("during")
+
+    def _count(self, passes: list[Pass]) -> None:
+        if any(this.evaluation for this in passes):
+            self.history.trained_in_evaluation_mode += 1
+        if not self._size_known:
+            self.history.batch_size = max(self.history.batch_size, sum(this.size for this in passes))
+        for this in passes:
+            self._collector.add(this)
+
+    def _validation_loss(self) -> float | None:
+        if self.validation is None:
+            return None
+        with self._at_rest():
+            return self.patient.loss_of(self.patient.output(self.validation), self.validation.target)
+
+    def _few_of_gradients(self) -> Array | None:
+        """Return a few numbers of the first parameters' gradients; None if there are none, or all are 0."""
+        gradients = (p.grad for p in self._observer.parameters.values() if p.grad is not None)
+        few = [
+            g.detach().reshape(-1)[:_FEW] for g in islice(gradients, 3) if not getattr(g, "is_sparse", False)
+        ]
+        numbers = self.framework.array(self.framework.join(few)).copy() if few else np.zeros(0)
+        return numbers if numbers.any() else None
+
+    def _forget_passes(self) -> None:
+        for this in self._passes:
+            this.let_go()
+        self._passes = []
+
+    # --- measuring ------------------------------------------------------------------------------------------------
+
+    def _measure(self, passes: list[Pass], loss: float) -> None:
+        """Note the vital signs of the step that was just made."""
+        self._observer.end()
+        gradients = self._observer.gradients() if self._gradients is None else self._gradients
+        again = self._again(passes)
+        measured = self._observer.measured(gradients, again and again[1])
+        later = float("nan") if again is None else again[0]
+        self.history.signs.append(
+            self._observer.signs(self.history.steps + 1, loss, {**measured, "later": later})
+        )
+
+    def _again(self, passes: list[Pass]) -> tuple[float, dict[str, Any]] | None:
+        """Return loss and gradients of the same passes for the parameters as they are now; None if that cannot be."""
+        if not self._fits or any(this.again is None for this in passes) or not weights_known(passes):
+            return None
+        model, later = self.patient.model, 0.0
+        with looking(), self.framework.recording(), self.framework.undisturbed(model):
+            for this in passes:
+                self.framework.load_random_state(model, this.random)
+                output = first_tensor(model(*this.inputs, **this.options))
+                output = output if self._shape is None else output.reshape(-1, *self._shape)
+                assert this.again is not None
+                loss = this.again(output) * this.weight
+                loss.backward()
+                later += float(loss.detach())
+            return later, self._observer.gradients()
 
 
 def attach(
     model: Any,
     optimizer: Any,
-    loss: Callable[..., Any],
-    data: tuple[Any, Any],
+    loss: Callable[..., Any] | None = None,
+    data: tuple[Any, Any] | None = None,
     validation: tuple[Any, Any] | None = None,
     *,
-    batch_size: int = 32,
+    batch_size: int = 0,
     epochs: int = 0,
     every: int = 100,
+    memory: int | None = None,
 ) -> Attached:
-    """Let the doctor watch a training loop."""
-    sample = Sample((data[0],), data[1])
-    places = np.random.default_rng(0).permutation(len(sample))[:SAMPLES].tolist()
-    other = None if validation is None else Sample((validation[0],), validation[1])
-    history = History(batch_size=batch_size, epochs=epochs)
-    return Attached(model, optimizer, loss, sample.take(places), other, history, every)
+    """Let the doctor watch a training loop, of PyTorch or of Koubai run eagerly; it changes no bit of the training.
+
+    Args:
+        model: whose training it is.
+        optimizer: updates its parameters.
+        loss: a layer, which it will hear of, or a function; give a function to `Attached.loss` instead, and use what
+            that returns, so that the doctor can hear of it.
+        data: inputs (a tensor, or a tuple of them) and targets to look at the model with, as the loss wants them.
+            Without them it keeps some from the loop, and needs to hear of the loss for the targets.
+        validation: the same of other samples.
+        batch_size: samples of each step, if it is not what goes through the model between two updates.
+        epochs: how many there will be, if that is known.
+        every: steps between two measurements.
+        memory: bytes that there are for the training, 0 if nobody knows; None: what the machine has.
+
+    Returns:
+        the doctor: ask it by `consult()`, send it away by `detach()`, or use it in a `with` statement.
+
+    Raises:
+        TypeError: the model is of neither framework.
+
+    Example:
+        >>> with koubai.doctor.attach(model, optimizer, criterion) as watch:
+        ...     for x, y in loader:
+        ...         optimizer.zero_grad()
+        ...         criterion(model(x), y).backward()
+        ...         optimizer.step()
+        >>> watch.findings
+    """
+    if every < 1:
+        raise ValueError(f"every has to be at least 1 step, got {every}")
+    attached = Attached(model, optimizer, History(batch_size=batch_size, epochs=epochs), every)
+    attached.memory = physical_memory() if memory is None else memory
+    if loss is not None:
+        attached.loss(loss)
+    if data is not None:
+        whole = _sample_of(attached, data)
+        attached.data, attached._epochs.samples = _drawn(whole), len(whole)
+    if validation is not None:
+        attached.validation = _drawn(_sample_of(attached, validation))
+    return attached
+
+
+def _sample_of(attached: Attached, data: tuple[Any, Any]) -> Sample:
+    framework, like = attached.framework, next(iter(attached.patient.model.parameters()))
+
+    def tensor(value: Any) -> Any:
+        return value if isinstance(value, framework.tensors) else framework.tensor(value, like)
+
+    inputs = data[0] if isinstance(data[0], tuple) else (data[0],)
+    return Sample(tuple(map(tensor, inputs)), tensor(data[1]))
+
+
+def _drawn(sample: Sample) -> Sample:
+    """Return some of the samples, drawn at random, for they may be in an order."""
+    return sample.take(np.random.default_rng(0).permutation(len(sample))[:SAMPLES].tolist())

@@ -15,7 +15,7 @@ from koubai.doctor.patient import Patient
 from koubai.doctor.reviews.before import BEFORE
 from koubai.doctor.reviews.review import Entry, ListName, Review, Subject
 from koubai.doctor.reviews.stuck import STUCK
-from koubai.doctor.watch import SAMPLES, sample_of
+from koubai.doctor.sampling import SAMPLES, joined
 from koubai.engine.random import fork_rng
 from koubai.i18n import _
 from koubai.train.batch import Batch
@@ -54,7 +54,7 @@ def checklist(
     """
     with fork_rng():
         feed = make_feed(data, "training", SAMPLES, shuffle=True)
-        sample = sample_of(_first(feed))
+        sample = joined(_first(feed))
         if sample is None:
             raise ValueError("a checklist needs training data with inputs and targets")
         consultation = Consultation(Patient(model, loss, optimizer), sample)

@@ -36,6 +36,8 @@ class Consultation:
         history: what was seen of the training.
         validation: validation samples, if there are any.
         moment: before, during or after the training.
+        memory: bytes that there are for it, 0 if that is not known.
+        learns_by_heart: before the training: whether a copy has learnt a few samples by heart.
     """
 
     patient: Patient
@@ -43,6 +45,8 @@ class Consultation:
     history: History = field(default_factory=History)
     validation: Sample | None = None
     moment: Moment = "before"
+    memory: int = 0
+    learns_by_heart: bool = True
 
     # --- the data -------------------------------------------------------------------------------------------------
 
@@ -54,7 +58,22 @@ class Consultation:
     @cached_property
     def features(self) -> Array | None:
         """The inputs as a matrix (N, F) of numbers; None for words and the like."""
-        values = self.patient.framework.array(self.sample.inputs[0]) if self.sample.inputs else np.zeros((0, 0))
+        return self._matrix(self.sample)
+
+    @cached_property
+    def validation_features(self) -> Array | None:
+        """The same of the validation samples."""
+        return None if self.validation is None else self._matrix(self.validation)
+
+    @cached_property
+    def validation_target(self) -> Array:
+        """The targets of the validation samples."""
+        return (
+            np.zeros(0) if self.validation is None else self.patient.framework.array(self.validation.target)
+        )
+
+    def _matrix(self, sample: Sample) -> Array | None:
+        values = self.patient.framework.array(sample.inputs[0]) if sample.inputs else np.zeros((0, 0))
         if values.dtype.kind != "f" or values.ndim < 1 or not np.isfinite(values).all():
             return None
         return values.reshape(len(values), -1).astype(np.float64)
@@ -107,7 +126,11 @@ class Consultation:
     @property
     def threshold(self) -> float:
         """The output that divides yes from no."""
-        return 0.0 if self.expects in ("logits", "scores") and self.range != "unit" else 0.5
+        bounded = self.range in ("unit", "distribution", "constant") or self.expects in (
+            "numbers",
+            "probabilities",
+        )
+        return 0.5 if bounded else 0.0
 
     # --- how good it is -------------------------------------------------------------------------------------------
 
@@ -115,6 +138,37 @@ class Consultation:
     def skill(self) -> float:
         """How good the model is on the training samples; see `facts.task`."""
         return skill(self.task, self.answers, self.target, self.threshold)
+
+    @cached_property
+    def training_skill(self) -> float:
+        """The same in training mode, batch by batch as in the training."""
+        size = max(1, self.history.batch_size or len(self.sample))
+        parts = [self.sample.take(slice(n, n + size)) for n in range(0, len(self.sample) - size + 1, size)]
+        if not parts:
+            return self.skill
+        try:
+            outputs = [
+                self.patient.framework.array(self.patient.output(part, training=True)) for part in parts
+            ]
+        except ValueError:  # a layer refuses a batch of one sample
+            return self.skill
+        answers = np.concatenate(outputs)
+        return skill(self.task, answers, self.target[: len(answers)], self.threshold)
+
+    @cached_property
+    def validation_skill(self) -> float:
+        """How good the model is on the validation samples."""
+        if self.validation is None:
+            return self.skill
+        answers = self.patient.answers(self.validation)
+        return skill(self.task, answers, self.validation_target, self.threshold)
+
+    @property
+    def said_classes(self) -> Array:
+        """The classes that the model answers for the training samples."""
+        if self.task == "binary":
+            return np.asarray(self.answers.reshape(-1) > self.threshold).astype(np.int64)
+        return np.asarray(self.answers.argmax(1).reshape(-1))
 
     @cached_property
     def linear(self) -> float:
@@ -130,6 +184,15 @@ class Consultation:
     def reference(self) -> float:
         """What a simple model reaches, 0 at least."""
         return max(0.0, self.linear, self.neighbours)
+
+    @cached_property
+    def constant_loss(self) -> float:
+        """The loss of the mean target as the answer to all samples, 0 where that makes no sense."""
+        if self.target.dtype.kind != "f":
+            return float(np.log(max(2, self.outputs)))
+        mean = np.broadcast_to(self.target.mean(0, keepdims=True), self.target.shape).astype(np.float32)
+        loss = self.patient.loss_of(mean, self.target)
+        return abs(loss) if np.isfinite(loss) else 0.0
 
     # --- what goes on inside --------------------------------------------------------------------------------------
 

@@ -4,31 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from koubai.doctor.checks import contract, data, pace, signal  # each adds its checks to the list
-from koubai.doctor.checks.check import CHECKS
+from koubai.doctor.checks import (  # each adds its checks to the list
+    contract,
+    data,
+    generalisation,
+    graph,
+    math,
+    pace,
+    resources,
+    signal,
+    size,
+)
+from koubai.doctor.checks.check import CHECKS, Check
 from koubai.doctor.consultation import Consultation
-from koubai.doctor.finding import CAUSES, Finding
+from koubai.doctor.finding import CAUSES, STAGES, Finding
 from koubai.doctor.harm import harm_of
 
 __all__ = ["diagnose"]
 
-_ROOMS = (data, contract, signal, pace)
+_ROOMS = (data, contract, graph, math, signal, pace, size, resources, generalisation)
 _SURE = 0.8
+_CERTAIN = 0.95  # what can be proven without training needs no other harm
 _MOST = 3  # findings: a list of ten names nothing
+_BEFORE = STAGES.index("optimizer")  # a training has to be under way before its pace can be judged
 
 
 def diagnose(c: Consultation) -> list[Finding]:
     """Return what is wrong, the likeliest cause first; an empty list for a training that does no harm."""
-    if harm_of(c) is None:
-        return []
-    found = [finding for check in CHECKS if (finding := check(c)) is not None]
-    return ordered(found)
+    harmed = harm_of(c) is not None
+    asked = [check for check in CHECKS if _may_speak(check, c, harmed)]
+    found = [finding for check in asked if (finding := check(c)) is not None]
+    return ordered([f for f in found if harmed or _needs_no_harm(f)])
+
+
+def certain(c: Consultation) -> list[Finding]:
+    """Return what can be proven without the training: mistakes in how output, loss and targets fit together."""
+    found = [finding for check in CHECKS if check.static and (finding := check(c)) is not None]
+    return ordered([finding for finding in found if finding.confidence >= _CERTAIN])
+
+
+def _may_speak(check: Check, c: Consultation, harmed: bool) -> bool:
+    if c.moment == "before" and CAUSES[check.cause].stage in STAGES[_BEFORE:]:
+        return False
+    return harmed or check.harms or check.static
+
+
+def _needs_no_harm(finding: Finding) -> bool:
+    check = next(check for check in CHECKS if check.cause == finding.cause)
+    return check.harms or finding.confidence >= _CERTAIN
 
 
 def ordered(found: Sequence[Finding]) -> list[Finding]:
     """Return findings by cause: sure ones first, earlier stages first; what another one explains is left out."""
     sure = [finding for finding in found if finding.confidence >= _SURE]
-    explained = {cause for finding in sure for cause in CAUSES[finding.cause].explains}
-    ranked = sorted(found, key=lambda f: (f.confidence < _SURE, f.stage, -f.confidence))
-    kept = [finding for finding in ranked if finding.cause not in explained]
-    return [finding for finding in kept if finding.confidence >= 0.7 * kept[0].confidence][:_MOST]
+    kept = [finding for finding in found if not any(_explains(other, finding) for other in sure)]
+    ranked = sorted(kept, key=lambda f: (f.confidence < _SURE, f.stage, -f.confidence))
+    return [finding for finding in ranked if finding.confidence >= 0.7 * ranked[0].confidence][:_MOST]
+
+
+def _explains(one: Finding, other: Finding) -> bool:
+    """Whether one cause brings the other about; of two that may both do so, the one of the earlier stage does."""
+    if other.cause not in CAUSES[one.cause].explains:
+        return False
+    return one.cause not in CAUSES[other.cause].explains or one.stage <= other.stage

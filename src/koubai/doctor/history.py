@@ -26,6 +26,8 @@ class History:
         values: of each finished epoch by name, as `Trainer.history`.
         ended: whether no more steps will come.
         error: what ended it early.
+        evaluated_in_training_mode, trained_in_evaluation_mode: forward passes in the wrong mode, of models with
+            dropout or batch statistics.
         same_gradient: steps whose gradient began as that of the step before, which had not been cleared.
     """
 
@@ -37,11 +39,23 @@ class History:
     ended: bool = False
     error: BaseException | None = None
     same_gradient: int = 0
+    evaluated_in_training_mode: int = 0
+    trained_in_evaluation_mode: int = 0
 
     @property
     def steps(self) -> int:
         """How many steps were made."""
         return len(self.losses)
+
+    @property
+    def diverges(self) -> bool:
+        """Whether the loss stands above where it began, after enough steps to tell."""
+        if len(self.losses) < 20:
+            return False
+        few = max(3, 64 // max(1, self.batch_size))  # steps, of 64 samples at least
+        first = float(np.mean(self.losses[:few]))
+        last = float(np.median(self.losses[-max(few, len(self.losses) // 10) :]))
+        return bool(np.isfinite(first) and last > 1.5 * abs(first))
 
     def smooth(self, windows: int = 20) -> Array:
         """Return the medians of the losses over so many equal stretches, fewer if there are fewer steps."""

@@ -29,17 +29,24 @@ class Sample:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return 0 if not self.inputs else len(self.inputs[0])
+        first = next((v for v in (*self.inputs, *self.options.values()) if getattr(v, "ndim", 0)), ())
+        return len(first)
 
     def take(self, places: slice | list[int]) -> Sample:
-        """Return some of the samples."""
+        """Return some of the samples; of sequences, the target may have several rows for each of them."""
         size = len(self)
 
         def taken(value: Any) -> Any:
             return value[places] if getattr(value, "ndim", 0) and len(value) == size else value
 
+        def rows(value: Any) -> Any:
+            if not size or not getattr(value, "ndim", 0) or len(value) == size or len(value) % size:
+                return taken(value)
+            chosen = value.reshape(size, len(value) // size, *value.shape[1:])[places]
+            return chosen.reshape(-1, *value.shape[1:])
+
         options = {name: taken(value) for name, value in self.options.items()}
-        return Sample(tuple(taken(value) for value in self.inputs), taken(self.target), options)
+        return Sample(tuple(taken(value) for value in self.inputs), rows(self.target), options)
 
 
 @dataclass

@@ -6,15 +6,15 @@ its own that changes nothing; in an eager one, and in a loop written by hand, by
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from koubai.doctor.facts.anatomy import first_tensor, leaf_modules
 from koubai.doctor.framework import Framework, framework_of
+from koubai.doctor.listening import is_looking
 from koubai.train import Rehearsal
 
 __all__ = ["LayerSigns", "Observer", "ParameterSigns", "Signs", "is_due"]
@@ -138,70 +138,65 @@ class Observer:
         self._rows: list[Any] = []
         self._gradients: dict[int, Any] = {}
         self._before: dict[str, Any] = {}
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Observer:
-        return self  # a copied model is not watched twice
+        self._handles: list[Any] = []
 
     def __call__(self, rehearsal: Rehearsal) -> dict[str, Any]:
         """Observe a rehearsed step; what is returned are tensors, for `signs`."""
-        with self.watching():
-            loss = rehearsal.step()
-        measured = self.measured()
-        gradients = {name: p.grad for name, p in self.parameters.items()}
-        later = rehearsal.again()
-        rows = [
-            self._parameter_row(name, gradients[name], p.grad) for name, p in self.parameters.items()
-        ]
-        return {**measured, "loss": loss, "later": later, "parameters": rows}
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Watch a forward and backward pass and the update, which happen within it."""
         self.begin()
         try:
-            yield
+            loss = rehearsal.step()
         finally:
             self.end()
+        gradients = self.gradients()
+        later = rehearsal.again()
+        return {**self.measured(gradients, self.gradients()), "loss": loss, "later": later}
 
-    def begin(self) -> None:
-        """Hang hooks on the layers, and note the parameters."""
+    def begin(self, layers: bool = True) -> None:
+        """Watch what follows: a forward and a backward pass, and the update.
+
+        Args:
+            layers: whether layers are watched too, or only parameters.
+        """
+        self.end()
         self.layers, self._rows, self._gradients = [], [], {}
         self._before = {name: p.detach().clone() for name, p in self.parameters.items()}
-        self._handles = [
-            module.register_forward_hook(self._hook(path)) for path, module in leaf_modules(self.model)
-        ]
+        watched = leaf_modules(self.model) if layers else ()
+        self._handles = [module.register_forward_hook(self._hook(path)) for path, module in watched]
 
     def end(self) -> None:
-        """Take the hooks off."""
+        """Take the hooks off the layers; gradients still arrive."""
         for handle in self._handles:
             handle.remove()
+        self._handles = []
 
-    def measured(self) -> dict[str, Any]:
-        """Return the rows of layers and parameters that were watched, as tensors."""
+    def gradients(self) -> dict[str, Any]:
+        """Return the parameters' gradients as they are now; a parameter that has none is left out."""
+        return {n: p.grad.detach() for n, p in self.parameters.items() if p.grad is not None}
+
+    def measured(self, gradients: dict[str, Any], again: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return what was watched, as tensors, for `signs`.
+
+        Args:
+            gradients: of the step.
+            again: for the same batch after the update, if they are known.
+        """
         with self.framework.no_grad():
-            layers = [
-                self.framework.stack([*row, *self._gradient_of(n, row[0])]) for n, row in enumerate(self._rows)
-            ]
-            rows = [self._parameter_row(name, p.grad, None) for name, p in self.parameters.items()]
-        return {"layers": layers, "parameters": rows}
+            layers = [[*row, self._gradients.get(n, row[0] * 0)] for n, row in enumerate(self._rows)]
+            parameters = [self._parameter_row(name, gradients, again) for name in self.parameters]
+            self._rows, self._before, self._gradients = [], {}, {}
+            return {"numbers": self.framework.stack([x for row in (*layers, *parameters) for x in row])}
 
     def signs(self, step: int, loss: float, measured: dict[str, Any]) -> Signs:
-        """Return measured rows as vital signs."""
-        array = self.framework.array
-        layers = {
-            name: LayerSigns(*array(row).tolist()) for name, row in zip(self.layers, measured["layers"])
-        }
-        parameters = {
-            name: ParameterSigns(*array(row).tolist())
-            for name, row in zip(self.parameters, measured["parameters"])
-        }
-        later = measured.get("later")
-        return Signs(step, loss, float("nan") if later is None else float(later), layers, parameters)
+        """Return measured numbers as vital signs."""
+        numbers = iter(self.framework.array(measured["numbers"]).tolist())
+        layers = {name: LayerSigns(*islice(numbers, 6)) for name in self.layers}
+        parameters = {name: ParameterSigns(*islice(numbers, 7)) for name in self.parameters}
+        return Signs(step, loss, float(measured.get("later", "nan")), layers, parameters)
 
     def _hook(self, path: str) -> Any:
         def hook(module: Any, args: Any, output: Any) -> None:
             y = first_tensor(output)
-            if not hasattr(y, "ndim") or not y.ndim or not y.is_floating_point():
+            if is_looking() or not hasattr(y, "ndim") or not y.ndim or not y.is_floating_point():
                 return
             number = len(self._rows)
             self.layers.append(path if path not in self.layers else f"{path} (call {number + 1})")
@@ -216,25 +211,28 @@ class Observer:
         with self.framework.no_grad():
             self._gradients[number] = _size(gradient.detach())
 
-    def _gradient_of(self, number: int, like: Any) -> list[Any]:
-        return [self._gradients.get(number, like * 0)]
-
-    def _parameter_row(self, name: str, gradient: Any, later: Any) -> Any:
+    def _parameter_row(self, name: str, gradients: dict[str, Any], again: dict[str, Any] | None) -> list[Any]:
         w = self._before[name]
-        with self.framework.no_grad():
-            g = gradient.detach() if gradient is not None else w * 0
-            change = self.parameters[name].detach() - w
-            row = [_norm(w), _norm(g), _norm(change), (g * change).sum()]
-            if later is None:
-                return self.framework.stack([*row, *[row[0] * float("nan")] * 3])
-            return self.framework.stack([*row, (later * change).sum(), (g * later).sum(), _norm(later)])
+        change = self.parameters[name].detach() - w
+        g = _dense(gradients.get(name, w * 0))
+        row = [_norm(w), _norm(g), _norm(change), (g * change).sum()]
+        if again is None:
+            return [*row, *[row[0] * float("nan")] * 3]
+        later = _dense(again.get(name, w * 0))
+        return [*row, (later * change).sum(), (g * later).sum(), _norm(later)]
+
+
+def _dense(gradient: Any) -> Any:
+    return gradient.to_dense() if getattr(gradient, "is_sparse", False) else gradient
 
 
 def _size(x: Any) -> Any:
+    x = x.float()
     return (x * x).mean().sqrt()
 
 
 def _norm(x: Any) -> Any:
+    x = x.float()
     return (x * x).sum().sqrt()
 
 
@@ -243,15 +241,13 @@ def _layer_row(kind: str, y: Any) -> list[Any]:
     units = 1 if y.ndim in (2, 4, 5) else y.ndim - 1
     others = [n for n in range(y.ndim) if n != units]
     dead = (zero.amin(others) > 0).float().mean() if others else zero.mean()
-    return [_size(y), abs(y).amax(), zero.mean(), dead, _saturated(kind, y)]
+    return [_size(y), abs(y).amax(), zero.mean(), dead, _saturated(kind, y, zero)]
 
 
-def _saturated(kind: str, y: Any) -> Any:
+def _saturated(kind: str, y: Any, zero: Any) -> Any:
     """Return the share of outputs s where the slope, s(1 - s) or 1 - t², is below a tenth of its largest value."""
     if kind == "Sigmoid":
         return (y * (1 - y) < 0.025).float().mean()
     if kind in ("Tanh", "RNN", "LSTM", "GRU"):
         return (1 - y * y < 0.1).float().mean()
-    return y.mean() * 0
-
-
+    return zero.mean() * 0

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from koubai.doctor.chart import read_findings, read_losses, read_signs, write_findings, write_signs
 from koubai.doctor.consultation import Consultation, Moment
-from koubai.doctor.diagnosis import diagnose
-from koubai.doctor.facts.anatomy import first_tensor
+from koubai.doctor.diagnosis import certain, diagnose
 from koubai.doctor.finding import Finding
 from koubai.doctor.history import History
-from koubai.doctor.patient import Patient, Sample
+from koubai.doctor.machine import physical_memory
+from koubai.doctor.patient import Patient
+from koubai.doctor.sampling import SAMPLES, drawn, joined, most
 from koubai.doctor.vital_signs import Observer, Signs, is_due
 from koubai.engine.random import fork_rng
 from koubai.i18n import LANGUAGES, _, language, speaking
 from koubai.train import Callback, RecordError
-from koubai.train.batch import Batch, leaves
+from koubai.train.batch import Batch
 from koubai.tree import split
 
 if TYPE_CHECKING:
@@ -30,13 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Doctor"]
 
-log = logging.getLogger("koubai.doctor")
+Judge = Callable[[Consultation], list[Finding]]
 
-SAMPLES = 256  # enough that a share is known to 3 %, few enough to look at in a moment
-BYTES = (
-    2**24
-)  # of these samples: every checkpoint holds them; where they are large there are fewer, but a few
-FEW = 16
+_FIRST = 64  # samples for a first look, which is to take no longer than a few steps
+
+log = logging.getLogger("koubai.doctor")
 
 
 class Doctor(Callback):
@@ -44,6 +43,7 @@ class Doctor(Callback):
 
     Args:
         every: steps between two measurements. 100 costs about two steps in a hundred, 1000 (economy) a fifth of that.
+        memory: bytes that there are for the training; None: what the machine has.
 
     Attributes:
         history: what it has seen.
@@ -51,10 +51,11 @@ class Doctor(Callback):
         first_alarm: the step at which it first found something, or None.
     """
 
-    def __init__(self, every: int = 100) -> None:
+    def __init__(self, every: int = 100, memory: int | None = None) -> None:
         if every < 1:
             raise ValueError(f"every has to be at least 1 step, got {every}")
         self.every = every
+        self.memory = physical_memory() if memory is None else memory
         self.findings: list[Finding] = []
         self.first_alarm: int | None = None
         self.history = History()
@@ -78,19 +79,26 @@ class Doctor(Callback):
                 self._measure(trainer, self._observer)
 
     def on_step_end(self, trainer: Trainer) -> None:
-        """Note the loss, and what was seen of an eager step."""
+        """Note the loss and what was seen of an eager step; after the first, look whether everything fits together."""
         self.history.losses.append(trainer.progress.loss)
         if self._looking is not None:
             self._looking.end()
-            measured = self._looking.measured()
+            measured = self._looking.measured(self._looking.gradients())
             self._note(
                 trainer, self._looking.signs(trainer.progress.updates, trainer.progress.loss, measured)
             )
             self._looking = None
+        if self.history.steps == 1:
+            with self._not_in_the_way():
+                self._consult(trainer, "before", certain, _FIRST)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Note the values of the epoch."""
         self.history.values = trainer.history
+        epoch = trainer.progress.epoch
+        if epoch & (epoch - 1) == 0 and self.history.diverges:  # at epochs 1, 2, 4, 8, ...
+            with self._not_in_the_way():
+                self._consult(trainer, "during")
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Look at the patient for the last time."""
@@ -134,7 +142,7 @@ class Doctor(Callback):
     def _collect(self, batches: Sequence[Batch]) -> None:
         """Keep the first samples of batches, as long as there is room."""
         for batch in batches:
-            room = _most(batch) - sum(kept.size for kept in self._batches)
+            room = most(batch) - sum(kept.size for kept in self._batches)
             if room > 0:
                 self._batches.append(batch if room >= batch.size else batch.first(room))
 
@@ -166,12 +174,16 @@ class Doctor(Callback):
             log.warning(problem.format(kind=type(error).__name__, error=error))
             log.debug("where the doctor failed", exc_info=True)
 
-    def _consult(self, trainer: Trainer, moment: Moment) -> None:
-        sample = sample_of(self._batches)
+    def _consult(
+        self, trainer: Trainer, moment: Moment, judge: Judge = diagnose, samples: int = SAMPLES
+    ) -> None:
+        sample = drawn(trainer.feed) or joined(self._batches)
         if sample is None:
             return
+        sample = sample.take(slice(0, samples))
         patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
-        told = _told(Consultation(patient, sample, self.history, moment=moment))
+        validation = drawn(trainer.validation)
+        told = _told(judge, Consultation(patient, sample, self.history, validation, moment, self.memory))
         self.findings = told[language()]
         if trainer.run is not None:
             write_findings(trainer.run, self.history.steps, told)
@@ -180,35 +192,14 @@ class Doctor(Callback):
             _say(self.findings)
 
 
-def _told(c: Consultation) -> dict[str, list[Finding]]:
+def _told(judge: Judge, c: Consultation) -> dict[str, list[Finding]]:
     """Return what is wrong, in the words of each language; what costs time is found out once."""
     told = {}
     for tag in LANGUAGES:
         with fork_rng(), speaking(tag), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the doctor tries, not of what the user does
-            told[tag] = diagnose(c)
+            told[tag] = judge(c)
     return told
-
-
-def _most(batch: Batch) -> int:
-    """Return how many samples like these are kept."""
-    parts = leaves((batch.inputs, batch.options, batch.target), "")
-    size = sum(part.numel() * part.element_size() for _path, part in parts)
-    return min(SAMPLES, max(FEW, BYTES * batch.size // max(size, 1)))
-
-
-def sample_of(batches: Sequence[Batch]) -> Sample | None:
-    """Return batches as one sample; None if there are none, or they cannot be put together."""
-    import koubai
-
-    if not batches or not batches[0].inputs:
-        return None
-    try:
-        inputs = tuple(koubai.cat(list(parts)) for parts in zip(*(batch.inputs for batch in batches)))
-        target: Any = koubai.cat([batch.target for batch in batches])
-    except (RuntimeError, TypeError, ValueError):
-        return Sample(batches[0].inputs, first_tensor(batches[0].target))
-    return Sample(inputs, target).take(slice(0, SAMPLES))
 
 
 def _say(findings: Sequence[Finding]) -> None:

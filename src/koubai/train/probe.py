@@ -28,8 +28,8 @@ def probing(
 
     Afterwards model, optimizer, gradients, generators and data are as before, to the bit, whatever happened.
     """
-    defaults: dict[str, Any] = dict.fromkeys(DEFAULT_CALLBACKS, False)
-    trainer = Trainer(model, loss, optimizer, **defaults)
+    nobody: dict[str, Any] = dict.fromkeys(DEFAULT_CALLBACKS, False)
+    trainer = Trainer(model, loss, optimizer, **nobody)
 
     def step(batch: Batch) -> float:
         trainer.progress.step += 1

@@ -20,11 +20,13 @@ class Check(NamedTuple):
         cause: the name in `CAUSES`.
         look: the function.
         static: whether it needs no training: then it may speak before the first step.
+        harms: whether what it finds is harm in itself, also where the model does as well as a simple one.
     """
 
     cause: str
     look: Callable[[Consultation], Evidence | None]
     static: bool
+    harms: bool
 
     def __call__(self, c: Consultation) -> Finding | None:
         """Return what it finds."""
@@ -35,12 +37,14 @@ class Check(NamedTuple):
 CHECKS: list[Check] = []
 
 
-def check(cause: str, static: bool = False) -> Callable[[Callable[[Consultation], Evidence | None]], Check]:
+def check(
+    cause: str, static: bool = False, harms: bool = False
+) -> Callable[[Callable[[Consultation], Evidence | None]], Check]:
     """Make the decorated function the check for a cause."""
     assert cause in CAUSES
 
     def register(look: Callable[[Consultation], Evidence | None]) -> Check:
-        made = Check(cause, look, static)
+        made = Check(cause, look, static, harms)
         CHECKS.append(made)
         return made
 

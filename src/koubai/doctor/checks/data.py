@@ -6,6 +6,7 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
+from koubai.doctor.facts.anatomy import SATURATING, saturated
 from koubai.i18n import _
 
 # Inputs of root mean square s multiply the curvature for the first weights by s² (it is the inputs' second moment,
@@ -28,7 +29,9 @@ def unnormalised_input(c: Consultation) -> Evidence | None:
     column = int(scale.argmax())
     return found(
         0.9 if largest > 3 * _LARGE or _first_suffers(c) else 0.7,
-        _("column {column} has mean {mean:.3g} and standard deviation {std:.3g}").format(column=column, mean=c.features[:, column].mean(), std=c.features[:, column].std()),
+        _("column {column} has mean {mean:.3g} and standard deviation {std:.3g}").format(
+            column=column, mean=c.features[:, column].mean(), std=c.features[:, column].std()
+        ),
         _("bring every column to mean 0 and standard deviation 1, by the training data's own numbers"),
         code="x = (x - mean) / std   # koubai.data.Normalize",
         withdrawn_if=_("scaled inputs train no better"),
@@ -41,8 +44,11 @@ def _normalised_first(c: Consultation) -> bool:
 
 
 def _first_suffers(c: Consultation) -> bool:
-    """Whether what the first layer puts out is large: activations saturate, or explode."""
-    return bool(c.anatomy.weighted) and float(np.sqrt((c.anatomy.weighted[0].output ** 2.0).mean())) > _LARGE
+    """Whether most of the first activation is saturated, so that hardly any gradient passes it."""
+    layer = next((layer for layer in c.anatomy.layers if layer.kind in SATURATING), None)
+    if layer is None or layer is not next(x for x in c.anatomy.layers if x.weight is None):
+        return False
+    return saturated(layer) > 0.5
 
 
 @check("unnormalised_target")

@@ -10,7 +10,7 @@ import numpy as np
 from koubai.doctor.facts.task import Task, labels_of, skill
 from koubai.doctor.framework import Array
 
-__all__ = ["linear_skill", "neighbour_skill"]
+__all__ = ["linear_skill", "neighbour_skill", "vote"]
 
 _NEIGHBOURS = 5  # few enough for a hundred samples, enough for a vote
 
@@ -29,7 +29,9 @@ def linear_skill(task: Task, features: Array, target: Array) -> float:
     z, wanted = _standard(features), _columns(task, target)
     centre = wanted.mean(0)
     kernel = z @ z.T / z.shape[1] + 1.0  # the constant stands for the bias
-    return max(skill(task, _left_out(kernel, wanted - centre, strength) + centre, target) for strength in _STRENGTHS)
+    return max(
+        skill(task, _left_out(kernel, wanted - centre, strength) + centre, target) for strength in _STRENGTHS
+    )
 
 
 _STRENGTHS = (1e-3, 1e-1, 10.0)
@@ -37,13 +39,29 @@ _STRENGTHS = (1e-3, 1e-1, 10.0)
 
 def neighbour_skill(task: Task, features: Array, target: Array) -> float:
     """Return the skill of the mean over the nearest neighbours (Cover and Hart 1967), leaving each sample out."""
-    z, wanted = _standard(features), _columns(task, target)
-    if len(z) < 4 * _NEIGHBOURS:
+    if len(features) < 4 * _NEIGHBOURS:
         return -np.inf
+    wanted = _columns(task, target)
+    return skill(task, wanted[_nearest(features, _NEIGHBOURS)].mean(1), target)
+
+
+def vote(features: Array, labels: Array, asked: Array | None = None) -> Array:
+    """Return the most frequent label among the five nearest samples of each asked one, by default of each other."""
+    mean, spread = features.mean(0), features.std(0) + 1e-12
+    z, q = (features - mean) / spread, ((features if asked is None else asked) - mean) / spread
+    distance = (q**2).sum(1)[:, None] - 2 * q @ z.T + (z**2).sum(1)
+    if asked is None:
+        np.fill_diagonal(distance, np.inf)
+    nearest = np.argpartition(distance, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
+    return np.asarray(np.eye(int(labels.max()) + 1)[labels][nearest].sum(1).argmax(1))
+
+
+def _nearest(features: Array, count: int) -> Array:
+    """Return for each sample the places of the others that are nearest to it, (N, count)."""
+    z = _standard(features)
     distance = (z**2).sum(1)[:, None] - 2 * z @ z.T + (z**2).sum(1)
     np.fill_diagonal(distance, np.inf)
-    nearest = np.argpartition(distance, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
-    return skill(task, wanted[nearest].mean(1), target)
+    return np.asarray(np.argpartition(distance, count, axis=1)[:, :count])
 
 
 def _left_out(kernel: Array, wanted: Array, strength: float) -> Array:
@@ -54,7 +72,11 @@ def _left_out(kernel: Array, wanted: Array, strength: float) -> Array:
 def _standard(features: Array) -> Array:
     spread = features.std(0)
     varied = spread > 1e-12 * (np.abs(features).max(0) + 1e-300)
-    return np.asarray((features[:, varied] - features.mean(0)[varied]) / spread[varied]) if varied.any() else np.zeros((len(features), 1))
+    return (
+        np.asarray((features[:, varied] - features.mean(0)[varied]) / spread[varied])
+        if varied.any()
+        else np.zeros((len(features), 1))
+    )
 
 
 def _columns(task: Task, target: Array) -> Array:

@@ -1,7 +1,8 @@
 """What kind of question the targets ask, and how well answers answer it.
 
 A skill is 0 for the best answer that is the same for all samples, and 1 for right answers throughout: R² for numbers,
-for classes the share of the majority class's errors that are avoided.
+for classes the share of the majority class's errors that are avoided (or, if it is more, of errors where all classes
+count alike, for those who weigh rare classes up).
 """
 
 from __future__ import annotations
@@ -98,10 +99,14 @@ def _explained(answers: Array, target: Array) -> float:
 
 
 def _avoided(said: Array, right: Array) -> float:
-    """Return the share of the majority class's errors that are avoided."""
+    """Return the share of the best constant's errors that are avoided, all samples or all classes counting alike."""
     if len(said) != len(right) or not len(right):
         return -np.inf
-    majority = np.unique(right, return_counts=True)[1].max() / len(right)
+    classes, counts = np.unique(right, return_counts=True)
+    majority = counts.max() / len(right)
     if majority == 1:
         return 0.0
-    return float((np.mean(said == right) - majority) / (1 - majority))
+    plain = (np.mean(said == right) - majority) / (1 - majority)
+    recall = np.mean([np.mean(said[right == k] == k) for k in classes])
+    balanced = (recall - 1 / len(classes)) / (1 - 1 / len(classes))
+    return float(max(plain, balanced))  # who weighs rare classes up pays for it in plain accuracy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,10 @@ from koubai.doctor.patient import Patient, Sample
 
 __all__ = ["Trial", "go_on"]
 
-STEPS = 100  # enough for Adam's averages (1 / (1 - 0.999) is longer, but its bias is corrected) and for momentum
+STEPS = (
+    100  # enough for Adam's averages (1 / (1 - 0.999) is longer, but its bias is corrected) and for momentum
+)
+SECONDS = 3.0  # for models so large that this many steps take longer
 SLOW_STEPS = 300  # a tenth of the rate needs more of them to get anywhere
 
 
@@ -52,7 +56,10 @@ def go_on(patient: Patient, sample: Sample, factor: float, batch_size: int) -> T
     framework.seed(0)
     try:
         with np.errstate(all="ignore"):
+            deadline = time.monotonic() + SECONDS
             for _ in range(STEPS if factor >= 1 else SLOW_STEPS):
+                if time.monotonic() > deadline:
+                    break
                 chosen = order.permutation(len(sample))[: max(1, batch_size)].tolist()
                 if not _step(copied, sample.take(chosen)):
                     return Trial(before, float("nan"))

@@ -1,0 +1,182 @@
+"""Forward passes of a training as they are seen from outside, and how their losses were made of the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from koubai.doctor.framework import Framework
+from koubai.doctor.patient import Sample
+
+__all__ = ["Collector", "Pass", "Shape", "loss_of", "no_loss", "shape_of", "weights_known"]
+
+Shape = tuple[int, ...]
+_EXACT = 1e-5  # a float32 that was multiplied once is off by less
+
+
+@dataclass(eq=False)
+class Pass:
+    """One call of the model, with operations recorded.
+
+    Attributes:
+        inputs, options: what it was called with.
+        output: what it gave (of several tensors the first), until a backward pass has gone through it.
+        random: where the random generators stood before, if it may have to be repeated.
+        target: what the loss compared the output with.
+        loss: what the loss gave, until a backward pass has gone through it.
+        again: the loss as a function of the output; None if it was not seen.
+        weight: what the loss was multiplied by before `backward()`; NaN if it was not just multiplied.
+        reached: whether a backward pass went through it.
+        heard: whether it is known of what loss.
+        evaluation: whether the model was in evaluation mode.
+    """
+
+    inputs: tuple[Any, ...]
+    options: dict[str, Any]
+    evaluation: bool = False
+    output: Any = None
+    random: Any = None
+    target: Any = None
+    loss: Any = None
+    again: Callable[[Any], Any] | None = None
+    weight: float = float("nan")
+    reached: bool = False
+    heard: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many samples there were."""
+        tensors = [value for value in (*self.inputs, *self.options.values()) if getattr(value, "ndim", 0)]
+        return len(tensors[0]) if tensors else 0
+
+    def compared(
+        self, loss: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any], value: Any
+    ) -> None:
+        """Note that `loss(*args, **options)` gave a value, and that `args` begins with the output."""
+        named = [
+            option for name, option in options.items() if name in ("target", "labels", "label", "y_true")
+        ]
+        self.target = args[1] if len(args) > 1 else next(iter(named), None)
+        self.loss = value
+        self.again = lambda output: loss(output, *args[1:], **options)
+
+    def went_back(self, tensor: Any) -> None:
+        """Note that `tensor.backward()` went through it; it is the loss, or was made of it."""
+        if tensor is self.loss:
+            self.weight = 1.0
+        elif (
+            self.loss is not None
+            and _is_number(self.loss)
+            and _is_number(tensor)
+            and float(self.loss.detach())
+        ):
+            self.weight = float(tensor.detach()) / float(self.loss.detach())
+        self.heard = True
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Keep neither output nor loss any longer, behind which there is all that was recorded."""
+        self.output = self.loss = None
+
+
+def loss_of(passes: list[Pass]) -> float | None:
+    """Return the sum of the losses that nobody heard going back; None if there is none."""
+    losses = [float(p.loss.detach()) for p in passes if p.loss is not None and _is_number(p.loss)]
+    return sum(losses) if losses else None
+
+
+def _is_number(tensor: Any) -> bool:
+    return bool(np.prod(tuple(tensor.shape)) == 1)
+
+
+def weights_known(passes: list[Pass]) -> bool:
+    """Whether what went back is the loss of each pass, or each one's equal share: nothing was added to them."""
+    weights = {1.0, 1.0 / len(passes)} if passes else set()
+    return any(all(abs(p.weight - w) <= _EXACT * w for p in passes) for w in weights)
+
+
+def shape_of(framework: Framework, output: Any, given: Any) -> Shape | None:
+    """Return the shape that each sample of an output had when it was given to the loss.
+
+    Args:
+        framework: theirs.
+        output: what the model gave.
+        given: what the loss was given.
+
+    Returns:
+        such that `output.reshape(-1, *shape)` is `given`; None if it is something else.
+    """
+    if given is output:
+        return tuple(output.shape[1:])
+    if not hasattr(given, "ndim") or not given.ndim or not output.ndim:
+        return None
+    shape = tuple(given.shape[1:])
+    if np.prod(tuple(given.shape)) != np.prod(tuple(output.shape)) or not np.prod(shape):
+        return None
+    values = framework.array(output).reshape(-1, *shape)
+    return shape if np.array_equal(values, framework.array(given), equal_nan=True) else None
+
+
+def no_loss(output: Any, target: Any) -> Any:
+    """Stand for a loss that is not known; that a gradient reaches the parameters nobody doubts."""
+    return (output * float("nan")).sum()
+
+
+@dataclass
+class Collector:
+    """Keeps the first samples that a training was seen to use.
+
+    Args:
+        framework: theirs.
+        wanted: how many are enough.
+    """
+
+    framework: Framework
+    wanted: int
+    passes: list[Pass] = field(default_factory=list)
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether no more are needed."""
+        return sum(p.size for p in self.passes) >= self.wanted
+
+    def add(self, seen: Pass) -> None:
+        """Keep copies of what went in, for the loop may write into its tensors."""
+        if self.has_enough or not seen.size:
+            return
+        options = {name: self._copy(value) for name, value in seen.options.items()}
+        target = self._copy(seen.target) if isinstance(seen.target, self.framework.tensors) else None
+        copy = Pass(tuple(map(self._copy, seen.inputs)), options, target=target)
+        self.passes.append(copy)
+
+    def sample(self) -> Sample | None:
+        """Return the samples, of the last pass alone where they cannot be put together; None if there are none."""
+        if not self.passes:
+            return None
+        try:
+            joined = [self._join(list(parts)) for parts in zip(*map(_parts, self.passes))]
+        except (RuntimeError, TypeError, ValueError):
+            joined = _parts(self.passes[-1])
+        last = self.passes[-1]
+        *values, target = joined
+        inputs, options = values[: len(last.inputs)], dict(zip(last.options, values[len(last.inputs) :]))
+        sample = Sample(tuple(inputs), target, options)
+        if target is None:  # not known: the same for all says nothing
+            sample.target = self.framework.tensor(np.zeros(len(sample), np.float32))
+        return sample.take(slice(0, self.wanted))
+
+    def _join(self, parts: list[Any]) -> Any:
+        if not getattr(parts[0], "ndim", 0):
+            return parts[0]
+        return self.framework.join(parts)
+
+    def _copy(self, value: Any) -> Any:
+        is_tensor: bool = isinstance(value, self.framework.tensors)
+        return value.detach().clone() if is_tensor else value
+
+
+def _parts(seen: Pass) -> list[Any]:
+    return [*seen.inputs, *seen.options.values(), seen.target]

@@ -1,0 +1,155 @@
+"""A training as something that can be changed and tried: a model before its first step, and everything around it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+import koubai
+from koubai.doctor.facts.task import Task, skill, task_of
+from koubai.doctor.framework import Array
+from koubai.optim import Optimizer
+from koubai.train import Callback, EarlyStopping, NonFiniteLoss, SwitchOptimizer, Trainer
+
+__all__ = ["Result", "Training"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training came to.
+
+    Attributes:
+        skill: on the validation samples, or without them on the training samples; see `facts.task`.
+        losses: the training loss of each epoch.
+    """
+
+    skill: float
+    losses: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that has not begun.
+
+    Attributes:
+        model: with the weights it starts from.
+        loss: `loss(output, target)`.
+        optimizer: its class.
+        options: of the optimizer.
+        train, validation: inputs and targets as arrays; validation may be None.
+        batch_size, epochs: as for `Trainer.fit`.
+        trainer: further options of `Trainer`, such as `clip_norm`.
+        scheduler: makes the learning-rate schedule from the optimizer, or None.
+        patience: epochs without improvement after which it stops, or None.
+        logits: whether 0 divides yes from no in the outputs, else 0.5.
+        finish: makes the optimizer of the second half from the parameters, or None.
+    """
+
+    model: Any
+    loss: Callable[..., Any]
+    optimizer: type[Optimizer]
+    options: dict[str, Any]
+    train: tuple[Array, Array]
+    validation: tuple[Array, Array] | None = None
+    batch_size: int = 32
+    epochs: int = 10
+    trainer: dict[str, Any] = field(default_factory=dict)
+    scheduler: Callable[[Optimizer], Any] | None = None
+    patience: int | None = None
+    logits: bool = False
+    finish: Callable[[list[Any]], Optimizer] | None = None
+
+    def but(self, **changes: Any) -> Training:
+        """Return this training with some attributes changed; `options` are added to those there are."""
+        if "options" in changes:
+            changes["options"] = {**self.options, **changes["options"]}
+        return replace(self, **changes)
+
+    def with_model(self, change: Callable[[Any], Any], **changes: Any) -> Training:
+        """Return this training with a changed copy of the model."""
+        return self.but(model=change(copy.deepcopy(self.model)), **changes)
+
+    @cached_property
+    def task(self) -> Task:
+        """The kind of question that the targets ask."""
+        return task_of(self.train[1], self.outputs)
+
+    @cached_property
+    def outputs(self) -> int:
+        """How many numbers the model gives for a sample."""
+        with koubai.no_grad(), np.errstate(all="ignore"):
+            model = copy.deepcopy(self.model).eval()
+            shape = model(koubai.tensor(self.train[0][:2])).shape
+        return 1 if len(shape) < 2 else int(shape[1])
+
+    @property
+    def steps(self) -> int:
+        """How many updates there will be."""
+        return self.epochs * -(-len(self.train[0]) // self.batch_size)
+
+    def run(self, seed: int = 0, callbacks: tuple[Callback, ...] = ()) -> tuple[Result, Any]:
+        """Train a copy, and return what came of it and the trained model.
+
+        Args:
+            seed: of the order of batches and of dropout; seeds above 0 also draw the first weights anew, from the
+                same distribution.
+            callbacks: of the trainer.
+        """
+        with koubai.fork_rng():
+            koubai.manual_seed(seed)
+            model = copy.deepcopy(self.model)
+            if seed:
+                _shuffle_weights(model, seed)
+            optimizer = self.optimizer(model.parameters(), **self.options)
+            trainer = Trainer(
+                model,
+                self.loss,
+                optimizer,
+                lr_scheduler=None if self.scheduler is None else self.scheduler(optimizer),
+                callbacks=[*callbacks, *self._stopping(), *self._finishing()],
+                restore_best=self.patience is not None,
+                doctor=False,
+                **self.trainer,
+            )
+            train = (koubai.tensor(self.train[0]), koubai.tensor(self.train[1]))
+            try:
+                history = trainer.fit(train, self._validation(), self.epochs, batch_size=self.batch_size)
+            except NonFiniteLoss:
+                return Result(-np.inf, tuple(trainer.history.get("loss", ()))), model
+            return Result(self.skill_of(model), tuple(history["loss"])), model
+
+    def skill_of(self, model: Any) -> float:
+        """Return how good a model is on the validation samples, or without them on the training samples."""
+        inputs, target = self.validation or self.train
+        model.eval()
+        with koubai.no_grad(), np.errstate(all="ignore"):
+            starts = range(0, len(inputs), 256)
+            answers = np.concatenate([model(koubai.tensor(inputs[n : n + 256])).numpy() for n in starts])
+        return skill(self.task, answers, target, 0.0 if self.logits else 0.5)
+
+    def _validation(self) -> Any:
+        if self.validation is None:
+            return None
+        return koubai.tensor(self.validation[0]), koubai.tensor(self.validation[1])
+
+    def _stopping(self) -> list[Callback]:
+        return [] if self.patience is None else [EarlyStopping(patience=self.patience)]
+
+    def _finishing(self) -> list[Callback]:
+        if self.finish is None:
+            return []
+        return [SwitchOptimizer(1 + self.epochs // 2, self.finish)]
+
+
+def _shuffle_weights(model: Any, seed: int) -> None:
+    """Draw weights anew from the distribution they have: each tensor's elements change places."""
+    random = np.random.default_rng(seed)
+    with koubai.no_grad():
+        for parameter in model.parameters():
+            values = parameter.detach().numpy().ravel()
+            parameter.copy_(koubai.tensor(random.permutation(values).reshape(parameter.shape)))
