@@ -1,55 +1,43 @@
-"""Trainings with a known fault and their healthy twins: what each of them reaches, with Koubai and with PyTorch.
+"""Trainings with a known fault and their healthy twins: what the doctor says of each, and whether it can cure them.
 
-Prints tables: python benchmarks/doctor.py --cases FILE --torch, or --families --healthy, see --help
+Prints a table and totals: python benchmarks/doctor.py --cases FILE --treat, or --families --healthy, see --help
 """
 
 from __future__ import annotations
 
+import logging
+import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from doctor import koubai_side
-from doctor.case import Case, read_cases
+from doctor.case import read_cases
+from doctor.examination import Examination, examine, repair
 from doctor.families import FAMILIES
 from doctor.healthy import HEALTHY
-from doctor.observer import Observer
-from doctor.setup import Outcome, Setup, Subject
-from doctor.table import Row, pairs, singles
+from doctor.random_search import search
+from doctor.setup import Subject
+from doctor.verdicts import Verdict, summary, verdicts
 from rich.console import Console
 
-KOUBAI, TORCH = "Koubai", "PyTorch"
+from doctor import koubai_side
 
 
-def examined(setup: Setup) -> Outcome:
-    """Train with Koubai while the doctor watches: this is where it is plugged in."""
-    return koubai_side.train(setup, Observer())
-
-
-def examined_in_torch(setup: Setup) -> Outcome:
-    """Train with PyTorch while the doctor watches."""
-    from doctor import torch_side
-
-    return torch_side.train(setup, Observer())
-
-
-def row_of_subject(subject: Subject, seeds: int) -> Row:
-    """Train a subject and its twin with Koubai, once for each seed."""
-    faulty, healthy = ([examined(subject.make(s, fixed)) for s in range(seeds)] for fixed in (False, True))
-    return Row(subject.id, {KOUBAI: faulty}, {KOUBAI: healthy})
-
-
-def row_of_case(case: Case, seeds: int, torch: bool) -> Row:
-    """Train a case and its twin, once for each seed and framework."""
-    row = row_of_subject(koubai_side.subject(case), seeds)
-    if torch:
-        from doctor import torch_side
-
-        peer = torch_side.subject(case)
-        for outcomes, fixed in ((row.faulty, False), (row.healthy, True)):
-            outcomes[TORCH] = [examined_in_torch(peer.make(seed, fixed)) for seed in range(seeds)]
-    return Row(row.name, row.faulty, row.healthy, (case.verified(False), case.verified(True)))
+def judged(subject: Subject, seeds: int, treated: bool, searched: bool) -> Verdict:
+    """Train a subject and its twin once for each seed, with the doctor, and try what it prescribes."""
+    faulty: list[Examination] = []
+    if subject.root_cause:
+        faulty = [examine(subject, seed, False) for seed in range(seeds)]
+    healthy = [examine(subject, seed, True) for seed in range(seeds)]
+    verdict = Verdict(subject, faulty, healthy)
+    for seed, one in enumerate(faulty):
+        if treated:
+            verdict.treated.append(repair(subject, seed, one.findings))
+        if searched:
+            verdict.searched.append(search(subject, seed))
+    return verdict
 
 
 def chosen(everything: Sequence[Any], part: str) -> list[Any]:
@@ -63,27 +51,35 @@ def main(
     ] = None,
     families: Annotated[bool, typer.Option("--families", help="Train the faults of our own.")] = False,
     healthy: Annotated[bool, typer.Option("--healthy", help="Train what is simply good.")] = False,
-    seeds: Annotated[int, typer.Option(min=1, help="How often each is trained.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="How often each is trained.")] = 5,
     only: Annotated[str, typer.Option(help="Only those with this in their name.")] = "",
     scaled: Annotated[bool, typer.Option("--scaled", help="Fewer data where the file says how.")] = False,
-    torch: Annotated[bool, typer.Option("--torch", help="Train the cases with PyTorch as well.")] = False,
+    treat: Annotated[bool, typer.Option("--treat", help="Try what the doctor prescribes.")] = False,
+    random: Annotated[bool, typer.Option("--random", help="Try random search as well.")] = False,
 ) -> None:
     """Train them all."""
-    console, title = Console(), f"Mean scores of {seeds} seeds"
+    logging.getLogger("koubai").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    subjects: dict[str, list[Subject]] = {}
     if cases is not None:
         found = [case.scaled_down() if scaled else case for case in chosen(read_cases(cases), only)]
-        sides = [KOUBAI, TORCH] if torch else [KOUBAI]
-        rows = [row_of_case(case, seeds, torch) for case in found]
-        console.print(pairs(f"{title}: {cases.name}", rows, sides, published=True))
+        subjects[cases.name] = [koubai_side.subject(case) for case in found]
     if families:
-        rows = [row_of_subject(subject, seeds) for subject in chosen(FAMILIES, only)]
-        console.print(pairs(f"{title}: our own faults", rows, [KOUBAI]))
+        subjects["our own faults"] = chosen(FAMILIES, only)
     if healthy:
-        results = [
-            (one.id, one.least, [examined(one.make(seed)) for seed in range(seeds)])
-            for one in chosen(HEALTHY, only)
-        ]
-        console.print(singles(f"{title}: healthy trainings", results))
+        subjects["healthy trainings"] = [one.subject for one in chosen(HEALTHY, only)]
+    for title, chosen_ones in subjects.items():
+        report(title, chosen_ones, seeds, treat, random)
+
+
+def report(title: str, subjects: Sequence[Subject], seeds: int, treat: bool, random: bool) -> None:
+    """Examine subjects and print what came of it."""
+    console, started = Console(), time.perf_counter()
+    rows = [judged(subject, seeds, treat, random) for subject in subjects]
+    console.print(verdicts(f"{title}: {seeds} seeds", rows))
+    for line in summary(rows):
+        console.print(line, highlight=False)
+    console.print(f"{time.perf_counter() - started:.0f} s\n", highlight=False)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from koubai.data import DataLoader, TensorDataset
 from koubai.optim import clip_grad_norm_, clip_grad_value_
 from koubai.train import Trainer
 
-__all__ = ["build", "predict", "subject", "tensors", "train"]
+__all__ = ["build", "judged", "predict", "subject", "tensors", "train"]
 
 Array = np.ndarray[Any, Any]
 Tensor = koubai.Tensor
@@ -69,7 +69,7 @@ def train(setup: Setup, observer: Observer | None = None) -> Outcome:
     except Exception as problem:  # the fault may be of any kind
         error = problem
     seconds = time.perf_counter() - started
-    value = worst(setup.metric) if error else _judged(setup)
+    value = worst(setup.metric) if error else judged(setup)
     outcome = Outcome(value, seconds, history, error)
     observer.end(outcome)
     return outcome
@@ -89,7 +89,8 @@ def tensors(pair: Pair) -> tuple[Tensor, Tensor]:
     return koubai.tensor(pair[0]), koubai.tensor(pair[1])
 
 
-def _judged(setup: Setup) -> float:
+def judged(setup: Setup) -> float:
+    """Return the score of the setup's model by its metric."""
     inputs, targets = setup.train if "(train)" in setup.metric else setup.validation
     return score(setup.metric, predict(setup, inputs), targets.numpy())
 

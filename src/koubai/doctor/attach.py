@@ -25,6 +25,7 @@ from koubai.doctor.machine import physical_memory
 from koubai.doctor.modes import two_faced
 from koubai.doctor.passes import Collector, Pass, Shape, loss_of, no_loss, shape_of, weights_known
 from koubai.doctor.patient import Patient, Sample
+from koubai.doctor.sampling import SAMPLES
 from koubai.doctor.suspicion import is_suspicious, time_to_look
 from koubai.doctor.vital_signs import Observer, is_due
 from koubai.i18n import _
@@ -33,7 +34,6 @@ __all__ = ["Attached", "attach"]
 
 log = logging.getLogger("koubai.doctor")
 
-SAMPLES = 256  # as the doctor in `Trainer` keeps
 _MOST_PASSES = 64  # between two updates; a loop that makes more may be evaluating
 _FEW = 16  # numbers of a gradient, by which it is known again
 

@@ -13,13 +13,13 @@ from koubai.doctor.finding import Finding
 from koubai.doctor.framework import framework_of
 from koubai.doctor.history import History
 from koubai.doctor.patient import Patient, Sample
+from koubai.doctor.sampling import SAMPLES
 
 __all__ = ["examine"]
 
 FEW = 32  # samples
 BY_HEART = 0.9  # of the skill
 STEPS = 300  # in which any sound training learns them by heart
-SAMPLES = 256
 
 
 def examine(

@@ -16,7 +16,7 @@ from koubai.train.feed import Feed
 
 __all__ = ["SAMPLES", "drawn", "joined", "most"]
 
-SAMPLES = 256  # enough that a share is known to 3 %, few enough to look at in a moment
+SAMPLES = 512  # enough that a share is known to 2 %, few enough to look at in a moment
 _BYTES = (
     2**24
 )  # of these samples: a checkpoint may hold them; where they are large there are fewer, but a few

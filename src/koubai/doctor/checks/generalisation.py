@@ -14,7 +14,9 @@ _GAP = 0.15  # between two skills of a few hundred samples: three times the nois
 _TURNED = (
     1.2  # times the lowest validation loss: a generalisation loss of 20 % (Prechelt 1998, "Early Stopping")
 )
+_TURNED_SLOWLY = 1.1  # where the gap leaves no doubt
 _MAJORITY = 0.8
+_MISSED = 0.6
 _NOISE = 0.1  # share of labels
 _ENOUGH = 60  # samples
 
@@ -25,7 +27,8 @@ def overfitting(c: Consultation) -> Evidence | None:
     if c.validation is None or c.skill - c.validation_skill < _GAP:
         return None
     losses = np.array(c.history.values.get("val_loss", ()), np.float64)
-    turned = len(losses) > 3 and np.isfinite(losses).all() and losses[-1] > _TURNED * losses.min()
+    bound = _TURNED if c.skill - c.validation_skill < 2 * _GAP else _TURNED_SLOWLY
+    turned = len(losses) > 3 and np.isfinite(losses).all() and losses[-1] > bound * losses.min()
     if not turned or losses.min() <= 0:
         return None
     best = int(losses.argmin()) + 1
@@ -131,7 +134,9 @@ def class_imbalance(c: Consultation) -> Evidence | None:
     said = c.said_classes
     rare = [k for k in classes if k != classes[counts.argmax()]]
     recall = float(np.mean([(said[labels == k] == k).mean() for k in rare]))
-    if recall > 0.5:
+    if (
+        recall + 1 / np.sqrt(len(labels) - counts.max()) > _MISSED
+    ):  # two standard deviations of a share of so few
         return None
     return found(
         0.9,
@@ -180,16 +185,21 @@ def _modes(symptom: str, code: str) -> Evidence:
     )
 
 
-@check("tiny_batch_batchnorm")
+@check("tiny_batch_batchnorm", harms=True)
 def tiny_batch_batchnorm(c: Consultation) -> Evidence | None:
     """Batch normalisation over so few samples that their mean says little (Wu and He 2018, "Group Normalization")."""
     size = c.history.batch_size
     layers = [layer.path for layer in c.anatomy.layers if layer.kind.startswith("BatchNorm")]
-    if not layers or not 0 < size <= 4:
+    if not layers or not 0 < size <= 4 or c.history.steps < 2:
+        return None
+    if abs(c.training_skill - c.skill) < _GAP:
         return None
     return found(
         0.88,
-        _("{path} normalises by the mean and variance of {size} samples").format(path=layers[0], size=size),
+        _(
+            "{path} normalises by the mean and variance of {size} samples: on the same samples "
+            "the skill is {train:.2f} in training mode and {evaluation:.2f} in evaluation mode"
+        ).format(path=layers[0], size=size, train=c.training_skill, evaluation=c.skill),
         _("use layer or group normalisation, or batches of 16 and more"),
         code="nn.LayerNorm(width)   # nn.GroupNorm(8, channels)",
         withdrawn_if=_("the same batches do as well without batch normalisation"),

@@ -264,24 +264,17 @@ def _clip(t: Training) -> Training:
 
 @_remedy("adam", N_("Adam with its usual learning rate"), "optim.Adam(model.parameters(), lr=0.001)")
 def _adam(t: Training) -> Training:
-    return _with_optimizer(t, optim.Adam, lr=0.001)
+    return t.with_optimizer(optim.Adam, lr=0.001)
 
 
 @_remedy("rmsprop", N_("RMSprop with its usual learning rate"), "optim.RMSprop(model.parameters(), lr=0.001)")
 def _rmsprop(t: Training) -> Training:
-    return _with_optimizer(t, optim.RMSprop, lr=0.001)
+    return t.with_optimizer(optim.RMSprop, lr=0.001)
 
 
 @_remedy("momentum", N_("SGD with momentum 0.9"), "optim.SGD(model.parameters(), lr=0.01, momentum=0.9)")
 def _momentum(t: Training) -> Training:
-    return _with_optimizer(t, optim.SGD, lr=0.01, momentum=0.9)
-
-
-def _with_optimizer(t: Training, kind: Any, **options: Any) -> Training:
-    kept = {name: t.options[name] for name in ("weight_decay",) if name in t.options}
-    from dataclasses import replace
-
-    return replace(t, optimizer=kind, options={**kept, **options})
+    return t.with_optimizer(optim.SGD, lr=0.01, momentum=0.9)
 
 
 @_remedy(

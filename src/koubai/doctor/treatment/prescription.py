@@ -40,8 +40,8 @@ _FOR: dict[str, tuple[str, ...]] = {
 # When in doubt: what practitioners start from (Karpathy 2019, "A Recipe for Training Neural Networks").
 _KNOWN_GOOD = (
     "standard_inputs",
-    "standard_targets",
     "matching_output",
+    "standard_targets",
     "relu",
     "adam",
     "clip",

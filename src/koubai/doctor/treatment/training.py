@@ -74,6 +74,11 @@ class Training:
         """Return this training with a changed copy of the model."""
         return self.but(model=change(copy.deepcopy(self.model)), **changes)
 
+    def with_optimizer(self, kind: type[Optimizer], **options: Any) -> Training:
+        """Return this training with another optimizer; of the old one's options only the weight decay stays."""
+        kept = {name: self.options[name] for name in ("weight_decay",) if name in self.options}
+        return replace(self, optimizer=kind, options={**kept, **options})
+
     @cached_property
     def task(self) -> Task:
         """The kind of question that the targets ask."""
