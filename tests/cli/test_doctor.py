@@ -137,6 +137,15 @@ class TestDoctor:
         assert "has not looked at this run" in out
         assert "Too few epochs" in out
 
+    def test_a_run_that_was_cut_short_is_not_called_healthy(self, capsys: pytest.CaptureFixture[str]) -> None:
+        record = RunRecord.create("cut")
+        write_findings(record, 1, {tag: [] for tag in i18n.LANGUAGES})
+        record.journal.add([(step, 1, 8, 1.0, 0.1, 0.0) for step in (1, 2)])
+        assert run(["doctor", "cut"]) == 0
+        out = capsys.readouterr().out
+        assert "Healthy" not in out
+        assert "Nothing was wrong after step 1" in out
+
     def test_the_alarm_while_training_is_short(self, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (place / "again.py").write_text(FADING)
         assert run(["train", str(place / "again.py"), "--run-dir", "again"]) == 0

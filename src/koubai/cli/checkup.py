@@ -29,8 +29,7 @@ def show_checkup(console: Console, checkup: Checkup, history: Mapping[str, Seque
 
 
 def _parts(checkup: Checkup, history: Mapping[str, Sequence[float]]) -> Iterator[RenderableType]:
-    healthy = checkup.findings == []
-    mark, style = ("✓", "green") if healthy else ("!", "yellow") if checkup.findings else ("–", "dim")
+    mark, style = ("✓", "green") if checkup.healthy else ("!", "yellow") if checkup.findings else ("–", "dim")
     yield Text(f"{mark} {checkup.summary}", style=style)
     for number, finding in enumerate(checkup.findings or (), 1):
         yield Text()
