@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
@@ -22,7 +23,7 @@ from koubai.doctor.framework import Array, framework_of
 from koubai.doctor.history import History
 from koubai.doctor.listening import Ear, leave, listen, looking
 from koubai.doctor.modes import two_faced
-from koubai.doctor.passes import Collector, Pass, Shape, loss_of, no_loss, shape_of, weights_known
+from koubai.doctor.passes import Collector, Pass, Seen, Shape, loss_of, no_loss, shape_of, weights_known
 from koubai.doctor.patient import Patient, Sample
 from koubai.doctor.suspicion import is_suspicious, time_to_look
 from koubai.doctor.vital_signs import Observer, is_due
@@ -35,6 +36,7 @@ log = logging.getLogger("koubai.doctor")
 
 SAMPLES = 256  # as the doctor in `Trainer` keeps
 _MOST_PASSES = 64  # between two updates; a loop that makes more may be evaluating
+_USUAL = 32  # samples of a batch, where nobody knows
 _FEW = 16  # numbers of a gradient, by which it is known again
 
 
@@ -139,7 +141,7 @@ class Attached:
         for handle in self._handles:
             handle.remove()
         self._handles, self._measuring = [], False
-        self._forget_passes()
+        self._passes = []
         leave(self.framework.tensors, self._ear)
 
     def __enter__(self) -> Self:
@@ -170,10 +172,11 @@ class Attached:
         sample = self._sample()
         if sample is None:
             return
+        size = self.history.batch_size or min(len(sample), _USUAL)
         with self._at_rest():
-            self.findings = diagnose(
-                Consultation(self.patient, sample, self.history, self.validation, moment)
-            )
+            history = replace(self.history, batch_size=size)
+            c = Consultation(self.patient, sample, history, self.validation, moment, self.memory)
+            self.findings = diagnose(c)
         if self.findings and self.first_alarm is None:
             self.first_alarm = self.history.steps
 
@@ -193,11 +196,16 @@ class Attached:
             warnings.simplefilter("ignore")
             stack.enter_context(self.framework.recording())
             stack.enter_context(self.framework.undisturbed(model))
-            if self._shape is not None:
-                shape = self._shape
-                reshape = model.register_forward_hook(lambda _m, _a, y: first_tensor(y).reshape(-1, *shape))
-                stack.callback(reshape.remove)
+            if self._fits:
+                compared = self._as_compared  # a hook of its own, so that a copied model does not lead here
+                hook = model.register_forward_hook(lambda _m, _a, y: compared(y))
+                stack.callback(hook.remove)
             yield
+
+    def _as_compared(self, output: Any) -> Any:
+        """Return the model's output as the loop gives it to the loss."""
+        y = first_tensor(output)
+        return y if self._shape is None else y.reshape(-1, *self._shape)
 
     # --- what happens in the loop ---------------------------------------------------------------------------------
 
@@ -208,8 +216,6 @@ class Attached:
             self.history.evaluated_in_training_mode += any(layer.training for layer in self._two_faced)
             return
         self._epochs.goes_on()
-        if self._passes:
-            self._passes[-1].let_go()
         if len(self._passes) >= _MOST_PASSES:
             del self._passes[0]
         evaluation = not self.patient.model.training and not any(layer.training for layer in self._two_faced)
@@ -228,7 +234,7 @@ class Attached:
             self._observer.end()  # of several passes the first one's layers are enough
         this, y = self._passes[-1], first_tensor(output)
         if getattr(y, "requires_grad", False):
-            this.output = y
+            this.output = Seen(y)
             y.register_hook(self._hook(lambda _: self._goes_back(this)))
 
     def _compared(self, loss: Any, args: tuple[Any, ...], options: dict[str, Any], value: Any) -> None:
@@ -245,13 +251,13 @@ class Attached:
             self._learn_shape(this.output, args[0])
         this.compared(loss, args, options, value)
 
-    def _learn_shape(self, output: Any, given: Any) -> None:
+    def _learn_shape(self, output: Seen, given: Any) -> None:
         """Find out what the loop does with the model's output before it goes into the loss."""
         shape = shape_of(self.framework, output, given)
         self._fits = shape is not None
         if shape is None and self.data is None:
             self.patient.loss = no_loss
-        if given is not output:
+        if not output.was(given):
             self._shape = shape
 
     def _goes_back(self, this: Pass) -> None:
@@ -301,8 +307,7 @@ class Attached:
             if self._epochs.step(self._loss, sum(this.size for this in passes)):
                 self._epochs.end(self._validation_loss())
         self._observer.end()
-        self._forget_passes()
-        self._loss = self._gradients = None
+        self._passes, self._loss, self._gradients = [], None, None
         self._measuring = self._updating = False
         if time_to_look(self.history.steps) and is_suspicious(self.history.losses):
             self._look_and_say("during")
@@ -330,11 +335,6 @@ class Attached:
         numbers = self.framework.array(self.framework.join(few)).copy() if few else np.zeros(0)
         return numbers if numbers.any() else None
 
-    def _forget_passes(self) -> None:
-        for this in self._passes:
-            this.let_go()
-        self._passes = []
-
     # --- measuring ------------------------------------------------------------------------------------------------
 
     def _measure(self, passes: list[Pass], loss: float) -> None:
@@ -356,8 +356,7 @@ class Attached:
         with looking(), self.framework.recording(), self.framework.undisturbed(model):
             for this in passes:
                 self.framework.load_random_state(model, this.random)
-                output = first_tensor(model(*this.inputs, **this.options))
-                output = output if self._shape is None else output.reshape(-1, *self._shape)
+                output = self._as_compared(model(*this.inputs, **this.options))
                 assert this.again is not None
                 loss = this.again(output) * this.weight
                 loss.backward()

@@ -57,12 +57,16 @@ class Ear:
     def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., None]:
         return deaf
 
-    def __reduce__(self) -> str:
-        return "deaf"
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
+        return _deaf, ()
 
 
 def deaf(*_: Any, **__: Any) -> None:
     """Hear nothing."""
+
+
+def _deaf() -> Callable[..., None]:
+    return deaf
 
 
 class _Wrap:

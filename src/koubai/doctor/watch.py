@@ -16,6 +16,7 @@ from koubai.data import DataLoader
 from koubai.doctor.consultation import Consultation, Moment
 from koubai.doctor.diagnosis import diagnose
 from koubai.doctor.facts.anatomy import first_tensor
+from koubai.doctor.eager_step import EagerStep
 from koubai.doctor.finding import Finding
 from koubai.doctor.history import History
 from koubai.doctor.patient import Patient, Sample
@@ -58,10 +59,11 @@ class Doctor(Callback):
         self.history = History()
         self._batches: list[Batch] = []
         self._observer: Observer | None = None
+        self._eager_step: EagerStep | None = None
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Begin anew."""
-        self.findings, self.first_alarm, self._batches = [], None, []
+        self.findings, self.first_alarm, self._batches, self._eager_step = [], None, [], None
         self.history = History(epochs=trainer.progress.epochs)
         self._observer = Observer(trainer.model, trainer.optimizer)
 
@@ -72,17 +74,26 @@ class Doctor(Callback):
             self.history.batch_size = max(self.history.batch_size, sum(b.size for b in trainer.batches))
         if is_due(trainer.progress.updates, self.every) and self._observer is not None:
             measured = trainer.rehearse(self._observer)
-            if measured is not None:
-                step = trainer.progress.updates + 1
-                self.history.signs.append(self._observer.signs(step, float(measured["loss"]), measured))
+            if measured is None:
+                self._eager_step = EagerStep(trainer, self._observer)
+            else:
+                self._note(trainer.progress.updates + 1, measured)
 
     def on_step_end(self, trainer: Trainer) -> None:
-        """Note the loss."""
+        """Note the loss, and what was measured."""
         self.history.losses.append(trainer.progress.loss)
+        if self._eager_step is not None:
+            measured, self._eager_step = self._eager_step.measured(), None
+            self._note(trainer.progress.updates, measured)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Note the values of the epoch."""
         self.history.values = trainer.history
+
+    def on_close(self, trainer: Trainer) -> None:
+        """Take off what a step that failed has left."""
+        if self._observer is not None:
+            self._observer.end()
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Look at the patient for the last time."""
@@ -93,6 +104,10 @@ class Doctor(Callback):
         """Say why it broke, if that can be told."""
         self.history.ended, self.history.error = True, trainer.error
         self._consult(trainer, "after")
+
+    def _note(self, step: int, measured: dict[str, Any]) -> None:
+        assert self._observer is not None
+        self.history.signs.append(self._observer.signs(step, float(measured["loss"]), measured))
 
     def _consult(self, trainer: Trainer, moment: Moment) -> None:
         try:
