@@ -21,7 +21,7 @@ from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.finding import Finding
 from koubai.doctor.framework import Array, framework_of
 from koubai.doctor.history import History
-from koubai.doctor.listening import Ear, leave, listen, looking
+from koubai.doctor.listening import Ear, deaf, leave, listen, looking
 from koubai.doctor.modes import two_faced
 from koubai.doctor.passes import Collector, Pass, Seen, Shape, loss_of, no_loss, shape_of, weights_known
 from koubai.doctor.patient import Patient, Sample
@@ -77,24 +77,26 @@ class Attached:
         self._loss: float | None = None
         self._left: Array | None = None
         self._handles: list[Any] = []
+        self._ears: list[Ear] = []
+        self._over = False
         self._hang(model, optimizer)
 
     def _hang(self, model: Any, optimizer: Any) -> None:
-        self._ear = self._hook(self._heard_backward)
+        listen(self.framework.tensors, self._hook(self._heard_backward))
         self._handles = [
             model.register_forward_pre_hook(self._hook(self._before_forward), with_kwargs=True),
             model.register_forward_hook(self._hook(self._after_forward), with_kwargs=True),
             optimizer.register_step_pre_hook(self._hook(self._before_step)),
             optimizer.register_step_post_hook(self._hook(self._after_step)),
         ]
-        listen(self.framework.tensors, self._ear)
 
     def _hook(self, hear: Callable[..., None]) -> Ear:
-        return Ear(hear, self._give_up)
+        self._ears.append(Ear(hear, self._give_up))
+        return self._ears[-1]
 
     def _give_up(self, problem: Exception) -> None:
         """Leave, rather than let a training end by the doctor's mistake."""
-        self.detach()
+        self._stop()
         log.warning(_("the doctor does not understand this training: {problem}").format(problem=problem))
 
     # --- what a user asks for -------------------------------------------------------------------------------------
@@ -119,8 +121,7 @@ class Attached:
         @functools.wraps(function)
         def heard(*args: Any, **options: Any) -> Any:
             value = function(*args, **options)
-            if self._handles:
-                hear(function, args, options, value)
+            hear(function, args, options, value)
             return value
 
         return heard
@@ -137,12 +138,10 @@ class Attached:
 
     def detach(self) -> None:
         """Take all hooks off. Doing so twice does no harm."""
-        self._observer.end()
+        self._stop()
         for handle in self._handles:
             handle.remove()
-        self._handles, self._measuring = [], False
-        self._passes = []
-        leave(self.framework.tensors, self._ear)
+        self._handles = []
 
     def __enter__(self) -> Self:
         return self
@@ -150,11 +149,19 @@ class Attached:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.detach()
-        self.history.ended = True
         if error is None or isinstance(error, Exception):
-            self.history.error = error
+            self.history.ended = True
+            self.history.error = self.history.error or error
             self._look_and_say("after")
+        self.detach()
+
+    def _stop(self) -> None:
+        """Hear nothing any more; the hooks may be running just now, so they stay where they are."""
+        self._observer.end()
+        for ear in self._ears:
+            ear.hear = deaf
+        leave(self.framework.tensors, self._ears[0])
+        self._passes, self._over = [], True
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -170,8 +177,8 @@ class Attached:
 
     def _look(self, moment: Moment) -> None:
         sample = self._sample()
-        if sample is None:
-            return
+        if sample is None or (self.history.error is not None and self._over):
+            return  # there is nothing more to see
         size = self.history.batch_size or min(len(sample), _USUAL)
         with self._at_rest():
             history = replace(self.history, batch_size=size)
@@ -235,7 +242,7 @@ class Attached:
         this, y = self._passes[-1], first_tensor(output)
         if getattr(y, "requires_grad", False):
             this.output = Seen(y)
-            y.register_hook(self._hook(lambda _: self._goes_back(this)))
+            y.register_hook(Ear(lambda _: self._goes_back(this), self._give_up))
 
     def _compared(self, loss: Any, args: tuple[Any, ...], options: dict[str, Any], value: Any) -> None:
         """Note that the loop has computed a loss."""
@@ -287,8 +294,10 @@ class Attached:
                 n: p.grad.detach().clone() for n, p in parameters.items() if p.grad is not None
             }
 
-    def _before_step(self, *_: Any) -> None:
+    def _before_step(self, *_args: Any) -> None:
         self._updating = True
+        if self._loss is not None and not np.isfinite(self._loss):
+            self._breaks()
 
     def _after_step(self, *_: Any) -> None:
         if self.framework.is_tracing:
@@ -298,6 +307,9 @@ class Attached:
             passes = passes[:1]
         if self._loss is None:
             self._loss = loss_of(passes)
+        if self._loss is not None and not np.isfinite(self._loss):
+            self._breaks()
+            return
         self._count(passes)
         self._left = self._few_of_gradients()
         if self._loss is not None:
@@ -311,6 +323,18 @@ class Attached:
         self._measuring = self._updating = False
         if time_to_look(self.history.steps) and is_suspicious(self.history.losses):
             self._look_and_say("during")
+
+    def _breaks(self) -> None:
+        """Look at a model whose loss is no number any more, if possible before its weights are none either."""
+        self._count([this for this in self._passes if this.reached])
+        self.history.ended, self.history.error = (
+            True,
+            FloatingPointError(
+                _("the loss is {value} in step {step}").format(value=self._loss, step=self.history.steps + 1)
+            ),
+        )
+        self._look_and_say("after")
+        self._stop()
 
     def _count(self, passes: list[Pass]) -> None:
         if any(this.evaluation for this in passes):

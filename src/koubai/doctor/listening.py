@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Ear", "is_looking", "leave", "listen", "looking"]
+__all__ = ["Ear", "deaf", "is_looking", "leave", "listen", "looking"]
 
 _now = threading.local()
 
