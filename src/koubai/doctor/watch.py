@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from koubai.doctor.chart import read_findings, read_losses, read_signs, write_findings, write_signs
 from koubai.doctor.consultation import Consultation, Moment
 from koubai.doctor.diagnosis import certain, diagnose
+from koubai.doctor.eager_step import EagerStep
 from koubai.doctor.finding import Finding
 from koubai.doctor.history import History
 from koubai.doctor.machine import physical_memory
@@ -61,11 +62,11 @@ class Doctor(Callback):
         self.history = History()
         self._batches: list[Batch] = []
         self._observer: Observer | None = None
-        self._looking: Observer | None = None
+        self._eager_step: EagerStep | None = None
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Begin anew."""
-        self.findings, self.first_alarm, self._batches = [], None, []
+        self.findings, self.first_alarm, self._batches, self._eager_step = [], None, [], None
         self.history = History(epochs=trainer.progress.epochs)
         self._observer = Observer(trainer.model, trainer.optimizer)
 
@@ -81,13 +82,9 @@ class Doctor(Callback):
     def on_step_end(self, trainer: Trainer) -> None:
         """Note the loss and what was seen of an eager step; after the first, look whether everything fits together."""
         self.history.losses.append(trainer.progress.loss)
-        if self._looking is not None:
-            self._looking.end()
-            measured = self._looking.measured(self._looking.gradients())
-            self._note(
-                trainer, self._looking.signs(trainer.progress.updates, trainer.progress.loss, measured)
-            )
-            self._looking = None
+        if self._eager_step is not None:
+            measured, self._eager_step = self._eager_step.measured(), None
+            self._note(trainer, trainer.progress.updates, measured)
         if self.history.steps == 1:
             with self._not_in_the_way():
                 self._consult(trainer, "before", certain, _FIRST)
@@ -100,6 +97,11 @@ class Doctor(Callback):
             with self._not_in_the_way():
                 self._consult(trainer, "during")
 
+    def on_close(self, trainer: Trainer) -> None:
+        """Take off what a step that failed has left."""
+        if self._observer is not None:
+            self._observer.end()
+
     def on_fit_end(self, trainer: Trainer) -> None:
         """Look at the patient for the last time."""
         self.history.ended = True
@@ -111,12 +113,6 @@ class Doctor(Callback):
         self.history.ended, self.history.error = True, trainer.error
         with suppress(RecordError), self._not_in_the_way():
             self._consult(trainer, "after")
-
-    def on_close(self, trainer: Trainer) -> None:
-        """Let go of the model, if a step broke while it was looked at."""
-        if self._looking is not None:
-            self._looking.end()
-            self._looking = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the samples it looks at; what else it knows is in the record of the run."""
@@ -148,15 +144,15 @@ class Doctor(Callback):
 
     def _measure(self, trainer: Trainer, observer: Observer) -> None:
         measured = trainer.rehearse(observer)
-        if measured is not None:
-            step = trainer.progress.updates + 1
-            self._note(trainer, observer.signs(step, float(measured["loss"]), measured))
-        else:  # steps run eagerly: the next one itself is looked at
-            self._looking = observer
-            observer.begin()
+        if measured is None:
+            self._eager_step = EagerStep(trainer, observer)
+        else:
+            self._note(trainer, trainer.progress.updates + 1, measured)
 
-    def _note(self, trainer: Trainer, signs: Signs) -> None:
+    def _note(self, trainer: Trainer, step: int, measured: dict[str, Any]) -> None:
         """Keep vital signs, as they are when they are read again."""
+        assert self._observer is not None
+        signs = self._observer.signs(step, float(measured["loss"]), measured)
         self.history.signs.append(Signs.from_json(signs.to_json()))
         if trainer.run is not None:
             write_signs(trainer.run, signs)
