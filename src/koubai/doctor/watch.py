@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from koubai.train import Trainer
 
 __all__ = ["Doctor"]
-
-Judge = Callable[[Consultation], list[Finding]]
 
 _FIRST = 64  # samples for a first look, which is to take no longer than a few steps
 
@@ -87,7 +85,7 @@ class Doctor(Callback):
             self._note(trainer, trainer.progress.updates, measured)
         if self.history.steps == 1:
             with self._not_in_the_way():
-                self._consult(trainer, "before", certain, _FIRST)
+                self._consult(trainer, "before")
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Note the values of the epoch."""
@@ -170,16 +168,14 @@ class Doctor(Callback):
             log.warning(problem.format(kind=type(error).__name__, error=error))
             log.debug("where the doctor failed", exc_info=True)
 
-    def _consult(
-        self, trainer: Trainer, moment: Moment, judge: Judge = diagnose, samples: int = SAMPLES
-    ) -> None:
+    def _consult(self, trainer: Trainer, moment: Moment) -> None:
         sample = drawn(trainer.feed) or joined(self._batches)
         if sample is None:
             return
-        sample = sample.take(slice(0, samples))
+        sample = sample.take(slice(0, _FIRST if moment == "before" else SAMPLES))
         patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
         validation = drawn(trainer.validation)
-        told = _told(judge, Consultation(patient, sample, self.history, validation, moment, self.memory))
+        told = _told(Consultation(patient, sample, self.history, validation, moment, self.memory))
         self.findings = told[language()]
         if trainer.run is not None:
             write_findings(trainer.run, self.history.steps, told)
@@ -188,13 +184,13 @@ class Doctor(Callback):
             _say(self.findings)
 
 
-def _told(judge: Judge, c: Consultation) -> dict[str, list[Finding]]:
+def _told(c: Consultation) -> dict[str, list[Finding]]:
     """Return what is wrong, in the words of each language; what costs time is found out once."""
     told = {}
     for tag in LANGUAGES:
         with fork_rng(), speaking(tag), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the doctor tries, not of what the user does
-            told[tag] = judge(c)
+            told[tag] = certain(c) if c.moment == "before" else diagnose(c)
     return told
 
 

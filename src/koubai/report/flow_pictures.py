@@ -30,7 +30,7 @@ def draw_flow_over_time(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
     Raises:
         MatplotlibMissing: when Matplotlib is not installed.
     """
-    names = list(max(map(gradient_flow, signs), key=len))
+    names = max((list(gradient_flow(one)) for one in signs), key=len)
     grid = _logs([[_gradient(s, name) for s in signs] for name in names])  # (layers, steps)
 
     def draw(axes: Axes, theme: Theme) -> None:

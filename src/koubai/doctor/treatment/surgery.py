@@ -78,11 +78,10 @@ def initialise(model: Any, seed: int = 0) -> Any:
     for module in model.modules():
         if not _has_weight(module):
             continue
-        weight: Any = module.weight
-        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
-        bias: Any = getattr(module, "bias", None)
-        if bias is not None:
-            nn.init.zeros_(bias)
+        own: dict[str, Any] = dict(module.named_parameters(recurse=False))
+        nn.init.kaiming_normal_(own["weight"], nonlinearity="relu", generator=generator)
+        if "bias" in own:
+            nn.init.zeros_(own["bias"])
     return model
 
 
