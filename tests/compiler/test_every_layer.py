@@ -18,6 +18,7 @@ from koubai.compiler.graph.simplify import simplify
 from koubai.compiler.lower.choice import is_host
 from koubai.compiler.runtime import available
 from koubai.nn import functional as F
+from koubai.nn.utils import rnn
 from koubai.ops.graph import Graph
 from koubai.recipes import models
 
@@ -37,6 +38,26 @@ def whole(limit: int, *shape: int) -> Tensor:
     return koubai.randint(0, limit, shape)
 
 
+class Called(nn.Module):
+    """A layer whose last inputs are given by name."""
+
+    def __init__(self, layer: nn.Module, *names: str) -> None:
+        super().__init__()
+        self.layer, self.names = layer, names
+
+    def forward(self, *inputs: Tensor) -> Any:
+        first = len(inputs) - len(self.names)
+        return self.layer(*inputs[:first], **dict(zip(self.names, inputs[first:])))
+
+
+class PackedGRU(nn.GRU):
+    """A layer on sequences of different lengths, given by the parts of a packed sequence."""
+
+    def forward(self, *parts: Tensor) -> Any:  # type: ignore[override]
+        output, last = super().forward(rnn.PackedSequence(*parts))
+        return output.data, last
+
+
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "bilinear": lambda: (nn.Bilinear(3, 4, 5), real(6, 3), real(6, 4)),
     "embedding": lambda: (nn.Embedding(10, 4, padding_idx=0, scale_grad_by_freq=True), whole(10, 5, 3)),
@@ -45,6 +66,16 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "RNN": lambda: (nn.RNN(3, 17), real(5, 2, 3)),
     "GRU": lambda: (nn.GRU(3, 4, num_layers=2), real(5, 2, 3)),
     "LSTM": lambda: (nn.LSTM(3, 4, bidirectional=True), real(5, 2, 3)),
+    "lengths": lambda: (
+        Called(nn.LSTM(3, 4, 2, bidirectional=True), "lengths"),
+        real(5, 3, 3),
+        koubai.tensor([5, 0, 3]),
+    ),
+    "packed": lambda: (
+        PackedGRU(3, 4),
+        real(6, 3),
+        *(koubai.tensor(numbers) for numbers in ([3, 2, 1], [1, 2, 0], [2, 0, 1])),
+    ),
     "one time": lambda: (nn.LSTM(3, 4), real(1, 2, 3)),
     "transformer": lambda: (nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), real(5, 2, 8)),
     "adaptive maximum": lambda: (nn.AdaptiveMaxPool2d((2, 3)), real(1, 2, 7, 8)),
