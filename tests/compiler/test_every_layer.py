@@ -78,6 +78,9 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     ),
     "one time": lambda: (nn.LSTM(3, 4), real(1, 2, 3)),
     "transformer": lambda: (nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), real(5, 2, 8)),
+    "sinusoidal positions": lambda: (Called(nn.SinusoidalPositions(6), "start"), real(5, 2, 6), whole(9)),
+    "learned positions": lambda: (nn.LearnedPositions(6, 9, batch_first=True), real(2, 5, 6)),
+    "rotary positions": lambda: (Called(nn.RotaryPositions(6), "start"), real(2, 3, 5, 6), whole(9)),
     "adaptive maximum": lambda: (nn.AdaptiveMaxPool2d((2, 3)), real(1, 2, 7, 8)),
     "adaptive mean": lambda: (nn.AdaptiveAvgPool2d(1), real(2, 3, 9, 9)),
     "large windows": lambda: (
@@ -157,3 +160,15 @@ def test_it_computes_what_eager_does_and_all_of_it_is_native(name: str, threads:
     values.update((s, np.asarray(x.payload)) for x, s in program.captured.items())
     values.update((s, np.asarray(host())) for host, s in program.hosts.items())
     check_graph(program.graph, [values[s] for s in program.graph.inputs], threads)
+
+
+def test_a_step_of_generation_is_native() -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    layer.self_attn.rotary = nn.RotaryPositions(4)
+    cache = layer.self_attn.new_cache(2, 6)
+
+    def step(x: Tensor) -> Tensor:
+        with koubai.no_grad():
+            return layer(x, cache=cache)  # type: ignore[no-any-return]
+
+    assert on_the_host(koubai.trace(step, koubai.randn(2, 1, 8)).graph) == []

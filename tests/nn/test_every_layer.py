@@ -55,6 +55,9 @@ LAYERS = {
     "ConstantPad3d": (lambda: nn.ConstantPad3d(1, 2.0), [(1, 1, 2, 2, 2)]),
     "CosineSimilarity": (lambda: nn.CosineSimilarity(), [(3, 4), (3, 4)]),
     "PairwiseDistance": (lambda: nn.PairwiseDistance(), [(3, 4), (3, 4)]),
+    "SinusoidalPositions": (lambda: nn.SinusoidalPositions(4), [(3, 2, 4)]),
+    "LearnedPositions": (lambda: nn.LearnedPositions(4, 5, batch_first=True), [(2, 3, 4)]),
+    "RotaryPositions": (lambda: nn.RotaryPositions(4), [(2, 3, 4)]),
 }
 
 
