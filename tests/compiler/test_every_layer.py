@@ -39,15 +39,15 @@ def whole(limit: int, *shape: int) -> Tensor:
 
 
 class Called(nn.Module):
-    """A layer whose last inputs are given by name."""
+    """A layer whose last inputs are given by name, and some options."""
 
-    def __init__(self, layer: nn.Module, *names: str) -> None:
+    def __init__(self, layer: nn.Module, *names: str, **options: Any) -> None:
         super().__init__()
-        self.layer, self.names = layer, names
+        self.layer, self.names, self.options = layer, names, options
 
     def forward(self, *inputs: Tensor) -> Any:
         first = len(inputs) - len(self.names)
-        return self.layer(*inputs[:first], **dict(zip(self.names, inputs[first:])))
+        return self.layer(*inputs[:first], **dict(zip(self.names, inputs[first:])), **self.options)
 
 
 class PackedGRU(nn.GRU):
@@ -58,6 +58,7 @@ class PackedGRU(nn.GRU):
         return output.data, last
 
 
+EDGES = koubai.tensor([[0, 1, 1, 2, 4, 2, 0], [1, 0, 2, 1, 3, 2, 4]])
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "bilinear": lambda: (nn.Bilinear(3, 4, 5), real(6, 3), real(6, 4)),
     "embedding": lambda: (nn.Embedding(10, 4, padding_idx=0, scale_grad_by_freq=True), whole(10, 5, 3)),
@@ -81,6 +82,20 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "sinusoidal positions": lambda: (Called(nn.SinusoidalPositions(6), "start"), real(5, 2, 6), whole(9)),
     "learned positions": lambda: (nn.LearnedPositions(6, 9, batch_first=True), real(2, 5, 6)),
     "rotary positions": lambda: (Called(nn.RotaryPositions(6), "start"), real(2, 3, 5, 6), whole(9)),
+    "GCN": lambda: (nn.GCNConv(3, 2), real(5, 3), EDGES, koubai.rand(7)),
+    "SAGE": lambda: (nn.SAGEConv(3, 2, "max", normalize=True), real(5, 3), EDGES),
+    "GAT": lambda: (nn.GATConv(3, 4, heads=2, residual=True), real(5, 3), EDGES),
+    "GIN": lambda: (nn.GINConv(nn.Linear(3, 2), train_eps=True), real(5, 3), EDGES),
+    "attention over a graph": lambda: (
+        Called(nn.AttentionalAggregation(nn.Linear(3, 1)), dim_size=3),
+        real(6, 3),
+        whole(3, 6),
+    ),
+    "mean over graphs": lambda: (
+        lambda x, batch: nn.global_mean_pool(x, batch, 3) + nn.global_max_pool(x, batch, 3),
+        real(6, 3),
+        whole(3, 6),
+    ),
     "adaptive maximum": lambda: (nn.AdaptiveMaxPool2d((2, 3)), real(1, 2, 7, 8)),
     "adaptive mean": lambda: (nn.AdaptiveAvgPool2d(1), real(2, 3, 9, 9)),
     "large windows": lambda: (

@@ -68,3 +68,78 @@ def test_positions(seed: int) -> None:
     agree(nn.RotaryPositions(8, dtype=koubai.float64), turned, x)
     learned = nn.LearnedPositions(8, 10, batch_first=True).double()
     agree(learned, lambda state, x: x + state["weight"][: x.shape[1]], x[0], seed=seed)
+
+
+# --- graphs: as products with dense matrices; tests/parity/test_graph.py compares with PyTorch Geometric itself
+
+EDGES = np.array([[0, 1, 1, 2, 4, 2, 0], [1, 0, 2, 1, 3, 3, 4]])
+
+
+def reached(nodes: int) -> Any:
+    """A[i, j]: whether an edge goes from j to i."""
+    matrix = torch.zeros(nodes, nodes).double()
+    matrix[EDGES[1], EDGES[0]] = 1.0
+    return matrix
+
+
+def gcn(state: dict[str, Any], x: Any) -> Any:
+    matrix = reached(len(x)) + torch.eye(len(x))
+    scale = torch.diag(matrix.sum(1) ** -0.5)
+    return scale @ matrix @ scale @ x @ state["lin.weight"].T + state["bias"]
+
+
+def sage(state: dict[str, Any], x: Any) -> Any:
+    matrix = reached(len(x))
+    mean = matrix @ x / matrix.sum(1, keepdim=True).clamp(min=1)
+    return mean @ state["lin_l.weight"].T + state["lin_l.bias"] + x @ state["lin_r.weight"].T
+
+
+def gat(state: dict[str, Any], x: Any) -> Any:
+    h = (x @ state["lin.weight"].T).unflatten(1, (2, -1))
+    scores = (h * state["att_src"]).sum(-1)[None] + (h * state["att_dst"]).sum(-1)[:, None]
+    hidden = (reached(len(x)) + torch.eye(len(x)) == 0).unsqueeze(-1)
+    scores = torch.nn.functional.leaky_relu(scores, 0.2).masked_fill(hidden, -torch.inf)
+    return torch.einsum("ijh,jhc->ihc", scores.softmax(1), h).flatten(1) + state["bias"]
+
+
+def gin(state: dict[str, Any], x: Any) -> Any:
+    total = (1 + state["eps"]) * x + reached(len(x)) @ x
+    return total @ state["nn.weight"].T + state["nn.bias"]
+
+
+class OnGraph(nn.Module):
+    """A graph layer on the edges above; the parameters keep their names."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self._parameters, self._modules = layer._parameters, layer._modules
+        self.layer_forward = layer.forward
+
+    def forward(self, x: Any) -> Any:
+        return self.layer_forward(x, koubai.from_numpy(EDGES))
+
+
+GRAPH_LAYERS: dict[str, tuple[Callable[[], nn.Module], Formula]] = {
+    "GCN": (lambda: nn.GCNConv(3, 2), gcn),
+    "SAGE": (lambda: nn.SAGEConv(3, 2), sage),
+    "GAT": (lambda: nn.GATConv(3, 2, heads=2), gat),
+    "GIN": (lambda: nn.GINConv(nn.Linear(3, 2), train_eps=True), gin),
+}
+
+
+@seeds
+@pytest.mark.parametrize("name", GRAPH_LAYERS)
+def test_graph_layers(name: str, seed: int) -> None:
+    make, formula = GRAPH_LAYERS[name]
+    agree(OnGraph(make().double()), formula, numbers(5, 3, seed=seed), seed=seed)
+
+
+@seeds
+def test_pooling_by_attention(seed: int) -> None:
+    def pooled(state: dict[str, Any], x: Any, batch: Any) -> Any:
+        parts = [x[batch == graph] for graph in range(3)]
+        gates = [(part @ state["gate_nn.weight"].T + state["gate_nn.bias"]).softmax(0) for part in parts]
+        return torch.stack([(gate * part).sum(0) for gate, part in zip(gates, parts)])
+
+    layer = nn.AttentionalAggregation(nn.Linear(3, 1)).double()
+    agree(layer, pooled, numbers(6, 3, seed=seed), np.array([0, 0, 1, 2, 2, 2]), seed=seed)

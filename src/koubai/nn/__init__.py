@@ -11,6 +11,8 @@ from koubai.nn.conv import *
 from koubai.nn.distance import *
 from koubai.nn.dropout import *
 from koubai.nn.embedding import *
+from koubai.nn.graph_convolution import *
+from koubai.nn.graph_pooling import *
 from koubai.nn.key_value_cache import *
 from koubai.nn.linear import *
 from koubai.nn.loss import *

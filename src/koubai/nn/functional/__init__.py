@@ -6,6 +6,7 @@ from koubai.nn.functional.conv import *
 from koubai.nn.functional.distance import *
 from koubai.nn.functional.dropout import *
 from koubai.nn.functional.embedding import *
+from koubai.nn.functional.graph import *
 from koubai.nn.functional.linear import *
 from koubai.nn.functional.loss import *
 from koubai.nn.functional.normalization import *
