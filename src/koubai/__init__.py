@@ -37,6 +37,7 @@ from koubai.serialization import *
 if _TYPE_CHECKING:  # the rooms above the engine are imported when they are first used
     from koubai import compiler as compiler
     from koubai import data as data
+    from koubai import models as models
     from koubai import nn as nn
     from koubai import optim as optim
     from koubai import train as train
@@ -47,7 +48,7 @@ if _TYPE_CHECKING:  # the rooms above the engine are imported when they are firs
 
 __version__ = "0.1.0"
 
-_ROOMS = frozenset({"compiler", "data", "nn", "optim", "train", "utils"})
+_ROOMS = frozenset({"compiler", "data", "models", "nn", "optim", "train", "utils"})
 _COMPILER = frozenset({"compile", "get_num_threads", "set_num_threads"})
 # PyTorch has these both at the top and in nn.functional.
 _FUNCTIONAL = frozenset(

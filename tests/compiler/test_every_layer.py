@@ -13,6 +13,7 @@ import pytest
 
 import koubai
 from koubai import Tensor, nn
+from koubai import models as networks
 from koubai.compiler.graph.channels_last import with_channels_last
 from koubai.compiler.graph.simplify import simplify
 from koubai.compiler.lower.choice import is_host
@@ -96,6 +97,30 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
         real(6, 3),
         whole(3, 6),
     ),
+    "separable": lambda: (nn.SeparableConv2d(6, 8, 3, padding=1), real(2, 6, 7, 7)),
+    "separable sequences": lambda: (nn.SeparableConv1d(6, 8, 5, 2, 2), real(2, 6, 9)),
+    "squeeze and excitation": lambda: (nn.SqueezeExcitation(8, 2), real(2, 8, 5, 5)),
+    "basic block": lambda: (networks.BasicBlock(8, 8), real(2, 8, 6, 6)),
+    "bottleneck": lambda: (networks.Bottleneck(16, 4), real(2, 16, 6, 6)),
+    "small ResNet": lambda: (
+        networks.ResNet(networks.BasicBlock, (1, 1), 3, widths=(8, 16), small_images=True),
+        real(2, 3, 8, 8),
+    ),
+    "ResNet": lambda: (
+        networks.ResNet(networks.Bottleneck, (1, 1), 3, widths=(4, 8)),
+        real(2, 3, 32, 32),
+    ),
+    "sound": lambda: (networks.ConvStack1d(1, (8, 8), (8, 3), (4, 1)), real(2, 1, 64)),
+    "causal convolutions": lambda: (networks.TemporalConvNet(2, (8, 8)), real(2, 2, 9)),
+    "autoencoder": lambda: (networks.DenoisingAutoencoder.dense(9, 6, 3, masking=0.2), real(4, 9)),
+    "variational autoencoder": lambda: (
+        networks.vae_loss,
+        *(real(4, n) for n in (9, 3, 3)),
+        koubai.rand(4, 9),
+    ),
+    "codes": lambda: (networks.VariationalAutoencoder.dense(9, 6, 3), real(4, 9)),
+    "ratings": lambda: (networks.MatrixFactorization(7, 5, 3, 3.5), whole(7, 6), whole(5, 6)),
+    "towers": lambda: (networks.TwoTower(nn.Linear(3, 4), nn.Linear(2, 4)), real(5, 3), real(6, 2)),
     "adaptive maximum": lambda: (nn.AdaptiveMaxPool2d((2, 3)), real(1, 2, 7, 8)),
     "adaptive mean": lambda: (nn.AdaptiveAvgPool2d(1), real(2, 3, 9, 9)),
     "large windows": lambda: (

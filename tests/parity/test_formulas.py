@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import koubai  # noqa: E402
-from koubai import nn  # noqa: E402
+from koubai import models, nn  # noqa: E402
 
 from .comparison import compare, leaves  # noqa: E402
 
@@ -143,3 +143,106 @@ def test_pooling_by_attention(seed: int) -> None:
 
     layer = nn.AttentionalAggregation(nn.Linear(3, 1)).double()
     agree(layer, pooled, numbers(6, 3, seed=seed), np.array([0, 0, 1, 2, 2, 2]), seed=seed)
+
+
+# --- images
+
+
+def normalised(state: dict[str, Any], x: Any, name: str) -> Any:
+    weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
+    return torch.nn.functional.batch_norm(x, None, None, weight, bias, training=True)
+
+
+def basic_block(state: dict[str, Any], x: Any) -> Any:
+    conv2d = torch.nn.functional.conv2d
+    around = conv2d(x, state["downsample.0.weight"], stride=2)
+    around = normalised(state, around, "downsample.1")
+    y = normalised(state, conv2d(x, state["conv1.weight"], stride=2, padding=1), "bn1").relu()
+    return (normalised(state, conv2d(y, state["conv2.weight"], padding=1), "bn2") + around).relu()
+
+
+def bottleneck(state: dict[str, Any], x: Any) -> Any:
+    conv2d = torch.nn.functional.conv2d
+    y = normalised(state, conv2d(x, state["conv1.weight"]), "bn1").relu()
+    y = normalised(state, conv2d(y, state["conv2.weight"], padding=1), "bn2").relu()
+    return (normalised(state, conv2d(y, state["conv3.weight"]), "bn3") + x).relu()
+
+
+def squeezed(state: dict[str, Any], x: Any) -> Any:
+    mean = x.mean((2, 3), keepdim=True)
+    between = torch.nn.functional.conv2d(mean, state["fc1.weight"], state["fc1.bias"]).relu()
+    return x * torch.nn.functional.conv2d(between, state["fc2.weight"], state["fc2.bias"]).sigmoid()
+
+
+def separable(state: dict[str, Any], x: Any) -> Any:
+    conv2d = torch.nn.functional.conv2d
+    each = conv2d(x, state["depthwise.weight"], stride=2, padding=1, groups=x.shape[1])
+    return conv2d(each, state["pointwise.weight"], state["pointwise.bias"])
+
+
+IMAGE_LAYERS: dict[str, tuple[Callable[[], nn.Module], Formula]] = {
+    "basic": (
+        lambda: models.BasicBlock(
+            4, 6, 2, nn.Sequential(nn.Conv2d(4, 6, 1, 2, bias=False), nn.BatchNorm2d(6))
+        ),
+        basic_block,
+    ),
+    "bottleneck": (lambda: models.Bottleneck(4, 1), bottleneck),
+    "squeeze": (lambda: nn.SqueezeExcitation(4, 2), squeezed),
+    "separable": (lambda: nn.SeparableConv2d(4, 5, 3, stride=2, padding=1), separable),
+}
+
+
+@seeds
+@pytest.mark.parametrize("name", IMAGE_LAYERS)
+def test_image_layers(name: str, seed: int) -> None:
+    make, formula = IMAGE_LAYERS[name]
+    agree(make().double(), formula, numbers(3, 4, 6, 6, seed=seed), seed=seed)
+
+
+# --- sequences, codes and ratings
+
+
+@seeds
+def test_causal_convolutions(seed: int) -> None:
+    def block(state: dict[str, Any], x: Any) -> Any:
+        y = x
+        for name in ("conv1", "conv2"):
+            weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
+            y = torch.nn.functional.conv1d(y, weight, bias, padding=4, dilation=2)[..., :-4].relu()
+        return (y + torch.nn.functional.conv1d(x, state["shortcut.weight"], state["shortcut.bias"])).relu()
+
+    agree(models.TemporalBlock(2, 3, 3, dilation=2).double(), block, numbers(2, 2, 7, seed=seed), seed=seed)
+
+
+@seeds
+def test_variational_autoencoder(seed: int) -> None:
+    def reproduced(state: dict[str, Any], x: Any) -> Any:
+        linear = torch.nn.functional.linear
+        h = linear(x, state["encoder.0.weight"], state["encoder.0.bias"]).relu()
+        mean, log_variance = (
+            linear(h, state[f"{name}.weight"], state[f"{name}.bias"]) for name in ("mean", "log_variance")
+        )
+        back = linear(mean, state["decoder.0.weight"], state["decoder.0.bias"]).relu()
+        return linear(back, state["decoder.2.weight"], state["decoder.2.bias"]), mean, log_variance
+
+    model = models.VariationalAutoencoder.dense(6, 4, 2).double().eval()
+    agree(model, reproduced, numbers(3, 6, seed=seed), seed=seed)
+
+
+@seeds
+def test_factorisation_and_towers(seed: int) -> None:
+    def rating(state: dict[str, Any], users: Any, items: Any) -> Any:
+        p, q = state["user_factors.weight"][users], state["item_factors.weight"][items]
+        biases = state["user_bias.weight"][users] + state["item_bias.weight"][items]
+        return 2.5 + biases[:, 0] + torch.einsum("nk,nk->n", p, q)
+
+    pairs = np.array([0, 4, 2, 2]), np.array([3, 0, 1, 3])
+    agree(models.MatrixFactorization(5, 4, 3, mean=2.5).double(), rating, *pairs, seed=seed)
+
+    def cosines(state: dict[str, Any], users: Any, items: Any) -> Any:
+        a, b = users @ state["user_tower.weight"].T, items @ state["item_tower.weight"].T
+        return torch.nn.functional.cosine_similarity(a[:, None], b[None], dim=-1) / 0.5
+
+    model = models.TwoTower(nn.Linear(3, 4, bias=False), nn.Linear(2, 4, bias=False), 0.5).double()
+    agree(model, cosines, numbers(3, 3, seed=seed), numbers(5, 2, seed=seed), seed=seed)

@@ -27,7 +27,9 @@ from koubai.nn.positions import *
 from koubai.nn.recurrent import *
 from koubai.nn.recurrent_cells import *
 from koubai.nn.residual import *
+from koubai.nn.separable_conv import *
 from koubai.nn.shape import *
+from koubai.nn.squeeze_excitation import *
 from koubai.nn.summary import *
 from koubai.nn.transformer import *
 from koubai.nn.transformer_layers import *
