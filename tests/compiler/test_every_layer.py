@@ -212,3 +212,9 @@ def test_a_step_of_generation_is_native() -> None:
             return layer(x, cache=cache)  # type: ignore[no-any-return]
 
     assert on_the_host(koubai.trace(step, koubai.randn(2, 1, 8)).graph) == []
+
+
+def test_greedy_decoding_is_native() -> None:
+    lengths = koubai.tensor([6, 2])
+    program = koubai.trace(F.ctc_greedy_decode, koubai.randn(6, 2, 4), lengths)
+    assert on_the_host(program.graph) == []

@@ -3,6 +3,7 @@
 from koubai.nn.functional.activation import *
 from koubai.nn.functional.attention import *
 from koubai.nn.functional.conv import *
+from koubai.nn.functional.ctc_decoding import *
 from koubai.nn.functional.distance import *
 from koubai.nn.functional.dropout import *
 from koubai.nn.functional.embedding import *
