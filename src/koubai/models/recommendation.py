@@ -26,8 +26,8 @@ class MatrixFactorization(nn.Module):
 
     Example:
         >>> model = models.MatrixFactorization(100, 50, 8, mean=3.5)
-        >>> model(koubai.tensor([0, 1]), koubai.tensor([4, 4]))
-        tensor([3.5..., 3.5...])
+        >>> model(koubai.tensor([0, 1]), koubai.tensor([4, 4])).shape
+        koubai.Size([2])
     """
 
     mean: Tensor
@@ -83,7 +83,7 @@ class TwoTower(nn.Module):
     Example:
         >>> model = models.TwoTower(nn.Embedding(100, 16), nn.Embedding(50, 16))
         >>> loss = model.loss(users, items)  # pairs that go together
-        >>> model(users, koubai.arange(50)).topk(10)
+        >>> best = model(users, koubai.arange(50)).topk(10).indices
     """
 
     def __init__(self, user_tower: nn.Module, item_tower: nn.Module, temperature: float = 0.05) -> None:
