@@ -98,6 +98,28 @@ def test_a_compiled_layer_takes_any_lengths():
         close(run(x, koubai.tensor(lengths)), layer(x, lengths=lengths)[0].numpy(force=True), 1e-5)
 
 
+@pytest.mark.parametrize("lengths", [[5, 5, 4, 2], [2, 5, 4, 1]])
+def test_a_packed_sequence_may_come_from_outside_a_traced_function_or_be_made_in_it(lengths):
+    layer, x = nn.LSTM(3, 4, bidirectional=True), double(5, 4, 3).float()
+    is_sorted = lengths[0] == 5
+
+    def pack(x):
+        return rnn.pack_padded_sequence(x, lengths, enforce_sorted=is_sorted)
+
+    packed = pack(x)
+    expected = layer(packed)[0].data
+    assert koubai.trace(lambda packed: layer(packed)[0].data, packed)(packed).equal(expected)
+    assert koubai.trace(lambda x: layer(pack(x))[0].data, x)(x).equal(expected)
+    by_hand = rnn.PackedSequence(packed.data, packed.batch_sizes)
+    assert layer(by_hand)[0].data.equal(expected)
+
+
+def test_packing_by_traced_lengths_says_what_to_do_instead():
+    lengths = koubai.tensor([2, 1])
+    with pytest.raises(RuntimeError, match="layer with lengths="):
+        koubai.trace(lambda n: rnn.pack_padded_sequence(double(3, 2), n).data, lengths)
+
+
 def test_a_sample_without_elements_keeps_its_state():
     layer, x = make(nn.GRU, {}), double(2, 2, 3)
     state = double(1, 2, 4)
@@ -114,7 +136,7 @@ def test_packing_goes_through_time_and_back():
     packed = rnn.pack_padded_sequence(x, [3, 2, 1])
     assert packed.data.tolist() == [1, 4, 6, 2, 5, 3]
     assert packed.batch_sizes.tolist() == [3, 2, 1]
-    assert packed.sorted_indices is None
+    assert packed.sorted_indices.tolist() == [0, 1, 2]
     back, lengths = rnn.pad_packed_sequence(packed, batch_first=True, padding_value=-1, total_length=4)
     assert back.tolist() == [[1, 2, 3, -1], [4, 5, -1, -1], [6, -1, -1, -1]]
     assert lengths.tolist() == [3, 2, 1]

@@ -67,7 +67,7 @@ class MultiheadAttention(Module):
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.head_dim = embed_dim // num_heads
         self.batch_first, self.add_zero_attn = batch_first, add_zero_attn
-        self.add_module("rotary", None)
+        self.rotary: Module | None = None
         self._make_projections(bias, {"device": device, "dtype": dtype})
         for name in ("bias_k", "bias_v"):
             extra = new_parameter(1, 1, embed_dim, device=device, dtype=dtype) if add_bias_kv else None

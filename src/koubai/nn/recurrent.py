@@ -268,10 +268,15 @@ class RNN(_Recurrent):
 
     Shape:
         input (T, N, input_size); output (T, N, directions · H), and the last state, (layers · directions, N, H); or
-        all without N.
+        all without N. A packed sequence gives a packed output.
 
     Raises:
         ValueError: if a size is not positive, dropout is no probability, or the nonlinearity is unknown.
+
+    Example:
+        >>> output, last = nn.RNN(3, 4)(koubai.zeros(5, 2, 3), lengths=[5, 2])
+        >>> output.shape, last.shape
+        (koubai.Size([5, 2, 4]), koubai.Size([1, 2, 4]))
     """
 
     gates = 1

@@ -10,6 +10,7 @@ import numpy as np
 import koubai
 from koubai.arrays import Array
 from koubai.engine.tensor import Tensor
+from koubai.ops.op import DataDependentError, Symbol
 
 __all__ = [
     "PackedSequence",
@@ -75,7 +76,8 @@ class PackedSequence(NamedTuple):
     Attributes:
         data: the elements, (sum of the lengths, *).
         batch_sizes: how many sequences have an element at each time, (T,).
-        sorted_indices: which sequence stands at each place, (N,); None if they were sorted from the start.
+        sorted_indices: which sequence stands at each place, (N,); None means each at its own. PyTorch's packing gives
+            None where sequences are sorted already; here it never does, so that N is known while tracing.
         unsorted_indices: at which place each sequence stands, (N,); None likewise.
     """
 
@@ -102,7 +104,7 @@ class PackedSequence(NamedTuple):
     def _places(self) -> tuple[Tensor, Tensor]:
         """Return where in the data element t of sample n lies, (T, N), and whether there is one."""
         order = self.unsorted_indices
-        if order is None:  # while tracing only known if the function packs itself
+        if order is None:
             order = koubai.arange(int(self.batch_sizes.numpy()[0]))
         sizes = self.batch_sizes.unsqueeze(1)  # (T, 1)
         inside = order < sizes  # (T, N)
@@ -116,13 +118,13 @@ def pack_padded_sequence(
 
     Args:
         input: (T, N, *), or (N, T, *) with `batch_first`.
-        lengths: of the sequences, (N,), each from 1 to T. Their values are needed: a traced function takes them as
-            constants. Layers that get `lengths` instead of a packed sequence take any.
+        lengths: of the sequences, (N,), each from 1 to T.
         batch_first: whether the sequences are counted by the first dimension.
         enforce_sorted: whether the longest must stand first, the shortest last; otherwise they are sorted here.
 
     Raises:
         RuntimeError: if a length does not fit, or the sequences are not sorted though they must be.
+        DataDependentError: if the lengths are traced: the result's shape depends on them.
 
     Example:
         >>> packed = pack_padded_sequence(koubai.tensor([[1, 4], [2, 5], [3, 0]]), [3, 2])
@@ -141,11 +143,15 @@ def pack_padded_sequence(
     there = np.arange(sizes.max())[:, None] < sizes[order]  # (T, N)
     times, places = there.nonzero()
     data = rows.flatten(0, 1).index_select(0, koubai.from_numpy(times * samples + order[places]))
-    indices = () if enforce_sorted else (koubai.from_numpy(order), koubai.from_numpy(np.argsort(order)))
-    return PackedSequence(data, koubai.from_numpy(there.sum(1)), *indices)
+    return PackedSequence(data, *map(koubai.from_numpy, (there.sum(1), order, np.argsort(order))))
 
 
 def _checked_lengths(lengths: Tensor | Sequence[int], steps: int, samples: int) -> Array:
+    if isinstance(lengths, Tensor) and isinstance(lengths.payload, Symbol):
+        raise DataDependentError(
+            "pack_padded_sequence: how many elements there are depends on the lengths, which are traced; call the "
+            "layer with lengths=... instead, or pack before"
+        )
     sizes = np.asarray(lengths, np.int64)
     if sizes.shape != (samples,) or not samples or sizes.min() < 1 or sizes.max() > steps:
         raise RuntimeError(
