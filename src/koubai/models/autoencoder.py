@@ -81,6 +81,10 @@ class DenoisingAutoencoder(Autoencoder):
 
     Raises:
         ValueError: if noise is negative, or masking is no probability.
+
+    Example:
+        >>> model = models.DenoisingAutoencoder.dense(784, 128, 16, noise=0.2)
+        >>> loss = F.mse_loss(model(images), images)
     """
 
     def __init__(
@@ -182,6 +186,11 @@ def vae_loss(
 
     Raises:
         ValueError: for another likelihood, or if reconstruction and input differ in shape.
+
+    Example:
+        >>> x, zeros = koubai.ones(2, 4), koubai.zeros(2, 3)
+        >>> models.vae_loss(x, zeros, zeros, x)
+        tensor(0.)
     """
     if likelihood not in ("gaussian", "bernoulli"):
         raise ValueError(f"vae_loss: likelihood is 'gaussian' or 'bernoulli', got {likelihood!r}")

@@ -81,6 +81,10 @@ class Bottleneck(_Block):
 
     Shape:
         input (N, inplanes, H, W), output (N, 4 planes, H/stride, W/stride).
+
+    Example:
+        >>> models.Bottleneck(64, 16)(koubai.zeros(1, 64, 8, 8)).shape
+        koubai.Size([1, 64, 8, 8])
     """
 
     expansion = 4
@@ -125,6 +129,11 @@ class ResNet(nn.Module):
 
     Shape:
         input (N, 3, H, W), output (N, num_classes).
+
+    Example:
+        >>> model = models.ResNet(models.BasicBlock, (1, 1), 10, widths=(16, 32), small_images=True)
+        >>> model(koubai.zeros(1, 3, 32, 32)).shape
+        koubai.Size([1, 10])
     """
 
     def __init__(

@@ -81,6 +81,10 @@ class TemporalBlock(nn.Module):
 
     Shape:
         input (N, in_channels, T), output (N, out_channels, T).
+
+    Example:
+        >>> models.TemporalBlock(1, 16, kernel_size=3, dilation=2)(koubai.zeros(4, 1, 48)).shape
+        koubai.Size([4, 16, 48])
     """
 
     shortcut: nn.Module | None
