@@ -103,7 +103,7 @@ def examine_layers(patient: Patient, sample: Sample, training: bool = False) -> 
         ]
         reached = [framework.array(x.grad) for x in inputs[:1] if x.grad is not None]
         return Anatomy(
-            layers, gradients, float(loss.detach()), framework.array(first_tensor(output)), reached
+            layers, gradients, float(loss.detach()), framework.array(first_tensor(output)), *reached
         )
 
 
