@@ -1,4 +1,4 @@
-"""Trainings that the tests of the doctor share: by `Trainer`, sound or with a fault, and by hand in either framework."""
+"""Trainings that the tests of the doctor share: by `Trainer`, sound or with a fault, and by hand in both frameworks."""
 
 from __future__ import annotations
 
