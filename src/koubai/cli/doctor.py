@@ -1,4 +1,4 @@
-"""`koubai doctor`: what is wrong with a run and what to do about it, read in its record."""
+"""`koubai doctor`: what is wrong with a run and what to do about it, and on request its treatment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from rich.console import Console
 
 from koubai.cli.checklist import show_checklist
 from koubai.cli.checkup import show_checkup
+from koubai.cli.errors import MISUSED, Mistake
+from koubai.cli.experiments import experiment
 from koubai.cli.run_folders import LATEST, find_run
+from koubai.cli.treatment import treat
 from koubai.i18n import _
 from koubai.report.checkup import Checkup
 from koubai.train import RunRecord
@@ -23,11 +26,44 @@ def doctor(
         bool,
         typer.Option("--checklist", help=_("go through the two checklists: before training, and when stuck")),
     ] = False,
+    treated: Annotated[
+        bool, typer.Option("--treat", help=_("try remedies in paired trials, and prove the best"))
+    ] = False,
+    asked: Annotated[
+        str | None,
+        typer.Option(
+            "--experiment",
+            metavar=_("NAME"),
+            help=_(
+                "rates: learning rates side by side; overfit: a few samples by heart; seeds: how much is chance"
+            ),
+        ),
+    ] = None,
+    trials: Annotated[
+        int,
+        typer.Option("--trials", min=1, metavar=_("INTEGER"), help=_("with --treat: at most so many trials")),
+    ] = 3,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            min=1,
+            metavar=_("INTEGER"),
+            show_default=False,
+            help=_("fresh seeds of --treat (default: 2), or all those of --experiment seeds (default: 5)"),
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=_("as JSON, for programs"))] = False,
 ) -> None:
-    """Print the checkup, or the checklists."""
+    """Print the checkup or the checklists, treat, or experiment."""
+    if sum([checklist, treated, asked is not None]) > 1:
+        raise Mistake(_("Choose one of --checklist, --treat and --experiment."), code=MISUSED)
     record = find_run(run)
-    if checklist:
+    if treated:
+        treat(record, trials, seeds, as_json)
+    elif asked is not None:
+        experiment(record, asked, seeds, as_json)
+    elif checklist:
         show_checklist(record, as_json)
     elif as_json:
         typer.echo(json.dumps(_plain(record), ensure_ascii=False, indent=2, allow_nan=False))

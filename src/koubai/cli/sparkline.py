@@ -11,14 +11,16 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 _WIDE = 100.0  # times the smallest value: from there on a curve is drawn by its logarithm
 
 
-def sparkline(values: Sequence[float], width: int = 32) -> str:
+def sparkline(values: Sequence[float], width: int = 32, scale: Sequence[float] | None = None) -> str:
     """A curve as one line of blocks; values that are no number are gaps.
 
     Args:
         values: the curve.
         width: at most so many characters; of more values each block shows the mean of some.
+        scale: values whose smallest and largest make the scale, so that several curves can be compared; else its own.
     """
-    points = _scaled(_resampled(values, width))
+    shown = _resampled(values, width)
+    points = _scaled(shown, shown if scale is None else scale)
     return "".join(
         " " if math.isnan(p) else _STEPS[min(int(p * len(_STEPS)), len(_STEPS) - 1)] for p in points
     )
@@ -47,9 +49,9 @@ def _resampled(values: Sequence[float], width: int) -> list[float]:
     return [math.fsum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
 
 
-def _scaled(values: list[float]) -> list[float]:
+def _scaled(values: list[float], scale: Sequence[float]) -> list[float]:
     """From 0 to 1, by the logarithm where the values are far apart; NaN for what is no number."""
-    finite = [value for value in values if math.isfinite(value)]
+    finite = [value for value in scale if math.isfinite(value)]
     if not finite:
         return [math.nan] * len(values)
     low, high = min(finite), max(finite)

@@ -2,13 +2,29 @@
 
 Read it in this order: `vital_signs` (what is measured in a step), `history` and `patient` (what it knows), `facts/`
 (what it finds out), `consultation` (one look), `harm`, `checks/` (one cause each), `diagnosis` (which of them it is);
-then its faces: `watch` (in `Trainer`), `attach` (in a loop of your own), `checklist`; `chart` is what the record keeps.
+then its faces: `watch` (in `Trainer`), `attach` (in a loop of your own), `checklist`, `cure` with `treatment/`
+(remedies, tried and proven), `experiments/` (on request); `chart` and `proof_file` are what the record keeps.
 """
 
 from koubai.doctor.attach import attach
 from koubai.doctor.checklist import checklist
+from koubai.doctor.cure import treat
 from koubai.doctor.examine import examine
+from koubai.doctor.experiments import Sensitivity, sensitivity
 from koubai.doctor.finding import CAUSES, Finding
+from koubai.doctor.treatment import Proof, Training
 from koubai.doctor.watch import Doctor
 
-__all__ = ["CAUSES", "Doctor", "Finding", "attach", "checklist", "examine"]
+__all__ = [
+    "CAUSES",
+    "Doctor",
+    "Finding",
+    "Proof",
+    "Sensitivity",
+    "Training",
+    "attach",
+    "checklist",
+    "examine",
+    "sensitivity",
+    "treat",
+]

@@ -11,6 +11,7 @@ from koubai.recipes.script import load_script
 from koubai.recipes.settings import Settings
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
 from koubai.recipes.training import Training
+from koubai.recipes.treatable import treatable
 
 __all__ = [
     "RECIPES",
@@ -23,6 +24,7 @@ __all__ = [
     "TableSettings",
     "Training",
     "load_script",
+    "treatable",
 ]
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from koubai.doctor.treatment import Proof, Trial
 from koubai.recipes.outcome import Outcome
 from koubai.report.checkup import Checkup
 
@@ -24,6 +25,7 @@ class Content:
         configuration: settings by name.
         versions: version of each package and the code's revision.
         checkup: what the doctor knows of it, or None.
+        proof: what a treatment showed, or None.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Content:
     configuration: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, object] = field(default_factory=dict)
     checkup: Checkup | None = None
+    proof: Proof[Trial] | None = None
 
     def curve(self, metric: str) -> tuple[Sequence[float], Sequence[float]]:
         """A metric's values on the training and on the validation part; either may be empty."""

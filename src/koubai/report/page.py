@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from koubai.doctor.treatment import Proof, Trial
 from koubai.doctor.vital_signs import Signs
 from koubai.i18n import _, language
 from koubai.recipes.outcome import Outcome
@@ -15,9 +16,11 @@ from koubai.report.findings import findings
 from koubai.report.flow_pictures import draw_bars, draw_flow_over_time, draw_updates
 from koubai.report.html import Html, table, tag
 from koubai.report.labels import duration
+from koubai.report.lines import draw_lines
 from koubai.report.mistakes import confusion_matrix, worst_samples
 from koubai.report.pictures import data_uri
 from koubai.report.result import metrics_table, result
+from koubai.report.treatment import losses, treatment
 from koubai.report.verdict import Verdict, read_curves
 
 _STYLE = Path(__file__).with_name("report.css")
@@ -43,6 +46,8 @@ def _sections(content: Content) -> Iterator[Html]:
         yield result(outcome)
     if content.checkup:
         yield _section(_("Checkup"), findings(content.checkup))
+    if content.proof:
+        yield _section(_("Treatment"), treatment(content.proof), _losses(content.proof))
     if content.history:
         yield _section(_("Learning curves"), _curves(content))
     if content.checkup and content.checkup.flowing:
@@ -118,6 +123,16 @@ def _flow(signs: Sequence[Signs]) -> Html:
     except MatplotlibMissing as missing:
         return tag("p", missing, class_="soft")
     return tag("div", pictures, class_="curves")
+
+
+def _losses(proof: Proof[Trial]) -> Html:
+    """The untreated and the treated training in one picture."""
+    curves = losses(proof)
+    try:
+        drawn = _picture(lambda theme: draw_lines(_("loss"), _("epoch"), curves, theme), _("loss"))
+    except MatplotlibMissing as missing:
+        return tag("p", missing, class_="soft")
+    return tag("div", drawn, class_="curves treated")
 
 
 def _agreement(outcome: Outcome) -> Html:

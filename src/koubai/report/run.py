@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from koubai.atomic import write_file
+from koubai.doctor.proof_file import read_proof
 from koubai.recipes.layers import read_layers
 from koubai.recipes.outcome import Outcome
 from koubai.report.canvas import MatplotlibMissing
@@ -50,6 +51,7 @@ def content_of(record: RunRecord) -> Content:
         versions={name: made.get(name) for name in ("koubai", "python", "numpy", "platform")}
         | _revision(made),
         checkup=Checkup.of(record),
+        proof=read_proof(record.folder),
     )
 
 

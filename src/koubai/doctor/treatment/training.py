@@ -6,13 +6,17 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
 import koubai
+from koubai import nn
+from koubai.data import DataLoader, TensorDataset
 from koubai.doctor.facts.task import Task, skill, task_of
 from koubai.doctor.framework import Array
+from koubai.i18n import _
 from koubai.optim import Optimizer
 from koubai.train import Callback, EarlyStopping, NonFiniteLoss, SwitchOptimizer, Trainer
 
@@ -48,6 +52,7 @@ class Training:
         patience: epochs without improvement after which it stops, or None.
         logits: whether 0 divides yes from no in the outputs, else 0.5.
         finish: makes the optimizer of the second half from the parameters, or None.
+        augment: changes the inputs of each batch at random, as for `DataLoader`, or None.
     """
 
     model: Any
@@ -63,6 +68,37 @@ class Training:
     patience: int | None = None
     logits: bool = False
     finish: Callable[[list[Any]], Optimizer] | None = None
+    augment: Callable[..., Any] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: Any,
+        loss: Callable[..., Any],
+        optimizer: Optimizer,
+        data: Any,
+        validation: Any = None,
+        **options: Any,
+    ) -> Training:
+        """Return the training of what a `Trainer` would be given.
+
+        Args:
+            model: with the weights it is to start from; it is copied before anything is trained.
+            loss: `loss(output, target)`.
+            optimizer: of the model's parameters, all in one group.
+            data: training inputs and targets as tensors or arrays, or a `TensorDataset` of them.
+            validation: the same of other samples, or None.
+            **options: further attributes, such as `epochs` and `batch_size`.
+
+        Raises:
+            TypeError: the model is not Koubai's, or the data are of another kind.
+            ValueError: the optimizer has several groups of parameters.
+        """
+        if not isinstance(model, nn.Module):
+            raise TypeError(_("only a model of Koubai can be treated, not {kind}").format(kind=type(model)))
+        options.setdefault("logits", isinstance(loss, nn.BCEWithLogitsLoss | nn.SoftMarginLoss))
+        pair = None if validation is None else _arrays(validation)
+        return cls(model, loss, type(optimizer), _options(optimizer), _arrays(data), pair, **options)
 
     def but(self, **changes: Any) -> Training:
         """Return this training with some attributes changed; `options` are added to those there are."""
@@ -117,13 +153,13 @@ class Training:
                 optimizer,
                 lr_scheduler=None if self.scheduler is None else self.scheduler(optimizer),
                 callbacks=[*callbacks, *self._stopping(), *self._finishing()],
-                restore_best=self.patience is not None,
                 doctor=False,
-                **self.trainer,
+                **{"restore_best": self.patience is not None, **self.trainer},
             )
-            train = (koubai.tensor(self.train[0]), koubai.tensor(self.train[1]))
             try:
-                history = trainer.fit(train, self._validation(), self.epochs, batch_size=self.batch_size)
+                history = trainer.fit(
+                    self.batches(), self._validation(), self.epochs, batch_size=self.batch_size
+                )
             except NonFiniteLoss:
                 return Result(-np.inf, tuple(trainer.history.get("loss", ()))), model
             return Result(self.skill_of(model), tuple(history["loss"])), model
@@ -136,6 +172,13 @@ class Training:
             starts = range(0, len(inputs), 256)
             answers = np.concatenate([model(koubai.tensor(inputs[n : n + 256])).numpy() for n in starts])
         return skill(self.task, answers, target, 0.0 if self.logits else 0.5)
+
+    def batches(self) -> Any:
+        """What `Trainer.fit` is given to train on."""
+        train = (koubai.tensor(self.train[0]), koubai.tensor(self.train[1]))
+        if self.augment is None:
+            return train
+        return DataLoader(TensorDataset(*train), self.batch_size, shuffle=True, augment=self.augment)
 
     def _validation(self) -> Any:
         if self.validation is None:
@@ -158,3 +201,21 @@ def _shuffle_weights(model: Any, seed: int) -> None:
         for parameter in model.parameters():
             values = parameter.detach().numpy().ravel()
             parameter.copy_(koubai.tensor(random.permutation(values).reshape(parameter.shape)))
+
+
+def _options(optimizer: Optimizer) -> dict[str, Any]:
+    """Return the options that an optimizer was made with."""
+    if len(optimizer.param_groups) > 1:
+        raise ValueError(_("a training with several groups of parameters cannot be treated"))
+    (group,) = optimizer.param_groups
+    known = signature(type(optimizer)).parameters
+    options = {name: value for name, value in group.items() if name in known and name != "params"}
+    return {**options, "lr": group.get("initial_lr", group["lr"])}
+
+
+def _arrays(data: Any) -> tuple[Array, Array]:
+    parts = data.tensors if isinstance(data, TensorDataset) else data
+    if not isinstance(parts, tuple | list) or len(parts) != 2:
+        raise TypeError(_("a treatment wants data as inputs and targets"))
+    x, y = (np.asarray(part.numpy() if hasattr(part, "numpy") else part) for part in parts)
+    return x, y

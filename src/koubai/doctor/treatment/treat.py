@@ -2,93 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from time import perf_counter
 
 import numpy as np
 
 from koubai.doctor.finding import Finding
+from koubai.doctor.treatment.changes import changes
 from koubai.doctor.treatment.menu import MENU
 from koubai.doctor.treatment.prescription import prescriptions
+from koubai.doctor.treatment.proof import Coming, Proof, Treated
 from koubai.doctor.treatment.training import Training
+from koubai.doctor.watch import Doctor
+from koubai.train import Callback
 
-__all__ = ["Proof", "Treated", "treat"]
+__all__ = ["treat", "treating"]
 
-_ENOUGH = 0.02  # of skill: what two trainings of different seeds differ by anyway
-
-
-@dataclass(frozen=True)
-class Treated:
-    """One trial.
-
-    Attributes:
-        remedies: names in `MENU`.
-        skill: of the treated training.
-        training: it, before its first step.
-        model: what was trained.
-    """
-
-    remedies: tuple[str, ...]
-    skill: float
-    training: Training
-    model: Any
+_NOTHING_TO_WISH_FOR = 0.99  # of skill
 
 
-@dataclass(frozen=True)
-class Proof:
-    """What the trials showed.
-
-    Attributes:
-        untreated: the skill of the training as it was.
-        trials: in the order in which they were made.
-        confirmed: pairs of skills, untreated and treated, on fresh seeds.
-    """
-
-    untreated: float
-    trials: tuple[Treated, ...]
-    confirmed: tuple[tuple[float, float], ...]
-
-    @property
-    def best(self) -> Treated | None:
-        """The best trial, if it is better than the untreated training, also on fresh seeds."""
-        if not self.trials:
-            return None
-        best = max(self.trials, key=lambda trial: trial.skill)
-        better = best.skill > self.untreated + _ENOUGH
-        return best if better and all(after > before for before, after in self.confirmed) else None
-
-
-def treat(training: Training, findings: Sequence[Finding], *, trials: int = 3, fresh: int = 1) -> Proof:
+def treat(
+    training: Training, findings: Sequence[Finding] | None = None, *, trials: int = 3, fresh: int = 1
+) -> Proof[Treated]:
     """Try remedies for findings, and prove the best.
 
     Args:
         training: before its first step.
-        findings: what was found in it.
+        findings: what was found in it; None lets the doctor watch the untreated training, and nothing is tried if it
+            finds nothing.
         trials: how many prescriptions to try at most; none is tried after one that leaves nothing to wish for.
         fresh: with how many further seeds the best is confirmed.
 
     Returns:
         the trials, and what fresh seeds said.
     """
-    untreated = training.run()[0].skill
-    made: list[Treated] = []
-    for remedies in prescriptions(findings)[:trials]:
-        made.append(_trial(training, remedies))
-        if made[-1].skill > 0.99:
+    *_, proof = treating(training, findings, trials=trials, fresh=fresh)
+    return proof
+
+
+def treating(
+    training: Training, findings: Sequence[Finding] | None = None, *, trials: int = 3, fresh: int = 1
+) -> Iterator[Proof[Treated]]:
+    """Do the same one training at a time, and yield after each what has been shown so far; see `treat`."""
+    doctor = Doctor()
+    before = _tried(training, (), training, (doctor,) if findings is None else ())
+    found = doctor.findings if findings is None else findings
+    plan = prescriptions(found)[:trials] if found or findings is not None else []
+    proof = Proof(before, causes=tuple(finding.cause for finding in found))
+    for remedies in plan:
+        yield replace(proof, coming=Coming(remedies))
+        proof = replace(proof, trials=(*proof.trials, _trial(training, remedies)))
+        if proof.trials[-1].skill > _NOTHING_TO_WISH_FOR:
             break
-    best = max(made, key=lambda trial: trial.skill)
-    seeds = range(1, 1 + fresh) if best.skill > untreated + _ENOUGH else ()
-    confirmed = tuple((training.run(seed)[0].skill, best.training.run(seed)[0].skill) for seed in seeds)
-    return Proof(untreated, tuple(made), confirmed)
+    yield from _confirmed(training, proof, fresh)
 
 
-def _trial(training: Training, remedies: Sequence[str]) -> Treated:
-    treated = training
+def _confirmed(training: Training, proof: Proof[Treated], fresh: int) -> Iterator[Proof[Treated]]:
+    """Train the best and the untreated one with fresh seeds."""
+    best = proof.leading
+    if best is None:
+        yield proof
+        return
+    for seed in range(1, 1 + fresh):
+        yield replace(proof, coming=Coming(best.remedies, seed))
+        pair = training.run(seed)[0].skill, best.training.run(seed)[0].skill
+        proof = replace(proof, confirmed=(*proof.confirmed, pair))
+    yield proof
+
+
+def _trial(training: Training, remedies: tuple[str, ...]) -> Treated:
+    """Try some remedies; those that there is nothing to do for are not counted among them."""
+    treated, applied = training, []
     for name in remedies:
-        treated = MENU[name].apply(treated)
+        before, treated = treated, MENU[name].apply(treated)
+        applied += [name] if treated is not before else []
+    return _tried(treated, tuple(applied) or remedies, training)
+
+
+def _tried(
+    treated: Training, remedies: tuple[str, ...], untreated: Training, callbacks: tuple[Callback, ...] = ()
+) -> Treated:
+    begun = perf_counter()
     try:
-        result, model = treated.run()
-    except (RuntimeError, ValueError, IndexError):  # the remedy does not fit this model
-        return Treated(tuple(remedies), -np.inf, treated, treated.model)
-    return Treated(tuple(remedies), result.skill, treated, model)
+        result, model = treated.run(callbacks=callbacks)
+    except (
+        RuntimeError,
+        ValueError,
+        IndexError,
+    ):  # a loss that refuses, a remedy that does not fit this model
+        return Treated(remedies=remedies, skill=-np.inf, fits=False, training=treated, model=treated.model)
+    return Treated(
+        remedies=remedies,
+        skill=float(result.skill),
+        losses=result.losses,
+        seconds=perf_counter() - begun,
+        same_loss=treated.loss is untreated.loss and treated.train[1] is untreated.train[1],
+        changes=changes(untreated, treated),
+        training=treated,
+        model=model,
+    )
