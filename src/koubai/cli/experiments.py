@@ -39,7 +39,7 @@ def experiment(record: RunRecord, name: str, seeds: int | None, as_json: bool) -
     if name not in EXPERIMENTS:
         raise Mistake(
             _("There is no experiment {name}.").format(name=name),
-            _("There are {names}.").format(names=", ".join(EXPERIMENTS)),
+            _("Choose one of {names}.").format(names=", ".join(EXPERIMENTS)),
             MISUSED,
         )
     subject = treatable(Training(*recipe_of(record)))

@@ -73,7 +73,7 @@ class Sensitivity:
             else _("It depends on the learning rate: half and twice of it go from {low} to {high}.")
         )
         told = seeds.format(count=len(self.seeds), samples=self.samples, **_ends(self.seeds.values()))
-        return told + _(" ") + rates.format(**_ends(self.rates.values()))
+        return f"{told}\n{rates.format(**_ends(self.rates.values()))}"
 
     def experiment(self) -> Experiment:
         """Return it as curves and words."""
