@@ -13,6 +13,7 @@ from koubai.cli.checklist import show_checklist
 from koubai.cli.checkup import show_checkup
 from koubai.cli.errors import MISUSED, Mistake
 from koubai.cli.experiments import experiment
+from koubai.cli.options import in_help
 from koubai.cli.run_folders import LATEST, find_run
 from koubai.cli.treatment import treat
 from koubai.i18n import _
@@ -24,24 +25,30 @@ def doctor(
     run: Annotated[str, typer.Argument(metavar="RUN", help=_("a run's folder or name, or latest"))] = LATEST,
     checklist: Annotated[
         bool,
-        typer.Option("--checklist", help=_("go through the two checklists: before training, and when stuck")),
+        typer.Option(
+            "--checklist", help=in_help(_("go through the two checklists: before training, and when stuck"))
+        ),
     ] = False,
     treated: Annotated[
-        bool, typer.Option("--treat", help=_("try remedies in paired trials, and prove the best"))
+        bool, typer.Option("--treat", help=in_help(_("try remedies in paired trials, and prove the best")))
     ] = False,
     asked: Annotated[
         str | None,
         typer.Option(
             "--experiment",
             metavar=_("NAME"),
-            help=_(
-                "rates: learning rates side by side; overfit: a few samples by heart; seeds: how much is chance"
+            help=in_help(
+                _(
+                    "rates: learning rates side by side; overfit: a few samples by heart; seeds: how much is chance"
+                )
             ),
         ),
     ] = None,
     trials: Annotated[
         int,
-        typer.Option("--trials", min=1, metavar=_("INTEGER"), help=_("with --treat: at most so many trials")),
+        typer.Option(
+            "--trials", min=1, metavar=_("INTEGER"), help=in_help(_("with --treat: at most so many trials"))
+        ),
     ] = 3,
     seeds: Annotated[
         int | None,
@@ -50,7 +57,9 @@ def doctor(
             min=1,
             metavar=_("INTEGER"),
             show_default=False,
-            help=_("fresh seeds of --treat (default: 2), or all those of --experiment seeds (default: 5)"),
+            help=in_help(
+                _("fresh seeds of --treat (default: 2), or all those of --experiment seeds (default: 5)")
+            ),
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=_("as JSON, for programs"))] = False,

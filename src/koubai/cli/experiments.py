@@ -17,6 +17,7 @@ from koubai.atomic import write_file
 from koubai.cli.errors import MISUSED, Mistake, Stopped
 from koubai.cli.session import recipe_of
 from koubai.cli.sparkline import sparkline
+from koubai.cli.wrapping import wrapped
 from koubai.doctor.experiments import EXPERIMENTS, Experiment, overfit, rates, sensitivity
 from koubai.doctor.treatment import Training as Subject
 from koubai.i18n import _
@@ -52,7 +53,7 @@ def experiment(record: RunRecord, name: str, seeds: int | None, as_json: bool) -
     if as_json:
         typer.echo(json.dumps(_plain(seen), ensure_ascii=False, indent=2, allow_nan=False))
         return
-    for line in _lines(seen):
+    for line in _lines(seen, console.width):
         console.print(line)
     if seen.curves:
         console.print(_picture(seen, record.folder), soft_wrap=True)
@@ -70,16 +71,17 @@ def _made(subject: Subject, name: str, seeds: int, status: Status) -> Experiment
     return kinds[name]()
 
 
-def _lines(seen: Experiment) -> Iterator[Text]:
+def _lines(seen: Experiment, width: int) -> Iterator[Text]:
     """The curves on one scale, what each came to, and the words."""
     yield Text(seen.title, style="bold")
     thin = {name: thinned(values)[1] for name, values in seen.curves.items()}
     scale = [value for values in thin.values() for value in values]
-    width = max((cell_len(name) for name in seen.curves), default=0)
+    longest = max((cell_len(name) for name in seen.curves), default=0)
     for name, values in thin.items():
-        padded = name + " " * (width - cell_len(name))
+        padded = name + " " * (longest - cell_len(name))
         yield Text(f"   {padded}  {sparkline(values, _CURVE, scale):<{_CURVE}}  {_result(seen, name)}")
-    yield Text(seen.words)
+    for sentence in seen.words.splitlines():
+        yield Text("\n".join(wrapped(sentence, width)))
     yield Text(_("An experiment is evidence, no finding."), style="dim")
 
 

@@ -7,7 +7,6 @@ scripts alike, and one place where a wrong value is put into words.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterator, Mapping
 from types import NoneType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -15,9 +14,9 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import typer
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
-from rich.cells import cell_len
 
 from koubai.cli.errors import MISUSED, Mistake
+from koubai.cli.wrapping import wrapped
 from koubai.i18n import _
 
 _HELP_WIDTH = 40  # columns that an option's help has on a screen of 80
@@ -64,7 +63,7 @@ def _parameter(name: str, field: FieldInfo) -> Any:
 def _help(field: FieldInfo) -> str:
     """The description, what can be chosen, and what happens without the option."""
     if field.is_required():
-        return _wrapped(_("{description} (required)").format(description=_description(field)))
+        return in_help(_("{description} (required)").format(description=_description(field)))
     unset = _extra(field).get("unset")
     default = _(unset) if unset else field.default
     if isinstance(default, bool):
@@ -75,19 +74,12 @@ def _help(field: FieldInfo) -> str:
         if choices
         else _("{description} (default: {default})")
     )
-    return _wrapped(form.format(description=_description(field), choices=choices, default=default))
+    return in_help(form.format(description=_description(field), choices=choices, default=default))
 
 
-def _wrapped(text: str) -> str:
-    """Japanese broken into lines, which Rich does only at spaces; Typer shows two line ends as one."""
-    if cell_len(text) == len(text):
-        return text
-    lines = [""]
-    for word in re.findall(r"（*(?:[!-~]+|.)[、。），：]*", text):  # brackets stay with what they enclose
-        if cell_len(lines[-1] + word) > _HELP_WIDTH:
-            lines.append("")
-        lines[-1] = (lines[-1] + word).lstrip()
-    return "\n\n".join(line.rstrip() for line in lines)
+def in_help(text: str) -> str:
+    """Text for an option's help, Japanese broken into lines; Typer shows two line ends as one."""
+    return "\n\n".join(wrapped(text, _HELP_WIDTH))
 
 
 def _description(field: FieldInfo) -> str:

@@ -8,6 +8,7 @@ a font that has it: one is looked for among the installed ones, and without any 
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -79,6 +80,9 @@ def picture(
     import matplotlib
     from matplotlib.figure import Figure
 
+    logging.getLogger("matplotlib.font_manager").setLevel(
+        logging.ERROR
+    )  # a weight that a font lacks is no news
     family = japanese_family() if language() == "ja" else "DejaVu Sans"
     spoken = language() if family else "en"
     with speaking(spoken), matplotlib.rc_context({"font.family": [family or "DejaVu Sans", "DejaVu Sans"]}):

@@ -1,0 +1,19 @@
+"""Breaks Japanese into lines, which Rich does only at spaces."""
+
+from __future__ import annotations
+
+import re
+
+from rich.cells import cell_len
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Text in lines of at most so many columns; text in Latin letters stays as it is, for Rich to break."""
+    if cell_len(text) == len(text):
+        return [text]
+    lines = [""]
+    for word in re.findall(r"（*(?:[!-~]+|.)[、。），：]*", text):  # brackets stay with what they enclose
+        if cell_len(lines[-1] + word) > width:
+            lines.append("")
+        lines[-1] = (lines[-1] + word).lstrip()
+    return [line.rstrip() for line in lines]
