@@ -59,10 +59,6 @@ class TestTreat:
         assert proof["trials"][0]["skill"] > proof["untreated"]["skill"]
         assert len(proof["trials"][0]["losses"]) == len(proof["untreated"]["losses"]) == 20
         assert [pair["seed"] for pair in proof["confirmed"]] == [1]
-
-    def test_the_report_shows_it(self, slow: str) -> None:
-        prescribe(slow, ["lr_too_low"])
-        assert run(["doctor", slow, "--treat", "--trials", "1", "--seeds", "1"]) == 0
         page = (Path(slow) / "report.html").read_text(encoding="utf-8")
         for words in ("<h2>Treatment</h2>", "✓ Proven: skill", "ten times the learning rate", "lr *= 10"):
             assert words in page
@@ -72,7 +68,7 @@ class TestTreat:
         prescribe(slow, ["lr_too_low"])
         assert run(["doctor", slow, "--treat", "--trials", "2", "--seeds", "0", "--lang", language]) == 2
         capsys.readouterr()
-        assert run(["doctor", slow, "--treat", "--trials", "2", "--seeds", "1", "--lang", language]) == 0
+        assert run(["doctor", slow, "--treat", "--trials", "1", "--seeds", "1", "--lang", language]) == 0
         out = capsys.readouterr().out
         lines = [line for line in out.splitlines() if slow not in line]
         assert max(cell_len(line) for line in lines) <= 80

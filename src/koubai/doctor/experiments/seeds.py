@@ -113,7 +113,7 @@ def sensitivity(
         >>> print(koubai.doctor.sensitivity(training))
     """
     if seeds < 2:
-        raise ValueError(f"a spread needs at least 2 seeds, got {seeds}")
+        raise ValueError(_("a spread needs at least 2 seeds, not {seeds}").format(seeds=seeds))
     count = seeds + len(_FACTORS)
     by_seed: dict[int, Result] = {}
     for seed in range(seeds):
