@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,8 @@ from koubai.report.canvas import LIGHT, Theme, picture
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Title = Callable[[str], str]
+
 RULE_OF_THUMB = 1e-3
 _WIDTH = 5.2
 _LABELLED = 24  # layers whose names have room
@@ -24,8 +26,13 @@ _LINES = 12  # parameters in one picture
 _TICKS = 8
 
 
-def draw_flow_over_time(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
+def draw_flow_over_time(signs: Sequence[Signs], title: Title = str, theme: Theme = LIGHT) -> bytes:
     """The gradient at each layer's output in each measured step, as PNG: rows are layers, the input below.
+
+    Args:
+        signs: the vital signs.
+        title: what to call a layer.
+        theme: the picture's colours.
 
     Raises:
         MatplotlibMissing: when Matplotlib is not installed.
@@ -38,7 +45,7 @@ def draw_flow_over_time(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
 
         colours = colormaps["viridis"].with_extremes(bad=theme.line)
         mesh = axes.pcolormesh(np.ma.masked_invalid(grid), cmap=colours, edgecolors=theme.card, linewidth=0.4)
-        _name_rows(axes, names)
+        _name_rows(axes, list(map(title, names)))
         _name_steps(axes, [s.step for s in signs])
         bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, format=lambda power, _place: _power(power))
         bar.outline.set_visible(False)
@@ -48,8 +55,13 @@ def draw_flow_over_time(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
     return picture(draw, theme, (_WIDTH, _height(len(names))), grid=None)
 
 
-def draw_bars(signs: Signs, theme: Theme = LIGHT) -> bytes:
+def draw_bars(signs: Signs, title: Title = str, theme: Theme = LIGHT) -> bytes:
     """The gradients of one step as bars from the output down to the input, the bottleneck marked, as PNG.
+
+    Args:
+        signs: the vital signs of the step.
+        title: what to call a layer.
+        theme: the picture's colours.
 
     Raises:
         MatplotlibMissing: when Matplotlib is not installed.
@@ -64,7 +76,7 @@ def draw_bars(signs: Signs, theme: Theme = LIGHT) -> bytes:
         axes.barh(places, [max(flow[name], lowest / 10) for name in names], height=0.62, color=colours)
         axes.set_xscale("log")
         axes.set_xlim(left=lowest / 4)
-        _name_rows(axes, names)
+        _name_rows(axes, list(map(title, names)))
         if stuck is not None:
             _mark(axes, names.index(stuck) + 0.5, flow[stuck], theme)
         axes.set_xlabel(_("root mean square of ∂L/∂output"))
