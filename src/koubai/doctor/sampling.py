@@ -1,4 +1,4 @@
-"""Samples to look at a model with: drawn at random from the data where that can be, else kept from the first batches."""
+"""Samples to look at a model with: drawn at random from the data where that can be, else kept from first batches."""
 
 from __future__ import annotations
 

@@ -13,9 +13,12 @@ from koubai.i18n import _
 
 _BETTER = 0.1  # of the loss, in a hundred steps: more than the noise between two trials
 _SPIKE = 5.0  # times the first loss
+_RULE = 1e-3  # |Δ| / |w| of a training that goes well (Karpathy, CS231n)
+_NOWHERE = 1e-2  # of the weights, over a whole training
 _SLOW = 1e-4  # |Δ| / |w|: a tenth of the rule of thumb, 1e-3 (Karpathy, CS231n)
 _HALTED = 1e-2  # of the first update
 _FASTER = (10.0, 100.0, 1000.0)
+_WELL = 0.3  # of the loss in a hundred steps: then it is steps that are missing
 _SHAKEN = 0.3  # what a rate that is far too high may bring by shaking a net that is stuck, is less
 _LARGE_UPDATE = 0.1  # of the weights: a hundred times the rule of thumb
 _FEW_STEPS = 100
@@ -131,24 +134,32 @@ def _slower_is_better(c: Consultation) -> tuple[float, str] | None:
 @check("lr_too_low")
 def lr_too_low(c: Consultation) -> Evidence | None:
     """Steps are so short that the training does not get anywhere."""
+    ratio = _update_ratio(c)
     factor = max(_FASTER, key=lambda factor: c.trial(factor).fall)
     faster, same = c.trial(factor).fall, c.trial(1.0).fall
     enough = _BETTER if factor == 10 else _SHAKEN
-    if faster < enough or faster - same < enough:
+    if faster >= enough and faster - same >= enough:
+        symptom = _(
+            "in 100 steps from here the loss falls by {faster:.0%} with {factor:g} times the rate, "
+            "by {same:.0%} with the present one"
+        ).format(faster=faster, same=same, factor=factor)
+        on_its_way = c.history.steps < _FEW_STEPS and same > _WELL
+        confidence = 0.9 if ratio is not None and ratio < _SLOW else 0.7 if on_its_way else 0.8
+    elif ratio is not None and 0 < ratio * c.history.steps < _NOWHERE and c.history.steps >= _FEW_STEPS:
+        symptom = _("all updates together are at most {travel:.1e} of the weights").format(
+            travel=ratio * c.history.steps
+        )
+        factor, confidence = 10.0 ** np.ceil(-np.log10(ratio / _RULE)), 0.85
+    else:
         return None
-    ratio = _update_ratio(c)
-    slow = ratio is not None and ratio < _SLOW
-    symptom = _(
-        "in 100 steps from here the loss falls by {faster:.0%} with {factor:g} times the rate, "
-        "by {same:.0%} with the present one"
-    ).format(faster=faster, same=same, factor=factor)
+    lr = c.patient.option("lr")
     return found(
-        0.9 if slow else 0.8,
+        confidence,
         symptom,
         _("multiply the learning rate by {factor:g}").format(factor=factor),
-        code=f"lr={c.patient.option('lr') * factor:g}",
-        withdrawn_if=_("ten times the rate does no better"),
-        numbers={"lr": c.patient.option("lr"), **({"update to weight": ratio} if ratio is not None else {})},
+        code=f"lr={lr * factor:g}",
+        withdrawn_if=_("a higher rate does no better"),
+        numbers={"lr": lr, **({"update to weight": ratio} if ratio is not None else {})},
     )
 
 
