@@ -50,8 +50,6 @@ def joined(batches: Sequence[Batch]) -> Sample | None:
 
 def most(batch: Batch) -> int:
     """Return how many samples like these are looked at."""
-    size = sum(
-        int(tensor.payload.nbytes)
-        for _path, tensor in leaves((batch.inputs, batch.options, batch.target), "")
-    )
+    parts = leaves((batch.inputs, batch.options, batch.target), "")
+    size = sum(int(part.numel()) * int(part.element_size()) for _path, part in parts)
     return min(SAMPLES, max(_FEW, _BYTES * batch.size // max(size, 1)))

@@ -37,7 +37,8 @@ def draw_flow_over_time(signs: Sequence[Signs], title: Title = str, theme: Theme
     Raises:
         MatplotlibMissing: when Matplotlib is not installed.
     """
-    names = list(max(map(gradient_flow, signs), key=len))
+    flows = [list(gradient_flow(s)) for s in signs]
+    names = max(flows, key=len)
     grid = _logs([[_gradient(s, name) for s in signs] for name in names])  # (layers, steps)
 
     def draw(axes: Axes, theme: Theme) -> None:
