@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Title = Callable[[str], str]
+T = TypeVar("T")
 
 RULE_OF_THUMB = 1e-3
 _WIDTH = 5.2
 _LABELLED = 24  # layers whose names have room
 _LINES = 12  # parameters in one picture
 _TICKS = 8
+_COLUMNS = 120  # measured steps in one picture
+_EDGED = 40  # columns that are wide enough for lines between them
 
 
 def draw_flow_over_time(signs: Sequence[Signs], title: Title = str, theme: Theme = LIGHT) -> bytes:
@@ -37,6 +40,7 @@ def draw_flow_over_time(signs: Sequence[Signs], title: Title = str, theme: Theme
     Raises:
         MatplotlibMissing: when Matplotlib is not installed.
     """
+    signs = _chosen(signs, _COLUMNS)
     flows = [list(gradient_flow(s)) for s in signs]
     names = max(flows, key=len)
     grid = _logs([[_gradient(s, name) for s in signs] for name in names])  # (layers, steps)
@@ -45,7 +49,8 @@ def draw_flow_over_time(signs: Sequence[Signs], title: Title = str, theme: Theme
         from matplotlib import colormaps
 
         colours = colormaps["viridis"].with_extremes(bad=theme.line)
-        mesh = axes.pcolormesh(np.ma.masked_invalid(grid), cmap=colours, edgecolors=theme.card, linewidth=0.4)
+        edges: dict[str, Any] = {"edgecolors": theme.card, "linewidth": 0.4} if len(signs) <= _EDGED else {}
+        mesh = axes.pcolormesh(np.ma.masked_invalid(grid), cmap=colours, **edges)
         _name_rows(axes, list(map(title, names)))
         _name_steps(axes, [s.step for s in signs])
         bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, format=lambda power, _place: _power(power))
@@ -93,7 +98,8 @@ def draw_updates(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
         MatplotlibMissing: when Matplotlib is not installed.
     """
     by_step = [update_ratios(s) for s in signs]
-    names = _chosen([name for name in by_step[-1] if name.endswith("weight")] or list(by_step[-1]))
+    weights = [name for name in by_step[-1] if name.endswith("weight")]
+    names = _chosen(weights or list(by_step[-1]), _LINES)
 
     def draw(axes: Axes, theme: Theme) -> None:
         from matplotlib import colormaps
@@ -162,11 +168,11 @@ def _mark(axes: Axes, place: float, value: float, theme: Theme) -> None:
     )
 
 
-def _chosen(names: list[str]) -> list[str]:
-    """At most as many as a picture can hold, evenly from the input to the output."""
-    if len(names) <= _LINES:
-        return names
-    return [names[round(n * (len(names) - 1) / (_LINES - 1))] for n in range(_LINES)]
+def _chosen(things: Sequence[T], most: int) -> Sequence[T]:
+    """At most as many as a picture can hold, evenly from the first to the last."""
+    if len(things) <= most:
+        return things
+    return [things[round(n * (len(things) - 1) / (most - 1))] for n in range(most)]
 
 
 def _title(axes: Axes, title: str, theme: Theme) -> None:
