@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -39,10 +41,8 @@ def findings(
 ):
     doctor = Doctor()
     trainer = Trainer(model, loss, kind(model.parameters(), lr=lr, **options), callbacks=[doctor])
-    try:
+    with suppress(FloatingPointError, ValueError, IndexError, RuntimeError):
         trainer.fit(data, validation, epochs=epochs, batch_size=batch_size)
-    except (FloatingPointError, ValueError, IndexError, RuntimeError):
-        pass
     return doctor.findings
 
 

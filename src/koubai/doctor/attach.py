@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
@@ -20,10 +21,10 @@ from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.finding import Finding
 from koubai.doctor.framework import Array, framework_of
 from koubai.doctor.history import History
-from koubai.doctor.listening import Ear, leave, listen, looking
+from koubai.doctor.listening import Ear, deaf, leave, listen, looking
 from koubai.doctor.machine import physical_memory
 from koubai.doctor.modes import two_faced
-from koubai.doctor.passes import Collector, Pass, Shape, loss_of, no_loss, shape_of, weights_known
+from koubai.doctor.passes import Collector, Pass, Seen, Shape, loss_of, no_loss, shape_of, weights_known
 from koubai.doctor.patient import Patient, Sample
 from koubai.doctor.sampling import SAMPLES
 from koubai.doctor.suspicion import is_suspicious, time_to_look
@@ -35,6 +36,7 @@ __all__ = ["Attached", "attach"]
 log = logging.getLogger("koubai.doctor")
 
 _MOST_PASSES = 64  # between two updates; a loop that makes more may be evaluating
+_USUAL = 32  # samples of a batch, where nobody knows
 _FEW = 16  # numbers of a gradient, by which it is known again
 
 
@@ -75,24 +77,26 @@ class Attached:
         self._loss: float | None = None
         self._left: Array | None = None
         self._handles: list[Any] = []
+        self._ears: list[Ear] = []
+        self._over = False
         self._hang(model, optimizer)
 
     def _hang(self, model: Any, optimizer: Any) -> None:
-        self._ear = self._hook(self._heard_backward)
+        listen(self.framework.tensors, self._hook(self._heard_backward))
         self._handles = [
             model.register_forward_pre_hook(self._hook(self._before_forward), with_kwargs=True),
             model.register_forward_hook(self._hook(self._after_forward), with_kwargs=True),
             optimizer.register_step_pre_hook(self._hook(self._before_step)),
             optimizer.register_step_post_hook(self._hook(self._after_step)),
         ]
-        listen(self.framework.tensors, self._ear)
 
     def _hook(self, hear: Callable[..., None]) -> Ear:
-        return Ear(hear, self._give_up)
+        self._ears.append(Ear(hear, self._give_up))
+        return self._ears[-1]
 
     def _give_up(self, problem: Exception) -> None:
         """Leave, rather than let a training end by the doctor's mistake."""
-        self.detach()
+        self._stop()
         log.warning(_("the doctor does not understand this training: {problem}").format(problem=problem))
 
     # --- what a user asks for -------------------------------------------------------------------------------------
@@ -117,8 +121,7 @@ class Attached:
         @functools.wraps(function)
         def heard(*args: Any, **options: Any) -> Any:
             value = function(*args, **options)
-            if self._handles:
-                hear(function, args, options, value)
+            hear(function, args, options, value)
             return value
 
         return heard
@@ -135,12 +138,10 @@ class Attached:
 
     def detach(self) -> None:
         """Take all hooks off. Doing so twice does no harm."""
-        self._observer.end()
+        self._stop()
         for handle in self._handles:
             handle.remove()
-        self._handles, self._measuring = [], False
-        self._forget_passes()
-        leave(self.framework.tensors, self._ear)
+        self._handles = []
 
     def __enter__(self) -> Self:
         return self
@@ -148,11 +149,19 @@ class Attached:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.detach()
-        self.history.ended = True
         if error is None or isinstance(error, Exception):
-            self.history.error = error
+            self.history.ended = True
+            self.history.error = self.history.error or error
             self._look_and_say("after")
+        self.detach()
+
+    def _stop(self) -> None:
+        """Hear nothing any more; the hooks may be running just now, so they stay where they are."""
+        self._observer.end()
+        for ear in self._ears:
+            ear.hear = deaf
+        leave(self.framework.tensors, self._ears[0])
+        self._passes, self._over = [], True
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -168,12 +177,13 @@ class Attached:
 
     def _look(self, moment: Moment) -> None:
         sample = self._sample()
-        if sample is None:
-            return
+        if sample is None or (self.history.error is not None and self._over):
+            return  # there is nothing more to see
+        size = self.history.batch_size or min(len(sample), _USUAL)
         with self._at_rest():
-            self.findings = diagnose(
-                Consultation(self.patient, sample, self.history, self.validation, moment)
-            )
+            history = replace(self.history, batch_size=size)
+            c = Consultation(self.patient, sample, history, self.validation, moment, self.memory)
+            self.findings = diagnose(c)
         if self.findings and self.first_alarm is None:
             self.first_alarm = self.history.steps
 
@@ -193,11 +203,16 @@ class Attached:
             warnings.simplefilter("ignore")
             stack.enter_context(self.framework.recording())
             stack.enter_context(self.framework.undisturbed(model))
-            if self._shape is not None:
-                shape = self._shape
-                reshape = model.register_forward_hook(lambda _m, _a, y: first_tensor(y).reshape(-1, *shape))
-                stack.callback(reshape.remove)
+            if self._fits:
+                compared = self._as_compared  # a hook of its own, so that a copied model does not lead here
+                hook = model.register_forward_hook(lambda _m, _a, y: compared(y))
+                stack.callback(hook.remove)
             yield
+
+    def _as_compared(self, output: Any) -> Any:
+        """Return the model's output as the loop gives it to the loss."""
+        y = first_tensor(output)
+        return y if self._shape is None else y.reshape(-1, *self._shape)
 
     # --- what happens in the loop ---------------------------------------------------------------------------------
 
@@ -208,8 +223,6 @@ class Attached:
             self.history.evaluated_in_training_mode += any(layer.training for layer in self._two_faced)
             return
         self._epochs.goes_on()
-        if self._passes:
-            self._passes[-1].let_go()
         if len(self._passes) >= _MOST_PASSES:
             del self._passes[0]
         evaluation = not self.patient.model.training and not any(layer.training for layer in self._two_faced)
@@ -228,8 +241,8 @@ class Attached:
             self._observer.end()  # of several passes the first one's layers are enough
         this, y = self._passes[-1], first_tensor(output)
         if getattr(y, "requires_grad", False):
-            this.output = y
-            y.register_hook(self._hook(lambda _: self._goes_back(this)))
+            this.output = Seen(y)
+            y.register_hook(Ear(lambda _: self._goes_back(this), self._give_up))
 
     def _compared(self, loss: Any, args: tuple[Any, ...], options: dict[str, Any], value: Any) -> None:
         """Note that the loop has computed a loss."""
@@ -245,13 +258,13 @@ class Attached:
             self._learn_shape(this.output, args[0])
         this.compared(loss, args, options, value)
 
-    def _learn_shape(self, output: Any, given: Any) -> None:
+    def _learn_shape(self, output: Seen, given: Any) -> None:
         """Find out what the loop does with the model's output before it goes into the loss."""
         shape = shape_of(self.framework, output, given)
         self._fits = shape is not None
         if shape is None and self.data is None:
             self.patient.loss = no_loss
-        if given is not output:
+        if not output.was(given):
             self._shape = shape
 
     def _goes_back(self, this: Pass) -> None:
@@ -281,8 +294,10 @@ class Attached:
                 n: p.grad.detach().clone() for n, p in parameters.items() if p.grad is not None
             }
 
-    def _before_step(self, *_: Any) -> None:
+    def _before_step(self, *_args: Any) -> None:
         self._updating = True
+        if self._loss is not None and not np.isfinite(self._loss):
+            self._breaks()
 
     def _after_step(self, *_: Any) -> None:
         if self.framework.is_tracing:
@@ -292,6 +307,9 @@ class Attached:
             passes = passes[:1]
         if self._loss is None:
             self._loss = loss_of(passes)
+        if self._loss is not None and not np.isfinite(self._loss):
+            self._breaks()
+            return
         self._count(passes)
         self._left = self._few_of_gradients()
         if self._loss is not None:
@@ -301,11 +319,22 @@ class Attached:
             if self._epochs.step(self._loss, sum(this.size for this in passes)):
                 self._epochs.end(self._validation_loss())
         self._observer.end()
-        self._forget_passes()
-        self._loss = self._gradients = None
+        self._passes, self._loss, self._gradients = [], None, None
         self._measuring = self._updating = False
         if time_to_look(self.history.steps) and is_suspicious(self.history.losses):
             self._look_and_say("during")
+
+    def _breaks(self) -> None:
+        """Look at a model whose loss is no number any more, if possible before its weights are none either."""
+        self._count([this for this in self._passes if this.reached])
+        self.history.ended, self.history.error = (
+            True,
+            FloatingPointError(
+                _("the loss is {value} in step {step}").format(value=self._loss, step=self.history.steps + 1)
+            ),
+        )
+        self._look_and_say("after")
+        self._stop()
 
     def _count(self, passes: list[Pass]) -> None:
         if any(this.evaluation for this in passes):
@@ -330,11 +359,6 @@ class Attached:
         numbers = self.framework.array(self.framework.join(few)).copy() if few else np.zeros(0)
         return numbers if numbers.any() else None
 
-    def _forget_passes(self) -> None:
-        for this in self._passes:
-            this.let_go()
-        self._passes = []
-
     # --- measuring ------------------------------------------------------------------------------------------------
 
     def _measure(self, passes: list[Pass], loss: float) -> None:
@@ -356,8 +380,7 @@ class Attached:
         with looking(), self.framework.recording(), self.framework.undisturbed(model):
             for this in passes:
                 self.framework.load_random_state(model, this.random)
-                output = first_tensor(model(*this.inputs, **this.options))
-                output = output if self._shape is None else output.reshape(-1, *self._shape)
+                output = self._as_compared(model(*this.inputs, **this.options))
                 assert this.again is not None
                 loss = this.again(output) * this.weight
                 loss.backward()

@@ -74,7 +74,7 @@ class Consultation:
 
     def _matrix(self, sample: Sample) -> Array | None:
         values = self.patient.framework.array(sample.inputs[0]) if sample.inputs else np.zeros((0, 0))
-        if values.dtype.kind != "f" or values.ndim < 1 or not np.isfinite(values).all():
+        if values.dtype.kind != "f" or values.ndim < 1 or not values.size or not np.isfinite(values).all():
             return None
         return values.reshape(len(values), -1).astype(np.float64)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Ear", "is_looking", "leave", "listen", "looking"]
+__all__ = ["Ear", "deaf", "is_looking", "leave", "listen", "looking"]
 
 _now = threading.local()
 
@@ -57,12 +57,16 @@ class Ear:
     def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., None]:
         return deaf
 
-    def __reduce__(self) -> str:
-        return "deaf"
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
+        return _deaf, ()
 
 
 def deaf(*_: Any, **__: Any) -> None:
     """Hear nothing."""
+
+
+def _deaf() -> Callable[..., None]:
+    return deaf
 
 
 class _Wrap:

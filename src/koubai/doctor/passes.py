@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +12,22 @@ import numpy as np
 from koubai.doctor.framework import Framework
 from koubai.doctor.patient import Sample
 
-__all__ = ["Collector", "Pass", "Shape", "loss_of", "no_loss", "shape_of", "weights_known"]
+__all__ = ["Collector", "Pass", "Seen", "Shape", "loss_of", "no_loss", "shape_of", "weights_known"]
 
 Shape = tuple[int, ...]
 _EXACT = 1e-5  # a float32 that was multiplied once is off by less
+
+
+class Seen:
+    """A tensor that is remembered without all that was recorded behind it."""
+
+    def __init__(self, tensor: Any) -> None:
+        self._reference = weakref.ref(tensor)
+        self.values = tensor.detach()
+
+    def was(self, tensor: Any) -> bool:
+        """Whether it was this one."""
+        return self._reference() is tensor
 
 
 @dataclass(eq=False)
@@ -23,10 +36,10 @@ class Pass:
 
     Attributes:
         inputs, options: what it was called with.
-        output: what it gave (of several tensors the first), until a backward pass has gone through it.
+        output: what it gave, of several tensors the first.
         random: where the random generators stood before, if it may have to be repeated.
         target: what the loss compared the output with.
-        loss: what the loss gave, until a backward pass has gone through it.
+        loss: what the loss gave.
         again: the loss as a function of the output; None if it was not seen.
         weight: what the loss was multiplied by before `backward()`; NaN if it was not just multiplied.
         reached: whether a backward pass went through it.
@@ -37,10 +50,10 @@ class Pass:
     inputs: tuple[Any, ...]
     options: dict[str, Any]
     evaluation: bool = False
-    output: Any = None
+    output: Seen | None = None
     random: Any = None
     target: Any = None
-    loss: Any = None
+    loss: Seen | None = None
     again: Callable[[Any], Any] | None = None
     weight: float = float("nan")
     reached: bool = False
@@ -60,31 +73,24 @@ class Pass:
             option for name, option in options.items() if name in ("target", "labels", "label", "y_true")
         ]
         self.target = args[1] if len(args) > 1 else next(iter(named), None)
-        self.loss = value
-        self.again = lambda output: loss(output, *args[1:], **options)
+        self.loss = Seen(value)
+        rest = args[1:]  # not the output, which would lead here again
+        self.again = lambda output: loss(output, *rest, **options)
 
     def went_back(self, tensor: Any) -> None:
         """Note that `tensor.backward()` went through it; it is the loss, or was made of it."""
-        if tensor is self.loss:
-            self.weight = 1.0
-        elif (
-            self.loss is not None
-            and _is_number(self.loss)
-            and _is_number(tensor)
-            and float(self.loss.detach())
-        ):
-            self.weight = float(tensor.detach()) / float(self.loss.detach())
         self.heard = True
-        self.let_go()
-
-    def let_go(self) -> None:
-        """Keep neither output nor loss any longer, behind which there is all that was recorded."""
-        self.output = self.loss = None
+        if self.loss is None:
+            return
+        if self.loss.was(tensor):
+            self.weight = 1.0
+        elif _is_number(self.loss.values) and _is_number(tensor) and float(self.loss.values):
+            self.weight = float(tensor.detach()) / float(self.loss.values)
 
 
 def loss_of(passes: list[Pass]) -> float | None:
-    """Return the sum of the losses that nobody heard going back; None if there is none."""
-    losses = [float(p.loss.detach()) for p in passes if p.loss is not None and _is_number(p.loss)]
+    """Return the sum of the losses, for a step of which nobody heard what went back; None if there is none."""
+    losses = [float(p.loss.values) for p in passes if p.loss is not None and _is_number(p.loss.values)]
     return sum(losses) if losses else None
 
 
@@ -98,7 +104,7 @@ def weights_known(passes: list[Pass]) -> bool:
     return any(all(abs(p.weight - w) <= _EXACT * w for p in passes) for w in weights)
 
 
-def shape_of(framework: Framework, output: Any, given: Any) -> Shape | None:
+def shape_of(framework: Framework, output: Seen, given: Any) -> Shape | None:
     """Return the shape that each sample of an output had when it was given to the loss.
 
     Args:
@@ -109,15 +115,16 @@ def shape_of(framework: Framework, output: Any, given: Any) -> Shape | None:
     Returns:
         such that `output.reshape(-1, *shape)` is `given`; None if it is something else.
     """
-    if given is output:
-        return tuple(output.shape[1:])
-    if not hasattr(given, "ndim") or not given.ndim or not output.ndim:
+    values = output.values
+    if output.was(given):
+        return tuple(values.shape[1:])
+    if not hasattr(given, "ndim") or not given.ndim or not values.ndim:
         return None
     shape = tuple(given.shape[1:])
-    if np.prod(tuple(given.shape)) != np.prod(tuple(output.shape)) or not np.prod(shape):
+    if np.prod(tuple(given.shape)) != np.prod(tuple(values.shape)) or not np.prod(shape):
         return None
-    values = framework.array(output).reshape(-1, *shape)
-    return shape if np.array_equal(values, framework.array(given), equal_nan=True) else None
+    reshaped = framework.array(values).reshape(-1, *shape)
+    return shape if np.array_equal(reshaped, framework.array(given), equal_nan=True) else None
 
 
 def no_loss(output: Any, target: Any) -> Any:

@@ -57,6 +57,6 @@ def joined(batches: Sequence[Batch]) -> Sample | None:
 
 def most(batch: Batch) -> int:
     """Return how many samples like these are looked at."""
-    parts = leaves((batch.inputs, batch.options, batch.target), "")
-    size = sum(int(part.numel()) * int(part.element_size()) for _path, part in parts)
+    tensors: list[Any] = [tensor for _path, tensor in leaves((batch.inputs, batch.target), "")]
+    size = sum(int(tensor.nbytes) for tensor in tensors)
     return min(SAMPLES, max(_FEW, _BYTES * batch.size // max(size, 1)))

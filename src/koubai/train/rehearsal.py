@@ -27,10 +27,12 @@ class Rehearsal:
     Args:
         trainer: Whose step it is.
         batches: What it is made from.
-        make: Makes it, and returns the outputs and losses of its batches.
+        make: Makes it, and returns the outputs and losses of its batches; without it, somebody else makes it.
     """
 
-    def __init__(self, trainer: Trainer, batches: Sequence[Batch], make: Callable[[], list[Any]]) -> None:
+    def __init__(
+        self, trainer: Trainer, batches: Sequence[Batch], make: Callable[[], list[Any]] = list
+    ) -> None:
         self.trainer = trainer
         self.batches = batches
         self._make = make

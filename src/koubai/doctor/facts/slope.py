@@ -22,6 +22,7 @@ def slopes(patient: Patient, sample: Sample) -> Iterator[tuple[str, float, float
 
     Parameters whose slope is lost in rounding, or differs from one distance to another, are left out.
     """
+    patient = patient.copied()
     named = [(name, p) for name, p in patient.model.named_parameters() if p.requires_grad]
     everything, at = gradient(patient, sample), 0
     loss = patient.loss_of(patient.output(sample), sample.target)

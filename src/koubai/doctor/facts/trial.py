@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -68,13 +69,23 @@ def go_on(patient: Patient, sample: Sample, factor: float, batch_size: int) -> T
         framework.load_random_state(patient.model, random)
 
 
+class _NoStep(Exception):
+    """The loss is not finite, or leads to no parameter."""
+
+
 def _step(patient: Patient, batch: Sample) -> bool:
     """Make one step, unless the loss is not finite."""
-    patient.optimizer.zero_grad()
-    output = patient.model(*batch.inputs, **batch.options)
-    loss = patient.loss(output, batch.target)
-    if not np.isfinite(float(loss)) or not loss.requires_grad:
+
+    def gradients() -> Any:  # which an optimizer that looks along a line asks for more than once
+        patient.optimizer.zero_grad()
+        loss = patient.loss(patient.model(*batch.inputs, **batch.options), batch.target)
+        if not np.isfinite(float(loss)) or not loss.requires_grad:
+            raise _NoStep
+        loss.backward()
+        return loss
+
+    try:
+        patient.optimizer.step(gradients)
+    except _NoStep:
         return False
-    loss.backward()
-    patient.optimizer.step()
     return True

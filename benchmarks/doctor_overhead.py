@@ -1,0 +1,259 @@
+"""What the doctor costs: the time of a training step with it and without it, taking turns in one process.
+
+Whole sampling periods are measured, so all counts that the doctor does during a training: listening at each step,
+rehearsing some, and looking at the ends of epochs. Compiling the rehearsal and the last look at the end of the training
+happen once, and are printed beside. Prints a table: python benchmarks/doctor_overhead.py --help
+"""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Annotated, Any
+
+import typer
+from native.machine import cores
+from native.table import duration
+from native.workloads import WORKLOADS, Workload
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+import koubai
+from koubai.doctor import Doctor
+from koubai.doctor.vital_signs import is_due
+from koubai.train import Callback, Trainer
+
+NAMES = {"A": "A32", "B": "B", "D": "D", "E": "E"}
+EVERY, ECONOMY = 100, 1000  # steps between two measurements
+WARM = 40  # steps that do not count: compiling, and the measurements of the first steps
+NEVER = 10**9
+
+
+class Repeated:
+    """A batch again and again: a short first epoch, and then longer ones."""
+
+    def __init__(self, x: Any, y: Any, steps: int) -> None:
+        self.batch, self.steps, self.epochs = (x, y), steps, 0
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the batches of an epoch."""
+        self.epochs += 1
+        for _ in range(WARM if self.epochs == 1 else self.steps):
+            yield self.batch
+
+
+class Clock(Callback):
+    """Notes when each step after the first epoch begins."""
+
+    def __init__(self) -> None:
+        self.marks: list[float] = []
+
+    def on_step_start(self, trainer: Trainer) -> None:
+        """Note the time."""
+        if trainer.progress.epoch > 1:
+            self.marks.append(time.perf_counter())
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Note the time of the end."""
+        self.marks.append(time.perf_counter())
+
+
+class TimedDoctor(Doctor):
+    """Knows how long the last look took."""
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Look, by the clock."""
+        began = time.perf_counter()
+        super().on_fit_end(trainer)
+        self.seconds = time.perf_counter() - began
+
+
+class Compiles(logging.Handler):
+    """Notes what the compiler says of rehearsals."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        if record.getMessage().startswith("rehearsal"):
+            self.said.append(record.getMessage())
+
+
+@dataclass
+class Contestant:
+    """A training with a doctor or without.
+
+    Attributes:
+        every: steps between two of its measurements; 0 for no doctor.
+        step: seconds per step of all rounds, measurements and all.
+        plain: the median of the steps without a measurement, for each round.
+        measured: the same of those with one.
+        look: seconds of the last look.
+    """
+
+    workload: Workload
+    every: int
+    compiled: bool
+    step: list[float] = field(default_factory=list)
+    plain: list[float] = field(default_factory=list)
+    measured: list[float] = field(default_factory=list)
+    look: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        koubai.manual_seed(0)
+        self.model = self.workload.model(koubai)
+        self.clock = Clock()
+        self.doctor = TimedDoctor(self.every) if self.every else None
+        self.batch = [koubai.tensor(array) for array in self.workload.batch()]
+        self.trainer = Trainer(
+            self.model,
+            koubai.nn.CrossEntropyLoss(),
+            self.workload.make_optimizer(koubai, self.model),
+            callbacks=[self.clock, *([self.doctor] if self.doctor else [])],
+            compile=self.compiled,
+        )
+
+    def run(self, steps: int) -> float:
+        """Train so many steps beside the warm ones, and return the seconds of one."""
+        self.clock.marks.clear()
+        self.trainer.fit(Repeated(*self.batch, steps), epochs=2)
+        marks = self.clock.marks
+        seconds = [after - before for before, after in pairwise(marks)]
+        due = [is_due(WARM + number, self.every or NEVER) for number in range(steps)]
+        self.step.append((marks[-1] - marks[0]) / steps)
+        self.plain.append(statistics.median(s for s, is_measured in zip(seconds, due) if not is_measured))
+        self.measured += [s for s, is_measured in zip(seconds, due) if is_measured]
+        if self.doctor is not None:
+            self.look.append(self.doctor.seconds)
+        return self.step[-1]
+
+    def forget(self) -> None:
+        """Forget what was measured."""
+        for numbers in (self.step, self.plain, self.measured, self.look):
+            numbers.clear()
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """What the doctor costs in one workload.
+
+    Attributes:
+        without, watched: the contestants.
+    """
+
+    without: Contestant
+    watched: Contestant
+
+    @property
+    def step(self) -> float:
+        """The seconds of a step without a doctor."""
+        return statistics.median(self.without.step)
+
+    @property
+    def whole(self) -> float:
+        """By which share a step takes longer, measurements included: the median over the rounds."""
+        return statistics.median(w / o for w, o in zip(self.watched.step, self.without.step)) - 1
+
+    @property
+    def rehearsal(self) -> float:
+        """The seconds of one measurement."""
+        return statistics.median(self.watched.measured) - statistics.median(self.watched.plain)
+
+    @property
+    def listening(self) -> float:
+        """By which share a step without a measurement takes longer."""
+        return statistics.median(w / o for w, o in zip(self.watched.plain, self.without.plain)) - 1
+
+    @property
+    def economy(self) -> float:
+        """By which share a step takes longer if only one in a thousand is measured, from the two parts."""
+        return max(self.listening, 0.0) + self.rehearsal / (ECONOMY * self.step)
+
+
+def measure(workload: Workload, compiled: bool, every: int, rounds: int, turn: float) -> Overhead:
+    """Let both train in turns.
+
+    Args:
+        workload: what is trained.
+        compiled: whether steps are native functions.
+        every: steps between two measurements.
+        rounds: turns of each.
+        turn: about how many seconds a turn lasts, and at least one whole period.
+    """
+    pair = Overhead(Contestant(workload, 0, compiled), Contestant(workload, every, compiled))
+    estimate = pair.without.run(20)
+    pair.watched.run(max(20, every))
+    pair.without.forget()
+    pair.watched.forget()
+    steps = every * max(1, round(turn / (estimate * every)))
+    for number in range(rounds):
+        both = (pair.without, pair.watched)
+        for contestant in both if number % 2 else both[::-1]:
+            contestant.run(steps)
+    return pair
+
+
+def main(
+    workloads: Annotated[str, typer.Option(help="Which, with commas between them.")] = "A,B,D,E",
+    modes: Annotated[str, typer.Option(help="compiled,eager, or one of them.")] = "compiled,eager",
+    every: Annotated[int, typer.Option(help="Steps between two measurements.")] = EVERY,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of which the median counts.")] = 7,
+    turn: Annotated[float, typer.Option(help="Seconds of a turn, at least one whole period.")] = 1.0,
+    threads: Annotated[int, typer.Option(help="0: all cores.")] = 0,
+) -> None:
+    """Measure what the doctor costs."""
+    koubai.set_num_threads(threads or cores())
+    logging.getLogger("koubai.doctor").setLevel(logging.CRITICAL)
+    compiles = Compiles()
+    log = logging.getLogger("koubai.compile")
+    log.addHandler(compiles)
+    log.setLevel(logging.INFO)
+    table = Table(
+        title=f"The doctor's share of a training step, measuring every {every} steps", box=SIMPLE_HEAD
+    )
+    for heading in (
+        "",
+        "mode",
+        "step",
+        "overhead",
+        f"economy ({ECONOMY})",
+        "listening",
+        "one measurement",
+        "last look",
+    ):
+        table.add_column(heading, justify="right")
+    console = Console()
+    for name in workloads.split(","):
+        for mode in modes.split(","):
+            compiles.said.clear()
+            with console.status(f"{name} {mode}"):
+                found = measure(WORKLOADS[NAMES.get(name, name)], mode == "compiled", every, rounds, turn)
+            table.add_row(*cells(name, mode, found))
+            console.print(*cells(name, mode, found), compiles.said[0] if compiles.said else "", markup=False)
+    console.print(table)
+    console.print("Economy is the sum of listening and a thousandth of a measurement, from the same steps.")
+
+
+def cells(name: str, mode: str, found: Overhead) -> list[str]:
+    """Return a row of the table."""
+    return [
+        name,
+        mode,
+        duration(found.step),
+        f"{found.whole:.1%}",
+        f"{found.economy:.1%}",
+        f"{found.listening:.1%}",
+        f"{duration(found.rehearsal)} = {found.rehearsal / found.step:.1f} steps",
+        duration(statistics.median(found.watched.look)),
+    ]
+
+
+if __name__ == "__main__":
+    typer.run(main)
