@@ -6,9 +6,10 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
+from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.facts.reference import linear_skill, vote
 from koubai.doctor.facts.task import labels_of
-from koubai.i18n import _
+from koubai.i18n import N_, _
 
 _GAP = 0.15  # between two skills of a few hundred samples: three times the noise of each
 _TURNED = (
@@ -16,7 +17,7 @@ _TURNED = (
 )
 _TURNED_SLOWLY = 1.1  # where the gap leaves no doubt
 _MAJORITY = 0.8
-_MISSED = 0.6
+_MISSED = 1 / 3  # between the shares of the frequent and of the rare classes that are recognised
 _NOISE = 0.1  # share of labels
 _ENOUGH = 60  # samples
 
@@ -48,9 +49,9 @@ def overfitting(c: Consultation) -> Evidence | None:
         code="EarlyStopping(patience=5)   # or weight_decay=1e-2, nn.Dropout(0.5)",
         withdrawn_if=_("validation falls again"),
         numbers={
-            "best epoch": best,
-            "skill on training samples": c.skill,
-            "skill on new samples": c.validation_skill,
+            N_("best epoch"): best,
+            N_("skill on training samples"): c.skill,
+            N_("skill on new samples"): c.validation_skill,
         },
         curve=losses.tolist(),
         curve_name=_("validation loss"),
@@ -82,7 +83,7 @@ def domain_shift(c: Consultation) -> Evidence | None:
         _("draw both parts from the same source: shuffle before splitting, scale both by the same numbers"),
         code="train, validation = random_split(dataset, [0.8, 0.2])",
         withdrawn_if=_("both parts are shuffled together and the gap stays"),
-        numbers={"told apart": 0.5 + told / 2},
+        numbers={N_("told apart"): 0.5 + told / 2},
     )
 
 
@@ -117,7 +118,7 @@ def label_noise(c: Consultation) -> Evidence | None:
         ),
         code="nn.CrossEntropyLoss(label_smoothing=0.1)",
         withdrawn_if=_("the doubted samples are labelled right"),
-        numbers={"contradicted": wrong, "usual": usual},
+        numbers={N_("contradicted"): wrong, N_("usual"): usual},
     )
 
 
@@ -134,8 +135,10 @@ def class_imbalance(c: Consultation) -> Evidence | None:
     said = c.said_classes
     rare = [k for k in classes if k != classes[counts.argmax()]]
     recall = float(np.mean([(said[labels == k] == k).mean() for k in rare]))
+    usual = classes[counts.argmax()]
+    gap = float((said[labels == usual] == usual).mean()) - recall
     if (
-        recall + 1 / np.sqrt(len(labels) - counts.max()) > _MISSED
+        gap - 1 / np.sqrt(len(labels) - counts.max()) < _MISSED
     ):  # two standard deviations of a share of so few
         return None
     return found(
@@ -147,7 +150,7 @@ def class_imbalance(c: Consultation) -> Evidence | None:
         _("weigh the classes, draw the rare ones more often, and judge by balanced accuracy, F1 or AUC"),
         code="nn.CrossEntropyLoss(weight=class_weights)   # metrics=['f1']",
         withdrawn_if=_("the rare classes do not matter"),
-        numbers={"majority": majority, "recall of the rare classes": recall},
+        numbers={N_("majority"): majority, N_("recall of the rare classes"): recall},
     )
 
 
@@ -164,6 +167,11 @@ def train_eval_mode(c: Consultation) -> Evidence | None:
             _("the model is trained in evaluation mode: dropout and batch statistics are off"),
             "model.train()",
         )
+    if _draws_in_evaluation(c):
+        symptom = _(
+            "in evaluation mode the same samples get another answer each time: something random is still on"
+        )
+        return _modes(symptom, "F.dropout(x, 0.5, training=self.training)")
     drawn = c.training_skill if c.history.steps > 1 else 0.0
     if drawn - c.skill < 2 * _GAP or drawn < 0.3:
         return None
@@ -173,6 +181,18 @@ def train_eval_mode(c: Consultation) -> Evidence | None:
         ).format(train=drawn, evaluation=c.skill),
         "nn.GroupNorm(…)   # instead of BatchNorm, or larger batches",
     )
+
+
+def _draws_in_evaluation(c: Consultation) -> bool:
+    """Whether the answers in evaluation mode depend on the random generator."""
+    few, framework = c.sample.take(slice(0, 16)), c.patient.framework
+    answers = []
+    with framework.undisturbed(c.patient.model, training=False), framework.no_grad():
+        for seed in (1, 2):
+            framework.seed(seed)
+            output = first_tensor(c.patient.model(*few.inputs, **few.options))
+            answers.append(framework.array(output).copy())
+    return not np.allclose(*answers, rtol=1e-3, atol=1e-5, equal_nan=True)
 
 
 def _modes(symptom: str, code: str) -> Evidence:
@@ -204,5 +224,5 @@ def tiny_batch_batchnorm(c: Consultation) -> Evidence | None:
         code="nn.LayerNorm(width)   # nn.GroupNorm(8, channels)",
         withdrawn_if=_("the same batches do as well without batch normalisation"),
         layer=layers[0],
-        numbers={"batch size": size},
+        numbers={N_("batch size"): size},
     )
