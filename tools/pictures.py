@@ -1,8 +1,9 @@
-"""Draws the pictures that the READMEs show: two reports as a browser shows them, and the cost of gradients.
+"""Draws the pictures that the documents show: reports as a browser shows them, and the cost of gradients.
 
     python tools/pictures.py        # needs Chromium on the PATH, and fonts with Japanese characters
 
-It trains the demo once in each language, photographs its report, and runs benchmarks/gradient_cost.py.
+It trains the demo and a training with a fault once in each language, photographs their reports, and runs
+benchmarks/gradient_cost.py.
 """
 
 from __future__ import annotations
@@ -19,6 +20,14 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FAULTY = """
+from koubai import data as datasets, nn
+
+data = datasets.digits().with_validation(0.1).scaled()
+hidden = [layer for _ in range(7) for layer in (nn.Linear(32, 32), nn.Sigmoid())]
+model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Sigmoid(), *hidden, nn.Linear(32, 10))
+defaults = {"epochs": 12, "optimizer": "sgd", "lr": 0.1}
+"""
 QUIET = [
     "--headless",
     "--no-sandbox",
@@ -33,26 +42,36 @@ QUIET = [
 ]
 
 
+def train(folder: Path, language: str, *what: str) -> Path:
+    """Train something and return its report."""
+    run = folder / "run"
+    command = [sys.executable, "-m", "koubai", "train", *what, "--run-dir", str(run)]
+    subprocess.run(command, cwd=folder, env=os.environ | {"KOUBAI_LANG": language}, check=True)
+    return run / "report.html"
+
+
 def train_demo(folder: Path, language: str) -> Path:
     """Train the demo and return its report."""
-    environment = os.environ | {"KOUBAI_LANG": language}
-    subprocess.run(
-        [sys.executable, "-m", "koubai", "train", "digits", "--target", "0.97"],
-        cwd=folder,
-        env=environment,
-        check=True,
-    )
-    (report,) = folder.glob("runs/*/report.html")
-    return report
+    return train(folder, language, "digits", "--target", "0.97")
 
 
-def photograph(page: Path, picture: Path, folder: Path) -> None:
+def train_faulty(folder: Path, language: str) -> Path:
+    """Train a deep net of sigmoids and return its report."""
+    (folder / "sigmoids.py").write_text(FAULTY, encoding="utf-8")
+    return train(folder, language, "sigmoids.py")
+
+
+def photograph(page: Path, picture: Path, folder: Path, height: int) -> None:
     """Save the upper part of a page as a browser shows it."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         sys.exit(f"no browser found: install one of {', '.join(BROWSERS)}")
     shot = folder / "shot.png"
-    options = [f"--user-data-dir={folder / 'profile'}", f"--screenshot={shot}", "--window-size=1000,1620"]
+    options = [
+        f"--user-data-dir={folder / 'profile'}",
+        f"--screenshot={shot}",
+        f"--window-size=1000,{height}",
+    ]
     subprocess.run([browser, *QUIET, *options, page.as_uri()], check=True, capture_output=True)
     with Image.open(shot) as image:
         image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(picture, optimize=True)
@@ -61,10 +80,11 @@ def photograph(page: Path, picture: Path, folder: Path) -> None:
 def main() -> None:
     """Draw all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    for language, name in (("en", "report.png"), ("ja", "report_ja.png")):
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            photograph(train_demo(folder, language), IMAGES / name, folder)
+    for language, ending in (("en", ""), ("ja", "_ja")):
+        for made, name, height in ((train_demo, "report", 1620), (train_faulty, "doctor", 2050)):
+            with tempfile.TemporaryDirectory() as temporary:
+                folder = Path(temporary)
+                photograph(made(folder, language), IMAGES / f"{name}{ending}.png", folder, height)
     benchmark = ROOT / "benchmarks" / "gradient_cost.py"
     subprocess.run([sys.executable, benchmark, "--output", IMAGES / "gradient_cost.png"], check=True)
 

@@ -106,13 +106,16 @@ def test_findings_are_told_and_recorded_in_the_readers_language(make, data, tmp_
     assert japanese.symptom != doctor.findings[0].symptom
 
 
-@pytest.mark.parametrize("after", [3, 12])
-def test_a_resumed_run_ends_with_the_same_notes(make, data, tmp_path, after):
+@pytest.mark.parametrize(("after", "listed"), [(3, False), (12, False), (3, True)])
+def test_a_resumed_run_ends_with_the_same_notes(make, data, tmp_path, after, listed):
+    """Also where samples cannot be drawn anew, as from a list of batches."""
+    x, y = data
+    train = [(x[n : n + 32], y[n : n + 32]) for n in range(0, 200, 32)] if listed else data
     whole, cut = (RunRecord.create(tmp_path / name) for name in ("whole", "cut"))
-    make["fading"]().fit(data, data, epochs=5, run=whole)
+    make["fading"]().fit(train, data, epochs=5, run=whole)
     with pytest.raises(KeyboardInterrupt):
-        make["fading"](callbacks=[Interrupt(after)]).fit(data, data, epochs=5, run=cut, checkpoint_steps=2)
-    make["fading"](callbacks=[Interrupt(0)]).fit(data, data, epochs=5, run=cut, resume=True)
+        make["fading"](callbacks=[Interrupt(after)]).fit(train, data, epochs=5, run=cut, checkpoint_steps=2)
+    make["fading"](callbacks=[Interrupt(0)]).fit(train, data, epochs=5, run=cut, resume=True)
     assert read_findings(whole)
     for kind in ("findings", "vital signs"):
         assert repr(cut.notes(kind)) == repr(whole.notes(kind))  # as text: there may be NaN in it
@@ -144,22 +147,23 @@ def test_the_run_is_known_while_it_is_recorded(make, data, tmp_path):
     assert trainer.run is None
 
 
-def test_a_doctor_that_fails_is_not_in_the_way(make, data, monkeypatch, caplog):
-    def broken(*_):
-        raise ZeroDivisionError("oops")
+def broken(*_):
+    raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("koubai.doctor.watch.diagnose", broken)
+
+def test_a_doctor_that_fails_is_not_in_the_way(make, data, monkeypatch, caplog):
+    monkeypatch.setattr("koubai.doctor.watch.Consultation", broken)
     assert len(make["sound"]().fit(data, epochs=2)["loss"]) == 2
     assert "no longer" in caplog.text
     assert "ZeroDivisionError: oops" in caplog.text
 
 
 def test_what_it_keeps_of_large_samples_fits_into_a_checkpoint(monkeypatch):
-    monkeypatch.setattr("koubai.doctor.watch.diagnose", lambda c: [])
+    monkeypatch.setattr("koubai.doctor.watch.Consultation", broken)  # which would take long
     koubai.manual_seed(0)
     x, y = koubai.randn(40, 3, 256, 256), koubai.arange(40) % 2
     model = nn.Sequential(nn.AvgPool2d(256), nn.Flatten(), nn.Linear(3, 2))
     trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
-    trainer.fit((x, y), batch_size=20)
+    trainer.fit([(x[:20], y[:20]), (x[20:], y[20:])])  # nothing can be drawn from a list of batches
     kept = doctors(trainer)[0].state_dict()["samples"]
     assert sum(size for _inputs, _options, _target, size in kept) == 21  # 16 MiB of 768 KiB each

@@ -88,6 +88,10 @@ def test_gradients_are_drawn_for_nets_of_any_depth(layers: int) -> None:
     ]
 
 
+def test_a_long_training_is_drawn_too() -> None:
+    assert "Gradients inside" in report(signs=[signs(step, 2) for step in range(1, 2000)])
+
+
 def test_gradients_that_are_zero_or_no_number_are_drawn_too() -> None:
     broken = signs(1)
     broken.layers["1"] = broken.layers["1"]._replace(gradient=float("nan"))

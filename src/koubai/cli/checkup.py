@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -36,7 +36,7 @@ def _parts(checkup: Checkup, history: Mapping[str, Sequence[float]]) -> Iterator
         yield finding_view(finding, number)
     yield from _curve(checkup, history)
     if checkup.flowing:
-        yield from _flow(checkup.flowing[-1])
+        yield from _flow(checkup.flowing[-1], checkup.title)
         yield from _updates(checkup.flowing)
 
 
@@ -75,7 +75,7 @@ def _curve(checkup: Checkup, history: Mapping[str, Sequence[float]]) -> Iterator
     yield Padding(Text(checkup.verdict.sentence), (0, 0, 0, 3))
 
 
-def _flow(last: Signs) -> Iterator[RenderableType]:
+def _flow(last: Signs, title: Callable[[str], str]) -> Iterator[RenderableType]:
     """Bars from the output back to the input, in the step that was measured last."""
     flow = gradient_flow(last)
     stuck = bottleneck(flow)
@@ -87,7 +87,9 @@ def _flow(last: Signs) -> Iterator[RenderableType]:
     grid = Table.grid(padding=(0, 2, 0, 0))
     for name in _shown(list(reversed(flow))):
         mark = Text(_("◀ bottleneck") if name == stuck else "", style="red")
-        grid.add_row(name, bar(shares.get(name, 0), _BAR), f"{flow[name]:.1e}" if name in flow else "", mark)
+        grid.add_row(
+            title(name), bar(shares.get(name, 0), _BAR), f"{flow[name]:.1e}" if name in flow else "", mark
+        )
     yield Padding(grid, (0, 0, 0, 3))
 
 

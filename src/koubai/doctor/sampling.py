@@ -14,7 +14,7 @@ from koubai.doctor.patient import Sample
 from koubai.train.batch import Batch, leaves
 from koubai.train.feed import Feed
 
-__all__ = ["SAMPLES", "drawn", "joined", "most"]
+__all__ = ["SAMPLES", "can_draw", "drawn", "joined", "most"]
 
 SAMPLES = 512  # enough that a share is known to 2 %, few enough to look at in a moment
 _BYTES = (
@@ -23,13 +23,20 @@ _BYTES = (
 _FEW = 16
 
 
-def drawn(feed: Feed | None) -> Sample | None:
-    """Return samples drawn at random from what a loader loads; None where it has to be gone through."""
+def can_draw(feed: Feed | None) -> bool:
+    """Whether any sample of a feed can be had by its number."""
     loader = getattr(feed, "source", None)
     dataset: Any = getattr(loader, "dataset", None)
     listed = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
-    if not isinstance(loader, DataLoader) or not listed or not len(dataset):
+    return isinstance(loader, DataLoader) and listed and len(dataset) > 0
+
+
+def drawn(feed: Feed | None) -> Sample | None:
+    """Return samples drawn at random from what a loader loads; None where it has to be gone through."""
+    if not can_draw(feed):
         return None
+    loader: Any = getattr(feed, "source", None)
+    dataset = loader.dataset
     first = Batch.of(loader.collate_fn([dataset[0]]))
     places = np.random.default_rng(0).permutation(len(dataset))[: most(first)]
     with koubai.fork_rng():  # which a data set that augments may draw from

@@ -19,7 +19,7 @@ from koubai.doctor.finding import Finding
 from koubai.doctor.history import History
 from koubai.doctor.machine import physical_memory
 from koubai.doctor.patient import Patient
-from koubai.doctor.sampling import SAMPLES, drawn, joined, most
+from koubai.doctor.sampling import SAMPLES, can_draw, drawn, joined, most
 from koubai.doctor.vital_signs import Observer, Signs, is_due
 from koubai.engine.random import fork_rng
 from koubai.i18n import LANGUAGES, _, language, speaking
@@ -71,7 +71,8 @@ class Doctor(Callback):
     def on_step_start(self, trainer: Trainer) -> None:
         """Keep samples to look at later, and measure the step when it is time."""
         if trainer.progress.epoch == 1:  # of one epoch, so that no sample comes twice
-            self._collect(trainer.batches)
+            if not can_draw(trainer.feed):
+                self._collect(trainer.batches)
             self.history.batch_size = max(self.history.batch_size, sum(b.size for b in trainer.batches))
         if is_due(trainer.progress.updates, self.every) and self._observer is not None:
             with self._not_in_the_way():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal
@@ -121,16 +122,18 @@ def _newly_installed() -> str | None:
     """Look on the disk itself: Matplotlib's list of fonts is from when it first ran."""
     from matplotlib import font_manager
 
-    wanted = {family.replace(" ", "").lower(): family for family in _JAPANESE_FAMILIES}
+    wanted = {family.replace(" ", "").lower(): place for place, family in enumerate(_JAPANESE_FAMILIES)}
+    found: dict[str, list[str]] = {}
     for path in font_manager.findSystemFonts():
-        try:
-            name = font_manager.get_font(path).family_name
-        except (RuntimeError, OSError):  # a broken or unusual font file is no reason to draw nothing
-            continue
-        if name.replace(" ", "").lower() in wanted:
-            font_manager.fontManager.addfont(path)
-            return name
-    return None
+        with suppress(RuntimeError, OSError):  # a broken or unusual font file is no reason to draw nothing
+            found.setdefault(font_manager.get_font(path).family_name, []).append(path)
+    places = {name: wanted.get(name.replace(" ", "").lower(), len(wanted)) for name in found}
+    best = min(places, key=places.__getitem__, default=None)
+    if best is None or places[best] == len(wanted):
+        return None
+    for path in found[best]:  # all its weights
+        font_manager.fontManager.addfont(path)
+    return best
 
 
 def _require_matplotlib() -> None:

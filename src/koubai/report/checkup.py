@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from koubai.doctor.chart import last_look, read_findings, read_signs
 from koubai.doctor.finding import Finding
 from koubai.doctor.flow import gradient_flow
 from koubai.doctor.vital_signs import Signs
 from koubai.i18n import _
+from koubai.recipes.layers import read_layers
 from koubai.report.verdict import Verdict, read_curves
 from koubai.train import RunRecord
 
@@ -24,6 +25,7 @@ class Checkup:
         signs: vital signs of the steps that were measured, the earliest first.
         looked: after which step the doctor last looked.
         ended: whether no step came after that.
+        titles: what to call the layers, by their names, as far as the record knows more than their names.
     """
 
     verdict: Verdict
@@ -31,6 +33,7 @@ class Checkup:
     signs: Sequence[Signs] = ()
     looked: int = 0
     ended: bool = True
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: RunRecord) -> Checkup:
@@ -38,7 +41,13 @@ class Checkup:
         history = run.history()
         verdict = read_curves(history.get("loss", ()), history.get("val_loss", ()))
         looked, steps = last_look(run), run.steps()["step"]
-        return cls(verdict, read_findings(run), read_signs(run), looked, not steps or looked >= steps[-1])
+        ended = not steps or looked >= steps[-1]
+        titles = {row[0].partition(" ")[0]: row[0] for row in read_layers(run.folder)[1:] if row[0]}
+        return cls(verdict, read_findings(run), read_signs(run), looked, ended, titles)
+
+    def title(self, layer: str) -> str:
+        """What to call a layer: its name, with its kind if that is known."""
+        return self.titles.get(layer, layer)
 
     @property
     def healthy(self) -> bool:

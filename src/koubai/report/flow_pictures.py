@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +17,41 @@ from koubai.report.canvas import LIGHT, Theme, picture
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Title = Callable[[str], str]
+T = TypeVar("T")
+
 RULE_OF_THUMB = 1e-3
 _WIDTH = 5.2
 _LABELLED = 24  # layers whose names have room
 _LINES = 12  # parameters in one picture
 _TICKS = 8
+_COLUMNS = 120  # measured steps in one picture
+_EDGED = 40  # columns that are wide enough for lines between them
 
 
-def draw_flow_over_time(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
+def draw_flow_over_time(signs: Sequence[Signs], title: Title = str, theme: Theme = LIGHT) -> bytes:
     """The gradient at each layer's output in each measured step, as PNG: rows are layers, the input below.
+
+    Args:
+        signs: the vital signs.
+        title: what to call a layer.
+        theme: the picture's colours.
 
     Raises:
         MatplotlibMissing: when Matplotlib is not installed.
     """
-    names = max((list(gradient_flow(one)) for one in signs), key=len)
+    signs = _chosen(signs, _COLUMNS)
+    flows = [list(gradient_flow(s)) for s in signs]
+    names = max(flows, key=len)
     grid = _logs([[_gradient(s, name) for s in signs] for name in names])  # (layers, steps)
 
     def draw(axes: Axes, theme: Theme) -> None:
         from matplotlib import colormaps
 
         colours = colormaps["viridis"].with_extremes(bad=theme.line)
-        mesh = axes.pcolormesh(np.ma.masked_invalid(grid), cmap=colours, edgecolors=theme.card, linewidth=0.4)
-        _name_rows(axes, names)
+        edges: dict[str, Any] = {"edgecolors": theme.card, "linewidth": 0.4} if len(signs) <= _EDGED else {}
+        mesh = axes.pcolormesh(np.ma.masked_invalid(grid), cmap=colours, **edges)
+        _name_rows(axes, list(map(title, names)))
         _name_steps(axes, [s.step for s in signs])
         bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, format=lambda power, _place: _power(power))
         bar.outline.set_visible(False)
@@ -48,8 +61,13 @@ def draw_flow_over_time(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
     return picture(draw, theme, (_WIDTH, _height(len(names))), grid=None)
 
 
-def draw_bars(signs: Signs, theme: Theme = LIGHT) -> bytes:
+def draw_bars(signs: Signs, title: Title = str, theme: Theme = LIGHT) -> bytes:
     """The gradients of one step as bars from the output down to the input, the bottleneck marked, as PNG.
+
+    Args:
+        signs: the vital signs of the step.
+        title: what to call a layer.
+        theme: the picture's colours.
 
     Raises:
         MatplotlibMissing: when Matplotlib is not installed.
@@ -64,7 +82,7 @@ def draw_bars(signs: Signs, theme: Theme = LIGHT) -> bytes:
         axes.barh(places, [max(flow[name], lowest / 10) for name in names], height=0.62, color=colours)
         axes.set_xscale("log")
         axes.set_xlim(left=lowest / 4)
-        _name_rows(axes, names)
+        _name_rows(axes, list(map(title, names)))
         if stuck is not None:
             _mark(axes, names.index(stuck) + 0.5, flow[stuck], theme)
         axes.set_xlabel(_("root mean square of ∂L/∂output"))
@@ -80,7 +98,8 @@ def draw_updates(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
         MatplotlibMissing: when Matplotlib is not installed.
     """
     by_step = [update_ratios(s) for s in signs]
-    names = _chosen([name for name in by_step[-1] if name.endswith("weight")] or list(by_step[-1]))
+    weights = [name for name in by_step[-1] if name.endswith("weight")]
+    names = _chosen(weights or list(by_step[-1]), _LINES)
 
     def draw(axes: Axes, theme: Theme) -> None:
         from matplotlib import colormaps
@@ -149,11 +168,11 @@ def _mark(axes: Axes, place: float, value: float, theme: Theme) -> None:
     )
 
 
-def _chosen(names: list[str]) -> list[str]:
-    """At most as many as a picture can hold, evenly from the input to the output."""
-    if len(names) <= _LINES:
-        return names
-    return [names[round(n * (len(names) - 1) / (_LINES - 1))] for n in range(_LINES)]
+def _chosen(things: Sequence[T], most: int) -> Sequence[T]:
+    """At most as many as a picture can hold, evenly from the first to the last."""
+    if len(things) <= most:
+        return things
+    return [things[round(n * (len(things) - 1) / (most - 1))] for n in range(most)]
 
 
 def _title(axes: Axes, title: str, theme: Theme) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+<<<<<<< HEAD
 from koubai.doctor.treatment import Proof, Trial
 from koubai.doctor.vital_signs import Signs
+=======
+>>>>>>> doctor
 from koubai.i18n import _, language
 from koubai.recipes.outcome import Outcome
 from koubai.report.canvas import DARK, LIGHT, MatplotlibMissing, Theme
+from koubai.report.checkup import Checkup
 from koubai.report.content import Content
 from koubai.report.curves import draw_agreement, draw_curve
 from koubai.report.findings import findings
@@ -51,7 +55,7 @@ def _sections(content: Content) -> Iterator[Html]:
     if content.history:
         yield _section(_("Learning curves"), _curves(content))
     if content.checkup and content.checkup.flowing:
-        yield _section(_("Gradients inside the network"), _flow(content.checkup.flowing))
+        yield _section(_("Gradients inside the network"), _flow(content.checkup))
     if outcome:
         yield tag("div", _metrics(outcome), _answers(outcome), class_="beside")
         if len(outcome.worst):
@@ -112,12 +116,15 @@ def _curve(content: Content, metric: str, verdict: Verdict) -> Html:
     return _picture(draw, metric)
 
 
-def _flow(signs: Sequence[Signs]) -> Html:
+def _flow(checkup: Checkup) -> Html:
     """Three pictures: gradients over time, those of the last measured step, and the updates they made."""
+    signs, title = checkup.flowing, checkup.title
     try:
         pictures = [
-            _picture(lambda theme: draw_flow_over_time(signs, theme), _("Gradients through the layers")),
-            _picture(lambda theme: draw_bars(signs[-1], theme), _("Gradients from output to input")),
+            _picture(
+                lambda theme: draw_flow_over_time(signs, title, theme), _("Gradients through the layers")
+            ),
+            _picture(lambda theme: draw_bars(signs[-1], title, theme), _("Gradients from output to input")),
             _picture(lambda theme: draw_updates(signs, theme), _("Update by weight, |Δ|/|w|")),
         ]
     except MatplotlibMissing as missing:

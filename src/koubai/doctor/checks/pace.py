@@ -31,22 +31,40 @@ _PULL = 2.0  # penalty to data (Ben Braiek and Khomh 2023, "Testing Feedforward 
 def gradient_sign(c: Consultation) -> Evidence | None:
     """The loss rises steadily, though a step along the true gradient would let it fall."""
     losses = c.history.smooth()
-    if len(losses) < 5 or not np.isfinite(losses).all():
-        return None
-    rising = float(np.mean(np.diff(losses) > 0))
-    if rising < 0.8 or losses[-1] < losses[0] or c.trial(1.0).fall < _BETTER:
+    finite = losses[np.isfinite(losses)]
+    if len(finite) < 5 or finite[-1] < finite[0] or not (_goes_uphill(c) or _would_fall(c, losses)):
         return None
     return found(
         0.96,
         _(
             "the loss rises from {first:.3g} to {last:.3g}, but falls when the same steps follow the gradient"
-        ).format(first=losses[0], last=losses[-1]),
+        ).format(first=finite[0], last=finite[-1]),
         _("subtract the gradient: check its sign in the loop, in the loss, and the option maximize"),
         code="parameter -= lr * gradient",
         withdrawn_if=_("the loss is meant to be maximised"),
-        curve=losses.tolist(),
+        curve=finite.tolist(),
         curve_name=_("loss"),
     )
+
+
+def _would_fall(c: Consultation, losses: Array) -> bool:
+    rising = float(np.mean(np.diff(losses) > 0))
+    return bool(np.isfinite(losses).all() and rising >= 0.8 and c.trial(1.0).fall >= _BETTER)
+
+
+def _goes_uphill(c: Consultation) -> bool:
+    """Whether in the first steps the loss grew by as much as the gradient says it should have fallen.
+
+    Along a step that is too long it grows too, but then the gradient has changed by more than that: for a parabola a
+    growth of as much goes with a slope at the end of three times the one at the start, here it is that one again.
+    """
+    early = [s for s in c.history.signs[:5] if np.isfinite(s.later) and s.along < 0]
+    up = [
+        s
+        for s in early
+        if 0.5 < (s.later - s.loss) / -s.along < 2 and 0.5 < (s.curvature + s.along) / -s.along < 2
+    ]
+    return len(up) >= 2 and 2 * len(up) > len(early)
 
 
 @check("missing_zero_grad")

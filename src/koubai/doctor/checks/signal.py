@@ -16,7 +16,7 @@ _DEAD = 0.9  # share of a layer's units
 _EXPLOSIVE = ("Exponential", "Exp")
 _DEEP = 12  # the shallowest net that degradation was shown for had 20 layers, with normalisation
 _LARGE_GAIN = 3.0  # times He's: after three layers values have grown by 27
-_LOUD = 10.0  # times the loss of a constant answer, which is where a good start lies
+_LOUD = 3.0  # times the loss of a constant answer, which is where a good start lies
 
 
 def _gradient_sizes(c: Consultation) -> list[tuple[str, float]]:

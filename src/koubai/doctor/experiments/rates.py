@@ -13,7 +13,8 @@ from koubai.train import compare_learning_rates
 __all__ = ["rates"]
 
 _NAMES = {0.1: "÷ 10", 1.0: "× 1", 10.0: "× 10"}
-_CLEARLY = 0.9  # of the loss: a tenth less is more than what the last batches vary by
+_CLEARLY = 0.1  # of the loss: a tenth less is more than what the last batches vary by
+_WORTH = 0.02  # of the first loss: what is learnt already can always be learnt a little more surely
 
 
 def rates(training: Training, steps: int = 200) -> Experiment:
@@ -42,7 +43,7 @@ def rates(training: Training, steps: int = 200) -> Experiment:
         "step",
         {named[factor]: values for factor, values in losses.items()},
         {named[factor]: end for factor, end in ends.items()},
-        _words(ends),
+        _words(ends, losses[1.0][0] if losses[1.0] else math.inf),
     )
 
 
@@ -52,11 +53,11 @@ def _end(losses: Sequence[float], steps: int) -> float:
     return math.fsum(last) / len(last) if len(losses) == steps else math.inf
 
 
-def _words(ends: Mapping[float, float]) -> str:
+def _words(ends: Mapping[float, float], first: float) -> str:
     best = min(ends, key=lambda factor: ends[factor])
     if math.isinf(ends[best]):
         return _("With all three the loss ceases to be finite: try a rate that is smaller still.")
-    if best == 1.0 or ends[best] > _CLEARLY * ends[1.0]:
+    if ends[1.0] - ends[best] <= max(_CLEARLY * ends[1.0], _WORTH * first) and math.isfinite(ends[1.0]):
         return _("The learning rate of the run ends lowest, or no other ends clearly lower.")
     if best > 1:
         return _("Ten times the learning rate ends clearly lower: the present one seems too small.")

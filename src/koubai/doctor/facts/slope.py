@@ -14,6 +14,8 @@ from koubai.doctor.patient import Patient, Sample
 __all__ = ["slopes"]
 
 _RELATIVE = 1e-2  # change of the loss that is aimed at: float32 knows it to 1e-7, so the slope to 1e-5
+_NEAR = 0.05  # of the weight: farther away it is another function
+_VISIBLE = 2e-4  # of the loss: smaller changes are lost in rounding
 _STEADY = 0.1  # between two distances: a larger difference is curvature or a kink, not a slope
 
 
@@ -23,6 +25,7 @@ def slopes(patient: Patient, sample: Sample) -> Iterator[tuple[str, float, float
     Parameters whose slope is lost in rounding, or differs from one distance to another, are left out.
     """
     patient = patient.copied()
+    framework = patient.framework
     named = [(name, p) for name, p in patient.model.named_parameters() if p.requires_grad]
     everything, at = gradient(patient, sample), 0
     loss = patient.loss_of(patient.output(sample), sample.target)
@@ -33,7 +36,10 @@ def slopes(patient: Patient, sample: Sample) -> Iterator[tuple[str, float, float
         norm = float(np.linalg.norm(g))
         if not norm > 1e-6 * (1 + abs(loss)):
             continue
-        distance = _RELATIVE * (abs(loss) + 1e-6) / norm
+        weight = float(np.linalg.norm(framework.array(parameter)))
+        distance = min(_RELATIVE * (abs(loss) + 1e-6) / norm, _NEAR * weight or np.inf)
+        if norm * distance < _VISIBLE * abs(loss):
+            continue
         near, far = (_slope(patient, sample, parameter, g / norm, distance * share) for share in (0.25, 1.0))
         if abs(near - far) <= _STEADY * max(abs(near), abs(far)):
             yield name, norm, near
