@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-<<<<<<< HEAD
 from koubai.doctor.treatment import Proof, Trial
-from koubai.doctor.vital_signs import Signs
-=======
->>>>>>> doctor
 from koubai.i18n import _, language
 from koubai.recipes.outcome import Outcome
 from koubai.report.canvas import DARK, LIGHT, MatplotlibMissing, Theme
