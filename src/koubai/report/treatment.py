@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from koubai.doctor.treatment import MENU, Proof, Trial
-from koubai.i18n import _, ngettext
+from koubai.i18n import _
 from koubai.report.html import Html, table, tag
 from koubai.report.labels import duration
 
@@ -41,13 +41,8 @@ def sentence(proof: Proof[Any]) -> str:
         return _("The best trial did not hold on fresh seeds: nothing is proven.")
     if not proof.proven:
         return _("Skill {before} → {after}, not confirmed on fresh seeds yet.").format(**ends)
-    seeds = len(proof.confirmed)
-    words = ngettext(
-        "Proven: skill {before} → {after}, confirmed on {seeds} fresh seed.",
-        "Proven: skill {before} → {after}, confirmed on {seeds} fresh seeds.",
-        seeds,
-    )
-    return words.format(seeds=seeds, **ends)
+    words = _("Proven: skill {before} → {after}, confirmed on fresh seeds ({seeds}).")
+    return words.format(seeds=len(proof.confirmed), **ends)
 
 
 def code_of(trial: Trial) -> list[tuple[str, str]]:
