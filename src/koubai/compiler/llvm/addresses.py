@@ -1,4 +1,4 @@
-"""Where the buffers of a call lie: at known places, or in loops over equal calls where a table has them for each turn."""
+"""Where the buffers of a call lie: at known places, or turn by turn in a table, in a loop over equal calls."""
 
 from __future__ import annotations
 
