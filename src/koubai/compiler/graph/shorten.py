@@ -56,7 +56,7 @@ def shortened(graph: Graph, updates: Updates, results: Sequence[int]) -> Shorten
     return unshortened(graph, updates)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Item:
     """A node with the states that take what it makes; or without a node what some state takes, or a result.
 
@@ -101,14 +101,15 @@ def _items(graph: Graph, updates: Updates) -> list[_Item]:
 
 def _item(node: Node, constants: dict[Symbol, Symbol], takers: dict[Symbol, list[Symbol]]) -> _Item:
     inputs = tuple([constants.get(symbol, symbol) for symbol in node.inputs])
-    taking = tuple([(n, state) for n, s in enumerate(node.outputs) for state in takers.get(s, ())])
-    forms = tuple([(symbol.shape, symbol.dtype) for symbol in (*inputs, *node.outputs)])
-    fixed = tuple([symbol for symbol in inputs if symbol in constants])
-    key = (node.op, _attributes(node), forms, fixed, tuple([n for n, _ in taking]))
+    taking = tuple([(n, state) for n, s in enumerate(node.outputs) if s in takers for state in takers[s]])
+    forms = [symbol if symbol in constants else (symbol.shape, symbol.dtype) for symbol in inputs]
+    key = (node.op, _attributes(node), *forms, *[n for n, _ in taking])
     return _Item(key, inputs, node.outputs, taking, node)
 
 
 def _attributes(node: Node) -> Hashable:
+    if not node.attributes:
+        return ()
     values = tuple(sorted(node.attributes.items()))
     try:
         hash(values)
