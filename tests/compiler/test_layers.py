@@ -115,12 +115,27 @@ def residual(layers):
     return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), *(Block() for _ in range(layers))), (2, 3, 6, 6)
 
 
+class Summed(nn.Module):
+    """Running sums of scaled features."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(koubai.ones(8))
+
+    def forward(self, x):
+        return koubai.tanh(koubai.cumsum(x * self.scale, 0))
+
+
+def summed(layers):
+    return nn.Sequential(nn.Linear(8, 8), *(Summed() for _ in range(layers))), (4, 8)
+
+
 def tied(layers):
     layer = nn.Linear(8, 8)
     return nn.Sequential(*(part for _ in range(layers) for part in (layer, nn.Tanh()))), (4, 8)
 
 
-MODELS = {model.__name__: model for model in (transformer, perceptron, residual, tied)}
+MODELS = {model.__name__: model for model in (transformer, perceptron, residual, summed, tied)}
 
 
 def step_of(make, layers, clipped=False):
@@ -160,7 +175,7 @@ def test_a_deep_model_computes_what_eager_does(name, clipped):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["transformer", "perceptron", "residual"])
+@pytest.mark.parametrize("name", ["transformer", "perceptron", "residual", "summed"])
 def test_deeper_models_have_no_larger_graphs_to_compile(name):
     sizes = []
     for layers in (KEPT + 4, KEPT + 9):
@@ -172,7 +187,7 @@ def test_deeper_models_have_no_larger_graphs_to_compile(name):
     assert sizes[0] == sizes[1]
 
 
-@pytest.mark.parametrize("name", ["transformer", "perceptron", "tied"])
+@pytest.mark.parametrize("name", ["transformer", "perceptron", "summed", "tied"])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_kernels_are_those_of_a_graph_that_was_lowered_in_full(name, threads):
     step = compiled_of(MODELS[name], KEPT + 5)

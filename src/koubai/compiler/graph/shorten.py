@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from koubai.compiler.layers import Layers, NotAlike
 from koubai.ops.graph import Graph, Node, prune
-from koubai.ops.op import Symbol
+from koubai.ops.op import Kind, Symbol
 
 KEPT = 6  # layers: the outermost are merged with what is around them, and the inner ones must still be equal
 
@@ -103,7 +103,9 @@ def _item(node: Node, constants: dict[Symbol, Symbol], takers: dict[Symbol, list
     inputs = tuple([constants.get(symbol, symbol) for symbol in node.inputs])
     taking = tuple([(n, state) for n, s in enumerate(node.outputs) if s in takers for state in takers[s]])
     forms = [symbol if symbol in constants else (symbol.shape, symbol.dtype) for symbol in inputs]
-    key = (node.op, _attributes(node), *forms, *[n for n, _ in taking])
+    key: Hashable = (node.op, _attributes(node), *forms, *[n for n, _ in taking])
+    if node.op.kind is Kind.RANDOM:  # draws are counted through, so a later layer's kernels count further
+        key = object()
     return _Item(key, inputs, node.outputs, taking, node)
 
 

@@ -14,7 +14,6 @@ from koubai.compiler.language.kernel import (
     Kernel,
     Loops,
     Running,
-    Scatter,
     Stage,
     Store,
     Strips,
@@ -60,14 +59,6 @@ class _Renaming:
         if isinstance(kernel, Contraction):
             left, right = self.value(kernel.left), self.value(kernel.right)
             return replace(kernel, name=name, left=left, right=right, epilogue=self.stores(kernel.epilogue))
-        if isinstance(kernel, Scatter):
-            return replace(
-                kernel,
-                name=name,
-                target=self.buffers.get(kernel.target, kernel.target),
-                indices=self.indices(kernel.indices, kernel.value),
-                value=self.value(kernel.value),
-            )
         assert isinstance(kernel, Running)
         carried = [Carried(c.name, self.value(c.start), self.value(c.following)) for c in kernel.carried]
         return replace(kernel, name=name, carried=carried, results=self.stores(kernel.results))

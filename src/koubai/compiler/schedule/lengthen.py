@@ -9,11 +9,12 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from koubai.compiler.language.buffer import Buffer, Home
-from koubai.compiler.language.kernel import Host, Kernel, Repeat, Strips
+from koubai.compiler.language.kernel import Host, Kernel, Repeat, Scatter, Strips
 from koubai.compiler.language.renamed import renamed
 from koubai.compiler.language.signature import signature
 from koubai.compiler.layers import Layers, NotAlike
 
+_ALONE = (Host, Repeat, Scatter)  # kernels that belong to no layer
 Chains = Sequence[tuple[list[Buffer], list[Buffer]]]
 
 
@@ -56,18 +57,14 @@ def _key(kernel: Kernel) -> Hashable:
     if isinstance(kernel, Strips):
         axes = (kernel.thread, *kernel.loops)
         return (tuple(axis.size for axis in axes), *map(signature, kernel.body))
-    return kernel if isinstance(kernel, Host | Repeat) else signature(kernel)
+    return kernel if isinstance(kernel, _ALONE) else signature(kernel)
 
 
 def _names(kernel: Kernel) -> list[Buffer]:
     """Return the buffers of a kernel, and the states whose next values they are, in the order of equal kernels."""
     if isinstance(kernel, Strips):
         return [buffer for inner in kernel.body for buffer in _names(inner)]
-    own = (
-        sorted(kernel.reads | kernel.writes, key=lambda b: b.name)
-        if isinstance(kernel, Host | Repeat)
-        else kernel.buffers
-    )
+    own = list(kernel.reads | kernel.writes) if isinstance(kernel, _ALONE) else kernel.buffers
     return [*own, *(buffer.becomes for buffer in own if buffer.becomes is not None)]
 
 
