@@ -115,6 +115,35 @@ def residual(layers):
     return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), *(Block() for _ in range(layers))), (2, 3, 6, 6)
 
 
+class Waves(nn.Module):
+    """Layers without parameters beside those with: nothing tells their kernels apart."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(layers))
+
+    def forward(self, x):
+        wave = x
+        for layer in self.layers:
+            x, wave = koubai.tanh(layer(x)), koubai.sin(wave)
+        return x + wave
+
+
+def waves(layers):
+    return Waves(layers), (4, 8)
+
+
+def two_stacks(layers):
+    first = (part for _ in range(layers) for part in (nn.Linear(8, 8), nn.Tanh()))
+    second = (part for _ in range(layers) for part in (nn.Linear(8, 8), nn.Sigmoid()))
+    return nn.Sequential(*first, *second), (4, 8)
+
+
+def without_parameters(layers):
+    rounds = (part for _ in range(layers) for part in (nn.Tanh(), nn.Softmax(dim=1)))
+    return nn.Sequential(nn.Linear(8, 8), *rounds), (4, 8)
+
+
 class Summed(nn.Module):
     """Running sums of scaled features."""
 
@@ -135,7 +164,19 @@ def tied(layers):
     return nn.Sequential(*(part for _ in range(layers) for part in (layer, nn.Tanh()))), (4, 8)
 
 
-MODELS = {model.__name__: model for model in (transformer, perceptron, residual, summed, tied)}
+MODELS = {
+    model.__name__: model
+    for model in (
+        transformer,
+        perceptron,
+        residual,
+        summed,
+        tied,
+        waves,
+        two_stacks,
+        without_parameters,
+    )
+}
 
 
 def step_of(make, layers, clipped=False):

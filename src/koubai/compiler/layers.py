@@ -145,7 +145,10 @@ class Layers(Generic[N]):
         return found
 
     def _check(self) -> None:
-        """Make sure that what does not move on touches chains only at their ends."""
+        """Make sure that what does not move on touches chains only at their ends, and that stacks follow none other."""
+        most = max((stack.run.count for stack in self._stacks), default=0)
+        if any(len(chain) > most + ALIKE for chain in self.chains):
+            raise NotAlike
         for stack in self._stacks:
             for n, moving in zip(stack.run.at(0), stack.moving):
                 self._check_ends(name for name, moves in zip(self._names[n], moving) if not moves)
@@ -159,6 +162,15 @@ class Layers(Generic[N]):
                 chain, at = self._place[name]
                 if EDGE <= at < len(self.chains[chain]) - EDGE:
                     raise NotAlike
+
+    def chain_of(self, name: N) -> int | None:
+        """Return the number of the chain that a name is in."""
+        return self._place[name][0] if name in self._place else None
+
+    def inner(self) -> Iterator[int]:
+        """Yield the items of one layer in the middle."""
+        for stack in self._stacks:
+            yield from stack.run.at(stack.run.count // 2)
 
     # --- other depths -------------------------------------------------------------------------------------------
 

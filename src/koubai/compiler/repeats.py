@@ -51,8 +51,10 @@ def repeats(keys: Sequence[Hashable], fewest: int) -> list[Run]:
     numbers = np.array([known.setdefault(key, len(known)) for key in keys], np.int64)
     found = [run for period in _periods(numbers, fewest) for run in _runs_of(numbers, period, fewest)]
     chosen: list[Run] = []
+    taken = np.zeros(len(keys), bool)
     for run in sorted(found, key=lambda r: (-r.period * r.count, r.period)):
-        if all(run.end <= other.first or other.end <= run.first for other in chosen):
+        if not taken[run.first : run.end].any():
+            taken[run.first : run.end] = True
             chosen.append(run)
     return sorted(chosen, key=lambda r: r.first)
 

@@ -50,6 +50,7 @@ def shortened(graph: Graph, updates: Updates, results: Sequence[int]) -> Shorten
     try:
         layers = Layers([item.key for item in items], [item.names for item in items])
         if layers.count > KEPT:
+            _check_anchored(items, layers, set(graph.inputs))
             return _without(graph, updates, results, layers, items)
     except NotAlike:
         pass
@@ -127,6 +128,35 @@ def _equal_constants(graph: Graph) -> dict[Symbol, Symbol]:
         symbol: known.setdefault((array.dtype, array.shape, array.tobytes()), symbol)
         for symbol, array in graph.constants.items()
     }
+
+
+def _check_anchored(items: list[_Item], layers: Layers[Symbol], inputs: set[Symbol]) -> None:
+    """Make sure that all that layers compute rests on inputs of their own, or is the same in all layers.
+
+    Kernels of several layers that are merged then show it by the inputs that they read. They would not if each layer
+    only took, say, the sine of what the layer before has made.
+
+    Raises:
+        NotAlike: if it does not.
+    """
+    layer = [items[n] for n in layers.inner()]
+    flows = [(_chains(item.inputs, layers), _chains(item.outputs, layers)) for item in layer]
+    anchored = {n for n, chain in enumerate(layers.chains) if inputs.issuperset(chain)}
+    steady: set[int] = set()
+    count = -1
+    while count < len(anchored):  # what a layer reads of the one before may be anchored further on
+        count = len(anchored)
+        for sources, results in flows:
+            if sources & anchored:
+                anchored |= results
+            elif sources <= steady:
+                steady |= results
+    if any(not results <= anchored | steady for _, results in flows):
+        raise NotAlike
+
+
+def _chains(symbols: Sequence[Symbol], layers: Layers[Symbol]) -> set[int]:
+    return {n for symbol in symbols if (n := layers.chain_of(symbol)) is not None}
 
 
 def _without(

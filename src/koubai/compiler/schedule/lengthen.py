@@ -38,6 +38,8 @@ def lengthened(kernels: list[Kernel], chains: Chains, more: int, fixed: Iterable
     ]
     alone = [(buffer,) for buffer in fixed]
     layers = Layers([*keys, *(object() for _ in alone)], [*names, *alone], [few for few, _ in chains])
+    if not layers.count:
+        raise NotAlike
     longer = _longer(layers.chains, chains, more)
     found: list[Kernel] = []
     becomes: dict[Buffer, Buffer] = {}
