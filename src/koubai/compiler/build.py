@@ -2,6 +2,7 @@
 
 `graph` makes the graph smaller, `lower` says what is stored and how it is computed, `schedule` makes few kernels of
 many, divides them among threads, and says what runs side by side and where everything lies, and `llvm` writes it down.
+Of many equal layers most are left out until the kernels of the others are merged.
 """
 
 from __future__ import annotations
