@@ -107,18 +107,10 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
         target: the processor.
         threads: how many run the step.
         watch: is told of every pass: its name, the kernels, which buffers lie where others lie, and where each of the
-            graph's outputs is. Then no layer is left out for the time being.
+            graph's outputs is. All layers go through all passes then.
     """
     graph, checks = with_checks(graph, roles.losses)
-    whole = unshortened(graph, roles.updates)
-    results = [*roles.results, *(at for _, at in checks)]
-    few = shortened(graph, roles.updates, results) if watch is None else whole
-    try:
-        lowered = _Lowered(few, roles, checks, target)
-        phases, shared = lowered.schedule(target, threads, watch or (lambda *_: None))
-    except NotAlike:
-        lowered = _Lowered(whole, roles, checks, target)
-        phases, shared = lowered.schedule(target, threads, lambda *_: None)
+    lowered, phases, shared = _scheduled(graph, roles, checks, target, threads, watch)
     touched = {b for phase in phases for kernel in phase.kernels for b in kernel.reads | kernel.writes}
     constants = sorted((b for b in touched if b.home is Home.CONSTANT), key=lambda b: b.name)
     ends = [*lowered.results, *lowered.gate.flags]
@@ -157,6 +149,30 @@ def simplified(graph: Graph, target: Target) -> Graph:
     laid = with_channels_last(graph)
     graph = graph if laid is graph else simplify(laid)
     return with_recomputation(graph, target.level2)
+
+
+def _scheduled(
+    graph: Graph,
+    roles: Roles,
+    checks: list[tuple[str, int]],
+    target: Target,
+    threads: int,
+    watch: Watch | None,
+) -> tuple[_Lowered, list[Phase], dict[Buffer, Buffer]]:
+    """Return a graph as kernels, their phases, and which buffers lie in the memory of others.
+
+    Most of its equal layers are left out for the time being, unless somebody watches or they turn out to differ.
+    """
+    if watch is None:
+        results = [*roles.results, *(at for _, at in checks)]
+        few = shortened(graph, roles.updates, results)
+        try:
+            lowered = _Lowered(few, roles, checks, target)
+            return lowered, *lowered.schedule(target, threads, lambda *_: None)
+        except NotAlike:
+            pass
+    lowered = _Lowered(unshortened(graph, roles.updates), roles, checks, target)
+    return lowered, *lowered.schedule(target, threads, watch or (lambda *_: None))
 
 
 class _Lowered:
