@@ -89,6 +89,11 @@ def test_what_does_not_move_on_evenly_is_no_layer():
         Layers(keys, [(NAMES[a], NAMES[b]) for a, b in ("ab", "bc", "cd", "da", "ae", "ef")])
 
 
+def test_names_that_take_turns_do_not_move_on():
+    with pytest.raises(NotAlike):
+        Layers(["map"] * 6, [(NAMES[a], NAMES[b]) for a, b in ("ab", "ba", "ab", "ba", "ab", "ba")])
+
+
 # --- layers of steps
 
 

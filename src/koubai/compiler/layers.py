@@ -145,9 +145,12 @@ class Layers(Generic[N]):
         return found
 
     def _check(self) -> None:
-        """Make sure that what does not move on touches chains only at their ends, and that stacks follow none other."""
+        """Make sure that names move on, and that what does not move on touches chains only at their ends."""
         most = max((stack.run.count for stack in self._stacks), default=0)
-        if any(len(chain) > most + ALIKE for chain in self.chains):
+        goes_round = not self._next.keys() <= self._place.keys()
+        if goes_round or any(
+            len(chain) > most + ALIKE for chain in self.chains
+        ):  # or one stack follows another
             raise NotAlike
         for stack in self._stacks:
             for n, moving in zip(stack.run.at(0), stack.moving):

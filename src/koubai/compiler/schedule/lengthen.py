@@ -32,10 +32,7 @@ def lengthened(kernels: list[Kernel], chains: Chains, more: int, fixed: Iterable
     """
     layered = {buffer for few, _ in chains for buffer in few}
     names = [_names(kernel) for kernel in kernels]
-    keys = [
-        (_key(k), *(b for b in of if b.home is not Home.SCRATCH and b not in layered))
-        for k, of in zip(kernels, names)
-    ]
+    keys = [(_key(kernel), *(_role(b, layered) for b in of)) for kernel, of in zip(kernels, names)]
     alone = [(buffer,) for buffer in fixed]
     layers = Layers([*keys, *(object() for _ in alone)], [*names, *alone], [few for few, _ in chains])
     if not layers.count:
@@ -52,6 +49,13 @@ def lengthened(kernels: list[Kernel], chains: Chains, more: int, fixed: Iterable
     for buffer, state in becomes.items():
         buffer.becomes = state
     return found
+
+
+def _role(buffer: Buffer, layered: set[Buffer]) -> Hashable:
+    """Return what buffers at the same place of equal layers have in common; buffers of no layer are only themselves."""
+    return (
+        (buffer.home, buffer.becomes is None) if buffer.home is Home.SCRATCH or buffer in layered else buffer
+    )
 
 
 def _key(kernel: Kernel) -> Hashable:
