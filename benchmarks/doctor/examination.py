@@ -63,6 +63,7 @@ class Watching(Observer):
             epochs=setup.epochs,
             memory=setup.memory_limit,
         )
+        setup.loss = self.attached.loss(setup.loss)
 
     def callbacks(self) -> Sequence[Any]:
         """What `Trainer` is given."""

@@ -321,6 +321,48 @@ def test_a_value_that_was_taken_before_stays():
 # --- when it compiles again ---------------------------------------------------------------------------------------
 
 
+SCHEDULES = {
+    "OneCycleLR": lambda o: optim.lr_scheduler.OneCycleLR(o, 0.02, total_steps=8),
+    "CyclicLR": lambda o: optim.lr_scheduler.CyclicLR(o, 0.001, 0.02, step_size_up=3),
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["SGD", "momentum", "Nesterov", "classical", "RMSprop", "Adam", "AdamW", "NAdam"]
+)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_schedule_of_rate_and_momentum_compiles_once(schedule, name):
+    eager, compiled = Training(OPTIMIZERS[name], compiled=False), Training(OPTIMIZERS[name], max_compiles=1)
+    schedulers = [SCHEDULES[schedule](training.optimizer) for training in (eager, compiled)]
+    for number in range(6):
+        for training, scheduler in zip((eager, compiled), schedulers):
+            training.step(*data(seed=number))
+            scheduler.step()
+    assert len(compiled.step.steps) == 1
+    assert compiled.step.falls_back is None
+    check_close(compiled.state(), eager.state())
+
+
+@pytest.mark.parametrize(
+    ("option", "make"),
+    [
+        ("momentum", lambda p: optim.SGD(p, 0.1, momentum=0.5)),
+        ("dampening", lambda p: optim.SGD(p, 0.1, momentum=0.5, dampening=0.3)),
+        ("weight_decay", lambda p: optim.SGD(p, 0.1, weight_decay=0.1)),
+        ("weight_decay", lambda p: optim.AdamW(p, 0.1, weight_decay=0.1)),
+        ("l1", lambda p: optim.SGD(p, 0.1, l1=0.01)),
+    ],
+)
+def test_an_option_compiles_again_only_when_it_becomes_zero(option, make):
+    eager, compiled = Training(make, compiled=False), Training(make)
+    for number, factor in enumerate([1.1, 0.7, 0.0, 0.0, 0.0]):
+        for training in (eager, compiled):
+            training.step(*data(seed=number))
+            training.optimizer.param_groups[0][option] *= factor
+        assert len(compiled.step.steps) == (1 if number < 3 else 2)
+    check_close(compiled.state(), eager.state())
+
+
 def test_new_shapes_compile_once_more_and_known_ones_do_not():
     training = Training()
     for count in (8, 4, 8, 4, 8):

@@ -2,6 +2,7 @@
 
 `graph` makes the graph smaller, `lower` says what is stored and how it is computed, `schedule` makes few kernels of
 many, divides them among threads, and says what runs side by side and where everything lies, and `llvm` writes it down.
+Of many equal layers most are left out until the kernels of the others are merged.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from koubai.compiler.graph.checks import with_checks
 from koubai.compiler.graph.layout import prefer_orders
 from koubai.compiler.graph.pooling import with_relu_behind_pooling
 from koubai.compiler.graph.recompute import with_recomputation
+from koubai.compiler.graph.shorten import Shortened, shortened, unshortened
 from koubai.compiler.graph.simplify import simplify
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.expression import load
 from koubai.compiler.language.kernel import Kernel
+from koubai.compiler.layers import NotAlike
 from koubai.compiler.llvm.driver import Driver
 from koubai.compiler.llvm.many import write_many
 from koubai.compiler.lower.lowering import Lowering
@@ -29,6 +32,7 @@ from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.arrange import arrange
 from koubai.compiler.schedule.fuse import fuse
 from koubai.compiler.schedule.in_place import written_in_place
+from koubai.compiler.schedule.lengthen import lengthened
 from koubai.compiler.schedule.memory import Plan, plan, span
 from koubai.compiler.schedule.partition import divide
 from koubai.compiler.schedule.phases import Gate, Phase, in_phases
@@ -103,12 +107,10 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
         target: the processor.
         threads: how many run the step.
         watch: is told of every pass: its name, the kernels, which buffers lie where others lie, and where each of the
-            graph's outputs is.
+            graph's outputs is. All layers go through all passes then.
     """
     graph, checks = with_checks(graph, roles.losses)
-    graph = simplified(graph, target)
-    lowered = _Lowered(graph, roles, checks)
-    phases, shared = lowered.schedule(target, threads, watch or (lambda *_: None))
+    lowered, phases, shared = _scheduled(graph, roles, checks, target, threads, watch)
     touched = {b for phase in phases for kernel in phase.kernels for b in kernel.reads | kernel.writes}
     constants = sorted((b for b in touched if b.home is Home.CONSTANT), key=lambda b: b.name)
     ends = [*lowered.results, *lowered.gate.flags]
@@ -149,27 +151,57 @@ def simplified(graph: Graph, target: Target) -> Graph:
     return with_recomputation(graph, target.level2)
 
 
+def _scheduled(
+    graph: Graph,
+    roles: Roles,
+    checks: list[tuple[str, int]],
+    target: Target,
+    threads: int,
+    watch: Watch | None,
+) -> tuple[_Lowered, list[Phase], dict[Buffer, Buffer]]:
+    """Return a graph as kernels, their phases, and which buffers lie in the memory of others.
+
+    Most of its equal layers are left out for the time being, unless somebody watches or they turn out to differ.
+    """
+    if watch is None:
+        results = [*roles.results, *(at for _, at in checks)]
+        few = shortened(graph, roles.updates, results)
+        try:
+            lowered = _Lowered(few, roles, checks, target)
+            return lowered, *lowered.schedule(target, threads, lambda *_: None)
+        except NotAlike:
+            pass
+    lowered = _Lowered(unshortened(graph, roles.updates), roles, checks, target)
+    return lowered, *lowered.schedule(target, threads, watch or (lambda *_: None))
+
+
 class _Lowered:
     """A graph as kernels, with the buffers of all that goes in and out.
 
     Attributes:
-        inputs: the buffers of the graph's inputs.
+        inputs: the buffers of the graph's inputs, those of layers that were left out among them.
         results, updates: those of what the caller gets, and of new values of state.
         flags: (what went wrong if it is false, buffer) pairs; `gate` has the buffers.
     """
 
-    def __init__(self, graph: Graph, roles: Roles, checks: list[tuple[str, int]]) -> None:
+    def __init__(self, few: Shortened, roles: Roles, checks: list[tuple[str, int]], target: Target) -> None:
+        self.few, self.roles = few, roles
+        graph = simplified(few.graph, target)
         self.inputs = _inputs(graph, roles)
+        self.chains = [(self.inputs_of(some), self.inputs_of(many)) for some, many in few.chains]
+        for some, many in self.chains:
+            for buffer in set(many).difference(some):
+                buffer.order = some[0].order
         low = self.low = Lowering(graph, {symbol: partial(load, b) for symbol, b in self.inputs.items()})
         low.lower()
-        self.results = [_result(low, graph.outputs[at]) for at in roles.results]
-        self.flags = [(name, _result(low, graph.outputs[at])) for name, at in checks]
-        self.updates = [_update(low, graph.outputs[at], self.inputs[s]) for at, s in roles.updates]
+        self.results = [_result(low, graph.outputs[few.place[at]]) for at in roles.results]
+        self.flags = [(name, _result(low, graph.outputs[few.place[at]])) for name, at in checks]
+        self.updates = [_update(low, graph.outputs[at], self.inputs[s]) for at, s in few.updates]
         self.gate = Gate([flag for _, flag in self.flags])
         self.where = dict(
-            zip([*roles.results, *(at for at, _ in roles.updates)], [*self.results, *self.updates])
+            zip([*roles.results, *(at for at, _ in few.updates)], [*self.results, *self.updates])
         )
-        self.states = {at: self.inputs[s] for at, s in roles.updates}
+        self.states = {at: self.inputs[s] for at, s in few.updates}
 
     def inputs_of(self, symbols: list[Symbol]) -> list[Buffer]:
         """Return the buffers of some inputs."""
@@ -188,12 +220,23 @@ class _Lowered:
         watch("fuse", kernels, shared, self.where)
         kernels = in_strips(kernels, kept | set(shared) | set(shared.values()), target, threads)
         watch("strips", kernels, shared, self.where)
+        kernels = self._with_all_layers(kernels)
         kernels, over = written_in_place(kernels, self.updates)
         shared.update(over)
         watch("write in place", kernels, shared, {**self.where, **self.states})
         kernels = divide(kernels, target, threads, shared)
         gate = self.gate if self.flags and self.updates else None
         return in_phases(kernels, gate, shared), shared
+
+    def _with_all_layers(self, kernels: list[Kernel]) -> list[Kernel]:
+        """Put back the layers that were left out."""
+        if not self.few.missing:
+            return kernels
+        alone = [*self.results, *self.gate.flags, *self.low.shared, *self.low.shared.values()]
+        kernels = lengthened(kernels, self.chains, self.few.missing, alone)
+        new = {b.becomes: b for b in (*self.updates, *(b for kernel in kernels for b in kernel.writes))}
+        self.updates = [new[self.inputs[state]] for _, state in self.roles.updates]
+        return kernels
 
 
 def _inputs(graph: Graph, roles: Roles) -> dict[Symbol, Buffer]:

@@ -160,7 +160,8 @@ class Step:
         found = dict(zip(self.roles.results, self.executable.results))
         found.update((at, self.executable.states[self.roles.states.index(s)]) for at, s in self.roles.updates)
         before = {at: values[s] for at, s in self.roles.updates}
-        verify.check(self.program.graph, [values[s] for s in self.program.graph.inputs], found, before)
+        graph = self.program.graph
+        verify.check(graph, [values[s] for s in graph.inputs], found, before, self.program.gradients)
 
     def _fill(self, states: Sequence[Array], numbers: Sequence[Array]) -> None:
         for view, array in zip(self.executable.states, states):

@@ -49,6 +49,8 @@ def backward(
     keep = create_graph if retain_graph is None else retain_graph
     wanted = None if inputs is None else {_edge_of(tensor): tensor for tensor in inputs}
     found = _sweep(starts, keep, create_graph, wanted)
+    if modes.tracer is not None:
+        modes.tracer.note_gradients(found.values())
     for edge, gradient in found.items():
         target = edge.source if wanted is None else wanted[edge]
         assert isinstance(target, Tensor)
@@ -91,6 +93,8 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     wanted = {_edge_of(tensor): tensor for tensor in inputs}
     found = _sweep(_starts(outputs, grad_outputs), keep, create_graph, wanted)
+    if modes.tracer is not None:
+        modes.tracer.note_gradients(found.values())
     result = [found.get(_edge_of(tensor)) for tensor in inputs]
     for position, (tensor, gradient) in enumerate(zip(inputs, result)):
         if gradient is None and materialize_grads:

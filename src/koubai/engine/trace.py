@@ -7,7 +7,7 @@ was, and the program commits the new values each time it is run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
@@ -84,6 +84,7 @@ class Tracer:
         self._host_keys: dict[Hashable, HostFunction] = {}
         self.taps: list[tuple[str, int, Symbol]] = []
         self.losses: list[Symbol] = []
+        self.gradients: list[Symbol] = []
         self.assumptions: dict[Hashable, Assumption] = {}
         self._own: set[Symbol] = set()
         self._tensors: dict[Tensor, _State] = {}
@@ -150,6 +151,11 @@ class Tracer:
         """Make a measurement a result of the program."""
         self.taps.append((name, every, self.lift(value)))
 
+    def note_gradients(self, gradients: Iterable[Tensor | None]) -> None:
+        """Note what a sweep has found."""
+        payloads = [gradient.payload for gradient in gradients if gradient is not None]
+        self.gradients += [payload for payload in payloads if isinstance(payload, Symbol)]
+
     def remember_grad(self, leaf: Tensor) -> None:
         """Note the `.grad` of a leaf as it is now, before its first change."""
         self._grads.setdefault(leaf, leaf._grad)
@@ -190,6 +196,7 @@ class Program:
         rewritten: the positions of the arguments that it changes; likewise after the gradients.
         taps: the name and interval of each measurement; likewise after the arguments.
         losses: what `backward()` was called on.
+        gradients: what the sweeps back gave.
         assumptions: what the program rests on.
     """
 
@@ -203,6 +210,7 @@ class Program:
     taps: list[tuple[str, int]]
     structure: Any
     losses: list[Symbol] = field(default_factory=list)
+    gradients: list[Symbol] = field(default_factory=list)
     cleared: list[Tensor] = field(default_factory=list)
     accumulated: set[Tensor] = field(default_factory=set)
     assumptions: list[Assumption] = field(default_factory=list)
@@ -316,6 +324,7 @@ def trace(
         taps=[(name, every) for name, every, _ in tracer.taps],
         structure=result_structure,
         losses=tracer.losses,
+        gradients=tracer.gradients,
         cleared=cleared,
         accumulated={leaf for leaf, _ in grads if (id(leaf), "grad") in tracer.assumptions},
         assumptions=list(tracer.assumptions.values()),

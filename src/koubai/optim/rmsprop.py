@@ -13,7 +13,7 @@ __all__ = ["RMSprop", "rmsprop"]
 @rule(
     step=counter,
     square_avg=zeros,
-    momentum_buffer=when(lambda o: o.momentum, zeros),
+    momentum_buffer=when(lambda o: o.has("momentum"), zeros),
     grad_avg=when(lambda o: o.centered, zeros),
 )
 def rmsprop(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> tuple[Tensor, State]:
@@ -34,7 +34,7 @@ def rmsprop(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars)
         remembered["grad_avg"] = grad_avg = koubai.lerp(state["grad_avg"], gradient, fresh)
         variance = square_avg - grad_avg * grad_avg
     direction = gradient / (koubai.sqrt(variance) + scalars.eps)
-    if options.momentum:
+    if options.has("momentum"):
         direction = scalars.momentum * state["momentum_buffer"] + direction
         remembered["momentum_buffer"] = direction
     return parameter - scalars.lr * direction, remembered

@@ -45,6 +45,15 @@ class Options:
             modes.tracer.assume((id(self._group), name), lambda: self._plain(name, default))
         return self._plain(name, default)
 
+    def has(self, name: str) -> bool:
+        """Return whether there is an option of that name that is neither 0 nor False.
+
+        A traced program rests on this only: the value may change from step to step, as a schedule changes the momentum.
+        """
+        if modes.tracer is not None:
+            modes.tracer.assume((id(self._group), name, "there"), lambda: bool(self._plain(name, None)))
+        return bool(self._plain(name, None))
+
     def _plain(self, name: str, default: Any) -> Any:
         value = self._group.get(name, default)
         return value.item() if isinstance(value, Tensor) else value
@@ -81,7 +90,8 @@ class Scalars:
 
     `scalars.lr` is the option "lr" as a 0-dimensional float64 tensor; `scalars(lambda o: ...)` is a number
     computed from the options on the host, such as a bias correction. `scalars.options.nesterov` is a plain
-    Python value, for choices that make another program.
+    Python value, for choices that make another program; `scalars.options.has("momentum")` is the choice between a
+    number and none.
 
     Args:
         step: the number of this step, from 1.
@@ -153,12 +163,12 @@ class Rule:
         Returns:
             the new parameter, and the new values of the state's entries.
         """
-        option = scalars.options.get
-        decay = 0 if self.decays_itself else option("weight_decay", 0)
-        decoupled = option("decoupled_weight_decay", False)
-        if option("maximize", False):
+        has = scalars.options.has
+        decay = not self.decays_itself and has("weight_decay")
+        decoupled = has("decoupled_weight_decay")
+        if has("maximize"):
             gradient = -gradient
-        if option("l1", 0):
+        if has("l1"):
             gradient = gradient + scalars.l1 * koubai.sign(parameter)  # the subgradient at 0 is 0
         if decay and not decoupled:
             gradient = gradient + scalars.weight_decay * parameter

@@ -12,9 +12,9 @@ __all__ = ["SGD", "sgd"]
 
 
 @rule(
-    momentum_buffer=when(lambda o: o.momentum and o.form == "pytorch", zeros),
-    velocity=when(lambda o: o.momentum and o.form == "classical", zeros),
-    step=when(lambda o: o.momentum and o.dampening, counter),
+    momentum_buffer=when(lambda o: o.has("momentum") and o.form == "pytorch", zeros),
+    velocity=when(lambda o: o.has("momentum") and o.form == "classical", zeros),
+    step=when(lambda o: o.has("momentum") and o.has("dampening"), counter),
 )
 def sgd(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> tuple[Tensor, State]:
     """Stochastic gradient descent, `w ← w − η g`, with momentum in one of two forms.
@@ -34,10 +34,10 @@ def sgd(parameter: Tensor, gradient: Tensor, state: State, scalars: Scalars) -> 
     usual in training code.
     """
     options = scalars.options
-    if not options.momentum:
+    if not options.has("momentum"):
         return parameter - scalars.lr * gradient, {}
     arriving = gradient
-    if options.dampening:
+    if options.has("dampening"):
         arriving = scalars(lambda o: 1 - o.dampening if o.step > 1 else 1) * gradient
     if options.form == "classical":
         velocity = scalars.momentum * state["velocity"] - scalars.lr * arriving

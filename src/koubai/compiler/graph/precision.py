@@ -45,6 +45,8 @@ def _with_precision(node: Node, precision: str) -> Node:
     if "loop" in attributes:
         loop = attributes["loop"]
         attributes["loop"] = replace(loop, body=with_precision(loop.body, precision))
+    elif node.op.kind is not Kind.CONTRACTION:
+        return node
     attributes.pop("precision", None)
     if precision != FLOAT32 and node.op.kind is Kind.CONTRACTION and node.outputs[0].dtype == dtypes.float32:
         attributes["precision"] = precision

@@ -6,8 +6,9 @@ next phase begins. What NumPy has to run cuts the step into several native parts
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from koubai import dtypes
 from koubai.compiler.language.buffer import Buffer, Home
@@ -25,6 +26,7 @@ from koubai.compiler.language.kernel import (
     axes_of,
 )
 from koubai.compiler.language.signature import free_axes, signature
+from koubai.compiler.llvm.addresses import Addresses
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
@@ -34,6 +36,7 @@ from koubai.compiler.llvm.transposes import TransposeFunction, is_transpose
 from koubai.compiler.llvm.winograd import WinogradFunction, is_winograd
 from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction, is_winograd_weights
 from koubai.compiler.llvm.writer import Int, Writer, module
+from koubai.compiler.repeats import Run, repeats
 from koubai.compiler.runtime.barrier import call_barrier, write_barrier
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.memory import LINE, Plan
@@ -52,6 +55,7 @@ Body = (
 )
 
 
+T = TypeVar("T")
 _WITHOUT_PRODUCTS = (LoopsFunction, ScatterFunction, RunningFunction, TransposeFunction)
 
 
@@ -67,6 +71,7 @@ class Driver:
         parts: the names of the native parts, in order.
         linkage: of the kernels: "internal", or "" for those who want to call them one by one.
         scratch: the bytes that each thread needs of its own.
+        fewest: how often calls must repeat themselves to be written as a loop.
     """
 
     target: Target
@@ -76,6 +81,7 @@ class Driver:
     parts: list[str] = field(default_factory=list)
     linkage: str = "internal"
     scratch: int = 0
+    fewest: int = 4
     _functions: list[Writer] = field(default_factory=list)
     _alone: set[Kernel] = field(default_factory=set)
     _written: dict[Hashable, _Function] = field(default_factory=dict)
@@ -89,11 +95,11 @@ class Driver:
         for kernel in every_kernel(phases):
             self._function_of[kernel] = self._function(kernel)
         self.plan.scratch = -(-self.scratch // LINE) * LINE
+        self._addresses = Addresses(self.plan, self.arguments)
         for run in between_hosts(phases):
             self._part(run)
-        return module(
-            [write_barrier(self.target), *self._functions, *self._writers, *more], self.target.attributes
-        )
+        functions = [write_barrier(self.target), *self._functions, *self._writers, *more]
+        return module(functions, self.target.attributes, self._addresses.table)
 
     def flops(self, phases: Iterable[Phase]) -> int:
         """Return how many multiplications and additions the products of a step take that was written."""
@@ -111,13 +117,21 @@ class Driver:
         w = Writer(name, [("i64", "%thread"), ("ptr", "%frame")])
         self.parts.append(name)
         self._writers.append(w)
-        self._arena = w.let("load ptr, ptr %frame")
-        self._scratch = w.let(f"getelementptr i8, ptr {self._arena}, i64 {self.plan.size}")
+        arena = w.let("load ptr, ptr %frame")
+        self._addresses.begin(arena)
+        self._scratch = w.let(f"getelementptr i8, ptr {arena}, i64 {self.plan.size}")
         self._control = w.let(f"load ptr, ptr {w.at('%frame', 1, dtypes.int64)}")
-        for number, phase in enumerate(phases):
+
+        def before_others(phase: Phase) -> None:
             self._phase(w, phase, {})
-            if number < len(phases) - 1:
-                self._barrier(w)
+            self._barrier(w)
+
+        keys = [
+            (phase.gate is None or id(phase), *(self._form(k, {}) for k in phase.kernels)) for phase in phases
+        ]
+        self._in_turns(w, phases[:-1], keys, lambda phase: every_kernel([phase]), before_others)
+        for phase in phases[-1:]:
+            self._phase(w, phase, {})
 
     def _barrier(self, w: Writer) -> None:
         if self.threads > 1:
@@ -126,24 +140,25 @@ class Driver:
     def _phase(self, w: Writer, phase: Phase, times: dict[Axis, Int]) -> None:
         if phase.gate is not None:
             self._gate(w, phase.gate.flags)
+        shared: list[_Call] = []
         alone: list[_Call] = []
         for kernel in phase.kernels:
             if isinstance(kernel, Repeat):
                 self._repeat(w, kernel, times)
-                continue
-            if isinstance(kernel, Strips):
+            elif isinstance(kernel, Strips):
                 self._strips(w, kernel, times)
-                continue
-            call = self._call(w, kernel, times)
-            if self.threads == 1 or (call.work >= SMALL and call.units > 1):
-                call.write(w, *self._share(w, call.units))
             else:
-                alone.append(call)
+                call = _Call(kernel, self._function_of[kernel], times)
+                (shared if self._is_shared(call.function) else alone).append(call)
+        self._calls(w, shared, lambda call: self._call(w, call, *self._share(w, call.function.units)))
         for thread, calls in enumerate(_dealt(alone, self.threads)):
             if calls:
                 with w.when(w.let(f"icmp eq i64 %thread, {thread}")):
-                    for call in calls:
-                        call.write(w, 0, call.units)
+                    self._calls(w, calls, lambda call: self._call(w, call, 0, call.function.units))
+
+    def _is_shared(self, function: _Function) -> bool:
+        """Whether all threads do their part of a kernel."""
+        return self.threads == 1 or (function.work >= SMALL and function.units > 1)
 
     def _share(self, w: Writer, units: int) -> tuple[Int, Int]:
         """Return the range of units that this thread does."""
@@ -156,18 +171,12 @@ class Driver:
     def _gate(self, w: Writer, flags: list[Buffer]) -> None:
         """Leave the step, in all threads, if a flag is false."""
         for flag in flags:
-            value = w.load(self._address(w, flag), dtypes.bool_)
+            value = w.load(self._addresses.of_buffer(w, flag), dtypes.bool_)
             leave, go_on = w.label("stop"), w.label("go")
             w.do(f"br i1 {value.name}, label %{go_on}, label %{leave}")
             w.begin(leave)
             w.do("ret void")
             w.begin(go_on)
-
-    def _address(self, w: Writer, buffer: Buffer) -> str:
-        if buffer.home is Home.ARGUMENT:
-            slot = w.at("%frame", 2 + self.arguments.index(buffer), dtypes.int64)
-            return w.let(f"load ptr, ptr {slot}")
-        return w.let(f"getelementptr i8, ptr {self._arena}, i64 {self.plan.offsets[buffer]}")
 
     def _repeat(self, w: Writer, kernel: Repeat, times: dict[Axis, Int]) -> None:
         """Write a loop over time around the phases of its body."""
@@ -189,22 +198,74 @@ class Driver:
             for axis in reversed(kernel.loops):
                 now[axis], rest = w.mod(rest, axis.size), w.div(rest, axis.size)
             for inner in kernel.body:
-                call = self._call(w, inner, now)
-                call.write(w, 0, call.units)
+                function = self._function_of[inner]
+                self._call(w, _Call(inner, function, now), 0, function.units)
             return []
 
         w.loop(*self._share(w, kernel.turns), 1, turn)
 
-    # --- kernels ----------------------------------------------------------------------------------------------
+    # --- what repeats itself ------------------------------------------------------------------------------------
 
-    def _call(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> _Call:
-        """Return the call of a kernel's function, on its own buffers."""
-        function = self._function_of[kernel]
-        arguments = [f"ptr {self._address(w, buffer)}" for buffer in kernel.buffers]
-        if function.scratch:
+    def _in_turns(
+        self,
+        w: Writer,
+        items: Sequence[T],
+        keys: Sequence[Hashable],
+        kernels: Callable[[T], Iterable[Kernel]],
+        write: Callable[[T], None],
+    ) -> None:
+        """Write items one behind the other; where their keys repeat themselves, as a loop."""
+        done = 0
+        for run in [] if self._addresses.in_turns else repeats(keys[: len(items)], self.fewest):
+            for item in items[done : run.first]:
+                write(item)
+            turns = [[k for n in run.at(t) for k in kernels(items[n])] for t in range(run.count)]
+
+            def turn(number: Int, _: list, run: Run = run, turns: Any = turns) -> list:  # type: ignore[type-arg]
+                with self._addresses.turns(turns, number):
+                    for n in run.at(0):
+                        write(items[n])
+                return []
+
+            w.loop(0, run.count, 1, turn)
+            done = run.end
+        for item in items[done:]:
+            write(item)
+
+    def _calls(self, w: Writer, calls: list[_Call], write: Callable[[_Call], None]) -> None:
+        """Write calls that need not wait for each other."""
+        keys = [self._form(call.kernel, {axis: n for n, axis in enumerate(call.times)}) for call in calls]
+        self._in_turns(w, calls, keys, lambda call: [call.kernel], write)
+
+    def _form(self, kernel: Kernel, times: Mapping[Axis, int]) -> Hashable:
+        """Return what kernels have in common that are called alike, on buffers of their own in the arena.
+
+        Args:
+            kernel: any native one.
+            times: numbers of the loops around it.
+        """
+        if isinstance(kernel, Repeat):
+            times = {**times, kernel.time: len(times)}
+            phases = [tuple(self._form(inner, times) for inner in p.kernels) for p in kernel.phases]
+            return (kernel.time.size, kernel.reverse, *phases)
+        if isinstance(kernel, Strips):
+            times = {axis: n for n, axis in enumerate((*times, kernel.thread, *kernel.loops))}
+            sizes = (kernel.thread.size, *(axis.size for axis in kernel.loops))
+            return (sizes, *(self._form(inner, times) for inner in kernel.body))
+        if isinstance(kernel, Host):
+            return kernel
+        given = tuple(b if b.home is Home.ARGUMENT else None for b in kernel.buffers)
+        return (self._function_of[kernel].name, given, *(times[axis] for axis in free_axes(kernel)))
+
+    # --- kernels ------------------------------------------------------------------------------------------------
+
+    def _call(self, w: Writer, call: _Call, first: Int, end: Int) -> None:
+        """Write a call for a range of pieces."""
+        arguments = [f"ptr {address}" for address in self._addresses.of(w, call.kernel)]
+        if call.function.scratch:
             arguments.append(f"ptr {self._own_scratch(w)}")
-        arguments += [f"i64 {times[axis]}" for axis in free_axes(kernel)]
-        return _Call(function.name, arguments, function.units, function.work)
+        arguments += [f"i64 {call.times[axis]}" for axis in free_axes(call.kernel)]
+        w.do(f"call void @{call.function.name}({', '.join([*arguments, f'i64 {first}', f'i64 {end}'])})")
 
     def _function(self, kernel: Kernel) -> _Function:
         """Return the function of a kernel, which is written if there is no equal one yet."""
@@ -260,25 +321,20 @@ class _Function:
 
 @dataclass(frozen=True)
 class _Call:
-    """A call of a kernel: the function, its buffers, how many pieces there are, and roughly how many instructions."""
+    """A call of a kernel's function, with the values of the loops around it."""
 
-    name: str
-    arguments: list[str]
-    units: int
-    work: int
-
-    def write(self, w: Writer, first: Int, end: Int) -> None:
-        """Write the call for a range of pieces."""
-        w.do(f"call void @{self.name}({', '.join([*self.arguments, f'i64 {first}', f'i64 {end}'])})")
+    kernel: Kernel
+    function: _Function
+    times: Mapping[Axis, Int]
 
 
 def _dealt(calls: list[_Call], threads: int) -> list[list[_Call]]:
     """Deal out what is done by one thread alone, the largest first, always to the one with the least to do."""
     dealt: list[list[_Call]] = [[] for _ in range(threads)]
     loads = [0] * threads
-    for call in sorted(calls, key=lambda c: -c.work):
+    for call in sorted(calls, key=lambda c: -c.function.work):
         thread = loads.index(min(loads))
-        loads[thread] += call.work + CALL
+        loads[thread] += call.function.work + CALL
         dealt[thread].append(call)
     return dealt
 

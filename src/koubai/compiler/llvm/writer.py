@@ -405,15 +405,17 @@ def _literal(number: Any, dtype: DType) -> str:
     return f"0x{struct.unpack('<Q', struct.pack('<d', exact))[0]:016X}"
 
 
-def module(functions: Sequence[Writer], attributes: str = "") -> str:
+def module(functions: Sequence[Writer], attributes: str = "", table: str = "") -> str:
     """Return a module: its declarations, functions, and what holds for all of them.
 
     Args:
         functions: in any order.
         attributes: of every function, such as `"prefer-vector-width"="512"`.
+        table: the definition of a constant.
     """
     defined = {f"@{function.name}(" for function in functions}
     needed = {text for function in functions for text in function.declarations}
     needed = {text for text in needed if not any(name in text for name in defined)}
     bodies = "\n\n".join(function.text() for function in functions)
-    return "\n".join(sorted(needed)) + f"\n\n{bodies}\n\nattributes #0 = {{ nounwind {attributes} }}\n"
+    head = "\n".join([*sorted(needed), *([table] if table else [])])
+    return f"{head}\n\n{bodies}\n\nattributes #0 = {{ nounwind {attributes} }}\n"

@@ -6,6 +6,7 @@ It runs on memory of its own, so the step that is measured does not notice.
 from __future__ import annotations
 
 import ctypes
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,6 @@ from koubai import dtypes
 from koubai.arrays import Array
 from koubai.compiler.build import Blueprint
 from koubai.compiler.executable import Executable
-from koubai.compiler.language.index import Axis
 from koubai.compiler.language.kernel import Kernel
 from koubai.compiler.llvm.driver import Driver, _Call
 from koubai.compiler.llvm.many import NAME as MANY
@@ -53,6 +53,7 @@ class TimedDriver(Driver):
     """
 
     slots: dict[Kernel, int] = field(default_factory=dict)
+    fewest: int = sys.maxsize  # each call has its own sum
 
     def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> str:
         """Return the text of the module, which has the clock `i64 ticks()` too."""
@@ -61,9 +62,9 @@ class TimedDriver(Driver):
         unused = Writer(MANY, [])  # of which an `Executable` asks where it is
         return super().write(phases, [*more, clock, unused])
 
-    def _call(self, w: Writer, kernel: Kernel, times: dict[Axis, Int]) -> _Call:
-        slot = self.slots.setdefault(kernel, len(self.slots) + 1)
-        return _TimedCall(**vars(super()._call(w, kernel, times)), driver=self, slot=slot)
+    def _call(self, w: Writer, call: _Call, first: Int, end: Int) -> None:
+        with self.timed(w, self.slots.setdefault(call.kernel, len(self.slots) + 1)):
+            super()._call(w, call, first, end)
 
     def _barrier(self, w: Writer) -> None:
         with self.timed(w, 0):
@@ -90,19 +91,6 @@ class TimedDriver(Driver):
         mine = w.at(sums, w.add(w.mul("%thread", _LINE), slot * self.threads * _LINE), dtypes.int64)
         took = w.sub(self._ticks(w), began)
         w.do(f"store i64 {w.add(w.let(f'load i64, ptr {mine}'), took)}, ptr {mine}")
-
-
-@dataclass(frozen=True)
-class _TimedCall(_Call):
-    """A call between two looks at the clock."""
-
-    driver: TimedDriver
-    slot: int
-
-    def write(self, w: Writer, first: Int, end: Int) -> None:
-        """Write the call for a range of pieces."""
-        with self.driver.timed(w, self.slot):
-            super().write(w, first, end)
 
 
 class TimedStep:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.schedule.phases import Phase
 
@@ -48,16 +50,12 @@ def plan(phases: list[Phase], lasting: list[Buffer], shared: dict[Buffer, Buffer
     for buffer in [b for b in spans if b.border is not None]:
         offsets[buffer] = base
         base += _room(buffer)
-    taken: list[tuple[int, int, int, int]] = []  # start, end, first phase, last phase
-    size = base
-    for buffer, (first, last) in sorted(spans.items(), key=lambda item: -item[0].bytes):
-        if buffer.border is None:
-            place = _lowest(base, _room(buffer), [t for t in taken if t[2] <= last and t[3] >= first])
-            offsets[buffer] = place
-            taken.append((place, place + _room(buffer), first, last))
-            size = max(size, place + _room(buffer))
+    passing = [item for item in spans.items() if item[0].border is None]
+    taken = _Taken(base, len(passing))
+    for buffer, (first, last) in sorted(passing, key=lambda item: -item[0].bytes):
+        offsets[buffer] = taken.take(_room(buffer), first, last)
     offsets.update({buffer: offsets[other] for buffer, other in shared.items()})
-    return Plan(offsets, size, top)
+    return Plan(offsets, taken.end, top)
 
 
 def span(offsets: dict[Buffer, int], buffers: list[Buffer]) -> tuple[int, int]:
@@ -91,11 +89,34 @@ def _spans(
     return dict(sorted(spans.items(), key=lambda item: (item[1], item[0].name)))
 
 
-def _lowest(base: int, room: int, busy: list[tuple[int, int, int, int]]) -> int:
-    """Return the lowest place with enough room beside buffers that live at the same time."""
-    place = base
-    for start, end, _, _ in sorted(busy):
-        if start - place >= room:
-            break
-        place = max(place, end)
-    return place
+class _Taken:
+    """Places that are taken, in the order of where they begin.
+
+    Args:
+        base: where the first may begin.
+        count: how many will be taken.
+
+    Attributes:
+        end: of all of them.
+    """
+
+    def __init__(self, base: int, count: int) -> None:
+        self.base = self.end = base
+        self._places = np.zeros(
+            (4, count), np.int64
+        )  # of each the start, the end, the first and the last phase
+        self._count = 0
+
+    def take(self, room: int, first: int, last: int) -> int:
+        """Take the lowest place with enough room beside what is there in the same phases, and return its start."""
+        starts, ends, firsts, lasts = self._places[:, : self._count]
+        busy = (firsts <= last) & (lasts >= first)
+        free = np.maximum.accumulate(np.concatenate([[self.base], ends[busy]]))
+        fits = starts[busy] - free[:-1] >= room
+        place = int(free[fits.argmax()] if fits.any() else free[-1])
+        at = int(np.searchsorted(starts, place, "right"))
+        self._places[:, at + 1 : self._count + 1] = self._places[:, at : self._count].copy()
+        self._places[:, at] = place, place + room, first, last
+        self._count += 1
+        self.end = max(self.end, place + room)
+        return place

@@ -192,7 +192,7 @@ def _draws_in_evaluation(c: Consultation) -> bool:
             framework.seed(seed)
             output = first_tensor(c.patient.model(*few.inputs, **few.options))
             answers.append(framework.array(output).copy())
-    return not np.allclose(*answers, rtol=1e-3, atol=1e-5, equal_nan=True)
+    return not np.allclose(answers[0], answers[1], rtol=1e-3, atol=1e-5, equal_nan=True)
 
 
 def _modes(symptom: str, code: str) -> Evidence:
