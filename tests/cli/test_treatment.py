@@ -51,7 +51,13 @@ class TestTreat:
         out = capsys.readouterr().out
         for words in ("–  untreated", "1  ten times the learning rate", "✓  the best again, seed 1"):
             assert words in out
-        for words in ("✓ Proven: skill", "confirmed on fresh seeds (1).", "lr *= 10", "lr: 0.001 → 0.01", "proof.json"):
+        for words in (
+            "✓ Proven: skill",
+            "confirmed on fresh seeds (1).",
+            "lr *= 10",
+            "lr: 0.001 → 0.01",
+            "proof.json",
+        ):
             assert words in out
         proof = json.loads((Path(slow) / "proof.json").read_text())
         assert proof["proven"]
