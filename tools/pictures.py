@@ -1,8 +1,8 @@
-"""Draws the pictures that the READMEs show: two reports as a browser shows them, and the cost of gradients.
+"""Draws the pictures that the READMEs show: reports and worksheets in a browser, and the cost of gradients.
 
     python tools/pictures.py        # needs Chromium on the PATH, and fonts with Japanese characters
 
-It trains the demo once in each language, photographs its report, and runs benchmarks/gradient_cost.py.
+It trains the demo once in each language, photographs its report and a worksheet, and runs benchmarks/gradient_cost.py.
 """
 
 from __future__ import annotations
@@ -46,13 +46,29 @@ def train_demo(folder: Path, language: str) -> Path:
     return report
 
 
-def photograph(page: Path, picture: Path, folder: Path) -> None:
+def explain(folder: Path, language: str) -> Path:
+    """Write a worksheet, and return the part of it that shows the graph and the backward pass."""
+    page = folder / "step.html"
+    command = [sys.executable, "-m", "koubai", "explain", "2-2-1", "--html", page, "--lang", language]
+    subprocess.run(command, cwd=folder, check=True)
+    shorter = (
+        "<style>#given, #forward, #loss, #update, #after, nav, .legend { display: none; }</style></head>"
+    )
+    page.write_text(page.read_text(encoding="utf-8").replace("</head>", shorter), encoding="utf-8")
+    return page
+
+
+def photograph(page: Path, picture: Path, folder: Path, height: int = 1620) -> None:
     """Save the upper part of a page as a browser shows it."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         sys.exit(f"no browser found: install one of {', '.join(BROWSERS)}")
     shot = folder / "shot.png"
-    options = [f"--user-data-dir={folder / 'profile'}", f"--screenshot={shot}", "--window-size=1000,1620"]
+    options = [
+        f"--user-data-dir={folder / 'profile'}",
+        f"--screenshot={shot}",
+        f"--window-size=1000,{height}",
+    ]
     subprocess.run([browser, *QUIET, *options, page.as_uri()], check=True, capture_output=True)
     with Image.open(shot) as image:
         image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(picture, optimize=True)
@@ -65,6 +81,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             photograph(train_demo(folder, language), IMAGES / name, folder)
+            photograph(explain(folder, language), IMAGES / name.replace("report", "explain"), folder, 1100)
     benchmark = ROOT / "benchmarks" / "gradient_cost.py"
     subprocess.run([sys.executable, benchmark, "--output", IMAGES / "gradient_cost.png"], check=True)
 

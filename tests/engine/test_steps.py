@@ -32,6 +32,20 @@ def test_a_composite_is_one_step_and_nothing_is_written_afterwards():
     assert names(steps) == ["_softmax"]
 
 
+def test_a_loop_over_time_is_written_out():
+    def step(carry, x):
+        total = carry + x
+        return total, total * 2
+
+    xs = koubai.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    steps: list[Step] = []
+    with writing_down(steps):
+        last, results = koubai.scan(step, koubai.tensor(0.0), xs, reverse=True)
+    assert (last.item(), results.tolist()) == (6.0, [12.0, 10.0, 6.0])
+    assert names(steps).count("mul") == 3
+    assert names(steps).count("scan") == 0
+
+
 def test_writing_changes_no_bit_of_a_gradient():
     def gradients(write: bool) -> list[list[float]]:
         koubai.manual_seed(0)

@@ -75,8 +75,8 @@ def test_paths_that_meet_are_added_up():
             {"optimizer": optim.Adam},
             [
                 "m ← m + (1 − β₁)·(∂L/∂w − m)",
-                "v ← β₂·v + (1 − β₂)·∂L/∂w·∂L/∂w",
-                "w ← w − η/(1 − β₁^n)·m/(√(v)/(1 − β₂^n)^0.5 + ε)",
+                "v ← β₂·v + (1 − β₂)·(∂L/∂w)²",
+                "w ← w − η/(1 − β₁^n)·m/(√(v)/√(1 − β₂^n) + ε)",
             ],
         ),
     ],

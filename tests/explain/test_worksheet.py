@@ -64,6 +64,8 @@ NETWORKS = {
         F.mse_loss,
     ),
     "gru-cell": lambda: (nn.GRUCell(2, 2), (ROW,), ROW, F.mse_loss),
+    "lstm-layer": lambda: (nn.LSTM(2, 1), (TOKENS,), None, lambda y: (y**2).sum()),
+    "rnn-both-ways": lambda: (nn.RNN(2, 1, bidirectional=True), (TOKENS,), None, lambda y: y.sum()),
     "transformer": lambda: (
         nn.TransformerEncoderLayer(2, 1, 3, dropout=0.0, batch_first=True),
         (TOKENS,),

@@ -18,7 +18,7 @@ def english(monkeypatch):
 
 
 class Reader(HTMLParser):
-    """The text of every element with an id or a data-key, and what is fetched."""
+    """The text of every element with an id, and what is fetched."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -30,8 +30,8 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
         self.fetched += [value for name, value in attrs if name in ("src", "href") and value[0] != "#"]
-        if tag not in ("meta", "br", "img"):
-            self.open.append(given.get("id") or given.get("data-key"))
+        if tag not in ("meta", "br", "img", "input"):
+            self.open.append(given.get("id"))
 
     def handle_endtag(self, tag):
         self.open.pop()
@@ -120,7 +120,7 @@ def test_every_file_speaks_japanese(tmp_path):
 
 
 def test_another_ending_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"\.html, \.md, \.txt, \.xlsx, not as step\.pdf"):
+    with pytest.raises(ValueError, match=r"\.html, \.md, \.svg, \.txt, \.xlsx, not as step\.pdf"):
         write_worksheet(solve(preset("neuron")), tmp_path / "step.pdf")
 
 

@@ -62,6 +62,7 @@ def explain(
         _option(metavar=_("FILE"), help=_("write a page to print and fill in, with its solution")),
     ] = None,
     markdown: Annotated[Path | None, _option(metavar=_("FILE"), help=_("write Markdown"))] = None,
+    svg: Annotated[Path | None, _option(metavar=_("FILE"), help=_("write the computation graph"))] = None,
     xlsx: Annotated[
         Path | None, _option(metavar=_("FILE"), help=_("write a workbook in which every cell is a formula"))
     ] = None,
@@ -79,6 +80,7 @@ def explain(
         (html, ".html", False),
         (fill_in, ".html", True),
         (markdown, ".md", False),
+        (svg, ".svg", False),
         (xlsx, ".xlsx", False),
     ]
     for path, ending, boxes in files:

@@ -260,6 +260,8 @@ def multiply(x: Term, y: Term) -> Term:
             return divide(multiply(factor.arguments[0], other), factor.arguments[1])
     if isinstance(x, Named) and isinstance(y, Named) and y.role < x.role:
         x, y = y, x
+    if isinstance(x, Apply) and x.function == "mul" and same(x.arguments[1], y):
+        return Apply("mul", x.arguments[0], Apply("pow", y, 2))
     return Apply("pow", x, 2) if same(x, y) else Apply("mul", x, y)
 
 
@@ -308,8 +310,8 @@ def power(x: Term, y: Term) -> Term:
     """Build x to the power of y."""
     if is_plain(x, y):
         return computed("pow", (x, y))
-    if is_plain(y) and y == 1:
-        return x
+    if is_plain(y) and y in (1, 0.5):
+        return x if y == 1 else Apply("sqrt", x)
     return 1 if is_plain(y) and y == 0 else Apply("pow", x, y)
 
 

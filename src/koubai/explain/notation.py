@@ -47,7 +47,8 @@ class Notation:
 
     def _written(self, term: Term) -> tuple[int, str]:
         if isinstance(term, Named):
-            return self._number(term.value) if self.numbers else (TIGHT, self.name(term.symbol))
+            binds = POWER if isinstance(term.symbol, Derivative) else TIGHT  # (∂L/∂w)²
+            return self._number(term.value) if self.numbers else (binds, self.name(term.symbol))
         if not isinstance(term, Apply):
             return self._number(term)
         if term.function == "add":

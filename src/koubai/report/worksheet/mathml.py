@@ -67,7 +67,9 @@ class MathNotation(Notation):
         """A letter with what stands above and below it."""
         below = self.letter(letter.of) if letter.of else _index(letter.index)
         above = _above(letter)
-        body = f"<mi>{html.escape(letter.letter)}{'′' if letter.new else ''}</mi>"
+        body = f"<mi>{html.escape(letter.letter)}</mi>"
+        if letter.new:
+            body = f"<mrow>{body}<mo>′</mo></mrow>"
         if above and below:
             return f"<msubsup>{body}<mrow>{below}</mrow><mrow>{above}</mrow></msubsup>"
         if above:
@@ -82,7 +84,8 @@ class MathNotation(Notation):
     def cases(self, condition: str, x: str, y: str) -> str:
         """Two rows behind a brace."""
         before, after = _("if {condition}").split("{condition}")
-        when = f"<mtext>{before}</mtext>{condition}<mtext>{after}</mtext>"
+        left, right = (f"<mtext>{words.replace(' ', '&#160;')}</mtext>" for words in (before, after))
+        when = f"{left}{condition}{right}"
         first = f"<mtr><mtd>{x}</mtd><mtd>{when}</mtd></mtr>"
         otherwise = _("otherwise")
         second = f"<mtr><mtd>{y}</mtd><mtd><mtext>{otherwise}</mtext></mtd></mtr>"

@@ -12,6 +12,7 @@ from koubai.explain.text import sign_of
 from koubai.explain.worksheet import Worksheet
 from koubai.i18n import _, language
 from koubai.report.html import Html, tag
+from koubai.report.worksheet.graph import graph_section
 from koubai.report.worksheet.mathml import MathNotation, equation, role_class
 
 __all__ = ["worksheet_page"]
@@ -27,7 +28,9 @@ def worksheet_page(sheet: Worksheet, digits: int = 4) -> str:
         digits: decimals to round to.
     """
     parts = [(part, list(group)) for part, group in groupby(pages(sheet), lambda page: page.part)]
-    body = [_header(sheet, digits), _contents(parts), (_part(part, group, digits) for part, group in parts)]
+    graph = tag("section", tag("h2", _("Computation graph")), graph_section(sheet, digits), id="graph")
+    contents = [_part(part, group, digits) for part, group in parts]
+    body = [_header(sheet, digits), _contents(parts), contents[0], graph, contents[1:]]
     return document(sheet.problem.title, tag("main", body, _footer()))
 
 
@@ -50,7 +53,7 @@ def document(title: str, body: Html) -> str:
 
 
 def _styles() -> list[Path]:
-    return [_FOLDER.parent / "report.css", _FOLDER / "worksheet.css"]
+    return [_FOLDER.parent / "report.css", _FOLDER / "worksheet.css", _FOLDER / "graph.css"]
 
 
 def _header(sheet: Worksheet, digits: int) -> Html:
@@ -78,8 +81,8 @@ def _legend() -> Html:
 
 
 def _contents(parts: Sequence[tuple[Part, list[Page]]]) -> Html:
-    links = (tag("a", group[0].heading, href=f"#{part.name.lower()}") for part, group in parts)
-    return tag("nav", links)
+    names = {part.name.lower(): group[0].heading for part, group in parts} | {"graph": _("Computation graph")}
+    return tag("nav", (tag("a", name, href=f"#{place}") for place, name in names.items()))
 
 
 def _part(part: Part, group: Sequence[Page], digits: int) -> Html:
@@ -98,11 +101,19 @@ def _card(page: Page, digits: int) -> Html:
         for symbol, term in page.rules
     )
     body = [heading, tag("p", page.sentence) if page.sentence else None, rules]
-    if page.lines:
+    if page.part is Part.GIVEN:
+        body.append(tag("div", (_known(line, names) for line in page.lines), class_="knowns"))
+    elif page.lines:
         body.append(tag("div", (_line(line, names, numbers) for line in page.lines), class_="lines"))
     if page.signs:
         body.append(_sign_table(page.signs, names))
     return tag("article", body, class_="card")
+
+
+def _known(line: Line, names: MathNotation) -> Html:
+    value = f'<mrow class="{role_class(line.cell)}">{names.number(line.cell.value)}</mrow>'
+    number = equation(names.write(line.cell), "<mo>=</mo>", value)
+    return tag("span", number, id=line.cell.symbol.key)
 
 
 def _line(line: Line, names: MathNotation, numbers: MathNotation) -> Iterator[Html]:

@@ -9,12 +9,13 @@ from koubai.explain.text import worksheet_text
 from koubai.explain.worksheet import Worksheet
 from koubai.i18n import _
 from koubai.report.worksheet.fill_in import fill_in_page
+from koubai.report.worksheet.graph import graph_svg
 from koubai.report.worksheet.markdown import worksheet_markdown
 from koubai.report.worksheet.page import worksheet_page
 
 __all__ = ["write_worksheet"]
 
-_WRITERS = {".html": worksheet_page, ".md": worksheet_markdown, ".txt": worksheet_text}
+_WRITERS = {".html": worksheet_page, ".md": worksheet_markdown, ".svg": graph_svg, ".txt": worksheet_text}
 
 
 def write_worksheet(sheet: Worksheet, path: str | Path, *, fill_in: bool = False, digits: int = 4) -> Path:
@@ -22,7 +23,7 @@ def write_worksheet(sheet: Worksheet, path: str | Path, *, fill_in: bool = False
 
     Args:
         sheet: the worksheet.
-        path: the file: .html a page, .md Markdown, .txt plain text, .xlsx a workbook of formulas.
+        path: the file: .html a page, .md Markdown, .svg its graph, .txt plain text, .xlsx a workbook of formulas.
         fill_in: with .html, a sheet with empty boxes to print, and its solution.
         digits: decimals to round to; the workbook rounds nothing.
 
