@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from koubai import i18n
 from koubai.cli import run
-from koubai.explain import PRESETS
+from koubai.explain import PRESETS, gradient_costs
 
 SCRIPT = """
 import koubai
@@ -98,3 +98,14 @@ def test_a_script_without_a_network_says_what_is_missing(workplace, capsys):
     (workplace / "mine.py").write_text("inputs = None\n", encoding="utf-8")
     assert run(["explain", "mine.py"]) == 1
     assert "mine.py must define model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_cost_of_gradients_is_shown_for_growing_networks(language, capsys, monkeypatch):
+    monkeypatch.setattr("koubai.cli.gradient_cost.gradient_costs", lambda: gradient_costs([2, 4]))
+    assert run(["explain", "--cost", "--lang", language]) == 0
+    out = capsys.readouterr().out
+    assert "4-4-4-1" in out
+    assert "90" in out
+    assert "2,000,000" in out
+    assert max(map(cell_len, out.splitlines())) <= 80

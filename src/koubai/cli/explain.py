@@ -10,6 +10,7 @@ import typer
 
 from koubai import optim
 from koubai.cli.errors import MISUSED, Mistake
+from koubai.cli.gradient_cost import show_gradient_costs
 from koubai.cli.options import wrapped
 from koubai.cli.worksheet import show_worksheet
 from koubai.explain import ACTIVATIONS, PRESETS, Problem, preset, solve, with_numbers
@@ -66,11 +67,17 @@ def explain(
     xlsx: Annotated[
         Path | None, _option(metavar=_("FILE"), help=_("write a workbook in which every cell is a formula"))
     ] = None,
+    cost: Annotated[
+        bool, _option("--cost", help=_("compare backpropagation with numerical differentiation instead"))
+    ] = False,
     everything: Annotated[
         bool, _option("--all", help=_("show all pages at once, without waiting for a key"))
     ] = False,
 ) -> None:
     """Show the worksheet, or write the files that are asked for."""
+    if cost:
+        show_gradient_costs()
+        return
     if not 1 <= digits <= 15:
         raise Mistake(_("--digits must be from 1 to 15."), code=MISUSED)
     options: dict[str, Any] = {} if lr is None else {"lr": lr}
