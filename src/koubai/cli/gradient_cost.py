@@ -16,7 +16,7 @@ def show_gradient_costs() -> None:
     """Measure growing networks and print a line for each, then what it means for a large one."""
     console = Console(highlight=False)
     numerical, backward = _("numerical differentiation"), _("backpropagation")
-    over = f"{_right('', 28)}{_right(numerical, 24)}{_right(backward, 27)}"
+    over = f"{_right('', 26)}{_right(numerical, 26)}{_right(backward, 27)}"
     titles = (_("layers"), _("parameters"), _("forward passes"), _("time"), _("passes"), _("time"))
     console.print(Text(over, style="dim"))
     console.print(Text(_row(*titles), style="dim"))

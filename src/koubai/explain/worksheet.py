@@ -170,40 +170,39 @@ def explain(
 def solve(problem: Problem) -> Worksheet:
     """Make the worksheet of a problem; see `explain`."""
     model, inputs, target = _doubled(problem)
-    names, tensors = zip(*model.named_parameters())
-    parameters = [
-        named_value(letter, tensor.detach().numpy(), Role.PARAMETER)
-        for letter, tensor in zip(parameter_letters(names), tensors)
-    ]
-    shown = [
-        named_value(input_letter(name), tensor.numpy(), Role.INPUT)
-        for name, tensor in zip(problem.letters, inputs)
-    ]
-    if target is not None:
-        shown.append(named_value(Letter("t"), target.numpy(), Role.INPUT))
-    recording = record(model, inputs, _loss_of(problem, target), tensors)
-    given = dict(zip(map(key_of_tensor, tensors), parameters))
-    given |= {
-        key_of_tensor(tensor): value
-        for tensor, value in zip((*inputs, target), shown)
-        if tensor is not None and tensor.is_floating_point()
-    }
+    parameters, shown = _parameters(model), _shown(problem, inputs, target)
+    given = dict(zip(map(key_of_tensor, model.parameters()), parameters))
+    for tensor, value in zip((*inputs, target), shown):
+        if tensor is not None and tensor.is_floating_point():
+            given[key_of_tensor(tensor)] = value
+    recording = record(model, inputs, _loss_of(problem, target), list(model.parameters()))
     _refuse_large(recording, given)
-    derivation = Derivation(recording, given)
+    found = Derivation(recording, given)
     sheet = Worksheet(
-        problem,
-        shown,
-        parameters,
-        derivation.answer,
-        derivation.forward,
-        derivation.backward,
-        [],
-        [],
-        recording,
+        problem, shown, parameters, found.answer, found.forward, found.backward, [], [], recording
     )
     sheet.updates.extend(_updates(sheet, model))
     sheet.after.extend(_after(sheet, sheet.updates[-1].model, inputs, target))
     return sheet
+
+
+def _parameters(model: Module) -> list[Value]:
+    """Name the parameters of a network."""
+    names, tensors = zip(*model.named_parameters())
+    return [
+        named_value(letter, tensor.detach().numpy(), Role.PARAMETER)
+        for letter, tensor in zip(parameter_letters(names), tensors)
+    ]
+
+
+def _shown(problem: Problem, inputs: Sequence[Tensor], target: Tensor | None) -> list[Value]:
+    """Name the inputs, and the target behind them if there is one."""
+    letters = [input_letter(name) for name in problem.letters]
+    tensors = [*inputs]
+    if target is not None:
+        letters.append(Letter("t"))
+        tensors.append(target)
+    return [named_value(letter, tensor.numpy(), Role.INPUT) for letter, tensor in zip(letters, tensors)]
 
 
 def _doubled(problem: Problem) -> tuple[Module, tuple[Tensor, ...], Tensor | None]:

@@ -76,5 +76,6 @@ def _blank(number: int, line: Line, names: MathNotation) -> Html:
 
 def _solved(number: int, line: Line, names: MathNotation, numbers: MathNotation) -> Html:
     name, *forms = forms_of(line, names, numbers)
-    row = equation(name, "<mo>=</mo>", "<mo>=</mo>".join(forms[-2:]))
-    return tag("div", tag("sup", number), " ", row)
+    return tag(
+        "div", tag("sup", number), equation(name), (equation("<mo>=</mo>", form) for form in forms[-2:])
+    )

@@ -24,6 +24,7 @@ __all__ = ["STEPS", "write_workbook"]
 STEPS = 50
 _FIRST_ROW = 4  # of the list on the first sheet, counted from 0
 _STEP_COUNT = "n"
+_MOST_COLUMNS = 16_384  # Excel's limit
 
 
 def write_workbook(sheet: Worksheet, path: str | Path) -> Path:
@@ -76,10 +77,9 @@ class _Book:
         self.step, self.run = (book.add_worksheet(name) for name in self.names)
         self.formats = _formats(book)
         self.book = book
-        self.by_key = {
-            key: [next(c for c in other.cells() if c.symbol.key == key) for other in self.variants.values()]
-            for key in (cell.symbol.key for group in self.groups for cell in group.cells)
-        }
+        self.variant_cells = [{c.symbol.key: c for c in other.cells()} for other in self.variants.values()]
+        self.formulas: dict[Named, Sequence[Any]] = {}  # of each cell; one for each activation if they differ
+        self.new = {cell.symbol.key: cell for cell in sheet.cells() if cell.symbol.key.endswith("_new")}
         self.places: dict[str, str] = {}  # on the first sheet, of every number
         self.choice = ""  # the cell with the number of the activation
 
@@ -105,10 +105,11 @@ class _Book:
         self._after(row)
         self._curve()
         self.step.freeze_panes(_FIRST_ROW, 0)
+        self.step.fit_to_pages(1, 0)
+        self.run.repeat_columns(0, 1)
         for page in (self.step, self.run):
             page.set_landscape()
             page.set_paper(9)  # A4
-            page.fit_to_pages(1, 0)
 
     def _place(self) -> None:
         """Give every number its cell."""
@@ -145,14 +146,16 @@ class _Book:
 
     def _all(self, cell: Named) -> Sequence[Named]:
         """A number with each of the activations."""
-        return self.by_key[cell.symbol.key] or [cell]
+        return [cells[cell.symbol.key] for cells in self.variant_cells] or [cell]
 
     def _formula(self, cell: Named, places: dict[str, str]) -> str:
         """The formula of a cell; where activations differ, a choice among theirs."""
         notation = ExcelNotation(places)
-        return "=" + self._chosen(
-            [notation.write(0 if other.formula is None else other.formula) for other in self._all(cell)]
-        )
+        if cell not in self.formulas:
+            formulas = [other.formula for other in self._all(cell)]
+            alike = len({notation.write(formula) for formula in formulas}) == 1
+            self.formulas[cell] = formulas[:1] if alike else formulas
+        return "=" + self._chosen([notation.write(formula) for formula in self.formulas[cell]])
 
     def _chosen(self, texts: Sequence[str], quote: bool = False) -> str:
         if len(set(texts)) == 1:
@@ -167,17 +170,23 @@ class _Book:
         changing = [cell for group in self.groups for cell in group.cells if _changes(cell)]
         loss = self.sheet.loss
         columns = [loss, *(cell for cell in changing if cell is not loss)]
+        if len(columns) >= _MOST_COLUMNS:
+            message = _(
+                "This step has {count} numbers; a workbook has room for {most}. Make the network smaller."
+            )
+            raise ValueError(message.format(count=len(columns), most=_MOST_COLUMNS - 1))
         self.run.write(0, 0, _("step"), self.formats["heading"])
         for column, cell in enumerate(columns, 1):
             self.run.write(0, column, TextNotation().name(cell.symbol), self.formats["heading"])
         self.run.set_column(1, len(columns), 11)
         self.run.freeze_panes(1, 2)
-        values = self._steps(columns)
+        values = self._steps()
+        places = before = self._row_places(columns, 0)
         for number, row_values in enumerate(values, 1):
-            places = self._row_places(columns, number)
+            before, places = places, self._row_places(columns, number)
             self.run.write_number(number, 0, number)
             for column, cell in enumerate(columns, 1):
-                formula = self._run_formula(cell, places, number, columns)
+                formula = self._run_formula(cell, places, before, number)
                 self.run.write_formula(number, column, formula, self.formats["number"], row_values[cell])
 
     def _row_places(self, columns: Sequence[Named], row: int) -> dict[str, str]:
@@ -186,15 +195,18 @@ class _Book:
         own = {cell.symbol.key: f"{_letters(column)}{row + 1}" for column, cell in enumerate(columns, 1)}
         return first | own | ({_STEP_COUNT: f"$A{row + 1}"} if _STEP_COUNT in first else {})
 
-    def _run_formula(self, cell: Named, places: dict[str, str], row: int, columns: Sequence[Named]) -> str:
+    def _run_formula(self, cell: Named, places: dict[str, str], before: dict[str, str], row: int) -> str:
         if cell.formula is not None:
             return self._formula(cell, places)
         if row == 1:
             return f"='{self.names[0]}'!{self.places[cell.symbol.key]}"
-        new = _new_of(cell, columns)
-        return f"={_letters(columns.index(new) + 1)}{row}"
+        return f"={before[self._after_step(cell).symbol.key]}"
 
-    def _steps(self, columns: Sequence[Named]) -> Iterator[dict[Named, float]]:
+    def _after_step(self, cell: Named) -> Named:
+        """What a parameter, or the optimizer's memory, becomes after a step; without an update it stays."""
+        return self.new.get(f"{cell.symbol.key}_new", cell)
+
+    def _steps(self) -> Iterator[dict[Named, float]]:
         """The numbers of all steps, for programs that show a workbook without calculating it."""
         given = {cell: cell.value for cell in self.sheet.cells() if cell.formula is None}
         count = next((cell for cell in given if cell.symbol.key == _STEP_COUNT), None)
@@ -203,7 +215,7 @@ class _Book:
                 given[count] = float(number)
             values = evaluated(self.sheet.cells(), given)
             yield values
-            given.update((cell, values[_new_of(cell, columns)]) for cell in given if _changes(cell))
+            given.update((cell, values[self._after_step(cell)]) for cell in given if _changes(cell))
 
     def _after(self, row: int) -> None:
         """The loss with the new parameters, which is the one that the second step begins with."""
@@ -254,12 +266,6 @@ def _groups(sheet: Worksheet) -> Iterator[_Group]:
 def _changes(cell: Named) -> bool:
     """Tell whether a number is another one in the next step, and no count."""
     return cell.role not in (Role.INPUT, Role.OPTION)
-
-
-def _new_of(cell: Named, columns: Sequence[Named]) -> Named:
-    """What a parameter, or the optimizer's memory, becomes after a step; without an update it stays."""
-    key = f"{cell.symbol.key}_new"
-    return next((other for other in columns if other.symbol.key == key), cell)
 
 
 def _in_words(cell: Named) -> str:
