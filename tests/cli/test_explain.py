@@ -109,3 +109,37 @@ def test_the_cost_of_gradients_is_shown_for_growing_networks(language, capsys, m
     assert "90" in out
     assert "2,000,000" in out
     assert max(map(cell_len, out.splitlines())) <= 80
+
+
+class TestStepping:
+    """With a screen and keys, one page is shown at a time."""
+
+    @pytest.fixture
+    def keys(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """What is typed; the input ends behind it."""
+        typed: list[str] = []
+
+        def answer(*_: object) -> str:
+            if not typed:
+                raise EOFError
+            return typed.pop(0)
+
+        monkeypatch.setattr("koubai.cli.worksheet.keys_can_be_pressed", lambda: True)
+        monkeypatch.setattr("rich.console.Console.input", answer)
+        return typed
+
+    def test_enter_goes_on_and_b_goes_back(self, keys, capsys):
+        keys += ["", "b", "", "", "q"]
+        assert run(["explain", "neuron"]) == 0
+        headings = [line for line in capsys.readouterr().out.splitlines() if "What is given" in line]
+        names = [heading.partition(": ")[2].split("\x1b")[0] for heading in headings]
+        given = ["inputs and target", "weights and biases", "options of the update"]
+        assert names == [given[0], given[1], given[0], given[1], given[2]]
+
+    def test_the_end_of_the_input_leaves(self, keys, capsys):
+        assert run(["explain", "neuron"]) == 0
+        assert "Forward pass" not in capsys.readouterr().out
+
+    def test_all_waits_for_no_key(self, keys, capsys):
+        assert run(["explain", "neuron", "--all"]) == 0
+        assert "The loss fell" in capsys.readouterr().out

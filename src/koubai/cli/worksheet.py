@@ -28,11 +28,16 @@ def show_worksheet(sheet: Worksheet, digits: int, everything: bool) -> None:
     """
     console = Console(highlight=False)
     shown = list(pages(sheet))
-    if everything or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if everything or not keys_can_be_pressed():
         for page in shown:
             _show(page, console, digits)
     else:
         _step(shown, console, digits)
+
+
+def keys_can_be_pressed() -> bool:
+    """Tell whether a person is at the screen and at the keys."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _step(shown: Sequence[Page], console: Console, digits: int) -> None:
@@ -41,10 +46,20 @@ def _step(shown: Sequence[Page], console: Console, digits: int) -> None:
     while number < len(shown):
         _show(shown[number], console, digits)
         place = _("page {number} of {count}").format(number=number + 1, count=len(shown))
-        answer = console.input(f"[dim]{place} · {_('Enter: next, b: back, q: quit')}[/dim] ")
-        if answer.strip().lower() == "q":
+        keys = _("Enter: next, b: back, q: quit")
+        answer = _answer(console, f"[dim]{place} · {keys}[/dim] ")
+        if answer == "q":
             return
-        number = max(0, number - 1) if answer.strip().lower() == "b" else number + 1
+        number = max(0, number - 1) if answer == "b" else number + 1
+
+
+def _answer(console: Console, question: str) -> str:
+    """What was typed; the end of the input means to leave."""
+    try:
+        return console.input(question).strip().lower()
+    except EOFError:
+        console.print()
+        return "q"
 
 
 def _show(page: Page, console: Console, digits: int) -> None:
