@@ -1,5 +1,6 @@
 """The living spreadsheet: LibreOffice recalculates it, and every number is the engine's, also after changes."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -174,3 +175,19 @@ def test_a_network_without_activation_has_none_to_choose(tmp_path):
     sheet = koubai.explain(model, koubai.ones(1, 1), target=koubai.ones(1, 1))
     book = openpyxl.load_workbook(write_worksheet(sheet, tmp_path / "step.xlsx"))
     assert book.worksheets[0]["B3"].value is None
+
+
+def test_texts_in_formulas_are_kept_as_short_as_excel_wants_them(tmp_path, monkeypatch):
+    """A text in a formula has up to 255 characters there; LibreOffice would take more."""
+    monkeypatch.setattr("koubai.report.worksheet.workbook.LONGEST_TEXT", 40)
+    path = write_worksheet(solve(preset("neuron", "gelu")), tmp_path / "step.xlsx")
+    formulas = [cell.value for row in openpyxl.load_workbook(path).worksheets[0] for cell in row]
+    chosen = [formula for formula in formulas if str(formula).startswith("=CHOOSE") and '"' in formula]
+    assert any("&" in formula for formula in chosen)
+    for formula in chosen:
+        assert max(map(len, re.findall(r'"([^"]*)"', formula))) <= 40
+
+
+def test_a_formula_that_is_too_long_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"^z⁽¹⁾ is too long for a cell"):
+        write_worksheet(solve(preset("600-1-1")), tmp_path / "step.xlsx")

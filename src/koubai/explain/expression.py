@@ -6,6 +6,7 @@ drop at once what nobody would write down: a term 0, a factor 1, a sign twice. E
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ def _power(x: float, y: float) -> float:
 
 # Every function that a formula may use, and how it is computed. The notations have a table of the same keys.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "add": lambda x, y: x + y,
+    "add": lambda *terms: functools.reduce(lambda x, y: x + y, terms),
     "mul": lambda x, y: x * y,
     "div": lambda x, y: x / y if y else math.copysign(math.inf, x) if x else math.nan,
     "neg": lambda x: -x,
@@ -229,6 +230,8 @@ def add(x: Term, y: Term) -> Term:
         return x
     if _is_choice(x) and _is_choice(y) and same(x.arguments[0], y.arguments[0]):
         return choose(x.arguments[0], *map(add, x.arguments[1:], y.arguments[1:]))
+    if isinstance(x, Apply) and x.function == "add":  # sums are long: their terms stand side by side
+        return Apply("add", *x.arguments, y)
     return multiply(2.0, x) if same(x, y) else Apply("add", x, y)
 
 
@@ -400,7 +403,7 @@ def coefficients(term: Term) -> dict[Named | None, Term]:
     if term.function == "neg":
         return {name: negative(part) for name, part in parts[0].items()}
     if term.function == "add":
-        return _merged(add, parts[0], parts[1])
+        return functools.reduce(functools.partial(_merged, add), parts)
     if term.function == "where" and 0 not in carrying:
         return _merged(lambda x, y: choose(term.arguments[0], x, y), parts[1], parts[2])
     if term.function == "mul" and len(carrying) == 1:

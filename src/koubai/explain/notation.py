@@ -64,14 +64,15 @@ class Notation:
         binds, form, needs = pattern
         return binds, form.format(*(self.write(part, need) for part, need in zip(term.arguments, needs)))
 
-    def _sum(self, x: Term, y: Term) -> tuple[int, str]:
-        """Write x + y, or x - y where y has a sign in front."""
-        binds, first = self._written(x)
-        first = self.bracketed(first) if binds < SIGNED else first
-        if _has_sign(y):
-            text = self.minus.format(first, self.write(negative(y), PRODUCT))
-        else:
-            text = self.plus.format(first, self.write(y, SUM))
+    def _sum(self, first: Term, *others: Term) -> tuple[int, str]:
+        """Write x + y - z: a term that has a sign in front is taken away."""
+        binds, text = self._written(first)
+        text = self.bracketed(text) if binds < SIGNED else text
+        for term in others:
+            if _has_sign(term):
+                text = self.minus.format(text, self.write(negative(term), PRODUCT))
+            else:
+                text = self.plus.format(text, self.write(term, SUM))
         return min(SUM, max(binds, SIGNED)), text
 
     def _number(self, value: float) -> tuple[int, str]:

@@ -24,7 +24,8 @@ __all__ = ["STEPS", "write_workbook"]
 STEPS = 50
 _FIRST_ROW = 4  # of the list on the first sheet, counted from 0
 _STEP_COUNT = "n"
-_MOST_COLUMNS = 16_384  # Excel's limit
+# What Excel allows: columns, characters of a formula, characters of a text within a formula.
+_MOST_COLUMNS, _LONGEST_FORMULA, LONGEST_TEXT = 16_384, 8_192, 255
 
 
 def write_workbook(sheet: Worksheet, path: str | Path) -> Path:
@@ -138,11 +139,12 @@ class _Book:
             return
         formula = "=0" if cell.formula is None else self._formula(cell, self.places)
         self.step.write_formula(row, 1, formula, self.formats["number"], cell.value)
-        words = self._chosen([_in_words(other) for other in self._all(cell)], quote=True)
-        if words.startswith("CHOOSE"):
-            self.step.write_formula(row, 2, f"={words}", self.formats["words"], _in_words(cell))
+        words, own = [_in_words(other) for other in self._all(cell)], _in_words(cell)
+        formula = "=" + self._chosen([_quoted(text) for text in words])
+        if len(set(words)) == 1 or len(formula) > _LONGEST_FORMULA:
+            self.step.write_string(row, 2, own, self.formats["words"])
         else:
-            self.step.write_string(row, 2, _in_words(cell), self.formats["words"])
+            self.step.write_formula(row, 2, formula, self.formats["words"], own)
 
     def _all(self, cell: Named) -> Sequence[Named]:
         """A number with each of the activations."""
@@ -155,13 +157,17 @@ class _Book:
             formulas = [other.formula for other in self._all(cell)]
             alike = len({notation.write(formula) for formula in formulas}) == 1
             self.formulas[cell] = formulas[:1] if alike else formulas
-        return "=" + self._chosen([notation.write(formula) for formula in self.formulas[cell]])
+        text = "=" + self._chosen([notation.write(formula) for formula in self.formulas[cell]])
+        if len(text) > _LONGEST_FORMULA:
+            raise ValueError(
+                _("{name} is too long for a cell of a workbook. Make the network smaller.").format(
+                    name=TextNotation().name(cell.symbol)
+                )
+            )
+        return text
 
-    def _chosen(self, texts: Sequence[str], quote: bool = False) -> str:
-        if len(set(texts)) == 1:
-            return texts[0]
-        listed = ",".join(f'"{text}"' if quote else text for text in texts)
-        return f"CHOOSE({self.choice},{listed})"
+    def _chosen(self, texts: Sequence[str]) -> str:
+        return texts[0] if len(set(texts)) == 1 else f"CHOOSE({self.choice},{','.join(texts)})"
 
     # --- the second sheet
 
@@ -266,6 +272,12 @@ def _groups(sheet: Worksheet) -> Iterator[_Group]:
 def _changes(cell: Named) -> bool:
     """Tell whether a number is another one in the next step, and no count."""
     return cell.role not in (Role.INPUT, Role.OPTION)
+
+
+def _quoted(text: str) -> str:
+    """A text within a formula, in pieces that Excel allows."""
+    pieces = [text[start : start + LONGEST_TEXT] for start in range(0, len(text), LONGEST_TEXT)]
+    return "&".join(f'"{piece}"' for piece in pieces) or '""'
 
 
 def _in_words(cell: Named) -> str:
