@@ -259,6 +259,20 @@ class TestExplain:
         assert sheet["y"] == math.exp(sheet["u"])
         assert label("anything", ROW) is ROW
 
+    def test_a_parameter_that_is_not_used_stays_as_it_is(self):
+        class Unused(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.used, self.idle = nn.Linear(2, 1), nn.Linear(2, 1)
+
+            def forward(self, x):
+                return self.used(x)
+
+        sheet = koubai.explain(Unused(), ROW, target=TARGET)
+        assert [value.letter.key for value in sheet.updates[0].parameters] == ["w1_new", "b1_new"]
+        with pytest.raises(KeyError):
+            sheet["dL/dw2_1"]
+
     def test_a_large_network_is_refused_with_its_size(self):
         with pytest.raises(ValueError, match=r"numbers; a worksheet shows up to"):
             koubai.explain(nn.Linear(100, 100), koubai.ones(1, 100), target=koubai.ones(1, 100))

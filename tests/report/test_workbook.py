@@ -170,6 +170,21 @@ def test_without_xlsxwriter_it_says_what_to_install(tmp_path, monkeypatch):
         write_worksheet(solve(preset("neuron")), tmp_path / "step.xlsx")
 
 
+def test_a_parameter_that_is_not_used_stays_in_all_steps(tmp_path):
+    class Unused(koubai.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.idle = koubai.nn.Linear(1, 1), koubai.nn.Linear(1, 1)
+
+        def forward(self, x):
+            return self.used(x)
+
+    sheet = koubai.explain(Unused(), koubai.ones(1, 1), target=koubai.ones(1, 1))
+    run = openpyxl.load_workbook(write_worksheet(sheet, tmp_path / "step.xlsx"), data_only=True).worksheets[1]
+    column = next(cell.column for cell in run[1] if cell.value == "w⁽²⁾")
+    assert {run.cell(row, column).value for row in range(2, STEPS + 2)} == {sheet["w2"]}
+
+
 def test_a_network_without_activation_has_none_to_choose(tmp_path):
     model = koubai.nn.Linear(1, 1)
     sheet = koubai.explain(model, koubai.ones(1, 1), target=koubai.ones(1, 1))

@@ -130,15 +130,14 @@ def written_update(
     Raises:
         NotWritten: if the rule cannot be written as formulas on single numbers.
     """
-    tensors = list(model.parameters())
-    made = optimizer(tensors, **options)
+    pairs = [pair for pair in zip(model.parameters(), parameters) if pair[1].letter in gradients]
+    made = optimizer([tensor for tensor, _parameter in pairs], **options)
     group = made.param_groups[0]
     made.step()
     names = _Names(group, lambda: 1.0)
     update = Update(optimizer, str(group.get("form", "")), [], [], [], [], model)
-    for tensor, parameter in zip(tensors, parameters):
-        if parameter.letter in gradients:
-            _write(names, made, tensor, parameter, gradients[parameter.letter], update)
+    for tensor, parameter in pairs:
+        _write(names, made, tensor, parameter, gradients[parameter.letter], update)
     update.options.extend(names.named.values())
     return update
 
