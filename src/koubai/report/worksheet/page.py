@@ -81,7 +81,8 @@ def _legend() -> Html:
 
 
 def _contents(parts: Sequence[tuple[Part, list[Page]]]) -> Html:
-    names = {part.name.lower(): group[0].heading for part, group in parts} | {"graph": _("Computation graph")}
+    (given, heading), *others = ((part.name.lower(), group[0].heading) for part, group in parts)
+    names = {given: heading, "graph": _("Computation graph"), **dict(others)}
     return tag("nav", (tag("a", name, href=f"#{place}") for place, name in names.items()))
 
 
