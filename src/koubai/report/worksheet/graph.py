@@ -20,7 +20,7 @@ _FOLDER = Path(__file__).parent
 _WIDTH, _HEIGHT = 132, 62  # of a node
 _ACROSS, _DOWN = 172, 78  # from node to node
 _SHOWN = 3  # numbers of a tensor
-_LETTERS = 15  # that fit into a node
+_LETTERS = 14  # that fit into a node
 _GAP = "\u2002"
 _MANY = 60  # nodes, above which a page shows modules first
 
