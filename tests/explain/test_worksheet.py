@@ -11,6 +11,7 @@ from koubai.explain import ACTIVATIONS, PRESETS, Worksheet, label, preset, solve
 from koubai.explain.chain import chain_of
 from koubai.explain.expression import NotWritten, value_of
 from koubai.explain.presets import half_squared_error
+from koubai.explain.text import TextNotation
 from koubai.nn import functional as F
 
 
@@ -272,6 +273,29 @@ class TestExplain:
         assert [value.letter.key for value in sheet.updates[0].parameters] == ["w1_new", "b1_new"]
         with pytest.raises(KeyError):
             sheet["dL/dw2_1"]
+
+    def test_no_two_numbers_have_one_name(self):
+        class Names(nn.Module):
+            """Parameters and labels whose letters are taken: of an input, of values, of the update."""
+
+            def __init__(self):
+                super().__init__()
+                for name in ("x", "a", "y", "L", "n", "w1", "s"):
+                    setattr(self, name, nn.Parameter(koubai.full((1, 3), 0.5)))
+                self.first, self.second = nn.Linear(2, 3), nn.Linear(3, 3)
+
+            def forward(self, x):
+                z = label("w", self.first(x) * self.x + self.w1).tanh() * self.a
+                p = koubai.softmax(self.second(z) + self.s * self.n, -1)
+                return (label("x", p * self.y) * self.L).sum(1, keepdim=True)
+
+        sheet = koubai.explain(Names(), ROW, target=TARGET, optimizer=optim.Adam)
+        keys = [cell.symbol.key for cell in sheet.cells()]
+        assert len(keys) == len(set(keys))
+        names = [TextNotation().name(cell.symbol) for cell in sheet.cells()]
+        assert len(names) == len(set(names))
+        changed = solve(with_numbers(sheet.problem, {"x1": [1.0, 2.0, 3.0]}))
+        assert [changed["x1_1"], changed["x_1"]] == [1.0, 0.5]
 
     def test_a_large_network_is_refused_with_its_size(self):
         with pytest.raises(ValueError, match=r"numbers; a worksheet shows up to"):

@@ -11,7 +11,7 @@ from koubai.engine.recipe import Recipe
 from koubai.engine.steps import Operand, Step
 from koubai.explain.expression import Named, NotWritten, Role, is_plain
 from koubai.explain.local import Local
-from koubai.explain.naming import value_letters
+from koubai.explain.naming import distinct, value_letters
 from koubai.explain.recording import Key, Recording, key_of
 from koubai.explain.symbol import Letter
 from koubai.explain.value import Value, gradient_value, named_value
@@ -45,7 +45,7 @@ class Derivation:
         self._recording = recording
         self._values = dict(given)
         self._written: dict[Key, Elements] = {key: value.cells for key, value in given.items()}
-        self._letters = value_letters(recording, given)
+        self._letters = value_letters(recording, {key: value.letter for key, value in given.items()})
         self._locals: dict[int, Local] = {}
         self._parts: dict[Node, Value] = {}
         self.forward: list[Value] = []
@@ -98,11 +98,9 @@ class Derivation:
         return name
 
     def _part(self, letter: str, numbers: Any, formulas: Elements, number: int) -> Value:
-        count = sum(part.letter.letter == letter for part in self._parts.values())
-        path = self._recording.path_of(number)
-        value = named_value(
-            Letter(letter, str(count + 1) if count else ""), numbers, Role.VALUE, formulas, path
-        )
+        taken = [value.letter for value in (*self._values.values(), *self._parts.values())]
+        (own,) = distinct([Letter(letter)], [*taken, *self._letters.values()])
+        value = named_value(own, numbers, Role.VALUE, formulas, self._recording.path_of(number))
         self.forward.append(value)
         return value
 

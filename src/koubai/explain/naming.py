@@ -7,7 +7,7 @@ its own. Moving elements gives no new ones. A layer's activation is one function
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from koubai.engine.steps import Step
@@ -15,7 +15,7 @@ from koubai.explain.recording import Key, Recording, key_of, moves_only
 from koubai.explain.symbol import Letter
 from koubai.ops.op import Op
 
-__all__ = ["input_letter", "parameter_letters", "placed", "value_letters"]
+__all__ = ["distinct", "given_letters", "placed", "value_letters"]
 
 _PRODUCTS = frozenset({"matmul", "convolution"})
 _SUMS = frozenset({"add", "sub", "sum", "window_sum", *_PRODUCTS})
@@ -23,16 +23,42 @@ _FACTORS = frozenset({"mul", "div"})
 _COMPOSITES = {"_softmax": "p", "_softmax_or_zeros": "p", "_log_softmax": "log p"}
 _BY_LAYER = "wbza"  # letters that are numbered together, by layer
 _PARTS = {"weight": "w", "bias": "b"}
+_RESERVED = [Letter(letter) for letter in "ηγβελτα"] + [Letter("n")]  # of the update
 
 
-def parameter_letters(names: Sequence[str]) -> list[Letter]:
-    """Return a letter for each parameter, from its path in the model: "0.weight" of several layers is w⁽¹⁾.
+def given_letters(
+    parameters: Sequence[str], inputs: Sequence[str], target: bool
+) -> tuple[list[Letter], list[Letter]]:
+    """Return a letter for each parameter, and one for each input and the target, all different.
 
     Args:
-        names: as `named_parameters` gives them.
+        parameters: their paths in the model: "0.weight" of several layers is w⁽¹⁾.
+        inputs: what the inputs are called: "x", or "h^t-1" for h with t−1 above it.
+        target: whether there is one, which is called t.
     """
-    owners = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
-    return [_parameter_letter(name, owners) for name in names]
+    owners = list(dict.fromkeys(name.rpartition(".")[0] for name in parameters))
+    shown = [*map(_input_letter, inputs), *([Letter("t")] if target else [])]
+    letters = distinct([*shown, *(_parameter_letter(name, owners) for name in parameters)], _RESERVED)
+    return letters[len(shown) :], letters[: len(shown)]
+
+
+def distinct(letters: Iterable[Letter], taken: Iterable[Letter]) -> list[Letter]:
+    """Number letters that are taken already, or come twice."""
+    keys = {letter.key for letter in taken}
+    found = []
+    for letter in letters:
+        numbered, number = letter, 1
+        while numbered.key in keys:
+            number += 1
+            numbered = replace(letter, layer=f"{letter.layer}{number}")
+        keys.add(numbered.key)
+        found.append(numbered)
+    return found
+
+
+def _input_letter(name: str) -> Letter:
+    letter, _hat, layer = name.partition("^")
+    return Letter(letter, layer)
 
 
 def _parameter_letter(name: str, owners: Sequence[str]) -> Letter:
@@ -46,23 +72,18 @@ def _parameter_letter(name: str, owners: Sequence[str]) -> Letter:
     return Letter(_PARTS.get(kind, kind), layer + rest)
 
 
-def input_letter(name: str) -> Letter:
-    """Read the name of an input: "h^t-1" is h with t−1 above it."""
-    letter, _hat, layer = name.partition("^")
-    return Letter(letter, layer)
-
-
-def value_letters(recording: Recording, known: Iterable[Key]) -> dict[Key, Letter]:
+def value_letters(recording: Recording, known: Mapping[Key, Letter]) -> dict[Key, Letter]:
     """Choose the values that get a name.
 
     Args:
         recording: what the network did.
-        known: the values that are named already: inputs, target and parameters.
+        known: the letters of the values that are named already: inputs, target and parameters.
 
     Returns:
         the letters, in the order in which the values are computed.
     """
     chosen = _Chooser(recording, known).letters()
+    taken = [*known.values(), *_RESERVED]
     counts = Counter(chosen.values())
     layered = any(counts[letter] > 1 for letter in _BY_LAYER)
     seen: Counter[str] = Counter()
@@ -71,7 +92,7 @@ def value_letters(recording: Recording, known: Iterable[Key]) -> dict[Key, Lette
         seen[letter] += 1
         numbered = counts[letter] > 1 or (layered and letter in _BY_LAYER)
         letters[key] = Letter(letter, str(seen[letter]) if numbered else "")
-    return letters
+    return dict(zip(letters, distinct(letters.values(), taken)))
 
 
 class _Chooser:
@@ -82,6 +103,7 @@ class _Chooser:
         self.source: dict[Key, Key] = {}  # what moved elements were before
         self.readers: dict[Key, list[int]] = {}
         self.varying = set(known)  # what depends on inputs or parameters
+        self.makers = {key_of(operand): step for step in recording.steps for operand in step.outputs}
         for number, step in enumerate(recording.steps):
             self._note(number, step)
         self.labels = {self._origin(key): name for key, name in recording.labels.items()}
@@ -145,10 +167,9 @@ class _Chooser:
         """Tell whether a step is a weighted sum: products added up, with or without a bias."""
         if step.rule.name in _PRODUCTS:
             return True
-        makers = {key_of(o): s for s in self.recording.steps for o in s.outputs}
         read = [self._origin(key_of(o)) for o in step.inputs if o is not None]
         return step.rule.name == "add" and any(
-            self._sums_products(makers[key]) for key in read if key in makers
+            self._sums_products(self.makers[key]) for key in read if key in self.makers
         )
 
     def _is_part(self, number: int, step: Step, key: Key) -> bool:

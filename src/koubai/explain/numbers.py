@@ -12,7 +12,7 @@ import numpy as np
 
 import koubai
 from koubai.engine.tensor import Tensor
-from koubai.explain.naming import input_letter, parameter_letters, placed
+from koubai.explain.naming import given_letters, placed
 from koubai.explain.symbol import Letter
 from koubai.explain.worksheet import Problem
 from koubai.i18n import _
@@ -36,10 +36,10 @@ def with_numbers(problem: Problem, numbers: Mapping[str, Sequence[float]]) -> Pr
     """
     model = copy.deepcopy(problem.model)
     names, parameters = zip(*model.named_parameters())
-    letters = [*parameter_letters(names), *map(input_letter, problem.letters)]
+    own, others = given_letters(names, problem.letters, problem.target is not None)
+    letters = [*own, *others]
     tensors = [*parameters, *problem.inputs]
     if problem.target is not None:
-        letters.append(Letter("t"))
         tensors.append(problem.target)
     arrays = [np.array(tensor.detach().numpy()) for tensor in tensors]
     for key, values in numbers.items():

@@ -17,7 +17,7 @@ from koubai.engine.modes import no_grad
 from koubai.engine.tensor import Tensor
 from koubai.explain.derivation import Derivation
 from koubai.explain.expression import Named, Role
-from koubai.explain.naming import input_letter, parameter_letters
+from koubai.explain.naming import given_letters
 from koubai.explain.recording import Key, Recording, key_of_tensor, record
 from koubai.explain.symbol import Letter
 from koubai.explain.update import Update, written_update
@@ -170,7 +170,7 @@ def explain(
 def solve(problem: Problem) -> Worksheet:
     """Make the worksheet of a problem; see `explain`."""
     model, inputs, target = _doubled(problem)
-    parameters, shown = _parameters(model), _shown(problem, inputs, target)
+    parameters, shown = _named(problem, model, inputs, target)
     given = dict(zip(map(key_of_tensor, model.parameters()), parameters))
     for tensor, value in zip((*inputs, target), shown):
         if tensor is not None and tensor.is_floating_point():
@@ -186,23 +186,17 @@ def solve(problem: Problem) -> Worksheet:
     return sheet
 
 
-def _parameters(model: Module) -> list[Value]:
-    """Name the parameters of a network."""
+def _named(
+    problem: Problem, model: Module, inputs: Sequence[Tensor], target: Tensor | None
+) -> tuple[list[Value], list[Value]]:
+    """Name the parameters, and the inputs with the target behind them if there is one."""
     names, tensors = zip(*model.named_parameters())
-    return [
-        named_value(letter, tensor.detach().numpy(), Role.PARAMETER)
-        for letter, tensor in zip(parameter_letters(names), tensors)
-    ]
-
-
-def _shown(problem: Problem, inputs: Sequence[Tensor], target: Tensor | None) -> list[Value]:
-    """Name the inputs, and the target behind them if there is one."""
-    letters = [input_letter(name) for name in problem.letters]
-    tensors = [*inputs]
-    if target is not None:
-        letters.append(Letter("t"))
-        tensors.append(target)
-    return [named_value(letter, tensor.numpy(), Role.INPUT) for letter, tensor in zip(letters, tensors)]
+    own, others = given_letters(names, problem.letters, target is not None)
+    shown = [*inputs] if target is None else [*inputs, target]
+    return (
+        [named_value(letter, t.detach().numpy(), Role.PARAMETER) for letter, t in zip(own, tensors)],
+        [named_value(letter, t.numpy(), Role.INPUT) for letter, t in zip(others, shown)],
+    )
 
 
 def _doubled(problem: Problem) -> tuple[Module, tuple[Tensor, ...], Tensor | None]:
