@@ -104,6 +104,9 @@ def pages(sheet: Worksheet) -> Iterator[Page]:
     yield from (_backward(number, value) for number, value in enumerate(sheet.backward))
     for update in sheet.updates:
         yield _update(update)
+    for update in sheet.momentum:
+        sentence = _("With momentum γ (--momentum), the rule would be:")
+        yield Page(Part.UPDATE, _subject(update), sentence=sentence, rules=_rules(update))
     yield _signs(sheet)
     yield _after(sheet)
 
@@ -155,12 +158,20 @@ def _backward(number: int, value: Value) -> Page:
 
 
 def _update(update: Update) -> Page:
-    forms = {"classical": _("momentum, classical form"), "pytorch": _("momentum, PyTorch's form")}
-    subject = forms[update.form] if update.memory and update.optimizer is SGD else update.optimizer.__name__
     lines = [Line(cell) for value in (*update.memory, *update.parameters) for cell in value]
+    return Page(Part.UPDATE, _subject(update), sentence=_beginning(update), lines=lines, rules=_rules(update))
+
+
+def _subject(update: Update) -> str:
+    """The optimizer; for momentum the form."""
+    forms = {"classical": _("momentum, classical form"), "pytorch": _("momentum, PyTorch's form")}
+    return forms[update.form] if update.memory and update.optimizer is SGD else update.optimizer.__name__
+
+
+def _rules(update: Update) -> list[tuple[Symbol, Term]]:
+    """The update in general form."""
     firsts = [*_first_of_each(update.memory), *_first_of_each(update.parameters)]
-    rules = [(_bare(cell.symbol), _in_general(cell)) for cell in firsts]
-    return Page(Part.UPDATE, subject, sentence=_beginning(update), lines=lines, rules=rules)
+    return [(_bare(cell.symbol), _in_general(cell)) for cell in firsts]
 
 
 def _first_of_each(values: Sequence[Value]) -> list[Named]:

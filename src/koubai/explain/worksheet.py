@@ -30,6 +30,7 @@ from koubai.optim.sgd import SGD
 __all__ = ["MOST_NUMBERS", "Problem", "Worksheet", "explain"]
 
 MOST_NUMBERS = 5000  # a worksheet with more would not be read
+_USUAL_MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Worksheet:
         forward: every named value in the order of the forward pass; the last is the loss.
         backward: their gradients and the parameters', in the order in which backpropagation finds them.
         updates: the step of the optimizer; for momentum in two forms, the classical one and PyTorch's.
+        momentum: what the step would be with momentum, in both forms, if it is plain gradient descent.
         after: the answer and the loss with the new parameters.
         recording: the steps of the engine.
     """
@@ -80,6 +82,7 @@ class Worksheet:
     forward: list[Value]
     backward: list[Value]
     updates: list[Update]
+    momentum: list[Update]
     after: list[Value]
     recording: Recording
 
@@ -179,9 +182,11 @@ def solve(problem: Problem) -> Worksheet:
     _refuse_large(recording, given)
     found = Derivation(recording, given)
     sheet = Worksheet(
-        problem, shown, parameters, found.answer, found.forward, found.backward, [], [], recording
+        problem, shown, parameters, found.answer, found.forward, found.backward, [], [], [], recording
     )
-    sheet.updates.extend(_updates(sheet, model))
+    sheet.updates.extend(_updates(sheet, model, problem.options))
+    if problem.optimizer is SGD and not problem.options.get("momentum"):
+        sheet.momentum.extend(_updates(sheet, model, {**problem.options, "momentum": _USUAL_MOMENTUM}))
     sheet.after.extend(_after(sheet, sheet.updates[-1].model, inputs, target))
     return sheet
 
@@ -227,12 +232,12 @@ def _refuse_large(recording: Recording, given: Mapping[Key, Value]) -> None:
         raise ValueError(message.format(count=count, most=MOST_NUMBERS))
 
 
-def _updates(sheet: Worksheet, model: Module) -> list[Update]:
+def _updates(sheet: Worksheet, model: Module, options: Mapping[str, Any]) -> list[Update]:
     """The step of the optimizer; with momentum in both forms, on a copy of the network each."""
     problem = sheet.problem
-    forms: list[dict[str, Any]] = [dict(problem.options)]
-    if problem.optimizer is SGD and problem.options.get("momentum"):
-        forms = [{**problem.options, "form": form} for form in ("classical", "pytorch")]
+    forms: list[dict[str, Any]] = [dict(options)]
+    if problem.optimizer is SGD and options.get("momentum"):
+        forms = [{**options, "form": form} for form in ("classical", "pytorch")]
     return [
         written_update(problem.optimizer, options, _copy(model), sheet.parameters, sheet.gradients())
         for options in forms
