@@ -64,7 +64,7 @@ def _parameter(name: str, field: FieldInfo) -> Any:
 def _help(field: FieldInfo) -> str:
     """The description, what can be chosen, and what happens without the option."""
     if field.is_required():
-        return _wrapped(_("{description} (required)").format(description=_description(field)))
+        return wrapped(_("{description} (required)").format(description=_description(field)))
     unset = _extra(field).get("unset")
     default = _(unset) if unset else field.default
     if isinstance(default, bool):
@@ -75,10 +75,10 @@ def _help(field: FieldInfo) -> str:
         if choices
         else _("{description} (default: {default})")
     )
-    return _wrapped(form.format(description=_description(field), choices=choices, default=default))
+    return wrapped(form.format(description=_description(field), choices=choices, default=default))
 
 
-def _wrapped(text: str) -> str:
+def wrapped(text: str) -> str:
     """Japanese broken into lines, which Rich does only at spaces; Typer shows two line ends as one."""
     if cell_len(text) == len(text):
         return text
