@@ -1,49 +1,85 @@
-"""Trainings with a known fault and their healthy twins: what each of them reaches, with Koubai and with PyTorch.
+"""Trainings with a known fault and their healthy twins: what the doctor says of each, and whether it can cure them.
 
-Prints a table: python benchmarks/doctor.py --cases FILE, see --help
+Prints a table and totals: python benchmarks/doctor.py --cases FILE --treat, or --families --healthy, see --help
 """
 
 from __future__ import annotations
 
+import logging
+import time
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from doctor import koubai_side
 from doctor.case import read_cases
-from doctor.observer import Observer
-from doctor.setup import Outcome, Setup, Subject
-from doctor.table import Row, as_table
+from doctor.examination import Examination, examine, repair
+from doctor.families import FAMILIES
+from doctor.healthy import HEALTHY
+from doctor.random_search import search
+from doctor.setup import Subject
+from doctor.verdicts import Verdict, summary, verdicts
 from rich.console import Console
 
-KOUBAI = "Koubai"
+from doctor import koubai_side
 
 
-def examined(setup: Setup) -> Outcome:
-    """Train with Koubai while the doctor watches: this is where it is plugged in."""
-    return koubai_side.train(setup, Observer())
+def judged(subject: Subject, seeds: int, treated: bool, searched: bool) -> Verdict:
+    """Train a subject and its twin once for each seed, with the doctor, and try what it prescribes."""
+    faulty: list[Examination] = []
+    if subject.root_cause:
+        faulty = [examine(subject, seed, False) for seed in range(seeds)]
+    healthy = [examine(subject, seed, True) for seed in range(seeds)]
+    verdict = Verdict(subject, faulty, healthy)
+    for seed, one in enumerate(faulty):
+        if treated:
+            verdict.treated.append(repair(subject, seed, one.findings))
+        if searched:
+            verdict.searched.append(search(subject, seed))
+    return verdict
 
 
-def outcomes(subject: Subject, fixed: bool, seeds: int) -> dict[str, list[Outcome]]:
-    """Train the faulty one or its twin, once for each seed."""
-    return {KOUBAI: [examined(subject.make(seed, fixed)) for seed in range(seeds)]}
+def chosen(everything: Sequence[Any], part: str) -> list[Any]:
+    """Return those whose names have this in them."""
+    return [one for one in everything if part in one.id]
 
 
 def main(
-    cases: Annotated[Path, typer.Option(help="The cases; generate.py has to lie beside the file.")],
+    cases: Annotated[
+        Path | None, typer.Option(help="A file of cases, beside its generate.py, to train them.")
+    ] = None,
+    families: Annotated[bool, typer.Option("--families", help="Train the faults of our own.")] = False,
+    healthy: Annotated[bool, typer.Option("--healthy", help="Train what is simply good.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="How often each is trained.")] = 5,
     only: Annotated[str, typer.Option(help="Only those with this in their name.")] = "",
-    scaled: Annotated[bool, typer.Option("--scaled", help="Use fewer data where the file says how.")] = False,
+    scaled: Annotated[bool, typer.Option("--scaled", help="Fewer data where the file says how.")] = False,
+    treat: Annotated[bool, typer.Option("--treat", help="Try what the doctor prescribes.")] = False,
+    random: Annotated[bool, typer.Option("--random", help="Try random search as well.")] = False,
 ) -> None:
     """Train them all."""
-    console, rows = Console(), []
-    for case in read_cases(cases):
-        if only in case.id:
-            subject = koubai_side.subject(case.scaled_down() if scaled else case)
-            with console.status(case.id):
-                faulty, healthy = (outcomes(subject, fixed, seeds) for fixed in (False, True))
-            rows.append(Row(case.id, faulty, healthy, (case.verified(False), case.verified(True))))
-    console.print(as_table(f"Mean scores of {seeds} seeds", rows, [KOUBAI], published=True))
+    logging.getLogger("koubai").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    subjects: dict[str, list[Subject]] = {}
+    if cases is not None:
+        found = [case.scaled_down() if scaled else case for case in chosen(read_cases(cases), only)]
+        subjects[cases.name] = [koubai_side.subject(case) for case in found]
+    if families:
+        subjects["our own faults"] = chosen(FAMILIES, only)
+    if healthy:
+        subjects["healthy trainings"] = [one.subject for one in chosen(HEALTHY, only)]
+    for title, chosen_ones in subjects.items():
+        report(title, chosen_ones, seeds, treat, random)
+
+
+def report(title: str, subjects: Sequence[Subject], seeds: int, treat: bool, random: bool) -> None:
+    """Examine subjects and print what came of it."""
+    console, started = Console(), time.perf_counter()
+    rows = [judged(subject, seeds, treat, random) for subject in subjects]
+    console.print(verdicts(f"{title}: {seeds} seeds", rows))
+    for line in summary(rows):
+        console.print(line, highlight=False)
+    console.print(f"{time.perf_counter() - started:.0f} s\n", highlight=False)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from koubai.data import DataLoader, TensorDataset
 from koubai.optim import clip_grad_norm_, clip_grad_value_
 from koubai.train import Trainer
 
-__all__ = ["build", "predict", "subject", "tensors", "train"]
+__all__ = ["build", "judged", "predict", "subject", "tensors", "train"]
 
 Array = np.ndarray[Any, Any]
 Tensor = koubai.Tensor
@@ -69,7 +69,7 @@ def train(setup: Setup, observer: Observer | None = None) -> Outcome:
     except Exception as problem:  # the fault may be of any kind
         error = problem
     seconds = time.perf_counter() - started
-    value = worst(setup.metric) if error else _judged(setup)
+    value = worst(setup.metric) if error else judged(setup)
     outcome = Outcome(value, seconds, history, error)
     observer.end(outcome)
     return outcome
@@ -79,8 +79,8 @@ def predict(setup: Setup, inputs: Tensor) -> Array:
     """Return the outputs, in evaluation mode if the user thought of it."""
     setup.model.train(not setup.loop.eval_mode)
     with koubai.no_grad(), np.errstate(all="ignore"):
-        starts = range(0, len(inputs), setup.batch_size)
-        outputs = [setup.model(inputs[start : start + setup.batch_size]).numpy() for start in starts]
+        size = setup.judged_by or setup.batch_size
+        outputs = [setup.model(inputs[i : i + size]).numpy() for i in range(0, len(inputs), size)]
     return np.concatenate(outputs)
 
 
@@ -89,7 +89,8 @@ def tensors(pair: Pair) -> tuple[Tensor, Tensor]:
     return koubai.tensor(pair[0]), koubai.tensor(pair[1])
 
 
-def _judged(setup: Setup) -> float:
+def judged(setup: Setup) -> float:
+    """Return the score of the setup's model by its metric."""
     inputs, targets = setup.train if "(train)" in setup.metric else setup.validation
     return score(setup.metric, predict(setup, inputs), targets.numpy())
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from doctor.initial import INITIALISERS, split
 from doctor.losses import LOSSES
+from doctor.scores import METRICS, metric_word
 
 __all__ = ["ACTIVATIONS", "OPTIMIZERS", "Layer", "Loop", "Plan", "UnknownWord"]
 
@@ -144,6 +145,7 @@ class Plan:
             UnknownWord: naming the case and the word.
         """
         name, data = spec["id"], spec["data"]
+        _known(name, "metric", metric_word(spec["metric"]), METRICS)
         return cls(
             id=name,
             layers=tuple(_layer(name, layer) for layer in spec["layers"]),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["score", "worst"]
+__all__ = ["METRICS", "metric_word", "score", "worst"]
 
 Array = np.ndarray[Any, Any]
 
@@ -29,11 +29,16 @@ def score(metric: str, output: Array, target: Array) -> float:
 
 def worst(metric: str) -> float:
     """Return the worst value of a metric."""
-    return WORST_R2 if _metric(metric) is _r2 else 0.0
+    return WORST_R2 if _metric(metric) in (_r2, _r2_of_all) else 0.0
+
+
+def metric_word(name: str) -> str:
+    """Return the part of a metric's name that says what is computed, which is in `METRICS`."""
+    return name.split("(")[0].strip().lower()
 
 
 def _metric(name: str) -> Callable[[Array, Array], float]:
-    word = name.split("(")[0].strip().lower()
+    word = metric_word(name)
     if word not in METRICS:
         raise ValueError(f"there is no metric {name!r}; there are {', '.join(METRICS)}")
     return METRICS[word]
@@ -83,6 +88,12 @@ def _r2(output: Array, target: Array) -> float:
     return max(WORST_R2, float((1 - left / np.maximum(whole, 1e-12)).mean()))
 
 
+def _r2_of_all(output: Array, target: Array) -> float:
+    """Return R² with all columns as one, some of which may be constant."""
+    left, whole = ((output - target) ** 2).sum(), ((target - target.mean(0)) ** 2).sum()
+    return max(WORST_R2, float(1 - left / max(whole, 1e-12)))
+
+
 METRICS: dict[str, Callable[[Array, Array], float]] = {
     "accuracy": _accuracy,
     "accuracy of logits": _accuracy_of_logits,
@@ -90,4 +101,5 @@ METRICS: dict[str, Callable[[Array, Array], float]] = {
     "exact-match accuracy": _exact_match,
     "exact-match accuracy of logits": _exact_match_of_logits,
     "r2": _r2,
+    "r2 of all": _r2_of_all,
 }

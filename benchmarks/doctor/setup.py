@@ -27,6 +27,7 @@ class Setup:
         lr_scheduler: a schedule of the learning rate, or None.
         schedule_every: whether it goes on with each "step" or "epoch".
         clip_norm, clip_value: as for `Trainer`, or None.
+        judged_by: samples per batch when the model is judged; None is `batch_size`.
         memory_limit: bytes that the machine is said to have for this training, or None.
     """
 
@@ -44,6 +45,7 @@ class Setup:
     schedule_every: str = "step"
     clip_norm: float | None = None
     clip_value: float | None = None
+    judged_by: int | None = None
     memory_limit: int | None = None
 
 

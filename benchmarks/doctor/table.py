@@ -11,54 +11,69 @@ from rich.table import Table
 
 from doctor.setup import Outcome
 
-__all__ = ["Row", "as_table"]
+__all__ = ["Row", "pairs", "singles"]
+
+Scores = Sequence[float | None]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the faulty training and its healthy twin reached, seed by seed, each by who trained it.
+    """What a faulty training and its healthy twin reached, seed by seed, each by who trained it.
 
-    `faulty` or `healthy` is empty where there is no such training.
+    `published` are the scores that the cases file has of both.
     """
 
     name: str
     faulty: dict[str, list[Outcome]]
     healthy: dict[str, list[Outcome]]
-    published: tuple[Sequence[float | None], Sequence[float | None]] = ((), ())
+    published: tuple[Scores, Scores] = ((), ())
 
 
-def as_table(title: str, rows: Iterable[Row], sides: Sequence[str], published: bool = False) -> Table:
-    """Return a table with the mean scores of all, and the seconds that a training takes."""
-    table = Table(title=title, box=SIMPLE_HEAD)
-    table.add_column("")
+def pairs(title: str, rows: Iterable[Row], sides: Sequence[str], published: bool = False) -> Table:
+    """Return mean scores of faulty and healthy trainings, and the seconds that each takes."""
     columns = [*sides, *(["file"] if published else [])]
-    for heading in [f"{kind} {side}" for kind in ("faulty", "healthy") for side in columns]:
-        table.add_column(heading, justify="right")
-    table.add_column("seconds", justify="right")
-    table.add_column("ended early")
+    table = _empty(title, [f"{kind} {column}" for kind in ("faulty", "healthy") for column in columns])
     for row in rows:
-        table.add_row(*_cells(row, sides, published))
+        cells = []
+        for outcomes, theirs in zip((row.faulty, row.healthy), row.published):
+            cells += [_mean([o.score for o in outcomes[side]]) for side in sides]
+            cells += [_mean(theirs)] if published else []
+        every = [each for by in (row.faulty, row.healthy) for outcomes in by.values() for each in outcomes]
+        seconds = " + ".join(_seconds(by, sides) for by in (row.faulty, row.healthy))
+        table.add_row(row.name, *cells, seconds, _errors(every))
     return table
 
 
-def _cells(row: Row, sides: Sequence[str], published: bool) -> list[str]:
-    cells = [row.name]
-    for outcomes, theirs in zip((row.faulty, row.healthy), row.published):
-        cells += [_mean([o.score for o in outcomes.get(side, [])]) for side in sides]
-        cells += [_mean([value for value in theirs if value is not None])] if published else []
-    every = [outcome for by in (row.faulty, row.healthy) for each in by.values() for outcome in each]
-    errors = sorted({type(outcome.error).__name__ for outcome in every if outcome.error})
-    return [
-        *cells,
-        " + ".join(_seconds(by, sides) for by in (row.faulty, row.healthy) if by),
-        ", ".join(errors),
-    ]
+def singles(title: str, rows: Iterable[tuple[str, float, list[Outcome]]]) -> Table:
+    """Return mean and lowest scores of healthy trainings, and what each has to reach."""
+    table = _empty(title, ["mean", "lowest", "at least"])
+    for name, least, outcomes in rows:
+        scores = [outcome.score for outcome in outcomes]
+        lowest = f"{min(scores):.3f}{'' if min(scores) >= least else ' !'}"
+        seconds = _mean([outcome.seconds for outcome in outcomes], 2)
+        table.add_row(name, _mean(scores), lowest, f"{least:.2f}", seconds, _errors(outcomes))
+    return table
 
 
-def _mean(values: Sequence[float]) -> str:
-    return f"{statistics.mean(values):.3f}" if values else "–"
+def _empty(title: str, headings: Sequence[str]) -> Table:
+    table = Table(title=title, box=SIMPLE_HEAD)
+    table.add_column("")
+    for heading in (*headings, "seconds"):
+        table.add_column(heading, justify="right")
+    table.add_column("ended early")
+    return table
+
+
+def _mean(values: Scores, digits: int = 3) -> str:
+    """Return the mean of what is a number."""
+    finite = [value for value in values if value is not None]
+    return f"{statistics.mean(finite):.{digits}f}" if finite else "–"
 
 
 def _seconds(outcomes: dict[str, list[Outcome]], sides: Sequence[str]) -> str:
     """Return the mean time of a training on each side."""
-    return "|".join(f"{statistics.mean(o.seconds for o in outcomes[side]):.2f}" for side in sides)
+    return "|".join(_mean([o.seconds for o in outcomes[side]], 2) for side in sides)
+
+
+def _errors(outcomes: Sequence[Outcome]) -> str:
+    return ", ".join(sorted({type(outcome.error).__name__ for outcome in outcomes if outcome.error}))

@@ -17,6 +17,7 @@ from koubai import cuda as cuda
 from koubai import functions as functions
 from koubai import linalg as linalg
 from koubai import special as special
+from koubai.default_callbacks import DEFAULT_CALLBACKS as _DEFAULT_CALLBACKS
 from koubai.devices import *
 from koubai.dtypes import *
 from koubai.engine import random as random
@@ -37,6 +38,7 @@ from koubai.serialization import *
 if _TYPE_CHECKING:  # the rooms above the engine are imported when they are first used
     from koubai import compiler as compiler
     from koubai import data as data
+    from koubai import doctor as doctor
     from koubai import nn as nn
     from koubai import optim as optim
     from koubai import train as train
@@ -47,7 +49,7 @@ if _TYPE_CHECKING:  # the rooms above the engine are imported when they are firs
 
 __version__ = "0.1.0"
 
-_ROOMS = frozenset({"compiler", "data", "nn", "optim", "train", "utils"})
+_ROOMS = frozenset({"compiler", "data", "doctor", "nn", "optim", "train", "utils"})
 _COMPILER = frozenset({"compile", "get_num_threads", "set_num_threads"})
 # PyTorch has these both at the top and in nn.functional.
 _FUNCTIONAL = frozenset(
@@ -73,6 +75,8 @@ _FUNCTIONAL = frozenset(
         "threshold_",
     ]
 )
+
+_DEFAULT_CALLBACKS["doctor"] = lambda: _import_module("koubai.doctor").Doctor()
 
 
 def __getattr__(name: str) -> _Any:

@@ -52,6 +52,27 @@ def test_a_loss_that_did_not_fall() -> None:
     assert read_curves([2.3, 2.31, 2.3, 2.29], [2.3] * 4).kind == "not_learning"
 
 
+def test_a_zigzag_is_a_learning_rate_that_is_too_large() -> None:
+    zigzag = [2.0, 1.4, *[1.1, 1.5] * 6]
+    verdict = read_curves(zigzag, zigzag)
+    assert verdict.kind == "zigzag"
+    assert "too large" in verdict.sentence
+    assert not verdict.healthy
+
+
+def test_small_swings_around_a_low_loss_are_no_zigzag() -> None:
+    assert (
+        read_curves([*FALLING, *[FALLING[-1] * factor for factor in (1.2, 0.9) * 6]]).kind == "levelled_off"
+    )
+
+
+def test_a_creeping_loss_is_a_learning_rate_that_is_too_small() -> None:
+    verdict = read_curves([2.3 - 0.001 * epoch for epoch in range(12)])
+    assert verdict.kind == "flat"
+    assert "0.5% in 12 epochs" in verdict.sentence
+    assert not verdict.healthy
+
+
 @pytest.mark.parametrize("losses", [[], [1.0], [1.0, 0.5]])
 def test_too_few_epochs(losses: list[float]) -> None:
     assert read_curves(losses).kind == "too_short"

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from koubai import __version__
+from koubai.cli.doctor import doctor
 from koubai.cli.export import export
 from koubai.cli.help import Command, Group
 from koubai.cli.predict import predict
+from koubai.cli.replay import replay
 from koubai.cli.report import report
 from koubai.cli.runs import runs
 from koubai.cli.train import train_app
@@ -33,6 +35,12 @@ def build_app() -> typer.Typer:
     app.command("predict", cls=Command, help=_("Let a trained model answer for new data."))(predict)
     app.command("export", cls=Command, help=_("Write a trained model as an object file for C programs."))(
         export
+    )
+    app.command("doctor", cls=Command, help=_("Say what is wrong with a run, and what to do about it."))(
+        doctor
+    )
+    app.command("replay", cls=Command, help=_("Open a step of a run again, with every value and gradient."))(
+        replay
     )
     app.command("report", cls=Command, help=_("Make the curves and the report of a run again."))(report)
     return app

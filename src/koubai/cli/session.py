@@ -8,9 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from koubai.cli.alarms import alarms_on
 from koubai.cli.errors import Mistake, Stopped
 from koubai.cli.progress import ProgressView
 from koubai.cli.run_folders import find_run, new_folder
+from koubai.doctor.chart import read_findings
 from koubai.i18n import _
 from koubai.recipes import RECIPES, Outcome, Recipe, Settings, Training, load_script
 from koubai.report import write_report
@@ -81,7 +83,8 @@ def recipe_of(record: RunRecord) -> tuple[Recipe, Settings]:
 def _run(training: Training, record: RunRecord, console: Console, resume: bool) -> None:
     console.print(_opening(training), soft_wrap=True)
     try:
-        training.fit(run=record, resume=resume)
+        with alarms_on(console):
+            training.fit(run=record, resume=resume)
     except KeyboardInterrupt:
         raise Stopped(
             _("Stopped. All that was trained so far is kept."),
@@ -124,6 +127,8 @@ def _result(training: Training, outcome: Outcome) -> Iterator[Text]:
 
 
 def _next_steps(record: RunRecord, report: Path) -> Iterator[Text]:
+    if read_findings(record):
+        yield Text(_("What is wrong: koubai doctor {run}").format(run=record.folder), style="yellow")
     yield Text(_("Report: {path}").format(path=report))
     yield Text(_("Predict: koubai predict {run} INPUT").format(run=record.folder))
 

@@ -22,19 +22,19 @@ from koubai.doctor.finding import Finding
 from koubai.doctor.framework import Array, framework_of
 from koubai.doctor.history import History
 from koubai.doctor.listening import Ear, deaf, leave, listen, looking
+from koubai.doctor.machine import physical_memory
 from koubai.doctor.modes import two_faced
 from koubai.doctor.passes import Collector, Pass, Seen, Shape, loss_of, no_loss, shape_of, weights_known
 from koubai.doctor.patient import Patient, Sample
+from koubai.doctor.sampling import SAMPLES
 from koubai.doctor.suspicion import is_suspicious, time_to_look
 from koubai.doctor.vital_signs import Observer, is_due
-from koubai.doctor.watch import physical_memory
 from koubai.i18n import _
 
 __all__ = ["Attached", "attach"]
 
 log = logging.getLogger("koubai.doctor")
 
-SAMPLES = 256  # as the doctor in `Trainer` keeps
 _MOST_PASSES = 64  # between two updates; a loop that makes more may be evaluating
 _USUAL = 32  # samples of a batch, where nobody knows
 _FEW = 16  # numbers of a gradient, by which it is known again
@@ -188,9 +188,8 @@ class Attached:
             self.first_alarm = self.history.steps
 
     def _sample(self) -> Sample | None:
-        collected = self._collector.sample() if self._collector.passes else None
-        if self.data is None or (self._shape is not None and collected is not None):
-            return collected  # which fits what the loop does with outputs before it compares them
+        if self._collector.passes and (self.data is None or self._shape is not None or self._collector.names):
+            return self._collector.sample()  # which fits what the loop does with inputs and outputs
         return self.data
 
     @contextmanager
@@ -202,7 +201,14 @@ class Attached:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             stack.enter_context(self.framework.recording())
+            stack.enter_context(self.framework.kept(model))
             stack.enter_context(self.framework.undisturbed(model))
+            names = self._collector.names
+            if names:
+                hook = model.register_forward_pre_hook(
+                    lambda _m, a, _o: ((), dict(zip(names, a))), with_kwargs=True
+                )
+                stack.callback(hook.remove)
             if self._fits:
                 compared = self._as_compared  # a hook of its own, so that a copied model does not lead here
                 hook = model.register_forward_hook(lambda _m, _a, y: compared(y))

@@ -37,6 +37,7 @@ class Consultation:
         validation: validation samples, if there are any.
         moment: before, during or after the training.
         memory: bytes that there are for it, 0 if that is not known.
+        learns_by_heart: before the training: whether a copy has learnt a few samples by heart.
     """
 
     patient: Patient
@@ -45,6 +46,7 @@ class Consultation:
     validation: Sample | None = None
     moment: Moment = "before"
     memory: int = 0
+    learns_by_heart: bool = True
 
     # --- the data -------------------------------------------------------------------------------------------------
 
@@ -66,7 +68,9 @@ class Consultation:
     @cached_property
     def validation_target(self) -> Array:
         """The targets of the validation samples."""
-        return np.zeros(0) if self.validation is None else self.patient.framework.array(self.validation.target)
+        return (
+            np.zeros(0) if self.validation is None else self.patient.framework.array(self.validation.target)
+        )
 
     def _matrix(self, sample: Sample) -> Array | None:
         values = self.patient.framework.array(sample.inputs[0]) if sample.inputs else np.zeros((0, 0))
@@ -122,7 +126,10 @@ class Consultation:
     @property
     def threshold(self) -> float:
         """The output that divides yes from no."""
-        bounded = self.range in ("unit", "distribution", "constant") or self.expects in ("numbers", "probabilities")
+        bounded = self.range in ("unit", "distribution", "constant") or self.expects in (
+            "numbers",
+            "probabilities",
+        )
         return 0.5 if bounded else 0.0
 
     # --- how good it is -------------------------------------------------------------------------------------------
@@ -140,7 +147,9 @@ class Consultation:
         if not parts:
             return self.skill
         try:
-            outputs = [self.patient.framework.array(self.patient.output(part, training=True)) for part in parts]
+            outputs = [
+                self.patient.framework.array(self.patient.output(part, training=True)) for part in parts
+            ]
         except ValueError:  # a layer refuses a batch of one sample
             return self.skill
         answers = np.concatenate(outputs)

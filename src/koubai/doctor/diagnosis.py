@@ -4,25 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from koubai.doctor.checks import contract, data, generalisation, graph, pace, resources, signal, size  # each adds its checks to the list
-from koubai.doctor.checks.check import CHECKS
+from koubai.doctor.checks import (  # each adds its checks to the list
+    contract,
+    data,
+    generalisation,
+    graph,
+    math,
+    pace,
+    resources,
+    signal,
+    size,
+)
+from koubai.doctor.checks.check import CHECKS, Check
 from koubai.doctor.consultation import Consultation
-from koubai.doctor.finding import CAUSES, Finding
+from koubai.doctor.finding import CAUSES, STAGES, Finding
 from koubai.doctor.harm import harm_of
 
 __all__ = ["diagnose"]
 
-_ROOMS = (data, contract, graph, signal, pace, size, resources, generalisation)
+_ROOMS = (data, contract, graph, math, signal, pace, size, resources, generalisation)
 _SURE = 0.8
+_CERTAIN = 0.95  # what can be proven without training needs no other harm
 _MOST = 3  # findings: a list of ten names nothing
+_BEFORE = STAGES.index("optimizer")  # a training has to be under way before its pace can be judged
 
 
 def diagnose(c: Consultation) -> list[Finding]:
     """Return what is wrong, the likeliest cause first; an empty list for a training that does no harm."""
     harmed = harm_of(c) is not None
-    checks = [check for check in CHECKS if harmed or check.harms]
-    found = [finding for check in checks if (finding := check(c)) is not None]
-    return ordered(found)
+    asked = [check for check in CHECKS if _may_speak(check, c, harmed)]
+    found = [finding for check in asked if (finding := check(c)) is not None]
+    return ordered([f for f in found if harmed or _needs_no_harm(f)])
+
+
+def certain(c: Consultation) -> list[Finding]:
+    """Return what can be proven without the training: mistakes in how output, loss and targets fit together."""
+    found = [finding for check in CHECKS if check.static and (finding := check(c)) is not None]
+    return ordered([finding for finding in found if finding.confidence >= _CERTAIN])
+
+
+def _may_speak(check: Check, c: Consultation, harmed: bool) -> bool:
+    if c.moment == "before" and CAUSES[check.cause].stage in STAGES[_BEFORE:]:
+        return False
+    return harmed or check.harms or check.static
+
+
+def _needs_no_harm(finding: Finding) -> bool:
+    check = next(check for check in CHECKS if check.cause == finding.cause)
+    return check.harms or finding.confidence >= _CERTAIN
 
 
 def ordered(found: Sequence[Finding]) -> list[Finding]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from koubai.i18n import N_, _
 
-__all__ = ["CAUSES", "Cause", "Finding", "STAGES"]
+__all__ = ["CAUSES", "STAGES", "Cause", "Finding"]
 
 STAGES = ("data", "contract", "initialisation", "optimizer", "capacity", "generalisation")
 
@@ -85,7 +85,14 @@ class Finding:
         )
 
 
-_SIGNAL = ("vanishing_gradient", "exploding_gradient", "dying_relu", "hidden_activation", "init", "saturation")
+_SIGNAL = (
+    "vanishing_gradient",
+    "exploding_gradient",
+    "dying_relu",
+    "hidden_activation",
+    "init",
+    "saturation",
+)
 _SLOW = ("lr_too_low", "undertrained", "capacity", "batch_too_large", "optimizer", "plateau")
 _PACE = (*_SLOW, "lr_too_high", "oscillation", "batch_too_small")
 _END = ("undertrained", "capacity", "overfitting")
@@ -100,29 +107,46 @@ CAUSES: dict[str, Cause] = {
     "domain_shift": Cause("data", N_("validation data are of another kind"), ("overfitting", "label_noise")),
     # contract of output, loss and target
     "label_encoding": Cause("contract", N_("labels are encoded for another loss"), (*_SIGNAL, *_PACE)),
-    "broadcast_shape": Cause("contract", N_("output and target have shapes that broadcast"), (*_SIGNAL, *_PACE, "missing_nonlinearity")),
+    "broadcast_shape": Cause(
+        "contract",
+        N_("output and target have shapes that broadcast"),
+        (*_SIGNAL, *_PACE, "missing_nonlinearity"),
+    ),
     "output_units": Cause("contract", N_("the number of outputs does not fit"), (*_SIGNAL, *_PACE)),
-    "output_activation": Cause("contract", N_("the last activation does not fit the targets"), (*_SIGNAL, *_PACE)),
+    "output_activation": Cause(
+        "contract", N_("the last activation does not fit the targets"), (*_SIGNAL, *_PACE)
+    ),
     "double_softmax": Cause("contract", N_("softmax is applied twice"), (*_SIGNAL, *_PACE)),
     "loss_mismatch": Cause("contract", N_("the loss does not fit the task"), _PACE),
     "detached_graph": Cause("contract", N_("parameters that cannot learn"), (*_SIGNAL, *_PACE)),
     "sample_leakage": Cause("contract", N_("samples leak into each other")),
     "train_eval_mode": Cause("contract", N_("training and evaluation mode disagree"), ("overfitting",)),
-    "tiny_batch_batchnorm": Cause("contract", N_("batch normalisation with batches of a few samples"), (*_PACE, "train_eval_mode")),
+    "tiny_batch_batchnorm": Cause(
+        "contract", N_("batch normalisation with batches of a few samples"), (*_PACE, "train_eval_mode")
+    ),
     "unsafe_math": Cause("contract", N_("an unsafe softmax or logarithm")),
     "wrong_gradient": Cause("contract", N_("a gradient written by hand is wrong")),
     # initialisation
     "hidden_activation": Cause("initialisation", N_("hidden activations that do not fit"), ("init", *_SLOW)),
-    "init": Cause("initialisation", N_("initial weights out of line"), (*_SLOW, "lr_too_high", "dying_relu", "vanishing_gradient")),
+    "init": Cause(
+        "initialisation",
+        N_("initial weights out of line"),
+        (*_SLOW, "lr_too_high", "dying_relu", "vanishing_gradient"),
+    ),
     "vanishing_gradient": Cause("initialisation", N_("gradients vanish"), _SLOW),
     "exploding_gradient": Cause("initialisation", N_("values and gradients explode"), _PACE),
     "dying_relu": Cause("initialisation", N_("dead ReLU units"), _SLOW),
-    "missing_nonlinearity": Cause("initialisation", N_("no nonlinearity between the layers"), ("capacity", "undertrained", "lr_too_low")),
+    "depth": Cause("initialisation", N_("too deep for a plain net"), _SLOW),
+    "missing_nonlinearity": Cause(
+        "initialisation", N_("no nonlinearity between the layers"), ("capacity", "undertrained", "lr_too_low")
+    ),
     # optimizer and loop
     "gradient_sign": Cause("optimizer", N_("updates go uphill"), (*_SIGNAL, *_PACE, *_END)),
     "missing_zero_grad": Cause("optimizer", N_("gradients are not cleared"), (*_SIGNAL, *_PACE, *_END)),
     "over_regularised": Cause("optimizer", N_("regularisation is too strong"), (*_SIGNAL, *_PACE, *_END)),
-    "lr_too_high": Cause("optimizer", N_("the learning rate is too high"), (*_SIGNAL, "undertrained", "capacity")),
+    "lr_too_high": Cause(
+        "optimizer", N_("the learning rate is too high"), (*_SIGNAL, "undertrained", "capacity")
+    ),
     "lr_too_low": Cause("optimizer", N_("the learning rate is too low"), ("capacity", "optimizer")),
     "oscillation": Cause("optimizer", N_("the loss oscillates")),
     "batch_too_small": Cause("optimizer", N_("batches are too small"), ("capacity", "undertrained")),
@@ -131,7 +155,10 @@ CAUSES: dict[str, Cause] = {
     "plateau": Cause("optimizer", N_("a plateau")),
     # capacity
     "undertrained": Cause("capacity", N_("the training stopped too early"), ("capacity",)),
-    "capacity": Cause("capacity", N_("the model is too small"),),
+    "capacity": Cause(
+        "capacity",
+        N_("the model is too small"),
+    ),
     "memory": Cause("capacity", N_("memory is about to run out")),
     # generalisation
     "overfitting": Cause("generalisation", N_("overfitting")),

@@ -15,7 +15,7 @@ from koubai.i18n import _
 
 __all__ = ["Harm", "harm_of"]
 
-TRIVIAL = 0.1  # a skill below a tenth is within the noise of the few hundred samples it is judged on: 2 / sqrt(256) ≈ 0.12
+TRIVIAL = 0.1  # the noise of a skill that is judged on a few hundred samples: 2 / sqrt(256) ≈ 0.12
 MARGIN = 0.1  # the same noise between two skills
 FEW = 64  # samples that any sound model can learn by heart
 BY_HEART = 0.9
@@ -36,34 +36,41 @@ class Harm:
 
 def harm_of(c: Consultation) -> Harm | None:
     """Return what harm a training shows, None if it does no worse than it should."""
+    if c.moment == "before":
+        return (
+            None
+            if c.learns_by_heart
+            else Harm("not_by_heart", _("the model cannot learn a few dozen samples by heart"))
+        )
     if c.history.error is not None or not np.isfinite(c.answers).all():
         return Harm("broken", _("the training ended in numbers that are not finite"))
-    if _diverged(c):
+    if c.history.diverges:
         return Harm("diverged", _("the loss is higher than at the start"))
     if c.target.size == 0 or not _varies(c):
         return None
     if c.skill < TRIVIAL:
-        return Harm("trivial", _("the model is no better than the best constant answer (skill {skill:.2f})").format(skill=c.skill))
+        return Harm(
+            "trivial",
+            _("the model is no better than the best constant answer (skill {skill:.2f})").format(
+                skill=c.skill
+            ),
+        )
     if c.skill < min(0.9 * c.reference, c.reference - MARGIN):
-        return Harm("below_linear", _("the model (skill {skill:.2f}) is worse than a simple one ({reference:.2f})").format(skill=c.skill, reference=c.reference))
-    if _distinct(c) <= FEW and c.parameters > len(c.sample) and c.skill < BY_HEART:
-        return Harm("not_by_heart", _("the model has not learnt {samples} samples by heart (skill {skill:.2f})").format(samples=len(c.sample), skill=c.skill))
+        return Harm(
+            "below_linear",
+            _("the model (skill {skill:.2f}) is worse than a simple one ({reference:.2f})").format(
+                skill=c.skill, reference=c.reference
+            ),
+        )
+    if len(c.sample) <= FEW and c.parameters > len(c.sample) and c.skill < BY_HEART:
+        return Harm(
+            "not_by_heart",
+            _("the model has not learnt {samples} samples by heart (skill {skill:.2f})").format(
+                samples=len(c.sample), skill=c.skill
+            ),
+        )
     return None
-
-
-def _diverged(c: Consultation) -> bool:
-    """Whether the loss stands above where it began, after enough steps to tell."""
-    losses = c.history.losses
-    if len(losses) < 20:
-        return False
-    first, last = np.median(losses[:3]), np.median(losses[-max(3, len(losses) // 10) :])
-    return bool(last > 1.5 * abs(first) and np.isfinite(first))
 
 
 def _varies(c: Consultation) -> bool:
     return bool(np.ptp(c.target.reshape(len(c.target), -1), axis=0).any())
-
-
-def _distinct(c: Consultation) -> int:
-    """Return how many samples there are in the whole data set, as far as it is known."""
-    return len(c.sample)

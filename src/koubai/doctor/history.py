@@ -47,6 +47,16 @@ class History:
         """How many steps were made."""
         return len(self.losses)
 
+    @property
+    def diverges(self) -> bool:
+        """Whether the loss stands above where it began, after enough steps to tell."""
+        if len(self.losses) < 20:
+            return False
+        few = max(3, 64 // max(1, self.batch_size))  # steps, of 64 samples at least
+        first = float(np.mean(self.losses[:few]))
+        last = float(np.median(self.losses[-max(few, len(self.losses) // 10) :]))
+        return bool(np.isfinite(first) and last > 1.5 * abs(first))
+
     def smooth(self, windows: int = 20) -> Array:
         """Return the medians of the losses over so many equal stretches, fewer if there are fewer steps."""
         losses = np.frombuffer(self.losses) if self.losses else np.zeros(0)

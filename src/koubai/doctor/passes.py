@@ -159,18 +159,26 @@ class Collector:
         copy = Pass(tuple(map(self._copy, seen.inputs)), options, target=target)
         self.passes.append(copy)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the inputs, where the model is given nothing but named ones; else none."""
+        last = self.passes[-1] if self.passes else Pass((), {})
+        return () if last.inputs else tuple(last.options)
+
     def sample(self) -> Sample | None:
-        """Return the samples, of the last pass alone where they cannot be put together; None if there are none."""
+        """Return the samples, of the last pass alone where they cannot be put together; None if there are none.
+
+        Named inputs are among the others if there are no others: they have `names` then.
+        """
         if not self.passes:
             return None
         try:
-            joined = [self._join(list(parts)) for parts in zip(*map(_parts, self.passes))]
+            *values, target = (self._join(list(parts)) for parts in zip(*map(_parts, self.passes)))
         except (RuntimeError, TypeError, ValueError):
-            joined = _parts(self.passes[-1])
+            *values, target = _parts(self.passes[-1])
         last = self.passes[-1]
-        *values, target = joined
-        inputs, options = values[: len(last.inputs)], dict(zip(last.options, values[len(last.inputs) :]))
-        sample = Sample(tuple(inputs), target, options)
+        count = len(last.inputs or last.options)
+        sample = Sample(tuple(values[:count]), target, dict(zip(last.options, values[count:])))
         if target is None:  # not known: the same for all says nothing
             sample.target = self.framework.tensor(np.zeros(len(sample), np.float32))
         return sample.take(slice(0, self.wanted))

@@ -6,34 +6,37 @@ It changes no bit of the training: it measures rehearsals of steps, and whatever
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from koubai.data import DataLoader
+from koubai.doctor.chart import read_findings, read_losses, read_signs, write_findings, write_signs
 from koubai.doctor.consultation import Consultation, Moment
-from koubai.doctor.diagnosis import diagnose
-from koubai.doctor.facts.anatomy import first_tensor
+from koubai.doctor.diagnosis import certain, diagnose
 from koubai.doctor.eager_step import EagerStep
 from koubai.doctor.finding import Finding
 from koubai.doctor.history import History
-from koubai.doctor.patient import Patient, Sample
-from koubai.doctor.vital_signs import Observer, is_due
+from koubai.doctor.machine import physical_memory
+from koubai.doctor.patient import Patient
+from koubai.doctor.sampling import SAMPLES, drawn, joined, most
+from koubai.doctor.vital_signs import Observer, Signs, is_due
 from koubai.engine.random import fork_rng
-from koubai.train import Callback
+from koubai.i18n import LANGUAGES, _, language, speaking
+from koubai.train import Callback, RecordError
 from koubai.train.batch import Batch
-from koubai.train.feed import Feed
+from koubai.tree import split
 
 if TYPE_CHECKING:
     from koubai.train import Trainer
 
 __all__ = ["Doctor"]
 
-log = logging.getLogger("koubai.doctor")
+Judge = Callable[[Consultation], list[Finding]]
 
-SAMPLES = 256  # enough that a share is known to 3 %, few enough to look at in a moment
+_FIRST = 64  # samples for a first look, which is to take no longer than a few steps
+
+log = logging.getLogger("koubai.doctor")
 
 
 class Doctor(Callback):
@@ -59,105 +62,147 @@ class Doctor(Callback):
         self.history = History()
         self._batches: list[Batch] = []
         self._observer: Observer | None = None
-        self._eager_step: EagerStep | None = None
+        self._looking: EagerStep | None = None
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Begin anew."""
-        self.findings, self.first_alarm, self._batches, self._eager_step = [], None, [], None
+        self.findings, self.first_alarm, self._batches = [], None, []
         self.history = History(epochs=trainer.progress.epochs)
         self._observer = Observer(trainer.model, trainer.optimizer)
 
     def on_step_start(self, trainer: Trainer) -> None:
         """Keep samples to look at later, and measure the step when it is time."""
-        if trainer.progress.epoch == 1 and sum(batch.size for batch in self._batches) < SAMPLES:
-            self._batches += trainer.batches  # of one epoch, so that no sample comes twice
+        if trainer.progress.epoch == 1:  # of one epoch, so that no sample comes twice
+            self._collect(trainer.batches)
             self.history.batch_size = max(self.history.batch_size, sum(b.size for b in trainer.batches))
         if is_due(trainer.progress.updates, self.every) and self._observer is not None:
-            measured = trainer.rehearse(self._observer)
-            if measured is None:
-                self._eager_step = EagerStep(trainer, self._observer)
-            else:
-                self._note(trainer.progress.updates + 1, measured)
+            with self._not_in_the_way():
+                self._measure(trainer, self._observer)
 
     def on_step_end(self, trainer: Trainer) -> None:
-        """Note the loss, and what was measured."""
+        """Note the loss and what was seen of an eager step; after the first, look whether everything fits together."""
         self.history.losses.append(trainer.progress.loss)
-        if self._eager_step is not None:
-            measured, self._eager_step = self._eager_step.measured(), None
-            self._note(trainer.progress.updates, measured)
+        if self._looking is not None:
+            with self._not_in_the_way():
+                self._seen(trainer, self._looking)
+        if self.history.steps == 1:
+            with self._not_in_the_way():
+                self._consult(trainer, "before", certain, _FIRST)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Note the values of the epoch."""
         self.history.values = trainer.history
-
-    def on_close(self, trainer: Trainer) -> None:
-        """Take off what a step that failed has left."""
-        if self._observer is not None:
-            self._observer.end()
+        epoch = trainer.progress.epoch
+        if epoch & (epoch - 1) == 0 and self.history.diverges:  # at epochs 1, 2, 4, 8, ...
+            with self._not_in_the_way():
+                self._consult(trainer, "during")
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Look at the patient for the last time."""
         self.history.ended = True
-        self._consult(trainer, "after")
+        with self._not_in_the_way():
+            self._consult(trainer, "after")
 
     def on_error(self, trainer: Trainer) -> None:
         """Say why it broke, if that can be told."""
         self.history.ended, self.history.error = True, trainer.error
-        self._consult(trainer, "after")
+        with suppress(RecordError), self._not_in_the_way():
+            self._consult(trainer, "after")
 
-    def _note(self, step: int, measured: dict[str, Any]) -> None:
-        assert self._observer is not None
-        self.history.signs.append(self._observer.signs(step, float(measured["loss"]), measured))
+    def on_close(self, trainer: Trainer) -> None:
+        """Let go of the model, if a step broke while it was looked at."""
+        if self._looking is not None:
+            self._looking.observer.end()
+            self._looking = None
 
-    def _consult(self, trainer: Trainer, moment: Moment) -> None:
+    def state_dict(self) -> dict[str, Any]:
+        """Return the samples it looks at; what else it knows is in the record of the run."""
+        samples = [(batch.inputs, batch.options, batch.target, batch.size) for batch in self._batches]
+        with suppress(TypeError):
+            split(samples)
+            return {"samples": samples, "batch_size": self.history.batch_size}
+        return {}  # these are of a kind that no checkpoint can hold
+
+    def load_state_dict(self, state: dict[str, Any], trainer: Trainer) -> None:
+        """Take the samples up again."""
+        self._batches = [Batch(*sample) for sample in state["samples"]]
+        self.history.batch_size = state["batch_size"]
+
+    def on_resume(self, trainer: Trainer) -> None:
+        """Read in the record what it had seen and said."""
+        if trainer.run is not None:
+            self.history.losses = read_losses(trainer.run)
+            self.history.signs = read_signs(trainer.run)
+            self.history.values = trainer.history
+            self.findings = read_findings(trainer.run) or []
+
+    def _collect(self, batches: Sequence[Batch]) -> None:
+        """Keep the first samples of batches, as long as there is room."""
+        for batch in batches:
+            room = most(batch) - sum(kept.size for kept in self._batches)
+            if room > 0:
+                self._batches.append(batch if room >= batch.size else batch.first(room))
+
+    def _measure(self, trainer: Trainer, observer: Observer) -> None:
+        measured = trainer.rehearse(observer)
+        if measured is not None:
+            step = trainer.progress.updates + 1
+            self._note(trainer, observer.signs(step, float(measured["loss"]), measured))
+        else:  # steps run eagerly: the next one itself is looked at
+            self._looking = EagerStep(trainer, observer)
+
+    def _seen(self, trainer: Trainer, looking: EagerStep) -> None:
+        self._looking = None
+        measured = looking.measured()
+        self._note(
+            trainer, looking.observer.signs(trainer.progress.updates, float(measured["loss"]), measured)
+        )
+
+    def _note(self, trainer: Trainer, signs: Signs) -> None:
+        """Keep vital signs, as they are when they are read again."""
+        self.history.signs.append(Signs.from_json(signs.to_json()))
+        if trainer.run is not None:
+            write_signs(trainer.run, signs)
+
+    @contextmanager
+    def _not_in_the_way(self) -> Iterator[None]:
+        """If looking goes wrong, say so and look no more: the training goes on."""
         try:
-            self._look(trainer, moment)
-        except Exception:  # whatever the doctor trips over, the training is not to suffer
-            log.exception("the doctor could not examine this training; please report it")
+            yield
+        except RecordError:
+            raise
+        except Exception as error:
+            self._observer = None
+            problem = _("The doctor looks no longer at this training: {kind}: {error}")
+            log.warning(problem.format(kind=type(error).__name__, error=error))
+            log.debug("where the doctor failed", exc_info=True)
 
-    def _look(self, trainer: Trainer, moment: Moment) -> None:
-        sample = _drawn(trainer.feed) or sample_of(self._batches)
+    def _consult(
+        self, trainer: Trainer, moment: Moment, judge: Judge = diagnose, samples: int = SAMPLES
+    ) -> None:
+        sample = drawn(trainer.feed) or joined(self._batches)
         if sample is None:
             return
-        with fork_rng():
-            patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
-            consultation = Consultation(patient, sample, self.history, _drawn(trainer.validation), moment, self.memory)
-            self.findings = diagnose(consultation)
+        sample = sample.take(slice(0, samples))
+        patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
+        validation = drawn(trainer.validation)
+        told = _told(judge, Consultation(patient, sample, self.history, validation, moment, self.memory))
+        self.findings = told[language()]
+        if trainer.run is not None:
+            write_findings(trainer.run, self.history.steps, told)
         if self.findings and self.first_alarm is None:
             self.first_alarm = self.history.steps
             _say(self.findings)
 
 
-def physical_memory() -> int:
-    """Return the bytes of memory that this machine has, 0 where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0
-
-
-def _drawn(feed: Feed | None) -> Sample | None:
-    """Return samples drawn at random from what a loader loads; None where it has to be gone through."""
-    loader = getattr(feed, "source", None)
-    dataset = getattr(loader, "dataset", None)
-    if not isinstance(loader, DataLoader) or not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
-        return None
-    places = np.random.default_rng(0).permutation(len(dataset))[:SAMPLES]
-    return sample_of([Batch.of(loader.collate_fn([dataset[int(n)] for n in places]))])
-
-
-def sample_of(batches: Sequence[Batch]) -> Sample | None:
-    """Return batches as one sample; None if there are none, or they cannot be put together."""
-    import koubai
-
-    if not batches or not batches[0].inputs:
-        return None
-    try:
-        inputs = tuple(koubai.cat(list(parts)) for parts in zip(*(batch.inputs for batch in batches)))
-        target: Any = koubai.cat([batch.target for batch in batches])
-    except (RuntimeError, TypeError, ValueError):
-        return Sample(batches[0].inputs, first_tensor(batches[0].target))
-    return Sample(inputs, target).take(slice(0, SAMPLES))
+def _told(judge: Judge, c: Consultation) -> dict[str, list[Finding]]:
+    """Return what is wrong, in the words of each language; what costs time is found out once."""
+    told = {}
+    for tag in LANGUAGES:
+        with fork_rng(), speaking(tag), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the doctor tries, not of what the user does
+            told[tag] = judge(c)
+    return told
 
 
 def _say(findings: Sequence[Finding]) -> None:

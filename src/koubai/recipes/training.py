@@ -19,7 +19,7 @@ from koubai.recipes.outcome import Outcome
 from koubai.recipes.predictor import Predictor
 from koubai.recipes.recipe import Recipe
 from koubai.recipes.settings import Settings
-from koubai.train import Callback, EarlyStopping, Trainer
+from koubai.train import Callback, EarlyStopping, OpenedStep, RunRecord, Trainer, replay
 
 _VALIDATION = 0.1  # the share of the training samples that is held out to watch the training
 _LOSSES: dict[str, Callable[..., Tensor]] = {
@@ -65,6 +65,13 @@ class Training:
         return self.trainer.fit(
             self.loader, self._batches(self.data.validation), self.settings.epochs, **recording
         )
+
+    def replay(self, run: RunRecord, step: int) -> OpenedStep:
+        """Open a step of a run of this recipe with these settings again (see `koubai.train.replay`).
+
+        The training must be new: neither trained nor used to replay before.
+        """
+        return replay(run, step, self.trainer, self.loader, self._batches(self.data.validation))
 
     def judge(self) -> Outcome:
         """What the trained model does on the test part, beside the trivial answer and the target."""

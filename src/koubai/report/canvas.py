@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from koubai.i18n import _, language, speaking
 
@@ -59,7 +59,10 @@ DARK = Theme("#e8ebec", "#98a5ad", "#313a40", "#1b2126", "#71b4f0", "#f0a067")
 
 
 def picture(
-    draw: Callable[[Axes, Theme], None], theme: Theme = LIGHT, size: tuple[float, float] = (5.2, 3.4)
+    draw: Callable[[Axes, Theme], None],
+    theme: Theme = LIGHT,
+    size: tuple[float, float] = (5.2, 3.4),
+    grid: Literal["x", "y"] | None = "y",
 ) -> bytes:
     """Let `draw` draw on empty axes and return the figure as PNG.
 
@@ -67,6 +70,7 @@ def picture(
         draw: called with the axes and the theme.
         theme: the colours.
         size: width and height in inches, at 160 dots per inch.
+        grid: the axis whose ticks have lines.
 
     Raises:
         MatplotlibMissing: with what to install.
@@ -81,20 +85,21 @@ def picture(
         figure = Figure(figsize=size, layout="constrained", facecolor=theme.card)  # no window, no pyplot
         axes = figure.subplots()
         draw(axes, theme)
-        _plain(axes, theme)
+        _plain(axes, theme, grid)
         buffer = BytesIO()
         figure.savefig(buffer, format="png", dpi=160, facecolor=theme.card, metadata={"Software": None})
     return buffer.getvalue()
 
 
-def _plain(axes: Axes, theme: Theme) -> None:
+def _plain(axes: Axes, theme: Theme, grid: Literal["x", "y"] | None) -> None:
     """No box, quiet grid lines, ticks in the soft colour."""
     axes.set_facecolor(theme.card)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(theme.line)
-    axes.grid(axis="y", color=theme.line, linewidth=0.8)
+    if grid:
+        axes.grid(axis=grid, color=theme.line, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=theme.soft, length=0, labelsize=9)
+    axes.tick_params(which="both", colors=theme.soft, length=0, labelsize=9)
     for text in (axes.xaxis.label, axes.yaxis.label):
         text.set_color(theme.soft)
 

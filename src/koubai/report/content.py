@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from koubai.recipes.outcome import Outcome
+from koubai.report.checkup import Checkup
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Content:
         layers: header and rows of the model's summary table.
         configuration: settings by name.
         versions: version of each package and the code's revision.
+        checkup: what the doctor knows of it, or None.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Content:
     layers: Sequence[Sequence[object]] = ()
     configuration: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, object] = field(default_factory=dict)
+    checkup: Checkup | None = None
 
     def curve(self, metric: str) -> tuple[Sequence[float], Sequence[float]]:
         """A metric's values on the training and on the validation part; either may be empty."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from koubai.doctor.vital_signs import Signs
 from koubai.i18n import _, language
 from koubai.recipes.outcome import Outcome
 from koubai.report.canvas import DARK, LIGHT, MatplotlibMissing, Theme
 from koubai.report.content import Content
 from koubai.report.curves import draw_agreement, draw_curve
+from koubai.report.findings import findings
+from koubai.report.flow_pictures import draw_bars, draw_flow_over_time, draw_updates
 from koubai.report.html import Html, table, tag
 from koubai.report.labels import duration
 from koubai.report.mistakes import confusion_matrix, worst_samples
@@ -38,8 +41,12 @@ def _sections(content: Content) -> Iterator[Html]:
     outcome = content.outcome
     if outcome:
         yield result(outcome)
+    if content.checkup:
+        yield _section(_("Checkup"), findings(content.checkup))
     if content.history:
         yield _section(_("Learning curves"), _curves(content))
+    if content.checkup and content.checkup.signs:
+        yield _section(_("Gradients inside the network"), _flow(content.checkup.signs))
     if outcome:
         yield tag("div", _metrics(outcome), _answers(outcome), class_="beside")
         if len(outcome.worst):
@@ -76,8 +83,7 @@ def _section(title: str, *children: object) -> Html:
 def _curves(content: Content) -> list[Html]:
     """The verdict, then a picture of the loss and one of the headline metric."""
     verdict = read_curves(*content.curve("loss"))
-    healthy = verdict.kind in ("levelled_off", "still_falling")
-    sentence = tag("p", verdict.sentence, class_="verdict" if healthy else "verdict warn")
+    sentence = tag("p", verdict.sentence, class_="verdict" if verdict.healthy else "verdict warn")
     try:
         pictures = [_curve(content, metric, verdict) for metric in shown_metrics(content)]
     except MatplotlibMissing as missing:
@@ -99,6 +105,19 @@ def _curve(content: Content, metric: str, verdict: Verdict) -> Html:
         return draw_curve(metric, training, validation, best=verdict.best, turned_up=turned_up, theme=theme)
 
     return _picture(draw, metric)
+
+
+def _flow(signs: Sequence[Signs]) -> Html:
+    """Three pictures: gradients over time, those of the last measured step, and the updates they made."""
+    try:
+        pictures = [
+            _picture(lambda theme: draw_flow_over_time(signs, theme), _("Gradients through the layers")),
+            _picture(lambda theme: draw_bars(signs[-1], theme), _("Gradients from output to input")),
+            _picture(lambda theme: draw_updates(signs, theme), _("Update by weight, |Δ|/|w|")),
+        ]
+    except MatplotlibMissing as missing:
+        return tag("p", missing, class_="soft")
+    return tag("div", pictures, class_="curves")
 
 
 def _agreement(outcome: Outcome) -> Html:

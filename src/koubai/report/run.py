@@ -11,6 +11,7 @@ from koubai.atomic import write_file
 from koubai.recipes.layers import read_layers
 from koubai.recipes.outcome import Outcome
 from koubai.report.canvas import MatplotlibMissing
+from koubai.report.checkup import Checkup
 from koubai.report.content import Content
 from koubai.report.curves import draw_curve
 from koubai.report.page import page, shown_metrics
@@ -48,6 +49,7 @@ def content_of(record: RunRecord) -> Content:
         configuration=_flat(config),
         versions={name: made.get(name) for name in ("koubai", "python", "numpy", "platform")}
         | _revision(made),
+        checkup=Checkup.of(record),
     )
 
 

@@ -1,7 +1,7 @@
 """Reads learning curves and says in one plain sentence what they show.
 
-It knows only the two losses per epoch: whether they fell, whether they are still falling, and whether
-validation turned up while training went on falling.
+It knows only the two losses per epoch: whether they fell, steadily or in a zigzag, whether they are still falling,
+and whether validation turned up while training went on falling.
 """
 
 import math
@@ -12,7 +12,12 @@ from typing import Literal
 
 from koubai.i18n import _
 
-Kind = Literal["too_short", "diverged", "not_learning", "overfitting", "still_falling", "levelled_off"]
+Kind = Literal[
+    "too_short", "diverged", "zigzag", "flat", "not_learning", "overfitting", "still_falling", "levelled_off"
+]
+_HEALTHY = ("still_falling", "levelled_off")
+_FELL = 0.95  # of the first loss: a fall of 5 % is within what the mean over a few hundred samples varies by
+_SWING = 0.1  # of the whole fall, up and down from epoch to epoch: one tenth is plain to see in the curve
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,11 @@ class Verdict:
     best: int
     turned_up: int | None = None
 
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong with the curves; of too few epochs nobody can tell."""
+        return self.kind in _HEALTHY
+
 
 def read_curves(training: Sequence[float], validation: Sequence[float] = ()) -> Verdict:
     """Judge a training by its losses.
@@ -50,8 +60,10 @@ def read_curves(training: Sequence[float], validation: Sequence[float] = ()) -> 
         return Verdict("diverged", _diverged(broken + 1), best)
     if len(training) < 3:
         return Verdict("too_short", _("Too few epochs to read a curve from."), best)
-    if min(training) > 0.95 * training[0]:
-        return Verdict("not_learning", _not_learning(), best)
+    if _zigzag(training):
+        return Verdict("zigzag", _zigzag_text(), best)
+    if min(training) > _FELL * training[0]:
+        return Verdict(*_hardly_fell(training), best)
     if _turned_up(validation):
         return Verdict("overfitting", _overfitting(best, len(validation)), best, turned_up=best)
     if _still_falling(judged):
@@ -81,6 +93,24 @@ def _turned_up(losses: Sequence[float]) -> bool:
     return late > 1.1 * losses[best] and late > 1.02 * early
 
 
+def _zigzag(losses: Sequence[float]) -> bool:
+    """Whether its second half goes up as often as down, by a good part of all that it ever fell."""
+    steps = [after - before for before, after in zip(losses, losses[1:])][len(losses) // 2 :]
+    if len(steps) < 4:
+        return False
+    turns = sum(one * other < 0 for one, other in zip(steps, steps[1:]))
+    fall = max(losses[0] - min(losses), (1 - _FELL) * abs(losses[0]))
+    return 2 * turns >= len(steps) - 1 and median(map(abs, steps)) > _SWING * fall
+
+
+def _hardly_fell(losses: Sequence[float]) -> tuple[Kind, str]:
+    """A loss that falls in nearly every epoch, but hardly, moves too slowly; any other does not learn at all."""
+    steps = [after - before for before, after in zip(losses, losses[1:])]
+    if sum(step < 0 for step in steps) < 0.9 * len(steps):
+        return "not_learning", _not_learning()
+    return "flat", _flat((losses[0] - losses[-1]) / abs(losses[0]), len(losses))
+
+
 def _still_falling(losses: Sequence[float]) -> bool:
     """The last quarter brought more than 3 % and ended near its lowest point."""
     quarter = max(2, len(losses) // 4)
@@ -100,6 +130,20 @@ def _not_learning() -> str:
         "The training loss hardly fell. Try the learning rate ten times larger and ten times smaller, and "
         "look at whether the inputs are normalised and the labels are right."
     )
+
+
+def _zigzag_text() -> str:
+    return _(
+        "The training loss goes up and down in a zigzag: the learning rate is too large. Try a tenth of it, or a "
+        "schedule that lowers it."
+    )
+
+
+def _flat(fall: float, epochs: int) -> str:
+    return _(
+        "The training loss falls in every epoch, but only by {fall:.1%} in {epochs} epochs, nearly flat: the learning "
+        "rate is too small. Try ten times as much."
+    ).format(fall=fall, epochs=epochs)
 
 
 def _overfitting(best: int, epochs: int) -> str:

@@ -1,7 +1,8 @@
 """Training: the Trainer, the callbacks that hang on its events, metrics, and the record of a run on disk.
 
 `Trainer(model, loss, optimizer).fit(train, validation, epochs)` trains; `RunRecord` keeps it on disk, to be
-resumed to the same bits; `lr_find`, `overfit_batches` and `compare_learning_rates` help to debug it.
+resumed to the same bits, and `replay` opens any of its steps again; `lr_find`, `overfit_batches` and
+`compare_learning_rates` help to debug it.
 """
 
 from koubai.train import metrics
@@ -16,11 +17,13 @@ from koubai.train.lr_find import LearningRates, lr_find
 from koubai.train.memory import OutOfMemory
 from koubai.train.metrics import METRICS, Metric, make_metric
 from koubai.train.monitor import Best, Monitor
+from koubai.train.opened_step import OpenedLayer, OpenedParameter, OpenedStep
 from koubai.train.progress import Progress
 from koubai.train.record import RunRecord, list_runs
 from koubai.train.record_error import RecordError
 from koubai.train.recorder import Recorder
 from koubai.train.rehearsal import Observer, Rehearsal
+from koubai.train.replay import replay
 from koubai.train.switch_optimizer import SwitchOptimizer
 from koubai.train.trainer import Trainer
 
@@ -40,6 +43,9 @@ __all__ = [
     "NoMoreImprovement",
     "NonFiniteLoss",
     "Observer",
+    "OpenedLayer",
+    "OpenedParameter",
+    "OpenedStep",
     "OutOfMemory",
     "Overfitting",
     "Progress",
@@ -56,4 +62,5 @@ __all__ = [
     "make_metric",
     "metrics",
     "overfit_batches",
+    "replay",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,15 @@ class Checkpoints:
             "another folder"
         )
         raise DamagedCheckpoint(problem.format(problems="; ".join(problems)))
+
+    def before(self, step: int) -> StoredCheckpoint | None:
+        """Return the newest whole checkpoint from before an update (1 for the first); None if there is none left."""
+        for name in reversed(self.names()):
+            with suppress(DamagedCheckpoint):
+                stored = self._read(name)
+                if stored.training["progress"]["updates"] < step:
+                    return stored
+        return None
 
     def best_one(self) -> StoredCheckpoint:
         """Return the checkpoint of the best epoch, or the newest if no epoch is finished."""

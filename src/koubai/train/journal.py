@@ -1,4 +1,4 @@
-"""The numbers of a run in SQLite: one row per step, and one row per value of each epoch.
+"""The numbers of a run in SQLite: one row per step, one row per value of each epoch, and notes of any kind.
 
 The database is in WAL mode, so others can read while a training writes, and a writer that is killed at any
 moment leaves it readable, with everything that was committed.
@@ -25,6 +25,9 @@ CREATE TABLE IF NOT EXISTS steps (
 CREATE TABLE IF NOT EXISTS epochs (
     epoch INTEGER, name TEXT, value, PRIMARY KEY (epoch, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notes (
+    kind TEXT, step INTEGER, content TEXT, PRIMARY KEY (kind, step)
+) WITHOUT ROWID;
 """
 
 
@@ -34,7 +37,8 @@ class Journal:
     Table `steps` has the columns `STEP_COLUMNS`: the number of the update since the start of the run, its
     epoch (from 1), the samples of the epoch seen so far, the loss of this step, the learning rate it used,
     and the seconds since the epoch began. Table `epochs` has a row (epoch, name, value) for each entry of the
-    history; a value that is no number, such as a confusion matrix, is JSON.
+    history; a value that is no number, such as a confusion matrix, is JSON. Table `notes` holds what anyone else
+    writes down beside them: its kind, the number of the update it is about, and any content as JSON.
 
     Args:
         path: Where the database is, or will be.
@@ -56,10 +60,19 @@ class Journal:
             connection.executemany(f"INSERT OR REPLACE INTO steps VALUES ({_marks(STEP_COLUMNS)})", steps)
             connection.executemany("INSERT OR REPLACE INTO epochs VALUES (?, ?, ?)", values)
 
+    def note(self, kind: str, step: int, content: Any) -> None:
+        """Commit a note; it takes the place of an earlier one of the same kind and step."""
+        with self._connected() as connection:
+            connection.executescript(_TABLES)  # a record of an earlier version has no notes yet
+            row = (kind, step, json.dumps(content, ensure_ascii=False))
+            connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", row)
+
     def rewind(self, step: int, epoch: int) -> None:
         """Remove everything after update number `step`, and epochs after number `epoch`."""
         with self._connected() as connection:
+            connection.executescript(_TABLES)
             connection.execute("DELETE FROM steps WHERE step > ?", (step,))
+            connection.execute("DELETE FROM notes WHERE step > ?", (step,))
             connection.execute("DELETE FROM epochs WHERE epoch > ?", (epoch,))
 
     def steps(self) -> dict[str, list[Any]]:
@@ -75,16 +88,23 @@ class Journal:
             history.setdefault(name, []).append(_decode(value))
         return history
 
-    def _read(self, query: str) -> list[tuple[Any, ...]]:
+    def notes(self, kind: str) -> dict[int, Any]:
+        """Return the notes of a kind by their step, the earliest first."""
+        if not self._read("SELECT 1 FROM sqlite_master WHERE name = 'notes'"):
+            return {}
+        rows = self._read("SELECT step, content FROM notes WHERE kind = ? ORDER BY step", kind)
+        return {step: json.loads(content) for step, content in rows}
+
+    def _read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         try:
             with self._connected() as connection:
-                return connection.execute(query).fetchall()
+                return connection.execute(query, values).fetchall()
         except sqlite3.OperationalError:
             if self._has_log():
                 raise
         # On a full or write-protected disk SQLite has no room for its shared index; nor does it need one here.
         with closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?immutable=1", uri=True)) as connection:
-            return connection.execute(query).fetchall()
+            return connection.execute(query, values).fetchall()
 
     def _has_log(self) -> bool:
         """Whether there are rows that are only in the write-ahead log."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from koubai.default_callbacks import DEFAULT_CALLBACKS
 from koubai.engine.tensor import Tensor
 from koubai.nn.module import Module
 from koubai.optim import Optimizer
@@ -27,7 +28,8 @@ def probing(
 
     Afterwards model, optimizer, gradients, generators and data are as before, to the bit, whatever happened.
     """
-    trainer = Trainer(model, loss, optimizer)
+    nobody: dict[str, Any] = dict.fromkeys(DEFAULT_CALLBACKS, False)
+    trainer = Trainer(model, loss, optimizer, **nobody)
 
     def step(batch: Batch) -> float:
         trainer.progress.step += 1

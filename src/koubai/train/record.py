@@ -2,7 +2,7 @@
 
     config.json          what the user asked for
     environment.json     seed, versions, platform, git revision, time
-    metrics.sqlite       numbers of each step and each epoch (see `Journal`)
+    metrics.sqlite       numbers of each step and each epoch, and notes of any kind (see `Journal`)
     checkpoints/         the newest two and the best (see `write_checkpoint`)
     model.safetensors    the weights at the end of the training
     result.json          status and result (see `Trainer.result`)
@@ -37,7 +37,7 @@ class RunRecord:
 
     Attributes:
         folder: Where it is.
-        journal: The metrics; `steps` and `history` read them.
+        journal: The metrics; `steps`, `history` and `notes` read them.
         checkpoints: The checkpoints.
         lock: Held by the process that trains.
 
@@ -131,6 +131,24 @@ class RunRecord:
     def history(self) -> dict[str, list[Any]]:
         """Return the values of the finished epochs, as `Trainer.fit` does."""
         return self.journal.history()
+
+    def note(self, kind: str, step: int, content: Any) -> None:
+        """Write something down beside the metrics, to stay whatever happens; resuming from before `step` removes it.
+
+        Args:
+            kind: What it is; at a step there is one note of each kind, and a later one replaces it.
+            step: The update it is about, 1 for the first.
+            content: Anything that JSON can hold.
+
+        Raises:
+            RecordError: It cannot be written.
+        """
+        with writing(self.folder):
+            self.journal.note(kind, step, content)
+
+    def notes(self, kind: str) -> dict[int, Any]:
+        """Return the notes of a kind by their step, the earliest first."""
+        return self.journal.notes(kind)
 
     def load_weights(self, model: Module, which: Literal["final", "best", "last"] = "final") -> None:
         """Load recorded weights into a model.

@@ -51,6 +51,7 @@ class Recorder(Callback):
     def on_fit_start(self, trainer: Trainer) -> None:
         """Take the run for this process, and load its newest checkpoint or write the first."""
         self._take()
+        trainer.run = self.record
         if self.resume and self.record.checkpoints.names():
             stored = self.record.checkpoints.newest()
             trainer.load_state_dict({"model": stored.model, **stored.training})
@@ -129,6 +130,7 @@ class Recorder(Callback):
 
     def on_close(self, trainer: Trainer) -> None:
         """Let go of the run."""
+        trainer.run = None
         self.record.lock.release()
 
     def _is_due(self, updates: int) -> bool:

@@ -30,7 +30,7 @@ from koubai.train.rng import load_random_state, random_state
 if TYPE_CHECKING:
     from koubai.train.trainer import Trainer
 
-__all__ = ["Look", "add_gradients", "compare", "optimizer_warns_not", "train_step"]
+__all__ = ["Look", "add_gradients", "compare", "eager_step", "optimizer_warns_not", "train_step"]
 
 
 def train_step(trainer: Trainer, batches: Sequence[Batch]) -> None:
@@ -43,7 +43,7 @@ def train_step(trainer: Trainer, batches: Sequence[Batch]) -> None:
         OutOfMemory: The step did not fit into memory.
     """
     if not trainer.native.step(batches):
-        _eager_step(trainer, batches)
+        eager_step(trainer, batches)
 
 
 def compare(trainer: Trainer, batch: Batch) -> tuple[Any, Any]:
@@ -119,7 +119,8 @@ class _NoLook:
         pass
 
 
-def _eager_step(trainer: Trainer, batches: Sequence[Batch]) -> None:
+def eager_step(trainer: Trainer, batches: Sequence[Batch]) -> None:
+    """Make one update eagerly, with all that `train_step` raises."""
     undo = _side_effects(trainer.model)
     try:
         for batch in batches:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import koubai
+from koubai.default_callbacks import choose
 from koubai.engine.taps import TapRecord
 from koubai.engine.tensor import Tensor
 from koubai.i18n import N_
@@ -65,6 +66,8 @@ class Trainer:
             The parameters' `.grad` can be read between two steps; after `fit` only if it was eager.
         precision: Of the products in native functions: `"bf16"` rounds their factors to bfloat16 where the processor
             can (see `koubai.compile`); weights and optimizer stay float32, and so does what runs eagerly.
+        defaults: Callbacks that are there without being asked for, by name (see `koubai.default_callbacks`):
+            `doctor=False` leaves one out, `doctor=Doctor(every=1000)` puts another in its place.
 
     Attributes:
         progress: Where the training stands, see `Progress`.
@@ -74,6 +77,7 @@ class Trainer:
         batch, output, batch_loss: The current step's batch, the model's output, and its loss as a number.
         taps: What `koubai.tap` measured in the current step: records of name, step (the first update is step 1)
             and value.
+        run: The record that a fit writes into, while it does; None otherwise.
 
     Example:
         >>> optimizer = optim.Adam(model.parameters())
@@ -101,6 +105,7 @@ class Trainer:
         target: tuple[str, float] | None = None,
         compile: bool = True,
         precision: str = "float32",
+        **defaults: bool | Callback,
     ) -> None:
         if accumulate < 1:
             raise ValueError(f"accumulate has to be at least 1 batch, got {accumulate}")
@@ -117,6 +122,8 @@ class Trainer:
         clip = ClipGradients(clip_norm, clip_value)
         schedule = StepScheduler(schedule_every, self.best.monitor)
         self.callbacks: list[Callback] = [clip, schedule, self.baseline, self.best, *callbacks]
+        self.callbacks += choose(defaults, self.callbacks)
+        self.run: RunRecord | None = None
         self.native = Native(self, compile, precision)
         self._heard_by: list[Callback] = []
         self._listeners: dict[str, list[Callable[[Trainer], None]]] = {}

@@ -37,7 +37,9 @@ class Check(NamedTuple):
 CHECKS: list[Check] = []
 
 
-def check(cause: str, static: bool = False, harms: bool = False) -> Callable[[Callable[[Consultation], Evidence | None]], Check]:
+def check(
+    cause: str, static: bool = False, harms: bool = False
+) -> Callable[[Callable[[Consultation], Evidence | None]], Check]:
     """Make the decorated function the check for a cause."""
     assert cause in CAUSES
 

@@ -6,9 +6,15 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
+from koubai.doctor.framework import Array
 from koubai.i18n import _
 
-_BOUNDS = {"unit": (0.0, 1.0), "distribution": (0.0, 1.0), "symmetric": (-1.0, 1.0), "positive": (0.0, np.inf)}
+_BOUNDS = {
+    "unit": (0.0, 1.0),
+    "distribution": (0.0, 1.0),
+    "symmetric": (-1.0, 1.0),
+    "positive": (0.0, np.inf),
+}
 _BEYOND = 0.05  # share of targets that cannot be reached: more than a few outliers
 
 
@@ -41,9 +47,9 @@ def _softmax_for_many(c: Consultation) -> Evidence | None:
     labels = c.target.sum(-1)
     return found(
         0.95,
-        _("softmax forces the outputs of a sample to add up to 1, but its targets add up to {low:g} to {high:g}").format(
-            low=labels.min(), high=labels.max()
-        ),
+        _(
+            "softmax forces the outputs of a sample to add up to 1, but its targets add up to {low:g} to {high:g}"
+        ).format(low=labels.min(), high=labels.max()),
         _("answer each label by a sigmoid of its own, with binary cross-entropy"),
         code="nn.Sigmoid()   # nn.BCELoss()",
         withdrawn_if=_("each sample has exactly one label"),
@@ -60,7 +66,9 @@ def _targets_out_of_reach(c: Consultation) -> Evidence | None:
         return None
     return found(
         0.95,
-        _("outputs lie between {low:g} and {high:g}, but {beyond:.0%} of the targets lie outside").format(low=low, high=high, beyond=beyond),
+        _("outputs lie between {low:g} and {high:g}, but {beyond:.0%} of the targets lie outside").format(
+            low=low, high=high, beyond=beyond
+        ),
         _("let the last layer be linear for numbers, or scale the targets into its range"),
         code=_("# leave the last activation out"),
         withdrawn_if=_("targets are scaled into the range of the output"),
@@ -112,9 +120,9 @@ def double_softmax(c: Consultation) -> Evidence | None:
     floor = float(np.log(1 + (c.outputs - 1) / np.e))
     return found(
         0.97,
-        _("softmax of a softmax lies between {low:.3f} and {high:.3f}, so the loss cannot fall below {floor:.2f}").format(
-            low=1 / (1 + (c.outputs - 1) * np.e), high=np.e / (np.e + c.outputs - 1), floor=floor
-        ),
+        _(
+            "softmax of a softmax lies between {low:.3f} and {high:.3f}, so the loss cannot fall below {floor:.2f}"
+        ).format(low=1 / (1 + (c.outputs - 1) * np.e), high=np.e / (np.e + c.outputs - 1), floor=floor),
         _("apply softmax once: leave the layer out where the loss has it"),
         code="nn.CrossEntropyLoss()   # applies log_softmax itself",
         withdrawn_if=_("the input of the last softmax does not add up to 1"),
@@ -123,7 +131,7 @@ def double_softmax(c: Consultation) -> Evidence | None:
     )
 
 
-def _adds_up(x: np.ndarray) -> bool:  # type: ignore[type-arg]
+def _adds_up(x: Array) -> bool:
     return x.ndim > 1 and x.shape[1] > 1 and x.min() >= 0 and bool(np.allclose(x.sum(1), 1, atol=1e-4))
 
 
@@ -135,13 +143,15 @@ def label_encoding(c: Consultation) -> Evidence | None:
         return None
     whole = np.array_equal(values, np.rint(values)) and len(values) < max(20, len(c.target) / 4)
     beyond = float(np.mean((c.target < 0) | (c.target > 1)))
-    if c.task == "classes" and c.target.ndim == 1 or not whole or not beyond:
+    if (c.task == "classes" and c.target.ndim == 1) or not whole or not beyond:
         return None
     return found(
         0.95,
-        _("the loss takes targets from 0 to 1, but {beyond:.0%} of the labels are others (up to {high:g})").format(beyond=beyond, high=values.max()),
+        _(
+            "the loss takes targets from 0 to 1, but {beyond:.0%} of the labels are others (up to {high:g})"
+        ).format(beyond=beyond, high=values.max()),
         _("give one output for each class, and cross-entropy with class numbers"),
-        code="nn.Linear(…, {n})   # nn.CrossEntropyLoss()".format(n=int(values.max()) + 1),
+        code=f"nn.Linear(…, {int(values.max()) + 1})   # nn.CrossEntropyLoss()",
         withdrawn_if=_("the labels are probabilities"),
         numbers={"classes": len(values)},
     )
@@ -155,7 +165,13 @@ def _refused(c: Consultation) -> bool:
 def output_units(c: Consultation) -> Evidence | None:
     """There are fewer outputs than classes, or more than targets."""
     classes = len(np.unique(c.target))
-    if c.task == "numbers" and c.expects in ("probabilities", "logits") and c.outputs == 1 and 2 < classes < 20 and np.array_equal(c.target, np.rint(c.target)):
+    if (
+        c.task == "numbers"
+        and c.expects in ("probabilities", "logits")
+        and c.outputs == 1
+        and 2 < classes < 20
+        and np.array_equal(c.target, np.rint(c.target))
+    ):
         return _units(0.9, classes, c.outputs)
     if c.task == "numbers" and c.target.ndim == c.answers.ndim and c.outputs != c.target.shape[1]:
         return _units(0.9, c.target.shape[1], c.outputs)
@@ -177,7 +193,11 @@ def _units(confidence: float, wanted: int, given: int) -> Evidence:
 def broadcast_shape(c: Consultation) -> Evidence | None:
     """Output and target differ in shape, and the loss spreads one over the other without a word."""
     output, target = c.answers.shape, c.target.shape
-    if output == target or c.target.dtype.kind != "f" or c.expects not in ("numbers", "unknown", "probabilities", "logits"):
+    if (
+        output == target
+        or c.target.dtype.kind != "f"
+        or c.expects not in ("numbers", "unknown", "probabilities", "logits")
+    ):
         return None
     try:
         spread = np.broadcast_shapes(output, target)
@@ -187,9 +207,11 @@ def broadcast_shape(c: Consultation) -> Evidence | None:
         return None
     return found(
         0.96,
-        _("outputs {output} and targets {target} are compared as {spread}").format(output=output, target=target, spread=spread),
+        _("outputs {output} and targets {target} are compared as {spread}").format(
+            output=output, target=target, spread=spread
+        ),
         _("give both the same shape"),
-        code="loss(model(x).squeeze(1), y)" if len(target) < len(output) else "nn.Linear(…, {n})".format(n=target[-1]),
+        code="loss(model(x).squeeze(1), y)" if len(target) < len(output) else f"nn.Linear(…, {target[-1]})",
         withdrawn_if=_("every output is meant to be compared with every target"),
     )
 
@@ -200,17 +222,30 @@ def loss_mismatch(c: Consultation) -> Evidence | None:
     if c.task == "numbers" and c.expects in ("probabilities", "logits", "scores"):
         whole = np.array_equal(c.target, np.rint(c.target))
         confidence, remedy, code = (0.85 if whole else 0.9), _("use a loss for numbers"), "nn.MSELoss()"
-        symptom = _("the targets are numbers from {low:g} to {high:g}, but the loss compares probabilities").format(low=c.target.min(), high=c.target.max())
+        symptom = _(
+            "the targets are numbers from {low:g} to {high:g}, but the loss compares probabilities"
+        ).format(low=c.target.min(), high=c.target.max())
     elif c.task != "numbers" and c.expects == "numbers":
         absolute = _is_absolute(c)
         confidence = 0.85 if absolute else 0.55
-        remedy, code = _("use cross-entropy, whose gradient does not fade where the answer is most wrong"), "nn.CrossEntropyLoss()"
+        remedy, code = (
+            _("use cross-entropy, whose gradient does not fade where the answer is most wrong"),
+            "nn.CrossEntropyLoss()",
+        )
         symptom = _("a distance is minimised, but the targets are classes")
         if absolute:
-            symptom = _("absolute distance is smallest for the most frequent class alone, but the targets are classes")
+            symptom = _(
+                "absolute distance is smallest for the most frequent class alone, but the targets are classes"
+            )
     else:
         return None
-    return found(confidence, symptom, remedy, code=code, withdrawn_if=_("the targets are of another kind than they look"))
+    return found(
+        confidence,
+        symptom,
+        remedy,
+        code=code,
+        withdrawn_if=_("the targets are of another kind than they look"),
+    )
 
 
 def _is_absolute(c: Consultation) -> bool:

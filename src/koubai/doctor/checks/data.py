@@ -29,7 +29,9 @@ def unnormalised_input(c: Consultation) -> Evidence | None:
     column = int(scale.argmax())
     return found(
         0.9 if largest > 3 * _LARGE or _first_suffers(c) else 0.7,
-        _("column {column} has mean {mean:.3g} and standard deviation {std:.3g}").format(column=column, mean=c.features[:, column].mean(), std=c.features[:, column].std()),
+        _("column {column} has mean {mean:.3g} and standard deviation {std:.3g}").format(
+            column=column, mean=c.features[:, column].mean(), std=c.features[:, column].std()
+        ),
         _("bring every column to mean 0 and standard deviation 1, by the training data's own numbers"),
         code="x = (x - mean) / std   # koubai.data.Normalize",
         withdrawn_if=_("scaled inputs train no better"),

@@ -11,8 +11,12 @@ from koubai.doctor.facts.task import labels_of
 from koubai.i18n import _
 
 _GAP = 0.15  # between two skills of a few hundred samples: three times the noise of each
-_TURNED = 1.2  # times the lowest validation loss (Prechelt 1998, "Early Stopping - But When?": generalisation loss of 20 %)
+_TURNED = (
+    1.2  # times the lowest validation loss: a generalisation loss of 20 % (Prechelt 1998, "Early Stopping")
+)
+_TURNED_SLOWLY = 1.1  # where the gap leaves no doubt
 _MAJORITY = 0.8
+_MISSED = 0.6
 _NOISE = 0.1  # share of labels
 _ENOUGH = 60  # samples
 
@@ -23,19 +27,31 @@ def overfitting(c: Consultation) -> Evidence | None:
     if c.validation is None or c.skill - c.validation_skill < _GAP:
         return None
     losses = np.array(c.history.values.get("val_loss", ()), np.float64)
-    turned = len(losses) > 3 and np.isfinite(losses).all() and losses[-1] > _TURNED * losses.min()
+    bound = _TURNED if c.skill - c.validation_skill < 2 * _GAP else _TURNED_SLOWLY
+    turned = len(losses) > 3 and np.isfinite(losses).all() and losses[-1] > bound * losses.min()
     if not turned or losses.min() <= 0:
         return None
     best = int(losses.argmin()) + 1
     return found(
         0.88,
-        _("validation was best in epoch {best} of {epochs} and its loss is {factor:.1f} times as high now; skill {train:.2f} on training samples, {val:.2f} on new ones").format(
-            best=best, epochs=len(losses), factor=losses[-1] / losses.min(), train=c.skill, val=c.validation_skill
+        _(
+            "validation was best in epoch {best} of {epochs}, and its loss is {factor:.1f} times as high now; "
+            "skill {train:.2f} on training samples, {val:.2f} on new ones"
+        ).format(
+            best=best,
+            epochs=len(losses),
+            factor=losses[-1] / losses.min(),
+            train=c.skill,
+            val=c.validation_skill,
         ),
         _("stop early, or regularise: more data, augmentation, dropout, weight decay, a smaller model"),
         code="EarlyStopping(patience=5)   # or weight_decay=1e-2, nn.Dropout(0.5)",
         withdrawn_if=_("validation falls again"),
-        numbers={"best epoch": best, "skill on training samples": c.skill, "skill on new samples": c.validation_skill},
+        numbers={
+            "best epoch": best,
+            "skill on training samples": c.skill,
+            "skill on new samples": c.validation_skill,
+        },
         curve=losses.tolist(),
         curve_name=_("validation loss"),
     )
@@ -44,7 +60,12 @@ def overfitting(c: Consultation) -> Evidence | None:
 @check("domain_shift", harms=True)
 def domain_shift(c: Consultation) -> Evidence | None:
     """A linear model can tell training from validation inputs (two-sample test, Lopez-Paz and Oquab 2017)."""
-    if c.validation is None or c.features is None or c.validation_features is None or min(len(c.features), len(c.validation_features)) < 20:
+    if (
+        c.validation is None
+        or c.features is None
+        or c.validation_features is None
+        or min(len(c.features), len(c.validation_features)) < 20
+    ):
         return None
     if c.skill - c.validation_skill < _GAP:
         return None
@@ -55,8 +76,10 @@ def domain_shift(c: Consultation) -> Evidence | None:
         return None
     return found(
         0.9,
-        _("a linear model tells training from validation inputs in {share:.0%} of the cases").format(share=0.5 + told / 2),
-        _("draw both parts from the same source: shuffle before splitting, scale both by the same numbers, collect data like those in use"),
+        _("a linear model tells training from validation inputs in {share:.0%} of the cases").format(
+            share=0.5 + told / 2
+        ),
+        _("draw both parts from the same source: shuffle before splitting, scale both by the same numbers"),
         code="train, validation = random_split(dataset, [0.8, 0.2])",
         withdrawn_if=_("both parts are shuffled together and the gap stays"),
         numbers={"told apart": 0.5 + told / 2},
@@ -79,12 +102,19 @@ def label_noise(c: Consultation) -> Evidence | None:
     seen = c.validation_features[:size]
     wrong = float(np.mean(vote(seen, others, c.features[:size]) != labels))
     usual = float(np.mean(vote(seen, others) != others))
-    if wrong - usual < max(_NOISE, 3 * np.sqrt(0.5 / size)):  # three standard deviations of a difference of shares
+    if wrong - usual < max(
+        _NOISE, 3 * np.sqrt(0.5 / size)
+    ):  # three standard deviations of a difference of shares
         return None
     return found(
         0.87,
-        _("{wrong:.0%} of the training labels contradict the nearest validation samples, which contradict each other in {usual:.0%}").format(wrong=wrong, usual=usual),
-        _("look at the samples whose label the model doubts most, correct or leave them out; label smoothing helps"),
+        _(
+            "{wrong:.0%} of the training labels contradict the nearest validation samples, "
+            "which contradict each other in {usual:.0%}"
+        ).format(wrong=wrong, usual=usual),
+        _(
+            "look at the samples whose label the model doubts most, correct or leave them out; label smoothing helps"
+        ),
         code="nn.CrossEntropyLoss(label_smoothing=0.1)",
         withdrawn_if=_("the doubted samples are labelled right"),
         numbers={"contradicted": wrong, "usual": usual},
@@ -104,11 +134,16 @@ def class_imbalance(c: Consultation) -> Evidence | None:
     said = c.said_classes
     rare = [k for k in classes if k != classes[counts.argmax()]]
     recall = float(np.mean([(said[labels == k] == k).mean() for k in rare]))
-    if recall > 0.5:
+    if (
+        recall + 1 / np.sqrt(len(labels) - counts.max()) > _MISSED
+    ):  # two standard deviations of a share of so few
         return None
     return found(
         0.9,
-        _("{majority:.0%} of the samples are of one class; of the others the model recognises {recall:.0%}, which accuracy hides").format(majority=majority, recall=recall),
+        _(
+            "{majority:.0%} of the samples are of one class; of the others the model recognises {recall:.0%}, "
+            "which accuracy hides"
+        ).format(majority=majority, recall=recall),
         _("weigh the classes, draw the rare ones more often, and judge by balanced accuracy, F1 or AUC"),
         code="nn.CrossEntropyLoss(weight=class_weights)   # metrics=['f1']",
         withdrawn_if=_("the rare classes do not matter"),
@@ -120,14 +155,22 @@ def class_imbalance(c: Consultation) -> Evidence | None:
 def train_eval_mode(c: Consultation) -> Evidence | None:
     """The model answers well in training mode and badly in evaluation mode, or the modes are mixed up in the loop."""
     if c.history.evaluated_in_training_mode >= 3:
-        return _modes(_("the model is evaluated in training mode: dropout and batch statistics are still on"), "model.eval()")
+        return _modes(
+            _("the model is evaluated in training mode: dropout and batch statistics are still on"),
+            "model.eval()",
+        )
     if c.history.trained_in_evaluation_mode >= 3:
-        return _modes(_("the model is trained in evaluation mode: dropout and batch statistics are off"), "model.train()")
-    drawn = c.training_skill
+        return _modes(
+            _("the model is trained in evaluation mode: dropout and batch statistics are off"),
+            "model.train()",
+        )
+    drawn = c.training_skill if c.history.steps > 1 else 0.0
     if drawn - c.skill < 2 * _GAP or drawn < 0.3:
         return None
     return _modes(
-        _("on the same samples the skill is {train:.2f} in training mode and {evaluation:.2f} in evaluation mode").format(train=drawn, evaluation=c.skill),
+        _(
+            "on the same samples the skill is {train:.2f} in training mode and {evaluation:.2f} in evaluation mode"
+        ).format(train=drawn, evaluation=c.skill),
         "nn.GroupNorm(…)   # instead of BatchNorm, or larger batches",
     )
 
@@ -142,16 +185,21 @@ def _modes(symptom: str, code: str) -> Evidence:
     )
 
 
-@check("tiny_batch_batchnorm")
+@check("tiny_batch_batchnorm", harms=True)
 def tiny_batch_batchnorm(c: Consultation) -> Evidence | None:
     """Batch normalisation over so few samples that their mean says little (Wu and He 2018, "Group Normalization")."""
     size = c.history.batch_size
     layers = [layer.path for layer in c.anatomy.layers if layer.kind.startswith("BatchNorm")]
-    if not layers or not 0 < size <= 4:
+    if not layers or not 0 < size <= 4 or c.history.steps < 2:
+        return None
+    if abs(c.training_skill - c.skill) < _GAP:
         return None
     return found(
         0.88,
-        _("{path} normalises by the mean and variance of {size} samples").format(path=layers[0], size=size),
+        _(
+            "{path} normalises by the mean and variance of {size} samples: on the same samples "
+            "the skill is {train:.2f} in training mode and {evaluation:.2f} in evaluation mode"
+        ).format(path=layers[0], size=size, train=c.training_skill, evaluation=c.skill),
         _("use layer or group normalisation, or batches of 16 and more"),
         code="nn.LayerNorm(width)   # nn.GroupNorm(8, channels)",
         withdrawn_if=_("the same batches do as well without batch normalisation"),

@@ -1,4 +1,4 @@
-"""Whether the computation graph is what its author thinks: connected, held by the optimizer, one sample apart from another."""
+"""Whether the computation graph is what its author thinks: connected, held by the optimizer, samples kept apart."""
 
 from __future__ import annotations
 
@@ -22,11 +22,17 @@ def detached_graph(c: Consultation) -> Evidence | None:
     unheld = [name for name, p in named.items() if id(p) not in held]
     unreached = [name for name in named if name not in c.anatomy.gradients]
     for names, symptom, code in (
-        (unreached, _("no gradient reaches {names}"), _("# no .detach(), .numpy() or no_grad() between the layer and the loss")),
+        (
+            unreached,
+            _("no gradient reaches {names}"),
+            _("# no .detach(), .numpy() or no_grad() between the layer and the loss"),
+        ),
         (unheld, _("the optimizer does not hold {names}"), "optim.Adam(model.parameters())"),
     ):
         if names:
-            listed = ", ".join(names[:4]) + (_(" and {count} more").format(count=len(names) - 4) if len(names) > 4 else "")
+            listed = ", ".join(names[:4]) + (
+                _(" and {count} more").format(count=len(names) - 4) if len(names) > 4 else ""
+            )
             return found(
                 0.95,
                 symptom.format(names=listed),
@@ -54,7 +60,9 @@ def sample_leak(c: Consultation) -> Evidence | None:
         return None
     return found(
         0.95,
-        _("with other samples in the batch, the answer for the same sample moves by {moved:.1%}").format(moved=moved),
+        _("with other samples in the batch, the answer for the same sample moves by {moved:.1%}").format(
+            moved=moved
+        ),
         _("reduce, normalise and attend over features and time, never over the first dimension"),
         code="x.mean(dim=1)   # not dim=0",
         withdrawn_if=_("the samples of a batch belong together"),

@@ -6,13 +6,17 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
+from koubai.doctor.facts.curvature import curvature_bounds
+from koubai.doctor.framework import Array
 from koubai.doctor.vital_signs import Signs
 from koubai.i18n import _
 
 _BETTER = 0.1  # of the loss, in a hundred steps: more than the noise between two trials
 _SPIKE = 5.0  # times the first loss
 _SLOW = 1e-4  # |Δ| / |w|: a tenth of the rule of thumb, 1e-3 (Karpathy, CS231n)
+_HALTED = 1e-2  # of the first update
 _FASTER = (10.0, 100.0, 1000.0)
+_SHAKEN = 0.3  # what a rate that is far too high may bring by shaking a net that is stuck, is less
 _LARGE_UPDATE = 0.1  # of the weights: a hundred times the rule of thumb
 _FEW_STEPS = 100
 _SWING = 0.05  # a mean over an epoch of N samples is known to 1 / sqrt(N): 5 % is beyond chance from 400 samples on
@@ -31,7 +35,9 @@ def gradient_sign(c: Consultation) -> Evidence | None:
         return None
     return found(
         0.96,
-        _("the loss rises from {first:.3g} to {last:.3g}, but falls when the same steps follow the gradient").format(first=losses[0], last=losses[-1]),
+        _(
+            "the loss rises from {first:.3g} to {last:.3g}, but falls when the same steps follow the gradient"
+        ).format(first=losses[0], last=losses[-1]),
         _("subtract the gradient: check its sign in the loop, in the loss, and the option maximize"),
         code="parameter -= lr * gradient",
         withdrawn_if=_("the loss is meant to be maximised"),
@@ -47,7 +53,9 @@ def missing_zero_grad(c: Consultation) -> Evidence | None:
         return None
     return found(
         0.98,
-        _("in {count} steps, backward added to the gradient of the step before").format(count=c.history.same_gradient),
+        _("in {count} steps, backward added to the gradient of the step before").format(
+            count=c.history.same_gradient
+        ),
         _("clear the gradients before each backward pass"),
         code="optimizer.zero_grad()",
         withdrawn_if=_("gradients are accumulated over several batches on purpose"),
@@ -99,19 +107,25 @@ def _killed(c: Consultation) -> tuple[float, str] | None:
         return None
     first, last = c.history.signs[0], c.history.signs[-1]
     died = [
-        name for name in first.layers if name in last.layers and first.layers[name].dead < 0.5 and last.layers[name].dead > 0.9
+        name
+        for name in first.layers
+        if name in last.layers and first.layers[name].dead < 0.5 and last.layers[name].dead > 0.9
     ]
     ratios = [_ratio(signs) for signs in c.history.signs[:4]]
     if not died or max(ratios) < _LARGE_UPDATE:
         return None
-    return 0.92, _("an update of {ratio:.0%} of the weights killed the units of {layer}").format(ratio=max(ratios), layer=died[0])
+    return 0.92, _("an update of {ratio:.0%} of the weights killed the units of {layer}").format(
+        ratio=max(ratios), layer=died[0]
+    )
 
 
 def _slower_is_better(c: Consultation) -> tuple[float, str] | None:
     slower, same = c.trial(0.1).fall, c.trial(1.0).fall
     if slower < _BETTER or slower - max(same, -1.0) < _BETTER:
         return None
-    return 0.85, _("from here the loss falls by {slower:.0%} with a tenth of the rate, by {same:.0%} with the present one").format(slower=slower, same=max(same, -9.99))
+    return 0.85, _(
+        "from here the loss falls by {slower:.0%} with a tenth of the rate, by {same:.0%} with the present one"
+    ).format(slower=slower, same=max(same, -9.99))
 
 
 @check("lr_too_low")
@@ -119,11 +133,15 @@ def lr_too_low(c: Consultation) -> Evidence | None:
     """Steps are so short that the training does not get anywhere."""
     factor = max(_FASTER, key=lambda factor: c.trial(factor).fall)
     faster, same = c.trial(factor).fall, c.trial(1.0).fall
-    if faster < _BETTER or faster - same < _BETTER:
+    enough = _BETTER if factor == 10 else _SHAKEN
+    if faster < enough or faster - same < enough:
         return None
     ratio = _update_ratio(c)
     slow = ratio is not None and ratio < _SLOW
-    symptom = _("in 100 steps from here the loss falls by {faster:.0%} with {factor:g} times the rate, by {same:.0%} with the present one").format(faster=faster, same=same, factor=factor)
+    symptom = _(
+        "in 100 steps from here the loss falls by {faster:.0%} with {factor:g} times the rate, "
+        "by {same:.0%} with the present one"
+    ).format(faster=faster, same=same, factor=factor)
     return found(
         0.9 if slow else 0.8,
         symptom,
@@ -142,7 +160,9 @@ def _update_ratio(c: Consultation) -> float | None:
 
 def _ratio(signs: Signs) -> float:
     parameters = signs.parameters.values()
-    return float(np.sqrt(sum(p.update**2 for p in parameters) / max(sum(p.weight**2 for p in parameters), 1e-30)))
+    return float(
+        np.sqrt(sum(p.update**2 for p in parameters) / max(sum(p.weight**2 for p in parameters), 1e-30))
+    )
 
 
 @check("oscillation")
@@ -155,11 +175,17 @@ def oscillation(c: Consultation) -> Evidence | None:
     moves = np.diff(late)
     up = float(np.mean(moves > 0))
     swing = float(np.abs(moves).mean() / late.mean())
-    if swing < _SWING or not 0.3 < up < 0.7 or abs(late[: len(late) // 2].mean() - late[len(late) // 2 :].mean()) > np.abs(moves).mean():
+    if (
+        swing < _SWING
+        or not 0.3 < up < 0.7
+        or abs(late[: len(late) // 2].mean() - late[len(late) // 2 :].mean()) > np.abs(moves).mean()
+    ):
         return None
     return found(
         0.82,
-        _("from epoch to epoch the loss moves by {swing:.0%} of itself, up as often as down").format(swing=swing),
+        _("from epoch to epoch the loss moves by {swing:.0%} of itself, up as often as down").format(
+            swing=swing
+        ),
         _("lower the learning rate towards the end by a schedule, or use larger batches"),
         code="optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)",
         withdrawn_if=_("a lower rate does no better"),
@@ -180,7 +206,9 @@ def batch_too_small(c: Consultation) -> Evidence | None:
         return None
     return found(
         0.85,
-        _("in 100 steps from here the loss falls by {large:.0%} with batches of 64, by {small:.0%} with {size}").format(large=large, small=max(small, -9.99), size=size),
+        _(
+            "in 100 steps from here the loss falls by {large:.0%} with batches of 64, by {small:.0%} with {size}"
+        ).format(large=large, small=max(small, -9.99), size=size),
         _("use batches of 32 to 256"),
         code="batch_size=64",
         withdrawn_if=_("larger batches do no better"),
@@ -193,7 +221,9 @@ def over_regularised(c: Consultation) -> Evidence | None:
     """The penalty on the weights holds against what the data want."""
     shrunk = _shrunk(c)
     if shrunk is not None and shrunk < _COLLAPSED:
-        symptom = _("half of the weights have shrunk to {share:.1%} of their first size or less").format(share=shrunk)
+        symptom = _("half of the weights have shrunk to {share:.1%} of their first size or less").format(
+            share=shrunk
+        )
         return _too_strong(symptom, {"share of the first size": shrunk})
     penalty, data = _forces(c)
     norms = np.linalg.norm(penalty), np.linalg.norm(data)
@@ -202,8 +232,12 @@ def over_regularised(c: Consultation) -> Evidence | None:
     cosine, ratio = float(penalty @ data / (norms[0] * norms[1])), float(norms[0] / norms[1])
     if ratio < _PULL and not (cosine < -0.5 and ratio > 0.5):
         return None
-    symptom = _("the penalty on the weights pulls {ratio:.1f} times as hard as the data (cosine {cosine:.2f})")
-    return _too_strong(symptom.format(ratio=ratio, cosine=cosine), {"penalty to data": ratio, "cosine": cosine})
+    symptom = _(
+        "the penalty on the weights pulls {ratio:.1f} times as hard as the data (cosine {cosine:.2f})"
+    )
+    return _too_strong(
+        symptom.format(ratio=ratio, cosine=cosine), {"penalty to data": ratio, "cosine": cosine}
+    )
 
 
 def _too_strong(symptom: str, numbers: dict[str, float]) -> Evidence:
@@ -222,14 +256,18 @@ def _shrunk(c: Consultation) -> float | None:
     if len(c.history.signs) < 2 or not max(c.patient.option("weight_decay"), c.patient.option("l1")):
         return None
     first, last = c.history.signs[0].parameters, c.history.signs[-1].parameters
-    wide = [n for n, p in c.patient.model.named_parameters() if p.ndim >= 2 and n in first and first[n].weight]
+    wide = [
+        n for n, p in c.patient.model.named_parameters() if p.ndim >= 2 and n in first and first[n].weight
+    ]
     return float(np.median([last[n].weight / first[n].weight for n in wide])) if wide else None
 
 
-def _forces(c: Consultation) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _forces(c: Consultation) -> tuple[Array, Array]:
     """Return the gradients of the penalty (weight decay, and terms in the loss) and of the data, as vectors."""
     patient, framework = c.patient, c.patient.framework
-    decay = {id(p): float(g.get("weight_decay", 0.0)) for g in patient.optimizer.param_groups for p in g["params"]}
+    decay = {
+        id(p): float(g.get("weight_decay", 0.0)) for g in patient.optimizer.param_groups for p in g["params"]
+    }
     weights = dict(patient.model.named_parameters())
     total = {name: c.anatomy.gradients.get(name) for name in weights}
     with framework.undisturbed(patient.model, training=False):
@@ -261,9 +299,61 @@ def undertrained(c: Consultation) -> Evidence | None:
         return None
     return found(
         0.88 if few else 0.7,
-        _("after {steps} steps the training ended, and 100 more let the loss fall by {fall:.0%}").format(steps=c.history.steps, fall=fall),
+        _("after {steps} steps the training ended, and 100 more let the loss fall by {fall:.0%}").format(
+            steps=c.history.steps, fall=fall
+        ),
         _("train for more epochs"),
         code=f"epochs={max(10, c.history.epochs * 10)}",
         withdrawn_if=_("more epochs bring nothing"),
         numbers={"steps": c.history.steps},
+    )
+
+
+@check("optimizer")
+def optimizer(c: Consultation) -> Evidence | None:
+    """The optimizer's memory or its schedule has brought the steps to a halt: afresh, the same rate goes on."""
+    losses = c.history.smooth(10)
+    if len(losses) < 10 or not np.isfinite(losses).all() or len(c.history.signs) < 3:
+        return None
+    lately = (losses[-4:-2].mean() - losses[-2:].mean()) / max(abs(losses[-4:-2].mean()), 1e-12)
+    first, last = (_ratio(signs) for signs in (c.history.signs[0], c.history.signs[-1]))
+    if lately > 0.02 or last > _HALTED * first or c.trial(1.0).fall < _BETTER:
+        return None
+    return found(
+        0.86,
+        _(
+            "updates have shrunk from {first:.1e} to {last:.1e} of the weights, "
+            "but with a fresh optimizer the loss falls by {fall:.0%}"
+        ).format(first=first, last=last, fall=c.trial(1.0).fall),
+        _("use Adam or RMSprop, whose memory fades, and a schedule that does not end so early"),
+        code="optim.Adam(model.parameters(), lr=0.001)",
+        withdrawn_if=_("a fresh optimizer does no better"),
+        numbers={"first update": first, "last update": last},
+    )
+
+
+@check("plateau")
+def plateau(c: Consultation) -> Evidence | None:
+    """The loss has not moved for half of the training; the curvature says what kind of place this is."""
+    losses = c.history.smooth(10)
+    if len(losses) < 10 or c.history.steps < 200 or not np.isfinite(losses).all():
+        return None
+    if abs(losses[5] - losses[-1]) > 0.02 * abs(losses[5]) or c.trial(10.0).fall > _BETTER:
+        return None
+    lowest, highest = curvature_bounds(c.patient, c.sample)
+    saddle = lowest < -0.01 * abs(highest)
+    place = (
+        _("a saddle point: the loss falls along the direction of curvature {lowest:.2g}")
+        if saddle
+        else _("a flat place or a minimum: no direction curves down (lowest {lowest:.2g})")
+    )
+    return found(
+        0.6,
+        _("the loss has stood still for half of the training, at ") + place.format(lowest=lowest),
+        _("momentum, smaller batches and warm restarts lead away from it"),
+        code="optim.SGD(model.parameters(), lr=0.01, momentum=0.9)",
+        withdrawn_if=_("the loss falls again"),
+        numbers={"lowest curvature": lowest, "highest curvature": highest},
+        curve=losses.tolist(),
+        curve_name=_("loss"),
     )

@@ -21,7 +21,9 @@ def memory(c: Consultation) -> Evidence | None:
         return None
     return found(
         0.9,
-        _("a step needs about {needed:.0f} MiB, of {limit:.0f} MiB").format(needed=needed / 2**20, limit=c.memory / 2**20),
+        _("a step needs about {needed:.0f} MiB, of {limit:.0f} MiB").format(
+            needed=needed / 2**20, limit=c.memory / 2**20
+        ),
         _("use smaller batches with accumulate, recomputation (checkpoint), or a smaller model"),
         code="Trainer(..., accumulate=4)   # batch_size //= 4",
         withdrawn_if=_("the machine has more memory"),
@@ -30,7 +32,7 @@ def memory(c: Consultation) -> Evidence | None:
 
 
 def _needed(c: Consultation) -> float:
-    """Return bytes: weights, gradients, two moments for Adam and its like, and each layer's output with its gradient."""
+    """Return bytes: weights, gradients, moments of the optimizer, and each layer's output with its gradient."""
     weights = 4 * sum(int(np.prod(p.shape)) for p in c.patient.model.parameters())
     copies = 2 + (2 if "betas" in c.patient.optimizer.defaults else 1 if c.patient.option("momentum") else 0)
     batch = max(c.history.batch_size, 1)

@@ -10,10 +10,11 @@ from koubai.doctor.facts.anatomy import SATURATING, Layer, examine_layers
 from koubai.doctor.framework import Array
 from koubai.i18n import _
 
-_VANISHED = 1e-3  # of the last layer's gradient; healthy nets stay within two orders (Glorot and Bengio 2010, figures 6, 7)
+_VANISHED = 1e-3  # of the last layer's gradient; healthy nets stay within two orders (Glorot and Bengio 2010)
 _FADING = 1e-2
 _DEAD = 0.9  # share of a layer's units
 _EXPLOSIVE = ("Exponential", "Exp")
+_DEEP = 12  # the shallowest net that degradation was shown for had 20 layers, with normalisation
 _LARGE_GAIN = 3.0  # times He's: after three layers values have grown by 27
 _LOUD = 10.0  # times the loss of a constant answer, which is where a good start lies
 
@@ -36,6 +37,9 @@ def _gradient_sizes(c: Consultation) -> list[tuple[str, float]]:
 @check("vanishing_gradient")
 def vanishing_gradient(c: Consultation) -> Evidence | None:
     """Early layers get a gradient that is a tiny share of the last layer's."""
+    through_time = _fades_through_time(c)
+    if through_time is not None:
+        return through_time
     sizes = _gradient_sizes(c)
     if len(sizes) < 3 or not sizes[-1][1] or not all(np.isfinite(size) for _path, size in sizes):
         return None
@@ -46,7 +50,9 @@ def vanishing_gradient(c: Consultation) -> Evidence | None:
     return found(
         0.92 if ratio < _VANISHED else 0.6,
         _("the gradient of {path} is {ratio:.1e} of the last layer's").format(path=path, ratio=ratio),
-        _("use the ReLU family with He initialisation, normalisation between layers, or residual connections"),
+        _(
+            "use the ReLU family with He initialisation, normalisation between layers, or residual connections"
+        ),
         code="nn.ReLU()   # nn.init.kaiming_normal_(weight)",
         withdrawn_if=_("the early layers learn all the same"),
         layer=path,
@@ -56,17 +62,48 @@ def vanishing_gradient(c: Consultation) -> Evidence | None:
     )
 
 
+def _fades_through_time(c: Consultation) -> Evidence | None:
+    """Judge a recurrent net: the gradient for the inputs of early times against that for the last ones."""
+    recurrent = next((x for x in c.anatomy.layers if x.kind in ("RNN", "LSTM", "GRU")), None)
+    gradient = c.anatomy.input_gradient
+    if recurrent is None or gradient is None or gradient.ndim != 3 or gradient.shape[1] < 8:
+        return None
+    sizes = np.sqrt((gradient.astype(np.float64) ** 2).mean((0, 2)))  # (T,)
+    early, late = float(sizes[: len(sizes) // 4].mean()), float(sizes[-2:].mean())
+    if not np.isfinite(sizes).all() or not late or early / late > _VANISHED:
+        return None
+    return found(
+        0.9 if recurrent.kind == "RNN" else 0.7,  # gates can learn to stay open
+        _("the gradient for the first quarter of the times is {ratio:.1e} of that for the last").format(
+            ratio=early / late
+        ),
+        _("use LSTM or GRU with a forget bias of 1, orthogonal recurrent weights, shorter sequences"),
+        code="nn.LSTM(…)   # nn.init.orthogonal_(rnn.weight_hh_l0)",
+        withdrawn_if=_("what matters stands at the end of the sequences"),
+        layer=recurrent.path,
+        numbers={"ratio": early / late},
+        curve=sizes.tolist(),
+        curve_name=_("gradient from the first to the last time"),
+    )
+
+
 @check("hidden_activation")
 def hidden_activation(c: Consultation) -> Evidence | None:
     """Hidden activations let gradients fade, or values explode."""
     hidden = [layer for layer in c.anatomy.layers[:-1] if layer.weight is None]
     explosive = [layer for layer in hidden if layer.kind in _EXPLOSIVE]
     if explosive and not np.isfinite(c.answers).all():
-        return _activation(0.9, explosive[0], _("{kind} grows faster than any weight can hold").format(kind=explosive[0].kind))
+        return _activation(
+            0.9,
+            explosive[0],
+            _("{kind} grows faster than any weight can hold").format(kind=explosive[0].kind),
+        )
     fading = vanishing_gradient.look(c)
     saturating = [layer for layer in hidden if layer.kind in SATURATING]
     if fading and len(saturating) >= 2:
-        symptom = _("{count} layers of {kind}, whose slope is below 1 nearly everywhere, stand behind each other").format(count=len(saturating), kind=saturating[0].kind)
+        symptom = _(
+            "{count} layers of {kind}, whose slope is below 1 nearly everywhere, stand behind each other"
+        ).format(count=len(saturating), kind=saturating[0].kind)
         return _activation(fading["confidence"] - 0.02, saturating[0], symptom)
     return None
 
@@ -92,7 +129,9 @@ def exploding_gradient(c: Consultation) -> Evidence | None:
         return None
     return found(
         0.95,
-        _("{path} gives values that are not finite in the first step, before any update").format(path=broken.path),
+        _("{path} gives values that are not finite in the first step, before any update").format(
+            path=broken.path
+        ),
         _("use activations that do not grow so fast, normalise between layers, clip gradients at 1.0"),
         code="clip_norm=1.0",
         withdrawn_if=_("the inputs are not finite themselves"),
@@ -109,11 +148,15 @@ def dying_relu(c: Consultation) -> Evidence | None:
     for layer in c.anatomy.layers:
         if layer.kind not in ("ReLU", "ReLU6") or layer.output.ndim < 2:
             continue
-        dead = float((layer.output == 0).reshape(len(layer.output), layer.output.shape[1], -1).all((0, 2)).mean())
+        dead = float(
+            (layer.output == 0).reshape(len(layer.output), layer.output.shape[1], -1).all((0, 2)).mean()
+        )
         if dead >= _DEAD:
             return found(
                 0.9,
-                _("{dead:.0%} of the units of {path} are 0 for every sample").format(dead=dead, path=layer.path),
+                _("{dead:.0%} of the units of {path} are 0 for every sample").format(
+                    dead=dead, path=layer.path
+                ),
                 _("use a leaky ReLU, a lower learning rate, and He initialisation"),
                 code="nn.LeakyReLU(0.01)",
                 withdrawn_if=_("other samples wake the units"),
@@ -129,7 +172,9 @@ def init(c: Consultation) -> Evidence | None:
     for layer in c.anatomy.weighted[:-1]:
         weight = c.patient.framework.array(layer.weight)
         if weight.shape[0] > 1 and np.allclose(weight, weight[:1], rtol=1e-3, atol=0):
-            symptom = _("all units of {path} have the same weights, so they will learn the same").format(path=layer.path)
+            symptom = _("all units of {path} have the same weights, so they will learn the same").format(
+                path=layer.path
+            )
             return _drawn_badly(0.93, symptom, layer.path)
     if not c.history.signs or not c.history.losses:
         return None
@@ -137,9 +182,10 @@ def init(c: Consultation) -> Evidence | None:
     first = c.history.losses[0]
     if gain < _LARGE_GAIN or first < _LOUD * max(c.constant_loss, 1e-6):
         return None
-    symptom = _("the first loss is {first:.3g}, where a constant answer has {constant:.3g}: {name} began with {gain:.1f} times He's size").format(
-        first=first, constant=c.constant_loss, name=name, gain=gain
-    )
+    symptom = _(
+        "the first loss is {first:.3g}, where a constant answer has {constant:.3g}: "
+        "{name} began with {gain:.1f} times He's size"
+    ).format(first=first, constant=c.constant_loss, name=name, gain=gain)
     return _drawn_badly(0.93, symptom, name.rpartition(".")[0] or None)
 
 
@@ -172,9 +218,10 @@ def missing_nonlinearity(c: Consultation) -> Evidence | None:
     better = c.neighbours - max(c.skill, 0.0)
     return found(
         0.95 if better > 0.1 else 0.6,
-        _("{count} layers with weights make one straight line together: the model reaches {skill:.2f}, nearest neighbours {neighbours:.2f}").format(
-            count=len(weighted), skill=c.skill, neighbours=c.neighbours
-        ),
+        _(
+            "{count} layers with weights make one straight line together: "
+            "the model reaches {skill:.2f}, nearest neighbours {neighbours:.2f}"
+        ).format(count=len(weighted), skill=c.skill, neighbours=c.neighbours),
         _("put a ReLU behind every layer but the last"),
         code="nn.Linear(…), nn.ReLU(), nn.Linear(…)",
         withdrawn_if=_("the data are straight: then one layer does as well"),
@@ -183,7 +230,7 @@ def missing_nonlinearity(c: Consultation) -> Evidence | None:
 
 
 def _is_straight(c: Consultation) -> bool:
-    """Whether what goes into the last layer with weights is a straight function of the inputs, however large they are."""
+    """Whether what goes into the last layer with weights is a straight function of inputs, however large they are."""
     if c.driven is None or c.features is None:
         return False
     strong = examine_layers(c.patient, c.driven).weighted[-1].input
@@ -200,3 +247,22 @@ def _fits_a_line(x: Array, y: Array) -> bool:
     left = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
     spread = ((y - y.mean(0)) ** 2).sum()
     return bool(spread > 0 and (left**2).sum() < 1e-4 * spread)
+
+
+@check("depth")
+def depth(c: Consultation) -> Evidence | None:
+    """Many layers with neither residual connections nor normalisation (He et al. 2016, section 1: degradation)."""
+    plain = len(c.anatomy.weighted)
+    helped = any(layer.kind.endswith("Norm") or "Norm" in layer.kind for layer in c.anatomy.layers)
+    if plain < _DEEP or helped or not np.isfinite(c.answers).all():
+        return None
+    return found(
+        0.75,
+        _(
+            "{count} layers with weights stand behind each other without residual connections or normalisation"
+        ).format(count=plain),
+        _("put connections around pairs of layers, or take layers away"),
+        code="nn.Residual(nn.Sequential(nn.Linear(n, n), nn.ReLU(), nn.Linear(n, n)))",
+        withdrawn_if=_("half of the layers do no better"),
+        numbers={"layers": plain},
+    )

@@ -21,9 +21,10 @@ def capacity(c: Consultation) -> Evidence | None:
         return None
     return found(
         0.82,
-        _("{path} has {width} units, the loss has settled, and nearest neighbours reach {other:.2f} where the model reaches {skill:.2f}").format(
-            path=path, width=width, other=c.neighbours, skill=c.skill
-        ),
+        _(
+            "{path} has {width} units and the loss has settled: "
+            "the model reaches {skill:.2f}, nearest neighbours {other:.2f}"
+        ).format(path=path, width=width, other=c.neighbours, skill=c.skill),
         _("make the hidden layers wider"),
         code="nn.Linear(…, 32)",
         withdrawn_if=_("a wider model does no better"),

@@ -1,1 +1,1 @@
-"""What the doctor finds out about data, loss, output and layers, by looking and by asking, before it judges anything."""
+"""What the doctor finds out about data, loss, output and layers, by looking and by asking, before it judges."""

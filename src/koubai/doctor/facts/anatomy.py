@@ -53,12 +53,14 @@ class Anatomy:
         gradients: of the parameters by name; a parameter that none reached is left out.
         loss: of the samples.
         output: of the model.
+        input_gradient: of the loss with respect to the first input, None for words and the like.
     """
 
     layers: list[Layer]
     gradients: dict[str, Array]
     loss: float
     output: Array
+    input_gradient: Array | None = None
 
     @cached_property
     def weighted(self) -> list[Layer]:
@@ -77,8 +79,9 @@ def examine_layers(patient: Patient, sample: Sample, training: bool = False) -> 
     seen: list[tuple[str, Any, Any, Any]] = []
     arrived: dict[int, Any] = {}
     with framework.undisturbed(patient.model, training=training), np.errstate(all="ignore"):
+        first = _leaf(sample.inputs[0])
         with _watched(patient.model, seen, arrived):
-            output = patient.model(*sample.inputs, **sample.options)
+            output = patient.model(first, *sample.inputs[1:], **sample.options)
         loss = patient.loss(first_tensor(output), sample.target)
         if getattr(loss, "requires_grad", False):
             loss.backward()
@@ -88,10 +91,25 @@ def examine_layers(patient: Patient, sample: Sample, training: bool = False) -> 
             if parameter.grad is not None
         }
         layers = [
-            Layer(path, type(module).__name__, module, framework.array(x), framework.array(y), _grad(framework, arrived, n))
+            Layer(
+                path,
+                type(module).__name__,
+                module,
+                framework.array(x),
+                framework.array(y),
+                _grad(framework, arrived, n),
+            )
             for n, (path, module, x, y) in enumerate(seen)
         ]
-        return Anatomy(layers, gradients, float(loss), framework.array(first_tensor(output)))
+        reached = None if first.grad is None else framework.array(first.grad)
+        return Anatomy(
+            layers, gradients, float(loss.detach()), framework.array(first_tensor(output)), reached
+        )
+
+
+def _leaf(x: Any) -> Any:
+    """Return the same input, such that its gradient is computed if it can have one."""
+    return x.detach().clone().requires_grad_() if x.is_floating_point() else x
 
 
 def _grad(framework: Any, arrived: dict[int, Any], number: int) -> Array | None:

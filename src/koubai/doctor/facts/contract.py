@@ -42,7 +42,9 @@ def expects(loss: Callable[[Array, Array], float], shape: tuple[int, ...], targe
         shift = loss(z + 1, target) - plain
         if np.isfinite(shift) and _same(loss(z + 2, target) - plain, 2 * shift):
             return "log_probabilities"
-    if np.isfinite(loss(p, target)) and (_is_bounded(loss, p, target) or _same(loss(3 * p, target), loss(p, target))):
+    if np.isfinite(loss(p, target)) and (
+        _is_bounded(loss, p, target) or _same(loss(3 * p, target), loss(p, target))
+    ):
         return "probabilities"  # which are cut off at 0 and 1, or made to add up to 1
     if np.isfinite(plain) and np.isin(target, (0, 1)).all() and _same(loss(-z, 1 - target), plain):
         return "logits"
@@ -88,7 +90,12 @@ def range_of(answers: Array, driven: Array) -> Range:
         return "free"
     if both.ndim > 1 and both.shape[1] > 1 and both.min() >= 0 and np.allclose(both.sum(1), 1, atol=1e-4):
         return "distribution"
-    if both.ndim > 1 and both.shape[1] > 1 and both.max() <= 0 and np.allclose(np.exp(both).sum(1), 1, atol=1e-4):
+    if (
+        both.ndim > 1
+        and both.shape[1] > 1
+        and both.max() <= 0
+        and np.allclose(np.exp(both).sum(1), 1, atol=1e-4)
+    ):
         return "log_distribution"
     if np.ptp(both) == 0:
         return "constant"

@@ -29,7 +29,9 @@ def linear_skill(task: Task, features: Array, target: Array) -> float:
     z, wanted = _standard(features), _columns(task, target)
     centre = wanted.mean(0)
     kernel = z @ z.T / z.shape[1] + 1.0  # the constant stands for the bias
-    return max(skill(task, _left_out(kernel, wanted - centre, strength) + centre, target) for strength in _STRENGTHS)
+    return max(
+        skill(task, _left_out(kernel, wanted - centre, strength) + centre, target) for strength in _STRENGTHS
+    )
 
 
 _STRENGTHS = (1e-3, 1e-1, 10.0)
@@ -70,7 +72,11 @@ def _left_out(kernel: Array, wanted: Array, strength: float) -> Array:
 def _standard(features: Array) -> Array:
     spread = features.std(0)
     varied = spread > 1e-12 * (np.abs(features).max(0) + 1e-300)
-    return np.asarray((features[:, varied] - features.mean(0)[varied]) / spread[varied]) if varied.any() else np.zeros((len(features), 1))
+    return (
+        np.asarray((features[:, varied] - features.mean(0)[varied]) / spread[varied])
+        if varied.any()
+        else np.zeros((len(features), 1))
+    )
 
 
 def _columns(task: Task, target: Array) -> Array:

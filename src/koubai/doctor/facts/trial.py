@@ -12,7 +12,9 @@ from koubai.doctor.patient import Patient, Sample
 
 __all__ = ["Trial", "go_on"]
 
-STEPS = 100  # enough for Adam's averages (1 / (1 - 0.999) is longer, but its bias is corrected) and for momentum
+STEPS = (
+    100  # enough for Adam's averages (1 / (1 - 0.999) is longer, but its bias is corrected) and for momentum
+)
 SECONDS = 3.0  # for models so large that this many steps take longer
 SLOW_STEPS = 300  # a tenth of the rate needs more of them to get anywhere
 

@@ -64,7 +64,9 @@ def _standard_inputs(t: Training) -> Training:
     )
 
 
-@_remedy("standard_targets", N_("targets with mean 0 and standard deviation 1"), "y = (y - y.mean()) / y.std()")
+@_remedy(
+    "standard_targets", N_("targets with mean 0 and standard deviation 1"), "y = (y - y.mean()) / y.std()"
+)
 def _standard_targets(t: Training) -> Training:
     if t.task != "numbers":
         return t
@@ -92,7 +94,9 @@ def _class_weights(t: Training) -> Training:
     counts = np.maximum(np.bincount(labels), 1)
     if t.task == "binary":
         return t.but(
-            **_matching(t), loss=nn.BCEWithLogitsLoss(pos_weight=koubai.tensor([counts[0] / counts[-1]]).float()), logits=True
+            **_matching(t),
+            loss=nn.BCEWithLogitsLoss(pos_weight=koubai.tensor([counts[0] / counts[-1]]).float()),
+            logits=True,
         ).with_model(lambda m: surgery.output_layer(m, t.outputs))
     weight = koubai.tensor((len(labels) / (len(counts) * counts)).astype(np.float32))
     return MENU["matching_output"].apply(t).but(loss=nn.CrossEntropyLoss(weight=weight))
@@ -118,7 +122,11 @@ class _Noise(nn.Module):
 # --- output, loss and target ----------------------------------------------------------------------------------------
 
 
-@_remedy("matching_output", N_("output and loss that fit the targets"), "nn.CrossEntropyLoss() for classes, nn.BCELoss() for yes or no, nn.MSELoss() for numbers")
+@_remedy(
+    "matching_output",
+    N_("output and loss that fit the targets"),
+    "nn.CrossEntropyLoss() for classes, nn.BCELoss() for yes or no, nn.MSELoss() for numbers",
+)
 def _matching_output(t: Training) -> Training:
     return t.but(**_matching(t))
 
@@ -128,8 +136,16 @@ def _matching(t: Training) -> dict[str, Any]:
     import copy
 
     model, (_x, y) = copy.deepcopy(t.model), t.train
-    if _is_label(y) and t.task in ("numbers", "classes") or t.task == "classes":
-        classes = int(max(labels_of(y).max(), *(labels_of(t.validation[1]).max(initial=0),) if t.validation else (0,))) + 1
+    if (_is_label(y) and t.task in ("numbers", "classes")) or t.task == "classes":
+        classes = (
+            int(
+                max(
+                    labels_of(y).max(),
+                    *(labels_of(t.validation[1]).max(initial=0),) if t.validation else (0,),
+                )
+            )
+            + 1
+        )
         classes = max(classes, y.shape[-1] if y.ndim > 1 else 0)
         return {
             "model": surgery.output_layer(model, classes),
@@ -161,10 +177,14 @@ def _is_label(y: Array) -> bool:
     """Whether these are class numbers in one column."""
     values = np.unique(y)
     plain = y.ndim == 1 or y.shape[-1] == 1
-    return bool(plain and 2 < len(values) <= min(20, len(y) // 2) and np.array_equal(values, np.arange(len(values))))
+    return bool(
+        plain and 2 < len(values) <= min(20, len(y) // 2) and np.array_equal(values, np.arange(len(values)))
+    )
 
 
-@_remedy("label_smoothing", N_("labels that are only nine tenths sure"), "nn.CrossEntropyLoss(label_smoothing=0.1)")
+@_remedy(
+    "label_smoothing", N_("labels that are only nine tenths sure"), "nn.CrossEntropyLoss(label_smoothing=0.1)"
+)
 def _label_smoothing(t: Training) -> Training:
     if t.task != "classes":
         return t
@@ -244,27 +264,24 @@ def _clip(t: Training) -> Training:
 
 @_remedy("adam", N_("Adam with its usual learning rate"), "optim.Adam(model.parameters(), lr=0.001)")
 def _adam(t: Training) -> Training:
-    return _with_optimizer(t, optim.Adam, lr=0.001)
+    return t.with_optimizer(optim.Adam, lr=0.001)
 
 
 @_remedy("rmsprop", N_("RMSprop with its usual learning rate"), "optim.RMSprop(model.parameters(), lr=0.001)")
 def _rmsprop(t: Training) -> Training:
-    return _with_optimizer(t, optim.RMSprop, lr=0.001)
+    return t.with_optimizer(optim.RMSprop, lr=0.001)
 
 
 @_remedy("momentum", N_("SGD with momentum 0.9"), "optim.SGD(model.parameters(), lr=0.01, momentum=0.9)")
 def _momentum(t: Training) -> Training:
-    return _with_optimizer(t, optim.SGD, lr=0.01, momentum=0.9)
+    return t.with_optimizer(optim.SGD, lr=0.01, momentum=0.9)
 
 
-def _with_optimizer(t: Training, kind: Any, **options: Any) -> Training:
-    kept = {name: t.options[name] for name in ("weight_decay",) if name in t.options}
-    from dataclasses import replace
-
-    return replace(t, optimizer=kind, options={**kept, **options})
-
-
-@_remedy("finish_with_sgd", N_("Adam first, SGD with momentum for the last half"), "SwitchOptimizer(epochs // 2, optim.SGD(…, momentum=0.9))")
+@_remedy(
+    "finish_with_sgd",
+    N_("Adam first, SGD with momentum for the last half"),
+    "SwitchOptimizer(epochs // 2, optim.SGD(…, momentum=0.9))",
+)
 def _finish_with_sgd(t: Training) -> Training:
     return t.but(finish=lambda parameters: optim.SGD(parameters, lr=0.01, momentum=0.9))
 
@@ -279,18 +296,28 @@ def _larger_batch(t: Training) -> Training:
     return t.but(batch_size=max(t.batch_size, 64))
 
 
-@_remedy("schedule", N_("a learning rate that falls along a cosine"), "lr_scheduler.CosineAnnealingLR(optimizer, epochs)")
+@_remedy(
+    "schedule",
+    N_("a learning rate that falls along a cosine"),
+    "lr_scheduler.CosineAnnealingLR(optimizer, epochs)",
+)
 def _schedule(t: Training) -> Training:
     return t.but(scheduler=lambda optimizer: lr_scheduler.CosineAnnealingLR(optimizer, t.epochs))
 
 
-@_remedy("warm_restarts", N_("a learning rate that falls and starts again"), "lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 10)")
+@_remedy(
+    "warm_restarts",
+    N_("a learning rate that falls and starts again"),
+    "lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 10)",
+)
 def _warm_restarts(t: Training) -> Training:
     period = max(1, t.epochs // 3)
     return t.but(scheduler=lambda optimizer: lr_scheduler.CosineAnnealingWarmRestarts(optimizer, period))
 
 
-@_remedy("warmup", N_("a learning rate that rises over the first tenth"), "lr_scheduler.LinearLR(optimizer, 0.1)")
+@_remedy(
+    "warmup", N_("a learning rate that rises over the first tenth"), "lr_scheduler.LinearLR(optimizer, 0.1)"
+)
 def _warmup(t: Training) -> Training:
     first = max(1, t.epochs // 10)
     return t.but(scheduler=lambda optimizer: lr_scheduler.LinearLR(optimizer, 0.1, total_iters=first))
@@ -307,7 +334,11 @@ def _long_enough(t: Training) -> Training:
     return t.but(epochs=max(t.epochs, -(-2000 // per_epoch)))
 
 
-@_remedy("early_stopping", N_("early stopping at the best validation"), "EarlyStopping(patience=5), restore_best=True")
+@_remedy(
+    "early_stopping",
+    N_("early stopping at the best validation"),
+    "EarlyStopping(patience=5), restore_best=True",
+)
 def _early_stopping(t: Training) -> Training:
     return t if t.validation is None else t.but(patience=5)
 

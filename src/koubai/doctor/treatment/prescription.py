@@ -1,4 +1,4 @@
-"""Which remedies are tried for what was found: those of the findings together, then a training that is known to be good."""
+"""Which remedies are tried for what was found: those of the findings together, then a training known to be good."""
 
 from __future__ import annotations
 
@@ -38,7 +38,16 @@ _FOR: dict[str, tuple[str, ...]] = {
     "overfitting": ("early_stopping", "dropout", "weight_decay"),
 }
 # When in doubt: what practitioners start from (Karpathy 2019, "A Recipe for Training Neural Networks").
-_KNOWN_GOOD = ("standard_inputs", "standard_targets", "matching_output", "relu", "adam", "clip", "long_enough", "schedule")
+_KNOWN_GOOD = (
+    "standard_inputs",
+    "matching_output",
+    "standard_targets",
+    "relu",
+    "adam",
+    "clip",
+    "long_enough",
+    "schedule",
+)
 
 
 def prescriptions(findings: Sequence[Finding]) -> list[tuple[str, ...]]:

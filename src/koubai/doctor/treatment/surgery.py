@@ -27,7 +27,20 @@ ACTIVATIONS = (
     "ReLU", "ReLU6", "LeakyReLU", "PReLU", "ELU", "CELU", "SELU", "GELU", "SiLU", "Mish", "Tanh", "Sigmoid", "Softplus",
     "Softsign", "Hardsigmoid", "Hardtanh", "Hardswish", "LogSigmoid", "Exponential",
 )  # fmt: skip
-OUTPUTS = ("Softmax", "LogSoftmax", "Sigmoid", "Tanh", "ReLU", "Hardsigmoid", "Softplus", "Softsign", "Hardtanh", "Exponential", "ELU", "SELU")
+OUTPUTS = (
+    "Softmax",
+    "LogSoftmax",
+    "Sigmoid",
+    "Tanh",
+    "ReLU",
+    "Hardsigmoid",
+    "Softplus",
+    "Softsign",
+    "Hardtanh",
+    "Exponential",
+    "ELU",
+    "SELU",
+)
 
 
 def replace(model: Any, change: Callable[[Any], Any]) -> Any:
@@ -63,11 +76,13 @@ def initialise(model: Any, seed: int = 0) -> Any:
     """Draw all weights by He's rule, biases 0 (He et al. 2015)."""
     generator = koubai.Generator().manual_seed(seed)
     for module in model.modules():
-        weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
-        if _has_weight(module) and weight is not None:
-            nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
-            if bias is not None:
-                nn.init.zeros_(bias)
+        if not _has_weight(module):
+            continue
+        weight: Any = module.weight
+        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+        bias: Any = getattr(module, "bias", None)
+        if bias is not None:
+            nn.init.zeros_(bias)
     return model
 
 
@@ -84,7 +99,9 @@ def strip_output(model: Any) -> Any:
 def output_layer(model: Any, units: int, activation: Any = None, seed: int = 0) -> Any:
     """Let the last Linear layer have so many units, and an activation behind it."""
     strip_output(model)
-    linears = [(parent, name, child) for parent, name, child in _leaves(model) if isinstance(child, nn.Linear)]
+    linears = [
+        (parent, name, child) for parent, name, child in _leaves(model) if isinstance(child, nn.Linear)
+    ]
     if linears:
         parent, name, last = linears[-1]
         if last.out_features != units:
@@ -97,7 +114,9 @@ def output_layer(model: Any, units: int, activation: Any = None, seed: int = 0) 
 
 def insert_normalisation(model: Any, make: Callable[[int], Any]) -> Any:
     """Put a normalisation behind every Linear layer but the last."""
-    linears = [(parent, name, child) for parent, name, child in _leaves(model) if isinstance(child, nn.Linear)]
+    linears = [
+        (parent, name, child) for parent, name, child in _leaves(model) if isinstance(child, nn.Linear)
+    ]
     for parent, name, child in linears[:-1]:
         setattr(parent, name, nn.Sequential(child, make(child.out_features)))
     return model
@@ -107,7 +126,8 @@ def add_residuals(model: Any) -> Any:
     """Put a connection around every Linear layer that keeps the width, together with the activation behind it."""
     if not isinstance(model, nn.Sequential):
         return model
-    layers, at = [], 0
+    layers: list[Any] = []
+    at = 0
     children = list(model.children())
     while at < len(children):
         child = children[at]

@@ -74,6 +74,11 @@ class Training:
         """Return this training with a changed copy of the model."""
         return self.but(model=change(copy.deepcopy(self.model)), **changes)
 
+    def with_optimizer(self, kind: type[Optimizer], **options: Any) -> Training:
+        """Return this training with another optimizer; of the old one's options only the weight decay stays."""
+        kept = {name: self.options[name] for name in ("weight_decay",) if name in self.options}
+        return replace(self, optimizer=kind, options={**kept, **options})
+
     @cached_property
     def task(self) -> Task:
         """The kind of question that the targets ask."""
@@ -113,6 +118,7 @@ class Training:
                 lr_scheduler=None if self.scheduler is None else self.scheduler(optimizer),
                 callbacks=[*callbacks, *self._stopping(), *self._finishing()],
                 restore_best=self.patience is not None,
+                doctor=False,
                 **self.trainer,
             )
             train = (koubai.tensor(self.train[0]), koubai.tensor(self.train[1]))
@@ -138,7 +144,6 @@ class Training:
 
     def _stopping(self) -> list[Callback]:
         return [] if self.patience is None else [EarlyStopping(patience=self.patience)]
-
 
     def _finishing(self) -> list[Callback]:
         if self.finish is None:

@@ -1,4 +1,4 @@
-"""Trials: each prescription against the untreated training, with the same seed and batches, and the winner once more."""
+"""Trials: prescriptions against the untreated training, with the same seed and batches, and the winner once more."""
 
 from __future__ import annotations
 

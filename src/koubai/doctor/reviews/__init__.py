@@ -1,0 +1,1 @@
+"""What a practitioner goes through before a training and when one is stuck; reviews, never findings."""

@@ -1,0 +1,166 @@
+"""Draws what goes on inside a network: gradients through the layers over time, and how far updates move the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koubai.doctor.flow import bottleneck, gradient_flow, update_ratios
+from koubai.doctor.vital_signs import Signs
+from koubai.i18n import _
+from koubai.report.canvas import LIGHT, Theme, picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+RULE_OF_THUMB = 1e-3
+_WIDTH = 5.2
+_LABELLED = 24  # layers whose names have room
+_LINES = 12  # parameters in one picture
+_TICKS = 8
+
+
+def draw_flow_over_time(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
+    """The gradient at each layer's output in each measured step, as PNG: rows are layers, the input below.
+
+    Raises:
+        MatplotlibMissing: when Matplotlib is not installed.
+    """
+    names = list(gradient_flow(signs[-1]))
+    grid = _logs([[_gradient(s, name) for s in signs] for name in names])  # (layers, steps)
+
+    def draw(axes: Axes, theme: Theme) -> None:
+        from matplotlib import colormaps
+
+        colours = colormaps["viridis"].copy()
+        colours.set_bad(theme.line)
+        mesh = axes.pcolormesh(np.ma.masked_invalid(grid), cmap=colours, edgecolors=theme.card, linewidth=0.4)
+        _name_rows(axes, names)
+        _name_steps(axes, [s.step for s in signs])
+        bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, format=lambda power, _place: _power(power))
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(colors=theme.soft, length=0, labelsize=8)
+        _title(axes, _("Gradients through the layers"), theme)
+
+    return picture(draw, theme, (_WIDTH, _height(len(names))), grid=None)
+
+
+def draw_bars(signs: Signs, theme: Theme = LIGHT) -> bytes:
+    """The gradients of one step as bars from the output down to the input, the bottleneck marked, as PNG.
+
+    Raises:
+        MatplotlibMissing: when Matplotlib is not installed.
+    """
+    flow = gradient_flow(signs)
+    stuck, names = bottleneck(flow), list(flow)
+    lowest = min((size for size in flow.values() if size), default=1.0)
+
+    def draw(axes: Axes, theme: Theme) -> None:
+        colours = [theme.validation if name == stuck else theme.training for name in names]
+        places = [n + 0.5 for n in range(len(names))]
+        axes.barh(places, [max(flow[name], lowest / 10) for name in names], height=0.62, color=colours)
+        axes.set_xscale("log")
+        axes.set_xlim(left=lowest / 4)
+        _name_rows(axes, names)
+        if stuck is not None:
+            _mark(axes, names.index(stuck) + 0.5, flow[stuck], theme)
+        axes.set_xlabel(_("root mean square of ∂L/∂output"))
+        _title(axes, _("From output to input, step {step:,}").format(step=signs.step), theme)
+
+    return picture(draw, theme, (_WIDTH, _height(len(names))), grid="x")
+
+
+def draw_updates(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
+    """|Δ| / |w| of the weights over the steps, with the rule of thumb, as PNG.
+
+    Raises:
+        MatplotlibMissing: when Matplotlib is not installed.
+    """
+    by_step = [update_ratios(s) for s in signs]
+    names = _chosen([name for name in by_step[-1] if name.endswith("weight")] or list(by_step[-1]))
+
+    def draw(axes: Axes, theme: Theme) -> None:
+        from matplotlib import colormaps
+
+        for number, name in enumerate(names):
+            colour = colormaps["viridis"](0.1 + 0.8 * number / max(len(names) - 1, 1))
+            values = [ratios.get(name) or math.nan for ratios in by_step]
+            axes.plot([s.step for s in signs], values, color=colour, linewidth=1.6, label=name, marker=".")
+        axes.axhline(
+            RULE_OF_THUMB,
+            color=theme.soft,
+            linewidth=1,
+            linestyle=(0, (4, 4)),
+            label=_("rule of thumb, 1e-3"),
+        )
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel(_("step"))
+        _title(axes, _("Update by weight, |Δ|/|w|"), theme)
+        axes.figure.legend(
+            loc="outside lower center", ncols=3, frameon=False, labelcolor=theme.ink, fontsize=8
+        )
+
+    return picture(draw, theme, (_WIDTH, 3.4 + 0.2 * (len(names) // 3)))
+
+
+def _gradient(signs: Signs, name: str) -> float:
+    return signs.layers[name].gradient if name in signs.layers else math.nan
+
+
+def _logs(rows: list[list[float]]) -> NDArray[np.float64]:
+    """Logarithms; what is 0 or no number is NaN."""
+    values = np.array(rows, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log10(values)
+    return np.where(np.isfinite(logs), logs, np.nan)
+
+
+def _power(power: float) -> str:
+    return f"1e{power:.0f}" if abs(power - round(power)) < 1e-6 else f"{10**power:.1g}"
+
+
+def _height(rows: int) -> float:
+    return 1.1 + 0.27 * min(max(rows, 4), _LABELLED)
+
+
+def _name_rows(axes: Axes, names: Sequence[str]) -> None:
+    every = -(-len(names) // _LABELLED)
+    shown = range(0, len(names), every)
+    axes.set_yticks([n + 0.5 for n in shown], [names[n] for n in shown])
+    axes.set_ylim(0, len(names))
+
+
+def _name_steps(axes: Axes, steps: Sequence[int]) -> None:
+    every = -(-len(steps) // _TICKS)
+    shown = range(0, len(steps), every)
+    axes.set_xticks([n + 0.5 for n in shown], [f"{steps[n]:,}" for n in shown])
+    axes.set_xlabel(_("step"))
+
+
+def _mark(axes: Axes, place: float, value: float, theme: Theme) -> None:
+    axes.annotate(
+        _("◀ bottleneck"),
+        (value, place),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        color=theme.validation,
+        fontsize=9,
+        fontweight="bold",
+    )
+
+
+def _chosen(names: list[str]) -> list[str]:
+    """At most as many as a picture can hold, evenly from the input to the output."""
+    if len(names) <= _LINES:
+        return names
+    return [names[round(n * (len(names) - 1) / (_LINES - 1))] for n in range(_LINES)]
+
+
+def _title(axes: Axes, title: str, theme: Theme) -> None:
+    axes.set_title(title, loc="left", color=theme.ink, fontsize=11, fontweight="bold")
