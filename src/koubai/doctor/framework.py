@@ -227,7 +227,8 @@ class _Torch(Framework):
     def kept(self, model: Any) -> Iterator[None]:
         parameters = tuple(model.parameters())
         values = [parameter.detach().clone() for parameter in parameters]
-        with self._torch.autograd._unsafe_preserve_version_counter(parameters):
+        autograd: Any = self._torch.autograd
+        with autograd._unsafe_preserve_version_counter(parameters):
             try:
                 yield
             finally:
