@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from string import Formatter
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
@@ -107,9 +108,20 @@ def test_a_chosen_language_beats_the_environment(environment: pytest.MonkeyPatch
     assert _("epoch") == "epoch"
 
 
-def test_an_unknown_language_is_refused() -> None:
+def test_what_one_thread_speaks_another_does_not(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("KOUBAI_LANG", "en")
+    heard: list[str] = []
+    with i18n.speaking("ja"):
+        other = Thread(target=lambda: heard.append(i18n.language()))
+        other.start()
+        other.join()
+        assert (heard, i18n.language()) == (["en"], "ja")
+
+
+@pytest.mark.parametrize("speak", [i18n.set_language, lambda tag: i18n.speaking(tag).__enter__()])
+def test_an_unknown_language_is_refused(speak: Any) -> None:
     with pytest.raises(ValueError, match=r"'fr'.*en, ja"):
-        i18n.set_language("fr")
+        speak("fr")
 
 
 def test_importing_koubai_imports_no_command_line_library() -> None:

@@ -39,6 +39,7 @@ if _TYPE_CHECKING:  # the rooms above the engine are imported when they are firs
     from koubai import compiler as compiler
     from koubai import data as data
     from koubai import doctor as doctor
+    from koubai import models as models
     from koubai import nn as nn
     from koubai import optim as optim
     from koubai import train as train
@@ -49,7 +50,7 @@ if _TYPE_CHECKING:  # the rooms above the engine are imported when they are firs
 
 __version__ = "0.1.0"
 
-_ROOMS = frozenset({"compiler", "data", "doctor", "nn", "optim", "train", "utils"})
+_ROOMS = frozenset({"compiler", "data", "doctor", "models", "nn", "optim", "train", "utils"})
 _COMPILER = frozenset({"compile", "get_num_threads", "set_num_threads"})
 # PyTorch has these both at the top and in nn.functional.
 _FUNCTIONAL = frozenset(

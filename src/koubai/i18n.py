@@ -9,6 +9,7 @@ import gettext
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 LANGUAGES = ("en", "ja")
@@ -17,6 +18,7 @@ LOCALE_FOLDER = Path(__file__).parent / "locale"
 # Where a user's wish can stand, the strongest first; the last four are the order in which gettext reads them.
 _VARIABLES = ("KOUBAI_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _chosen: str | None = None
+_spoken: ContextVar[str | None] = ContextVar("spoken", default=None)  # of one thread: others go on in theirs
 
 
 def set_language(tag: str | None) -> None:
@@ -29,26 +31,22 @@ def set_language(tag: str | None) -> None:
         ValueError: when there is no catalogue for the language.
     """
     global _chosen
-    if tag is not None and _supported(tag) is None:
-        raise ValueError(f"no messages in language {tag!r}; there are: {', '.join(LANGUAGES)}")
-    _chosen = tag if tag is None else _supported(tag)
+    _chosen = None if tag is None else _known(tag)
 
 
 def language() -> str:
     """The language messages are shown in now: "en" or "ja"."""
-    return _chosen or _from_environment()
+    return _spoken.get() or _chosen or _from_environment()
 
 
 @contextmanager
 def speaking(tag: str) -> Iterator[None]:
-    """Speak this language within a `with` block."""
-    global _chosen
-    before = _chosen
-    set_language(tag)
+    """Speak this language within a `with` block, in this thread."""
+    token = _spoken.set(_known(tag))
     try:
         yield
     finally:
-        _chosen = before
+        _spoken.reset(token)
 
 
 def _(message: str) -> str:
@@ -85,6 +83,13 @@ def _from_environment() -> str:
     """The first variable that is set decides, unless it names a language we do not have."""
     wishes = [os.environ[name] for name in _VARIABLES if os.environ.get(name)]
     return (_supported(wishes[0]) if wishes else None) or "en"
+
+
+def _known(tag: str) -> str:
+    found = _supported(tag)
+    if found is None:
+        raise ValueError(f"no messages in language {tag!r}; there are: {', '.join(LANGUAGES)}")
+    return found
 
 
 def _supported(tag: str) -> str | None:

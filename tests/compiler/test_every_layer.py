@@ -13,11 +13,13 @@ import pytest
 
 import koubai
 from koubai import Tensor, nn
+from koubai import models as networks
 from koubai.compiler.graph.channels_last import with_channels_last
 from koubai.compiler.graph.simplify import simplify
 from koubai.compiler.lower.choice import is_host
 from koubai.compiler.runtime import available
 from koubai.nn import functional as F
+from koubai.nn.utils import rnn
 from koubai.ops.graph import Graph
 from koubai.recipes import models
 
@@ -37,6 +39,27 @@ def whole(limit: int, *shape: int) -> Tensor:
     return koubai.randint(0, limit, shape)
 
 
+class Called(nn.Module):
+    """A layer whose last inputs are given by name, and some options."""
+
+    def __init__(self, layer: nn.Module, *names: str, **options: Any) -> None:
+        super().__init__()
+        self.layer, self.names, self.options = layer, names, options
+
+    def forward(self, *inputs: Tensor) -> Any:
+        first = len(inputs) - len(self.names)
+        return self.layer(*inputs[:first], **dict(zip(self.names, inputs[first:])), **self.options)
+
+
+class PackedGRU(nn.GRU):
+    """A layer on sequences of different lengths, given by the parts of a packed sequence."""
+
+    def forward(self, *parts: Tensor) -> Any:  # type: ignore[override]
+        output, last = super().forward(rnn.PackedSequence(*parts))
+        return output.data, last
+
+
+EDGES = koubai.tensor([[0, 1, 1, 2, 4, 2, 0], [1, 0, 2, 1, 3, 2, 4]])
 CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "bilinear": lambda: (nn.Bilinear(3, 4, 5), real(6, 3), real(6, 4)),
     "embedding": lambda: (nn.Embedding(10, 4, padding_idx=0, scale_grad_by_freq=True), whole(10, 5, 3)),
@@ -45,8 +68,82 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "RNN": lambda: (nn.RNN(3, 17), real(5, 2, 3)),
     "GRU": lambda: (nn.GRU(3, 4, num_layers=2), real(5, 2, 3)),
     "LSTM": lambda: (nn.LSTM(3, 4, bidirectional=True), real(5, 2, 3)),
+    "lengths": lambda: (
+        Called(nn.LSTM(3, 4, 2, bidirectional=True), "lengths"),
+        real(5, 3, 3),
+        koubai.tensor([5, 0, 3]),
+    ),
+    "packed": lambda: (
+        PackedGRU(3, 4),
+        real(6, 3),
+        *(koubai.tensor(numbers) for numbers in ([3, 2, 1], [1, 2, 0], [2, 0, 1])),
+    ),
     "one time": lambda: (nn.LSTM(3, 4), real(1, 2, 3)),
     "transformer": lambda: (nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), real(5, 2, 8)),
+    "attention": lambda: (
+        Called(
+            nn.MultiheadAttention(8, 2, 0.3, add_bias_kv=True, add_zero_attn=True, kdim=5, vdim=6),
+            "key_padding_mask",
+            "attn_mask",
+            average_attn_weights=False,
+        ),
+        *(real(length, 2, width) for length, width in ((3, 8), (4, 5), (4, 6))),
+        koubai.tensor([[False] * 4, [False, False, True, True]]),
+        koubai.randn(3, 4),
+    ),
+    "decoder": lambda: (
+        Called(nn.TransformerDecoderLayer(8, 2, 16, norm_first=True), "tgt_mask", tgt_is_causal=True),
+        real(3, 2, 8),
+        real(4, 2, 8),
+        nn.Transformer.generate_square_subsequent_mask(3),
+    ),
+    "whole transformer": lambda: (
+        nn.Transformer(8, 2, 1, 1, 16, activation="gelu"),
+        real(4, 2, 8),
+        real(3, 2, 8),
+    ),
+    "cells": lambda: (nn.LSTMCell(3, 4), real(2, 3)),
+    "sinusoidal positions": lambda: (Called(nn.SinusoidalPositions(6), "start"), real(5, 2, 6), whole(9)),
+    "learned positions": lambda: (nn.LearnedPositions(6, 9, batch_first=True), real(2, 5, 6)),
+    "rotary positions": lambda: (Called(nn.RotaryPositions(6), "start"), real(2, 3, 5, 6), whole(9)),
+    "GCN": lambda: (nn.GCNConv(3, 2), real(5, 3), EDGES, koubai.rand(7)),
+    "SAGE": lambda: (nn.SAGEConv(3, 2, "max", normalize=True), real(5, 3), EDGES),
+    "GAT": lambda: (nn.GATConv(3, 4, heads=2, residual=True), real(5, 3), EDGES),
+    "GIN": lambda: (nn.GINConv(nn.Linear(3, 2), train_eps=True), real(5, 3), EDGES),
+    "attention over a graph": lambda: (
+        Called(nn.AttentionalAggregation(nn.Linear(3, 1)), dim_size=3),
+        real(6, 3),
+        whole(3, 6),
+    ),
+    "mean over graphs": lambda: (
+        lambda x, batch: nn.global_mean_pool(x, batch, 3) + nn.global_max_pool(x, batch, 3),
+        real(6, 3),
+        whole(3, 6),
+    ),
+    "separable": lambda: (nn.SeparableConv2d(6, 8, 3, padding=1), real(2, 6, 7, 7)),
+    "separable sequences": lambda: (nn.SeparableConv1d(6, 8, 5, 2, 2), real(2, 6, 9)),
+    "squeeze and excitation": lambda: (nn.SqueezeExcitation(8, 2), real(2, 8, 5, 5)),
+    "basic block": lambda: (networks.BasicBlock(8, 8), real(2, 8, 6, 6)),
+    "bottleneck": lambda: (networks.Bottleneck(16, 4), real(2, 16, 6, 6)),
+    "small ResNet": lambda: (
+        networks.ResNet(networks.BasicBlock, (1, 1), 3, widths=(8, 16), small_images=True),
+        real(2, 3, 8, 8),
+    ),
+    "ResNet": lambda: (
+        networks.ResNet(networks.Bottleneck, (1, 1), 3, widths=(4, 8)),
+        real(2, 3, 32, 32),
+    ),
+    "sound": lambda: (networks.ConvStack1d(1, (8, 8), (8, 3), (4, 1)), real(2, 1, 64)),
+    "causal convolutions": lambda: (networks.TemporalConvNet(2, (8, 8)), real(2, 2, 9)),
+    "autoencoder": lambda: (networks.DenoisingAutoencoder.dense(9, 6, 3, masking=0.2), real(4, 9)),
+    "variational autoencoder": lambda: (
+        networks.vae_loss,
+        *(real(4, n) for n in (9, 3, 3)),
+        koubai.rand(4, 9),
+    ),
+    "codes": lambda: (networks.VariationalAutoencoder.dense(9, 6, 3), real(4, 9)),
+    "ratings": lambda: (networks.MatrixFactorization(7, 5, 3, 3.5), whole(7, 6), whole(5, 6)),
+    "towers": lambda: (networks.TwoTower(nn.Linear(3, 4), nn.Linear(2, 4)), real(5, 3), real(6, 2)),
     "adaptive maximum": lambda: (nn.AdaptiveMaxPool2d((2, 3)), real(1, 2, 7, 8)),
     "adaptive mean": lambda: (nn.AdaptiveAvgPool2d(1), real(2, 3, 9, 9)),
     "large windows": lambda: (
@@ -126,3 +223,21 @@ def test_it_computes_what_eager_does_and_all_of_it_is_native(name: str, threads:
     values.update((s, np.asarray(x.payload)) for x, s in program.captured.items())
     values.update((s, np.asarray(host())) for host, s in program.hosts.items())
     check_graph(program.graph, [values[s] for s in program.graph.inputs], threads)
+
+
+def test_a_step_of_generation_is_native() -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    layer.self_attn.rotary = nn.RotaryPositions(4)
+    cache = layer.self_attn.new_cache(2, 6)
+
+    def step(x: Tensor) -> Tensor:
+        with koubai.no_grad():
+            return layer(x, cache=cache)  # type: ignore[no-any-return]
+
+    assert on_the_host(koubai.trace(step, koubai.randn(2, 1, 8)).graph) == []
+
+
+def test_greedy_decoding_is_native() -> None:
+    lengths = koubai.tensor([6, 2])
+    program = koubai.trace(F.ctc_greedy_decode, koubai.randn(6, 2, 4), lengths)
+    assert on_the_host(program.graph) == []

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.doctor.conftest import Loop, same
 
 import koubai
 from koubai.doctor import attach
+from tests.doctor.conftest import Loop, same
 
 
 def random_numbers(f):

@@ -1,4 +1,4 @@
-"""The doctor in a training by `Trainer`: there by itself, without a trace in the weights, and its notes in the record."""
+"""The doctor in a training by `Trainer`: there by itself, without a trace in the weights, its notes in the record."""
 
 import logging
 

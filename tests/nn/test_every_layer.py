@@ -55,6 +55,15 @@ LAYERS = {
     "ConstantPad3d": (lambda: nn.ConstantPad3d(1, 2.0), [(1, 1, 2, 2, 2)]),
     "CosineSimilarity": (lambda: nn.CosineSimilarity(), [(3, 4), (3, 4)]),
     "PairwiseDistance": (lambda: nn.PairwiseDistance(), [(3, 4), (3, 4)]),
+    "SeparableConv1d": (lambda: nn.SeparableConv1d(2, 3, 3, stride=2, padding=1), [(2, 2, 6)]),
+    "SeparableConv2d": (
+        lambda: nn.SeparableConv2d(2, 3, 3, padding="same", dilation=2, padding_mode="reflect"),
+        [(1, 2, 5, 5)],
+    ),
+    "SqueezeExcitation": (lambda: nn.SqueezeExcitation(4, 2, nn.Tanh), [(2, 4, 3, 2)]),
+    "SinusoidalPositions": (lambda: nn.SinusoidalPositions(4), [(3, 2, 4)]),
+    "LearnedPositions": (lambda: nn.LearnedPositions(4, 5, batch_first=True), [(2, 3, 4)]),
+    "RotaryPositions": (lambda: nn.RotaryPositions(4), [(2, 3, 4)]),
 }
 
 

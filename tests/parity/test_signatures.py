@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from koubai import nn  # noqa: E402
+from koubai.nn.utils import rnn  # noqa: E402
 
 # results are returned; inplace is added by a decorator; the others are deprecated in PyTorch
 IGNORED = {"out", "size_average", "reduce", "min_value", "max_value", "inplace"}
@@ -52,3 +53,8 @@ def test_functions_take_pytorchs_arguments(name: str) -> None:
 @pytest.mark.parametrize("name", shared(nn.init, torch.nn.init))
 def test_initialisers_take_pytorchs_arguments(name: str) -> None:
     assert arguments(getattr(nn.init, name)) == arguments(getattr(torch.nn.init, name))
+
+
+@pytest.mark.parametrize("name", [name for name in rnn.__all__ if name != "PackedSequence"])
+def test_packing_takes_pytorchs_arguments(name: str) -> None:
+    assert arguments(getattr(rnn, name)) == arguments(getattr(torch.nn.utils.rnn, name))

@@ -50,6 +50,9 @@ def make() -> SimpleNamespace:
         model = small_model() if model is None else model
         optimizer = optimizer or (lambda parameters: optim.SGD(parameters, lr=0.1))
         loss = options.pop("loss", nn.CrossEntropyLoss())
+        options.setdefault(
+            "doctor", False
+        )  # these trainings are too short to be healthy; it has tests of its own
         return Trainer(model, loss, optimizer(model.parameters()), **options)
 
     return SimpleNamespace(model=small_model, trainer=trainer, weights=weights, Spy=Spy)

@@ -2,6 +2,8 @@
 
 import sqlite3
 
+import numpy as np
+
 from koubai.train import RunRecord
 
 
@@ -9,9 +11,10 @@ def test_notes_come_back_in_the_order_of_their_steps(tmp_path):
     run = RunRecord.create(tmp_path / "run")
     run.note("colour", 20, {"name": "青", "share": 0.5})
     run.note("colour", 3, [1, None])
-    run.note("other", 3, "x")
+    run.note("other", 3, {"share": np.float32(0.5), "where": tmp_path})
     assert run.notes("colour") == {3: [1, None], 20: {"name": "青", "share": 0.5}}
     assert list(run.notes("colour")) == [3, 20]
+    assert run.notes("other") == {3: {"share": 0.5, "where": str(tmp_path)}}
     assert run.notes("none") == {}
 
 

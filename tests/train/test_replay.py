@@ -118,8 +118,8 @@ def test_a_step_that_was_never_made_is_refused(run, compile):
 
 
 def test_a_training_of_other_data_is_refused(run, compile):
+    x, y = points()
     with pytest.raises(ValueError, match="samples was 60 and is now 50"):
-        x, y = points()
         replay(run, 12, trainer(compile), (x[:50], y[:50]), points(), batch_size=10)
 
 

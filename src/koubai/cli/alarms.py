@@ -1,4 +1,4 @@
-"""What the doctor says during a training, in two lines on the screen; the rest is for `koubai doctor` and the report."""
+"""What the doctor says during a training, in two sentences; the rest is for `koubai doctor` and the report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Alarms(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print symptom and cause in one line, the remedy in the next."""
         for line in _lines(record):
-            self.console.print(line, soft_wrap=True)
+            self.console.print(line)
 
 
 def _lines(record: logging.LogRecord) -> Iterator[Text]:

@@ -55,8 +55,7 @@ def _table(entries: list[Entry]) -> Table:
     table.add_column(overflow="fold")
     for entry in entries:
         mark = Text("☑", style="green") if entry.ticked else Text("□", style="yellow")
-        text = Text(entry.seen)
+        table.add_row(mark, entry.title, entry.seen)
         if entry.advice:
-            text.append(f"\n→ {entry.advice}", style="yellow")
-        table.add_row(mark, entry.title, text)
+            table.add_row("", Text("→", style="yellow", justify="right"), Text(entry.advice, style="yellow"))
     return table

@@ -1,8 +1,8 @@
-"""A run's checkup on the screen: each finding as symptom, cause and remedy, the curves' verdict, the flow of gradients."""
+"""A run's checkup on the screen: findings as symptom, cause and remedy, the curves' verdict, the flow of gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -12,6 +12,7 @@ from rich.text import Text
 from koubai.cli.sparkline import bar, log_shares, sparkline
 from koubai.doctor.finding import Finding
 from koubai.doctor.flow import bottleneck, gradient_flow, update_ratios
+from koubai.doctor.vital_signs import Signs
 from koubai.i18n import _
 from koubai.report.checkup import Checkup
 from koubai.report.findings import numbers, place
@@ -21,23 +22,22 @@ _BAR = 36
 _MOST_LAYERS = 40  # bars; of more layers the first and the last are shown
 
 
-def show_checkup(console: Console, checkup: Checkup, history: dict[str, Sequence[float]]) -> None:
+def show_checkup(console: Console, checkup: Checkup, history: Mapping[str, Sequence[float]]) -> None:
     """Print everything that the record knows of a run's health."""
     for part in _parts(checkup, history):
         console.print(part)
 
 
-def _parts(checkup: Checkup, history: dict[str, Sequence[float]]) -> Iterator[RenderableType]:
-    healthy = checkup.findings == []
-    mark, style = ("✓", "green") if healthy else ("!", "yellow") if checkup.findings else ("–", "dim")
+def _parts(checkup: Checkup, history: Mapping[str, Sequence[float]]) -> Iterator[RenderableType]:
+    mark, style = ("✓", "green") if checkup.healthy else ("!", "yellow") if checkup.findings else ("–", "dim")
     yield Text(f"{mark} {checkup.summary}", style=style)
     for number, finding in enumerate(checkup.findings or (), 1):
         yield Text()
         yield finding_view(finding, number)
     yield from _curve(checkup, history)
-    if checkup.signs:
-        yield from _flow(checkup)
-        yield from _updates(checkup)
+    if checkup.flowing:
+        yield from _flow(checkup.flowing[-1])
+        yield from _updates(checkup.flowing)
 
 
 def finding_view(finding: Finding, number: int) -> RenderableType:
@@ -66,7 +66,7 @@ def _rows(finding: Finding) -> Iterator[tuple[str, Text]]:
         yield _("unless"), Text(finding.withdrawn_if)
 
 
-def _curve(checkup: Checkup, history: dict[str, Sequence[float]]) -> Iterator[RenderableType]:
+def _curve(checkup: Checkup, history: Mapping[str, Sequence[float]]) -> Iterator[RenderableType]:
     yield Text("\n" + _("Learning curve"), style="bold")
     for key, name in (("loss", _("training")), ("val_loss", _("validation"))):
         values = history.get(key, ())
@@ -75,9 +75,8 @@ def _curve(checkup: Checkup, history: dict[str, Sequence[float]]) -> Iterator[Re
     yield Padding(Text(checkup.verdict.sentence), (0, 0, 0, 3))
 
 
-def _flow(checkup: Checkup) -> Iterator[RenderableType]:
+def _flow(last: Signs) -> Iterator[RenderableType]:
     """Bars from the output back to the input, in the step that was measured last."""
-    last = checkup.signs[-1]
     flow = gradient_flow(last)
     stuck = bottleneck(flow)
     shares = dict(zip(flow, log_shares(list(flow.values()))))
@@ -92,9 +91,9 @@ def _flow(checkup: Checkup) -> Iterator[RenderableType]:
     yield Padding(grid, (0, 0, 0, 3))
 
 
-def _updates(checkup: Checkup) -> Iterator[RenderableType]:
-    """The largest and smallest update by weight over the steps that were measured."""
-    by_step = [ratios for signs in checkup.signs if (ratios := update_ratios(signs))]
+def _updates(measured: Sequence[Signs]) -> Iterator[RenderableType]:
+    """Update by weight over the steps that were measured."""
+    by_step = [ratios for signs in measured if (ratios := update_ratios(signs))]
     if not by_step:
         return
     yield Text(

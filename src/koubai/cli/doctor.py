@@ -50,7 +50,13 @@ def _plain(record: RunRecord) -> dict[str, Any]:
     )
     verdict = {"kind": checkup.verdict.kind, "sentence": checkup.verdict.sentence}
     signs = [signs.to_json() for signs in checkup.signs]
-    content = {"run": str(record.folder), "status": record.status, "findings": findings, "verdict": verdict}
+    content = {
+        "run": str(record.folder),
+        "status": record.status,
+        "healthy": checkup.healthy,
+        "findings": findings,
+        "verdict": verdict,
+    }
     plain: dict[str, Any] = _finite({**content, "vital_signs": signs})
     return plain
 

@@ -101,7 +101,8 @@ def _hint(error: Exception) -> str | None:
 def _usage_message(error: Exception) -> str:
     """Typer's message, in the user's language for the mistakes people make."""
     parameter = getattr(error, "param", None)
-    name = getattr(error, "option_name", None) or getattr(parameter, "metavar", None)
+    option = next((name for name in getattr(parameter, "opts", ()) if name.startswith("-")), None)
+    name = getattr(error, "option_name", None) or option or getattr(parameter, "metavar", None)
     match type(error).__name__:
         case "NoSuchOption":
             return _("There is no option {name}.").format(name=name)

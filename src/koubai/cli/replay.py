@@ -106,11 +106,8 @@ def _blocks(opened: OpenedStep) -> Iterator[tuple[str, list[Row]]]:
 
 def _parameter_rows(name: str, parameter: object) -> list[tuple[str, Values | None]]:
     values = vars(parameter)
-    return [
-        (name, values["before"]),
-        (f"∂L/∂{name}", values["gradient"]),
-        (f"Δ{name}", values["after"] - values["before"]),
-    ]
+    update = values["after"] - values["before"]
+    return [(name, values["before"]), (f"∂L/∂{name}", values["gradient"]), (f"Δ{name}", update)]
 
 
 def _cells(array: Values) -> list[str]:

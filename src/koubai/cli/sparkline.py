@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 _STEPS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -43,7 +44,7 @@ def _resampled(values: Sequence[float], width: int) -> list[float]:
     if len(values) <= width:
         return list(values)
     edges = [round(n * len(values) / width) for n in range(width + 1)]
-    return [math.fsum(values[a:b]) / (b - a) for a, b in zip(edges, edges[1:])]
+    return [math.fsum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
 
 
 def _scaled(values: list[float]) -> list[float]:

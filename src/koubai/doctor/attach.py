@@ -175,7 +175,6 @@ class Attached:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             stack.enter_context(self.framework.recording())
-            stack.enter_context(self.framework.kept(model))
             stack.enter_context(self.framework.undisturbed(model))
             names = self._loop.collector.names
             if names:

@@ -17,7 +17,7 @@ from koubai.i18n import language
 if TYPE_CHECKING:
     from koubai.train import RunRecord
 
-__all__ = ["read_findings", "read_losses", "read_signs", "write_findings", "write_signs"]
+__all__ = ["last_look", "read_findings", "read_losses", "read_signs", "write_findings", "write_signs"]
 
 _SIGNS, _FINDINGS = "vital signs", "findings"
 
@@ -43,6 +43,11 @@ def read_findings(run: RunRecord) -> list[Finding] | None:
     if not looks:
         return None
     return [Finding(**saved) for saved in looks[-1][language()]]
+
+
+def last_look(run: RunRecord) -> int:
+    """Return after which step the doctor last looked, 0 if it never did."""
+    return max(run.notes(_FINDINGS), default=0)
 
 
 def read_losses(run: RunRecord) -> array[float]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from itertools import dropwhile
+from itertools import dropwhile, pairwise
 
 from koubai.doctor.vital_signs import Signs
 
 __all__ = ["bottleneck", "gradient_flow", "update_ratios"]
 
-# Of the gradient at the output. In nets that train well all layers stay within two orders of magnitude of each other
-# (Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", figures 6 and 7).
+# Of the gradient at the output. In nets that train well all layers stay within two orders of magnitude of each other:
+# Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", figures 6 and 7.
 _STUCK = 1e-2
 
 
@@ -34,7 +34,7 @@ def bottleneck(flow: dict[str, float]) -> str | None:
     names = list(flow)
     if len(names) < 2 or not flow[names[-1]] or min(flow.values()) >= _STUCK * flow[names[-1]]:
         return None
-    shrinks = {later: flow[name] / flow[later] for name, later in zip(names, names[1:]) if flow[later]}
+    shrinks = {later: flow[name] / flow[later] for name, later in pairwise(names) if flow[later]}
     return min(shrinks, key=shrinks.__getitem__)
 
 

@@ -133,17 +133,6 @@ class Framework:
                 parameter.grad = gradient
             self.load_random_state(model, state)
 
-    @contextmanager
-    def kept(self, model: Any) -> Iterator[None]:
-        """Within it parameters may be written to; afterwards it is as if nobody had, for a backward pass too."""
-        cells = [(p, p._payload, p._version.newest, p._version.count, p._seen) for p in model.parameters()]
-        try:
-            yield
-        finally:
-            for parameter, payload, newest, count, seen in cells:
-                parameter._payload, parameter._seen = payload, seen
-                parameter._version.newest, parameter._version.count = newest, count
-
     def twin(self, model: Any, optimizer: Any, **options: Any) -> tuple[Any, Any]:
         """Return a copy of the model, and a fresh optimizer of the same kind for it.
 
@@ -222,19 +211,6 @@ class _Torch(Framework):
             stack.enter_context(self._torch.inference_mode(False))
             stack.enter_context(self._torch.enable_grad())
             yield
-
-    @contextmanager
-    def kept(self, model: Any) -> Iterator[None]:
-        parameters = tuple(model.parameters())
-        values = [parameter.detach().clone() for parameter in parameters]
-        autograd: Any = self._torch.autograd
-        with autograd._unsafe_preserve_version_counter(parameters):
-            try:
-                yield
-            finally:
-                with self.no_grad():
-                    for parameter, value in zip(parameters, values):
-                        parameter.copy_(value)
 
     def seed(self, number: int) -> None:
         self._torch.manual_seed(number)

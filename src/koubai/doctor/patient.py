@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,6 +68,10 @@ class Patient:
     def framework(self) -> Framework:
         """What they are written in."""
         return framework_of(self.model)
+
+    def copied(self) -> Patient:
+        """Return the patient with a copy of the model, whose weights may be moved without anybody noticing."""
+        return Patient(copy.deepcopy(self.model), self.loss, self.optimizer)
 
     def output(self, sample: Sample, training: bool = False) -> Any:
         """Return the model's output for some samples; nothing is changed by looking."""

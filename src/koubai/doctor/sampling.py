@@ -1,4 +1,4 @@
-"""Samples to look at a model with: drawn at random from the data where that can be, else kept from the first batches."""
+"""Samples to look at a model with: drawn at random from the data where that can be, else kept from first batches."""
 
 from __future__ import annotations
 
@@ -50,8 +50,6 @@ def joined(batches: Sequence[Batch]) -> Sample | None:
 
 def most(batch: Batch) -> int:
     """Return how many samples like these are looked at."""
-    size = sum(
-        int(tensor.payload.nbytes)
-        for _path, tensor in leaves((batch.inputs, batch.options, batch.target), "")
-    )
+    tensors: list[Any] = [tensor for _path, tensor in leaves((batch.inputs, batch.target), "")]
+    size = sum(int(tensor.nbytes) for tensor in tensors)
     return min(SAMPLES, max(_FEW, _BYTES * batch.size // max(size, 1)))

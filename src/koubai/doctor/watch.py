@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from koubai.train import Trainer
 
 __all__ = ["Doctor"]
-
-Judge = Callable[[Consultation], list[Finding]]
 
 _FIRST = 64  # samples for a first look, which is to take no longer than a few steps
 
@@ -62,11 +60,11 @@ class Doctor(Callback):
         self.history = History()
         self._batches: list[Batch] = []
         self._observer: Observer | None = None
-        self._looking: EagerStep | None = None
+        self._eager_step: EagerStep | None = None
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Begin anew."""
-        self.findings, self.first_alarm, self._batches = [], None, []
+        self.findings, self.first_alarm, self._batches, self._eager_step = [], None, [], None
         self.history = History(epochs=trainer.progress.epochs)
         self._observer = Observer(trainer.model, trainer.optimizer)
 
@@ -82,12 +80,12 @@ class Doctor(Callback):
     def on_step_end(self, trainer: Trainer) -> None:
         """Note the loss and what was seen of an eager step; after the first, look whether everything fits together."""
         self.history.losses.append(trainer.progress.loss)
-        if self._looking is not None:
-            with self._not_in_the_way():
-                self._seen(trainer, self._looking)
+        if self._eager_step is not None:
+            measured, self._eager_step = self._eager_step.measured(), None
+            self._note(trainer, trainer.progress.updates, measured)
         if self.history.steps == 1:
             with self._not_in_the_way():
-                self._consult(trainer, "before", certain, _FIRST)
+                self._consult(trainer, "before")
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Note the values of the epoch."""
@@ -96,6 +94,11 @@ class Doctor(Callback):
         if epoch & (epoch - 1) == 0 and self.history.diverges:  # at epochs 1, 2, 4, 8, ...
             with self._not_in_the_way():
                 self._consult(trainer, "during")
+
+    def on_close(self, trainer: Trainer) -> None:
+        """Take off what a step that failed has left."""
+        if self._observer is not None:
+            self._observer.end()
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Look at the patient for the last time."""
@@ -108,12 +111,6 @@ class Doctor(Callback):
         self.history.ended, self.history.error = True, trainer.error
         with suppress(RecordError), self._not_in_the_way():
             self._consult(trainer, "after")
-
-    def on_close(self, trainer: Trainer) -> None:
-        """Let go of the model, if a step broke while it was looked at."""
-        if self._looking is not None:
-            self._looking.observer.end()
-            self._looking = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the samples it looks at; what else it knows is in the record of the run."""
@@ -145,21 +142,15 @@ class Doctor(Callback):
 
     def _measure(self, trainer: Trainer, observer: Observer) -> None:
         measured = trainer.rehearse(observer)
-        if measured is not None:
-            step = trainer.progress.updates + 1
-            self._note(trainer, observer.signs(step, float(measured["loss"]), measured))
-        else:  # steps run eagerly: the next one itself is looked at
-            self._looking = EagerStep(trainer, observer)
+        if measured is None:
+            self._eager_step = EagerStep(trainer, observer)
+        else:
+            self._note(trainer, trainer.progress.updates + 1, measured)
 
-    def _seen(self, trainer: Trainer, looking: EagerStep) -> None:
-        self._looking = None
-        measured = looking.measured()
-        self._note(
-            trainer, looking.observer.signs(trainer.progress.updates, float(measured["loss"]), measured)
-        )
-
-    def _note(self, trainer: Trainer, signs: Signs) -> None:
+    def _note(self, trainer: Trainer, step: int, measured: dict[str, Any]) -> None:
         """Keep vital signs, as they are when they are read again."""
+        assert self._observer is not None
+        signs = self._observer.signs(step, float(measured["loss"]), measured)
         self.history.signs.append(Signs.from_json(signs.to_json()))
         if trainer.run is not None:
             write_signs(trainer.run, signs)
@@ -177,16 +168,14 @@ class Doctor(Callback):
             log.warning(problem.format(kind=type(error).__name__, error=error))
             log.debug("where the doctor failed", exc_info=True)
 
-    def _consult(
-        self, trainer: Trainer, moment: Moment, judge: Judge = diagnose, samples: int = SAMPLES
-    ) -> None:
+    def _consult(self, trainer: Trainer, moment: Moment) -> None:
         sample = drawn(trainer.feed) or joined(self._batches)
         if sample is None:
             return
-        sample = sample.take(slice(0, samples))
+        sample = sample.take(slice(0, _FIRST if moment == "before" else SAMPLES))
         patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
         validation = drawn(trainer.validation)
-        told = _told(judge, Consultation(patient, sample, self.history, validation, moment, self.memory))
+        told = _told(Consultation(patient, sample, self.history, validation, moment, self.memory))
         self.findings = told[language()]
         if trainer.run is not None:
             write_findings(trainer.run, self.history.steps, told)
@@ -195,13 +184,13 @@ class Doctor(Callback):
             _say(self.findings)
 
 
-def _told(judge: Judge, c: Consultation) -> dict[str, list[Finding]]:
+def _told(c: Consultation) -> dict[str, list[Finding]]:
     """Return what is wrong, in the words of each language; what costs time is found out once."""
     told = {}
     for tag in LANGUAGES:
         with fork_rng(), speaking(tag), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the doctor tries, not of what the user does
-            told[tag] = judge(c)
+            told[tag] = certain(c) if c.moment == "before" else diagnose(c)
     return told
 
 

@@ -11,6 +11,9 @@ from koubai.nn.conv import *
 from koubai.nn.distance import *
 from koubai.nn.dropout import *
 from koubai.nn.embedding import *
+from koubai.nn.graph_convolution import *
+from koubai.nn.graph_pooling import *
+from koubai.nn.key_value_cache import *
 from koubai.nn.linear import *
 from koubai.nn.loss import *
 from koubai.nn.module import *
@@ -20,10 +23,13 @@ from koubai.nn.padding import *
 from koubai.nn.parameter import *
 from koubai.nn.parameter_containers import *
 from koubai.nn.pooling import *
+from koubai.nn.positions import *
 from koubai.nn.recurrent import *
 from koubai.nn.recurrent_cells import *
 from koubai.nn.residual import *
+from koubai.nn.separable_conv import *
 from koubai.nn.shape import *
+from koubai.nn.squeeze_excitation import *
 from koubai.nn.summary import *
 from koubai.nn.transformer import *
 from koubai.nn.transformer_layers import *

@@ -9,6 +9,7 @@ from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn import init
 from koubai.nn.functional.attention import attention_weights
+from koubai.nn.key_value_cache import KeyValueCache
 from koubai.nn.linear import Linear
 from koubai.nn.module import Module
 from koubai.nn.parameter import new_parameter
@@ -19,7 +20,8 @@ __all__ = ["MultiheadAttention"]
 class MultiheadAttention(Module):
     """Attention with several heads (Vaswani et al. 2017, section 3.2.2).
 
-    A query that may look at no key gets zeros, and the bias of the last projection.
+    A query that may look at no key gets zeros, and the bias of the last projection. Assign `RotaryPositions` to
+    `rotary`, and queries and keys are turned by their positions.
 
     Args:
         embed_dim: features of query and output, E; divided among the heads.
@@ -65,6 +67,7 @@ class MultiheadAttention(Module):
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.head_dim = embed_dim // num_heads
         self.batch_first, self.add_zero_attn = batch_first, add_zero_attn
+        self.rotary: Module | None = None
         self._make_projections(bias, {"device": device, "dtype": dtype})
         for name in ("bias_k", "bias_v"):
             extra = new_parameter(1, 1, embed_dim, device=device, dtype=dtype) if add_bias_kv else None
@@ -103,6 +106,7 @@ class MultiheadAttention(Module):
         attn_mask: Tensor | None = None,
         average_attn_weights: bool = True,
         is_causal: bool = False,
+        cache: KeyValueCache | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Attend.
 
@@ -116,19 +120,25 @@ class MultiheadAttention(Module):
                 layer, the opposite of scaled_dot_product_attention's); or numbers to add.
             average_attn_weights: return the weights' mean over the heads.
             is_causal: attn_mask is causal; a hint that needs attn_mask, as in PyTorch.
+            cache: of the positions before; query, key and value are the next ones, which see themselves and those
+                before. S is then the room of the cache, also for masks and weights.
 
         Raises:
             RuntimeError: if sizes do not fit, or is_causal is given without attn_mask.
         """
-        if is_causal and attn_mask is None:
+        if is_causal and attn_mask is None and cache is None:
             raise RuntimeError("MultiheadAttention: is_causal is a hint and needs attn_mask")
         batched = query.ndim == 3
         q, k, v = (self._batch_first(x, batched) for x in (query, key, value))  # (N, L or S, features)
         self._check_sizes(q, k, v)
-        mask = self._mask(attn_mask, key_padding_mask, q, k)
-        q, k, v = self._project(q, k, v)
+        q, k, v = (self._split_heads(x) for x in self._project(q, k, v))  # (N, heads, L or S, D)
+        q, k = self._turn(q, k, cache)
+        hidden = None
+        if cache is not None:
+            k, v, may_look = cache.append(k, v)
+            hidden = _as_added(~may_look, q)  # (L, S)
+        mask = _sum([hidden, *self._masks(attn_mask, key_padding_mask, q, k)])
         k, v, mask = self._append(k, v, mask)
-        q, k, v = (self._split_heads(x) for x in (q, k, v))  # (N, heads, L or S, D)
         weights = F.dropout(attention_weights(q, k, mask), self.dropout, self.training)  # (N, heads, L, S)
         joined = (weights @ v).transpose(1, 2).reshape(q.shape[0], q.shape[2], self.embed_dim)  # (N, L, E)
         output = self.out_proj(joined)
@@ -136,6 +146,11 @@ class MultiheadAttention(Module):
         if not batched:
             return output.squeeze(0), None if shown is None else shown.squeeze(0)
         return (output if self.batch_first else output.transpose(0, 1)), shown
+
+    def new_cache(self, samples: int, max_len: int) -> KeyValueCache:
+        """Return an empty cache of keys and values, for generation."""
+        kind = self.out_proj.weight.dtype
+        return KeyValueCache(samples, self.num_heads, max_len, self.head_dim, kind)
 
     def _batch_first(self, x: Tensor, batched: bool) -> Tensor:
         if not batched:
@@ -170,35 +185,48 @@ class MultiheadAttention(Module):
         apart = x.reshape(x.shape[0], x.shape[1], self.num_heads, self.head_dim)
         return koubai.transpose(apart, 1, 2)
 
-    def _mask(self, attn_mask: Tensor | None, padding: Tensor | None, q: Tensor, k: Tensor) -> Tensor | None:
-        """Join both masks into one that is added to the scores, broadcast to (N, heads, L, S)."""
-        samples, queries, keys = q.shape[0], q.shape[1], k.shape[1]
-        total = None
+    def _turn(self, q: Tensor, k: Tensor, cache: KeyValueCache | None) -> tuple[Tensor, Tensor]:
+        """Turn queries and keys by their positions, if the layer has rotary ones."""
+        if self.rotary is None:
+            return q, k
+        start = 0 if cache is None else cache.length
+        return self.rotary(q, start), self.rotary(k, start)
+
+    def _masks(
+        self, attn_mask: Tensor | None, padding: Tensor | None, q: Tensor, k: Tensor
+    ) -> list[Tensor | None]:
+        """Return both masks as numbers to add to the scores, broadcast to (N, heads, L, S)."""
+        samples, queries, keys = q.shape[0], q.shape[2], k.shape[2]
         if attn_mask is not None:
             pairs = (queries, keys)
             _check_mask("attn_mask", attn_mask, pairs, (samples * self.num_heads, *pairs))
-            total = _as_added(attn_mask, q)
-            if total.ndim == 3:
-                total = total.reshape(samples, self.num_heads, *pairs)
+            attn_mask = _as_added(attn_mask, q)
+            if attn_mask.ndim == 3:
+                attn_mask = attn_mask.reshape(samples, self.num_heads, *pairs)
         if padding is not None:
             _check_mask("key_padding_mask", padding, (samples, keys), (keys,) if samples == 1 else ())
-            hidden = _as_added(padding.reshape(samples, 1, 1, keys), q)
-            total = hidden if total is None else total + hidden
-        return total
+            padding = _as_added(padding.reshape(samples, 1, 1, keys), q)
+        return [attn_mask, padding]
 
     def _append(self, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Append the learned key and value, and the zeros, which every query may look at."""
         extra: list[tuple[Tensor, Tensor]] = []
         if self.bias_k is not None:
-            extra.append((self.bias_k, self.bias_v))
+            extra.append((self._split_heads(self.bias_k), self._split_heads(self.bias_v)))
         if self.add_zero_attn:
-            zeros = koubai.zeros(1, 1, self.embed_dim, dtype=k.dtype)
+            zeros = koubai.zeros(1, self.num_heads, 1, self.head_dim, dtype=k.dtype)
             extra.append((zeros, zeros))
         for key, value in extra:
-            shape = (k.shape[0], 1, self.embed_dim)
-            k, v = koubai.cat([k, key.expand(shape)], 1), koubai.cat([v, value.expand(shape)], 1)
+            shape = (*k.shape[:2], 1, self.head_dim)
+            k, v = koubai.cat([k, key.expand(shape)], 2), koubai.cat([v, value.expand(shape)], 2)
             mask = None if mask is None else F.pad(mask, (0, 1))
         return k, v, mask
+
+
+def _sum(masks: list[Tensor | None]) -> Tensor | None:
+    """Add up the masks that there are."""
+    given = [mask for mask in masks if mask is not None]
+    return sum(given[1:], given[0]) if given else None
 
 
 def _check_mask(name: str, mask: Tensor, *allowed: tuple[int, ...]) -> None:

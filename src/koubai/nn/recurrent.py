@@ -7,15 +7,18 @@ it is done for all times at once, before the loop.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import koubai
 from koubai.engine.scan import scan
 from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
+from koubai.nn.functional.loss.checks import values_of
 from koubai.nn.module import Module
 from koubai.nn.parameter import new_parameter
 from koubai.nn.recurrent_cells import Cell, State, as_state, gru_cell, lstm_cell, reset_uniform, rnn_cell
+from koubai.nn.utils.rnn import PackedSequence
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -113,47 +116,66 @@ class _Recurrent(Module):
 
     # Running
 
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, input: Tensor | PackedSequence, hx: Any = None, lengths: Tensor | Sequence[int] | None = None
+    ) -> tuple[Any, Any]:
         """Run over time.
 
         Args:
-            input: (T, N, input_size), (N, T, input_size) with batch_first, or (T, input_size).
+            input: (T, N, input_size), (N, T, input_size) with batch_first, or (T, input_size); or a packed sequence.
             hx: the first state, (layers · directions, N, hidden_size), without N for an input without one; zeros by
                 default. For LSTM a pair (h, c).
+            lengths: of the samples, (N,), where they differ; what stands behind a sample's end does not matter. A
+                compiled function takes any lengths, while it is compiled again for packed sequences of other shapes.
 
         Returns:
-            the outputs of the last layer, and the last state of every layer and direction.
+            the outputs of the last layer, zero behind a sample's end, packed if the input was; and the last state of
+            every layer and direction, at each sample's own end.
 
         Raises:
             ValueError: if the input has another number of dimensions.
-            RuntimeError: if sizes do not fit.
+            RuntimeError: if sizes or lengths do not fit.
         """
+        if isinstance(input, PackedSequence):
+            x, inside = input.padded()  # (T, N, I) and (T, N)
+            self._check_input(x)
+            x, last = self._run_layers(x, self._first_states(hx, x, True), inside)
+            return input.with_elements(x), last
         batched = self._check_input(input)
         x = input if batched else input.unsqueeze(1)  # (T, 1, I)
         if batched and self.batch_first:
             x = x.transpose(0, 1)  # (T, N, I)
-        x, states = self._run_layers(x, self._first_states(hx, x, batched))
+        x, last = self._run_layers(x, self._first_states(hx, x, batched), self._inside(x, lengths))
         if not batched:
-            x, states = x.squeeze(1), [state.squeeze(1) for state in states]
-        elif self.batch_first:
-            x = x.transpose(0, 1)
-        return x, (states[0] if self.states == 1 else tuple(states))
+            return x.squeeze(1), _each(last, lambda state: state.squeeze(1))
+        return (x.transpose(0, 1) if self.batch_first else x), last
 
-    def _run_layers(self, x: Tensor, first: list[State]) -> tuple[Tensor, list[Tensor]]:
-        """Run all layers over x; return the outputs, and the last states, (layers · directions, N, H) each."""
+    def _run_layers(self, x: Tensor, first: list[State], inside: Tensor | None) -> tuple[Tensor, Any]:
+        """Run all layers over x, which counts where `inside`, (T, N), holds.
+
+        Returns:
+            the outputs, and the last state, of one or two tensors (layers · directions, N, H).
+        """
+        if inside is not None:
+            inside = inside.unsqueeze(-1)  # (T, N, 1)
+            x = koubai.where(inside, x, 0)
         last: list[State] = []
         for layer in range(self.num_layers):
             if layer:
                 x = F.dropout(x, self.dropout, self.training)
             outputs = []
             for suffix in self._suffixes(layer):
-                final, y = self._run_direction(suffix, x, first[len(last)])
+                final, y = self._run_direction(suffix, x, first[len(last)], inside)
                 last.append(final)
                 outputs.append(y)
             x = koubai.cat(outputs, -1) if self.bidirectional else outputs[0]  # (T, N, directions · H)
-        return x, [koubai.stack(tensors) for tensors in zip(*last)]
+        states = tuple(koubai.stack(tensors) for tensors in zip(*last))
+        x = x if inside is None else koubai.where(inside, x, 0)
+        return x, states[0] if self.states == 1 else states
 
-    def _run_direction(self, suffix: str, x: Tensor, first: State) -> tuple[State, Tensor]:
+    def _run_direction(
+        self, suffix: str, x: Tensor, first: State, inside: Tensor | None
+    ) -> tuple[State, Tensor]:
         """Run one layer over x, backwards in time if the suffix says so."""
         weight_hh, bias_hh = self._weight("weight_hh" + suffix), self._weight("bias_hh" + suffix)
         weight_hr = self._weight("weight_hr" + suffix)
@@ -164,7 +186,16 @@ class _Recurrent(Module):
             h = h if weight_hr is None else F.linear(h, weight_hr)
             return (h, *others), h
 
-        return scan(step, first, from_input, reverse=suffix.endswith("reverse"))
+        def step_inside(state: State, now: tuple[Tensor, Tensor]) -> tuple[State, Tensor]:
+            """Leave the state of samples that have not begun, or are over, as it is."""
+            changed, _ = step(state, now[0])
+            state = tuple(koubai.where(now[1], new, old) for new, old in zip(changed, state))
+            return state, state[0]
+
+        backwards = suffix.endswith("reverse")
+        if inside is None:
+            return scan(step, first, from_input, reverse=backwards)
+        return scan(step_inside, first, (from_input, inside), reverse=backwards)
 
     def _weight(self, name: str) -> Any:
         """Return a parameter, or None if the layer has none of that name."""
@@ -184,6 +215,19 @@ class _Recurrent(Module):
             )
         return input.ndim == 3
 
+    def _inside(self, x: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor | None:
+        """Tell at which times each sample of x, (T, N, I), is not over: (T, N); None if none ever is."""
+        if lengths is None:
+            return None
+        ends, (steps, samples) = koubai.as_tensor(lengths), x.shape[:2]
+        values = values_of(ends)
+        if ends.shape != (samples,) or (values is not None and not ((values >= 0) & (values <= steps)).all()):
+            raise RuntimeError(
+                f"{type(self).__name__}: lengths are as many as samples, {samples}, and from 0 to {steps}; got "
+                f"{list(ends.shape) if values is None else values.tolist()}"
+            )
+        return koubai.arange(steps).unsqueeze(1) < ends
+
     def _first_states(self, hx: Any, x: Tensor, batched: bool) -> list[State]:
         """Return the first state of each layer and direction."""
         count = self.num_layers * (1 + self.bidirectional)
@@ -200,6 +244,11 @@ class _Recurrent(Module):
                     f"directions, N, width) or without N, got {list(tensor.shape)}"
                 )
         return [tuple(tensor[i].reshape(x.shape[1], -1) for tensor in given) for i in range(count)]
+
+
+def _each(states: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Change one tensor, or each of a tuple."""
+    return tuple(map(change, states)) if isinstance(states, tuple) else change(states)
 
 
 class RNN(_Recurrent):
@@ -219,10 +268,15 @@ class RNN(_Recurrent):
 
     Shape:
         input (T, N, input_size); output (T, N, directions · H), and the last state, (layers · directions, N, H); or
-        all without N.
+        all without N. A packed sequence gives a packed output.
 
     Raises:
         ValueError: if a size is not positive, dropout is no probability, or the nonlinearity is unknown.
+
+    Example:
+        >>> output, last = nn.RNN(3, 4)(koubai.zeros(5, 2, 3), lengths=[5, 2])
+        >>> output.shape, last.shape
+        (koubai.Size([5, 2, 4]), koubai.Size([1, 2, 4]))
     """
 
     gates = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -11,6 +11,7 @@ from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn import init
 from koubai.nn.containers import ModuleList
+from koubai.nn.key_value_cache import KeyValueCache
 from koubai.nn.module import Module
 from koubai.nn.normalization import LayerNorm
 from koubai.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
@@ -27,10 +28,14 @@ class _Stack(Module):
         self.num_layers = num_layers
         self.norm = norm
 
-    def _run(self, x: Tensor, *context: Any) -> Tensor:
-        for layer in self.layers:
-            x = layer(x, *context)
+    def _run(self, x: Tensor, cache: Sequence[KeyValueCache] | None, *context: Any) -> Tensor:
+        for number, layer in enumerate(self.layers):
+            x = layer(x, *context) if cache is None else layer(x, *context, cache=cache[number])
         return x if self.norm is None else self.norm(x)
+
+    def new_cache(self, samples: int, max_len: int) -> list[KeyValueCache]:
+        """Return an empty cache for each layer's attention to the sequence itself, for generation step by step."""
+        return [layer.self_attn.new_cache(samples, max_len) for layer in self.layers]
 
 
 class TransformerEncoder(_Stack):
@@ -63,9 +68,14 @@ class TransformerEncoder(_Stack):
         mask: Tensor | None = None,
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool | None = None,
+        cache: Sequence[KeyValueCache] | None = None,
     ) -> Tensor:
-        """Apply all layers; the masks are MultiheadAttention's, in which True hides."""
-        return self._run(src, mask, src_key_padding_mask, bool(is_causal))
+        """Apply all layers.
+
+        The masks are MultiheadAttention's, in which True hides. With the result of `new_cache`, `src` is the next part
+        of a sequence whose positions see themselves and those before.
+        """
+        return self._run(src, cache, mask, src_key_padding_mask, bool(is_causal))
 
 
 class TransformerDecoder(_Stack):
@@ -93,10 +103,11 @@ class TransformerDecoder(_Stack):
         memory_key_padding_mask: Tensor | None = None,
         tgt_is_causal: bool | None = None,
         memory_is_causal: bool = False,
+        cache: Sequence[KeyValueCache] | None = None,
     ) -> Tensor:
-        """Apply all layers; the masks are MultiheadAttention's, in which True hides."""
+        """Apply all layers; masks and cache are those of TransformerEncoder, the cache that of `tgt`."""
         masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
-        return self._run(tgt, memory, *masks, bool(tgt_is_causal), memory_is_causal)
+        return self._run(tgt, cache, memory, *masks, bool(tgt_is_causal), memory_is_causal)
 
 
 class Transformer(Module):

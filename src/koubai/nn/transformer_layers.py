@@ -9,6 +9,7 @@ from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 from koubai.nn.attention import MultiheadAttention
 from koubai.nn.dropout import Dropout
+from koubai.nn.key_value_cache import KeyValueCache
 from koubai.nn.linear import Linear
 from koubai.nn.module import Module
 from koubai.nn.normalization import LayerNorm
@@ -103,11 +104,13 @@ class TransformerEncoderLayer(_TransformerLayer):
         src_mask: Tensor | None = None,
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
+        cache: KeyValueCache | None = None,
     ) -> Tensor:
-        """Apply the layer; the masks are MultiheadAttention's, in which True hides."""
+        """Apply the layer; the masks are MultiheadAttention's, in which True hides, and so is the cache."""
 
         def attend(x: Tensor) -> Tensor:
-            return self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)[0]  # type: ignore[no-any-return]
+            masks = (src_key_padding_mask, False, src_mask)
+            return self.self_attn(x, x, x, *masks, is_causal=is_causal, cache=cache)[0]  # type: ignore[no-any-return]
 
         x = self._with_shortcut(src, attend, 1)
         return self._with_shortcut(x, self._feed, 2)
@@ -134,11 +137,13 @@ class TransformerDecoderLayer(_TransformerLayer):
         memory_key_padding_mask: Tensor | None = None,
         tgt_is_causal: bool = False,
         memory_is_causal: bool = False,
+        cache: KeyValueCache | None = None,
     ) -> Tensor:
-        """Apply the layer; the masks are MultiheadAttention's, in which True hides."""
+        """Apply the layer; the masks are MultiheadAttention's, in which True hides; the cache is that of `tgt`."""
 
         def attend(x: Tensor) -> Tensor:
-            return self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)[0]  # type: ignore[no-any-return]
+            masks = (tgt_key_padding_mask, False, tgt_mask)
+            return self.self_attn(x, x, x, *masks, is_causal=tgt_is_causal, cache=cache)[0]  # type: ignore[no-any-return]
 
         def consult(x: Tensor) -> Tensor:
             return self.multihead_attn(  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ _FAR = 100.0  # times the smallest value
 
 def findings(checkup: Checkup) -> list[Html]:
     """A sentence, then the cards."""
-    kind = "good" if checkup.findings == [] else "warn" if checkup.findings else "soft"
+    kind = "good" if checkup.healthy else "warn" if checkup.findings else "soft"
     mark = {"good": "✓ ", "warn": "! ", "soft": ""}[kind]
     sentence = tag("p", mark + checkup.summary, class_=f"health {kind}")
     return [sentence, *(_card(number, finding) for number, finding in enumerate(checkup.findings or (), 1))]

@@ -30,14 +30,13 @@ def draw_flow_over_time(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
     Raises:
         MatplotlibMissing: when Matplotlib is not installed.
     """
-    names = list(gradient_flow(signs[-1]))
+    names = max((list(gradient_flow(one)) for one in signs), key=len)
     grid = _logs([[_gradient(s, name) for s in signs] for name in names])  # (layers, steps)
 
     def draw(axes: Axes, theme: Theme) -> None:
         from matplotlib import colormaps
 
-        colours = colormaps["viridis"].copy()
-        colours.set_bad(theme.line)
+        colours = colormaps["viridis"].with_extremes(bad=theme.line)
         mesh = axes.pcolormesh(np.ma.masked_invalid(grid), cmap=colours, edgecolors=theme.card, linewidth=0.4)
         _name_rows(axes, names)
         _name_steps(axes, [s.step for s in signs])
@@ -86,19 +85,14 @@ def draw_updates(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
     def draw(axes: Axes, theme: Theme) -> None:
         from matplotlib import colormaps
 
+        axes.set_xscale("log")
+        axes.set_yscale("log")
         for number, name in enumerate(names):
             colour = colormaps["viridis"](0.1 + 0.8 * number / max(len(names) - 1, 1))
             values = [ratios.get(name) or math.nan for ratios in by_step]
             axes.plot([s.step for s in signs], values, color=colour, linewidth=1.6, label=name, marker=".")
-        axes.axhline(
-            RULE_OF_THUMB,
-            color=theme.soft,
-            linewidth=1,
-            linestyle=(0, (4, 4)),
-            label=_("rule of thumb, 1e-3"),
-        )
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        rule = _("rule of thumb, 1e-3")
+        axes.axhline(RULE_OF_THUMB, color=theme.soft, linewidth=1, linestyle=(0, (4, 4)), label=rule)
         axes.set_xlabel(_("step"))
         _title(axes, _("Update by weight, |Δ|/|w|"), theme)
         axes.figure.legend(

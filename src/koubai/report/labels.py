@@ -20,6 +20,15 @@ _NAMES = {
     "r2": N_("R²"),
     "lr": N_("learning rate"),
 }
+# What the doctor calls its evidence; `_` finds the translation of a name where it is shown.
+EVIDENCE = (
+    N_("batch size"), N_("best epoch"), N_("claimed"), N_("classes"), N_("column"), N_("contradicted"), N_("cosine"),
+    N_("first update"), N_("highest curvature"), N_("largest scale"), N_("last update"), N_("layers"), N_("limit"),
+    N_("lowest curvature"), N_("lowest possible loss"), N_("majority"), N_("measured"), N_("moved"), N_("needed"),
+    N_("outputs"), N_("penalty to data"), N_("ratio"), N_("recall of the rare classes"), N_("share of dead units"),
+    N_("share of targets out of reach"), N_("size"), N_("skill on new samples"), N_("skill on training samples"),
+    N_("steps"), N_("swing"), N_("told apart"), N_("units"), N_("update to weight"), N_("usual"),
+)  # fmt: skip
 _SHARES = frozenset({"accuracy", "top_k_accuracy"})
 
 

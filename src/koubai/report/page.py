@@ -45,8 +45,8 @@ def _sections(content: Content) -> Iterator[Html]:
         yield _section(_("Checkup"), findings(content.checkup))
     if content.history:
         yield _section(_("Learning curves"), _curves(content))
-    if content.checkup and content.checkup.signs:
-        yield _section(_("Gradients inside the network"), _flow(content.checkup.signs))
+    if content.checkup and content.checkup.flowing:
+        yield _section(_("Gradients inside the network"), _flow(content.checkup.flowing))
     if outcome:
         yield tag("div", _metrics(outcome), _answers(outcome), class_="beside")
         if len(outcome.worst):

@@ -7,6 +7,7 @@ and whether validation turned up while training went on falling.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Literal
 
@@ -95,17 +96,17 @@ def _turned_up(losses: Sequence[float]) -> bool:
 
 def _zigzag(losses: Sequence[float]) -> bool:
     """Whether its second half goes up as often as down, by a good part of all that it ever fell."""
-    steps = [after - before for before, after in zip(losses, losses[1:])][len(losses) // 2 :]
+    steps = [after - before for before, after in pairwise(losses)][len(losses) // 2 :]
     if len(steps) < 4:
         return False
-    turns = sum(one * other < 0 for one, other in zip(steps, steps[1:]))
+    turns = sum(one * other < 0 for one, other in pairwise(steps))
     fall = max(losses[0] - min(losses), (1 - _FELL) * abs(losses[0]))
     return 2 * turns >= len(steps) - 1 and median(map(abs, steps)) > _SWING * fall
 
 
 def _hardly_fell(losses: Sequence[float]) -> tuple[Kind, str]:
     """A loss that falls in nearly every epoch, but hardly, moves too slowly; any other does not learn at all."""
-    steps = [after - before for before, after in zip(losses, losses[1:])]
+    steps = [after - before for before, after in pairwise(losses)]
     if sum(step < 0 for step in steps) < 0.9 * len(steps):
         return "not_learning", _not_learning()
     return "flat", _flat((losses[0] - losses[-1]) / abs(losses[0]), len(losses))

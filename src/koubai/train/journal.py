@@ -64,7 +64,7 @@ class Journal:
         """Commit a note; it takes the place of an earlier one of the same kind and step."""
         with self._connected() as connection:
             connection.executescript(_TABLES)  # a record of an earlier version has no notes yet
-            row = (kind, step, json.dumps(content, ensure_ascii=False))
+            row = (kind, step, json.dumps(content, ensure_ascii=False, default=_plain))
             connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", row)
 
     def rewind(self, step: int, epoch: int) -> None:
@@ -124,6 +124,11 @@ def _marks(columns: tuple[str, ...]) -> str:
 
 def _encode(value: Any) -> Any:
     return value if isinstance(value, int | float) else json.dumps(value)
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy's as Python's, for JSON."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _decode(value: Any) -> Any:

@@ -62,9 +62,8 @@ def replay(
         trainer.fit(train, validation, step, batch_size=batch_size, shuffle=shuffle)
     except _Opened as opened:
         return opened.step
-    raise ValueError(
-        _("this is not the training of {run}: it ended before step {step}").format(run=run.folder, step=step)
-    )
+    problem = _("this is not the training of {run}: it ended before step {step}")
+    raise ValueError(problem.format(run=run.folder, step=step))
 
 
 class _Opened(BaseException):

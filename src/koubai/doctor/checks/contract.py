@@ -7,7 +7,7 @@ import numpy as np
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
 from koubai.doctor.framework import Array
-from koubai.i18n import _
+from koubai.i18n import N_, _
 
 _BOUNDS = {
     "unit": (0.0, 1.0),
@@ -72,7 +72,7 @@ def _targets_out_of_reach(c: Consultation) -> Evidence | None:
         _("let the last layer be linear for numbers, or scale the targets into its range"),
         code=_("# leave the last activation out"),
         withdrawn_if=_("targets are scaled into the range of the output"),
-        numbers={"share of targets out of reach": beyond},
+        numbers={N_("share of targets out of reach"): beyond},
     )
 
 
@@ -88,10 +88,8 @@ def _not_what_the_loss_takes(c: Consultation) -> Evidence | None:
         ("log_probabilities", "unit"): 0.9,
     }
     confidence = wants.get((c.expects, c.range), 0.0)
-    if c.expects == "probabilities" and c.range == "unit" and c.task == "classes" and c.outputs > 1:
-        confidence = 0.6  # sigmoids that do not add up to 1: it can be learnt, but each class is judged alone
     if not confidence:
-        return None
+        return _sigmoid_for_classes(c)
     names = {
         "probabilities": _("probabilities"),
         "scores": _("scores without bounds"),
@@ -106,6 +104,22 @@ def _not_what_the_loss_takes(c: Consultation) -> Evidence | None:
         _("end with softmax for one class of many, sigmoid for yes or no, or use a loss that takes scores"),
         code="nn.CrossEntropyLoss()   # takes scores: no activation before it",
         withdrawn_if=_("the loss applies what is missing itself"),
+    )
+
+
+def _sigmoid_for_classes(c: Consultation) -> Evidence | None:
+    """It can be learnt all the same, but each class is judged alone."""
+    if (c.expects, c.range, c.task) != ("probabilities", "unit", "classes") or c.outputs < 2:
+        return None
+    sums = c.answers.reshape(len(c.answers), c.outputs, -1).sum(1)
+    return found(
+        0.6,
+        _(
+            "one class of many is right, but the probabilities of a sample add up to {low:.2f} to {high:.2f}"
+        ).format(low=sums.min(), high=sums.max()),
+        _("end with softmax for one class of many"),
+        code="nn.CrossEntropyLoss()   # takes scores: no activation before it",
+        withdrawn_if=_("several classes may be right at once"),
     )
 
 
@@ -127,7 +141,7 @@ def double_softmax(c: Consultation) -> Evidence | None:
         code="nn.CrossEntropyLoss()   # applies log_softmax itself",
         withdrawn_if=_("the input of the last softmax does not add up to 1"),
         layer=twice[-1].path if twice else None,
-        numbers={"lowest possible loss": floor},
+        numbers={N_("lowest possible loss"): floor},
     )
 
 
@@ -153,7 +167,7 @@ def label_encoding(c: Consultation) -> Evidence | None:
         _("give one output for each class, and cross-entropy with class numbers"),
         code=f"nn.Linear(…, {int(values.max()) + 1})   # nn.CrossEntropyLoss()",
         withdrawn_if=_("the labels are probabilities"),
-        numbers={"classes": len(values)},
+        numbers={N_("classes"): len(values)},
     )
 
 
@@ -185,7 +199,7 @@ def _units(confidence: float, wanted: int, given: int) -> Evidence:
         _("make the last layer {wanted} units wide").format(wanted=wanted),
         code=f"nn.Linear(…, {wanted})",
         withdrawn_if=_("outputs are meant to be combined later"),
-        numbers={"outputs": given, "needed": wanted},
+        numbers={N_("outputs"): given, N_("needed"): wanted},
     )
 
 

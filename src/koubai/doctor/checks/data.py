@@ -7,7 +7,7 @@ import numpy as np
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
 from koubai.doctor.facts.anatomy import SATURATING, saturated
-from koubai.i18n import _
+from koubai.i18n import N_, _
 
 # Inputs of root mean square s multiply the curvature for the first weights by s² (it is the inputs' second moment,
 # LeCun et al. 1998, "Efficient BackProp", section 4.3), so at s = 10 the largest safe learning rate is a hundredth.
@@ -35,7 +35,7 @@ def unnormalised_input(c: Consultation) -> Evidence | None:
         _("bring every column to mean 0 and standard deviation 1, by the training data's own numbers"),
         code="x = (x - mean) / std   # koubai.data.Normalize",
         withdrawn_if=_("scaled inputs train no better"),
-        numbers={"largest scale": largest, "column": column},
+        numbers={N_("largest scale"): largest, N_("column"): column},
     )
 
 
@@ -65,5 +65,5 @@ def unnormalised_target(c: Consultation) -> Evidence | None:
         _("bring the targets to mean 0 and standard deviation 1, and scale predictions back"),
         code="y = (y - y.mean()) / y.std()",
         withdrawn_if=_("scaled targets train no better"),
-        numbers={"size": size},
+        numbers={N_("size"): size},
     )

@@ -8,7 +8,7 @@ from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
 from koubai.doctor.facts.reference import linear_skill, vote
 from koubai.doctor.facts.task import labels_of
-from koubai.i18n import _
+from koubai.i18n import N_, _
 
 _GAP = 0.15  # between two skills of a few hundred samples: three times the noise of each
 _TURNED = (
@@ -48,9 +48,9 @@ def overfitting(c: Consultation) -> Evidence | None:
         code="EarlyStopping(patience=5)   # or weight_decay=1e-2, nn.Dropout(0.5)",
         withdrawn_if=_("validation falls again"),
         numbers={
-            "best epoch": best,
-            "skill on training samples": c.skill,
-            "skill on new samples": c.validation_skill,
+            N_("best epoch"): best,
+            N_("skill on training samples"): c.skill,
+            N_("skill on new samples"): c.validation_skill,
         },
         curve=losses.tolist(),
         curve_name=_("validation loss"),
@@ -82,7 +82,7 @@ def domain_shift(c: Consultation) -> Evidence | None:
         _("draw both parts from the same source: shuffle before splitting, scale both by the same numbers"),
         code="train, validation = random_split(dataset, [0.8, 0.2])",
         withdrawn_if=_("both parts are shuffled together and the gap stays"),
-        numbers={"told apart": 0.5 + told / 2},
+        numbers={N_("told apart"): 0.5 + told / 2},
     )
 
 
@@ -117,7 +117,7 @@ def label_noise(c: Consultation) -> Evidence | None:
         ),
         code="nn.CrossEntropyLoss(label_smoothing=0.1)",
         withdrawn_if=_("the doubted samples are labelled right"),
-        numbers={"contradicted": wrong, "usual": usual},
+        numbers={N_("contradicted"): wrong, N_("usual"): usual},
     )
 
 
@@ -147,7 +147,7 @@ def class_imbalance(c: Consultation) -> Evidence | None:
         _("weigh the classes, draw the rare ones more often, and judge by balanced accuracy, F1 or AUC"),
         code="nn.CrossEntropyLoss(weight=class_weights)   # metrics=['f1']",
         withdrawn_if=_("the rare classes do not matter"),
-        numbers={"majority": majority, "recall of the rare classes": recall},
+        numbers={N_("majority"): majority, N_("recall of the rare classes"): recall},
     )
 
 
@@ -204,5 +204,5 @@ def tiny_batch_batchnorm(c: Consultation) -> Evidence | None:
         code="nn.LayerNorm(width)   # nn.GroupNorm(8, channels)",
         withdrawn_if=_("the same batches do as well without batch normalisation"),
         layer=layers[0],
-        numbers={"batch size": size},
+        numbers={N_("batch size"): size},
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
-from koubai.i18n import _
+from koubai.i18n import N_, _
 
 _LEAK = 1e-3  # of an output's size; rounding in another order moves it by 1e-6
 
@@ -40,7 +40,7 @@ def detached_graph(c: Consultation) -> Evidence | None:
                 code=code,
                 withdrawn_if=_("these parameters are frozen on purpose: then requires_grad=False says so"),
                 layer=names[0].rpartition(".")[0] or None,
-                numbers={"parameters": len(names)},
+                numbers={N_("parameters"): len(names)},
             )
     return None
 
@@ -66,5 +66,5 @@ def sample_leak(c: Consultation) -> Evidence | None:
         _("reduce, normalise and attend over features and time, never over the first dimension"),
         code="x.mean(dim=1)   # not dim=0",
         withdrawn_if=_("the samples of a batch belong together"),
-        numbers={"moved": moved},
+        numbers={N_("moved"): moved},
     )

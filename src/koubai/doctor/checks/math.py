@@ -7,7 +7,7 @@ import numpy as np
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
 from koubai.doctor.facts.slope import slopes
-from koubai.i18n import _
+from koubai.i18n import N_, _
 
 _WRONG = 0.3  # relative: rounding and kinks of ReLU stay below a tenth
 
@@ -23,7 +23,7 @@ def unsafe_math(c: Consultation) -> Evidence | None:
         and not layer.kind.startswith(("Exp", "Linear", "Conv"))
         and np.abs(layer.input).max() < 1e4
     ):
-        where, path = _("{path} overflows for inputs of up to {size:.3g}"), layer.path
+        where, path = _("{path} gives values that are not finite for inputs of up to {size:.3g}"), layer.path
         return _unsafe(where.format(path=path, size=float(np.abs(layer.input).max())), path)
     if (
         c.expects not in ("scores", "logits", "unknown")
@@ -67,6 +67,6 @@ def wrong_gradient(c: Consultation) -> Evidence | None:
                 code="koubai.autograd.gradcheck(function, inputs)",
                 withdrawn_if=_("the loss has a kink just here"),
                 layer=name.rpartition(".")[0] or None,
-                numbers={"claimed": claimed, "measured": measured},
+                numbers={N_("claimed"): claimed, N_("measured"): measured},
             )
     return None

@@ -9,13 +9,16 @@ from koubai.doctor.consultation import Consultation
 from koubai.doctor.facts.curvature import curvature_bounds
 from koubai.doctor.framework import Array
 from koubai.doctor.vital_signs import Signs
-from koubai.i18n import _
+from koubai.i18n import N_, _
 
 _BETTER = 0.1  # of the loss, in a hundred steps: more than the noise between two trials
 _SPIKE = 5.0  # times the first loss
+_RULE = 1e-3  # |Δ| / |w| of a training that goes well (Karpathy, CS231n)
+_NOWHERE = 1e-2  # of the weights, over a whole training
 _SLOW = 1e-4  # |Δ| / |w|: a tenth of the rule of thumb, 1e-3 (Karpathy, CS231n)
 _HALTED = 1e-2  # of the first update
 _FASTER = (10.0, 100.0, 1000.0)
+_WELL = 0.3  # of the loss in a hundred steps: then it is steps that are missing
 _SHAKEN = 0.3  # what a rate that is far too high may bring by shaking a net that is stuck, is less
 _LARGE_UPDATE = 0.1  # of the weights: a hundred times the rule of thumb
 _FEW_STEPS = 100
@@ -59,7 +62,7 @@ def missing_zero_grad(c: Consultation) -> Evidence | None:
         _("clear the gradients before each backward pass"),
         code="optimizer.zero_grad()",
         withdrawn_if=_("gradients are accumulated over several batches on purpose"),
-        numbers={"steps": c.history.same_gradient},
+        numbers={N_("steps"): c.history.same_gradient},
     )
 
 
@@ -78,7 +81,7 @@ def lr_too_high(c: Consultation) -> Evidence | None:
                 withdrawn_if=_("a tenth of the rate does no better"),
                 curve=losses[np.isfinite(losses)].tolist(),
                 curve_name=_("loss"),
-                numbers={"lr": c.patient.option("lr")},
+                numbers={N_("lr"): c.patient.option("lr")},
             )
     return None
 
@@ -131,24 +134,32 @@ def _slower_is_better(c: Consultation) -> tuple[float, str] | None:
 @check("lr_too_low")
 def lr_too_low(c: Consultation) -> Evidence | None:
     """Steps are so short that the training does not get anywhere."""
+    ratio = _update_ratio(c)
     factor = max(_FASTER, key=lambda factor: c.trial(factor).fall)
     faster, same = c.trial(factor).fall, c.trial(1.0).fall
     enough = _BETTER if factor == 10 else _SHAKEN
-    if faster < enough or faster - same < enough:
+    if faster >= enough and faster - same >= enough:
+        symptom = _(
+            "in 100 steps from here the loss falls by {faster:.0%} with {factor:g} times the rate, "
+            "by {same:.0%} with the present one"
+        ).format(faster=faster, same=max(same, -9.99), factor=factor)
+        on_its_way = c.history.steps < _FEW_STEPS and same > _WELL
+        confidence = 0.9 if ratio is not None and ratio < _SLOW else 0.7 if on_its_way else 0.8
+    elif ratio is not None and 0 < ratio * c.history.steps < _NOWHERE and c.history.steps >= _FEW_STEPS:
+        symptom = _("all updates together are at most {travel:.1e} of the weights").format(
+            travel=ratio * c.history.steps
+        )
+        factor, confidence = 10.0 ** np.ceil(-np.log10(ratio / _RULE)), 0.85
+    else:
         return None
-    ratio = _update_ratio(c)
-    slow = ratio is not None and ratio < _SLOW
-    symptom = _(
-        "in 100 steps from here the loss falls by {faster:.0%} with {factor:g} times the rate, "
-        "by {same:.0%} with the present one"
-    ).format(faster=faster, same=same, factor=factor)
+    lr = c.patient.option("lr")
     return found(
-        0.9 if slow else 0.8,
+        confidence,
         symptom,
         _("multiply the learning rate by {factor:g}").format(factor=factor),
-        code=f"lr={c.patient.option('lr') * factor:g}",
-        withdrawn_if=_("ten times the rate does no better"),
-        numbers={"lr": c.patient.option("lr"), **({"update to weight": ratio} if ratio is not None else {})},
+        code=f"lr={lr * factor:g}",
+        withdrawn_if=_("a higher rate does no better"),
+        numbers={N_("lr"): lr, **({N_("update to weight"): ratio} if ratio is not None else {})},
     )
 
 
@@ -189,7 +200,7 @@ def oscillation(c: Consultation) -> Evidence | None:
         _("lower the learning rate towards the end by a schedule, or use larger batches"),
         code="optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)",
         withdrawn_if=_("a lower rate does no better"),
-        numbers={"swing": swing},
+        numbers={N_("swing"): swing},
         curve=epochs.tolist(),
         curve_name=_("loss of each epoch"),
     )
@@ -212,7 +223,7 @@ def batch_too_small(c: Consultation) -> Evidence | None:
         _("use batches of 32 to 256"),
         code="batch_size=64",
         withdrawn_if=_("larger batches do no better"),
-        numbers={"batch size": size},
+        numbers={N_("batch size"): size},
     )
 
 
@@ -221,10 +232,10 @@ def over_regularised(c: Consultation) -> Evidence | None:
     """The penalty on the weights holds against what the data want."""
     shrunk = _shrunk(c)
     if shrunk is not None and shrunk < _COLLAPSED:
-        symptom = _("half of the weights have shrunk to {share:.1%} of their first size or less").format(
+        symptom = _("half of the layers have weights of {share:.1%} of their first norm or less").format(
             share=shrunk
         )
-        return _too_strong(symptom, {"share of the first size": shrunk})
+        return _too_strong(symptom, {N_("share of the first size"): shrunk})
     penalty, data = _forces(c)
     norms = np.linalg.norm(penalty), np.linalg.norm(data)
     if not min(norms) > 0:
@@ -236,7 +247,7 @@ def over_regularised(c: Consultation) -> Evidence | None:
         "the penalty on the weights pulls {ratio:.1f} times as hard as the data (cosine {cosine:.2f})"
     )
     return _too_strong(
-        symptom.format(ratio=ratio, cosine=cosine), {"penalty to data": ratio, "cosine": cosine}
+        symptom.format(ratio=ratio, cosine=cosine), {N_("penalty to data"): ratio, N_("cosine"): cosine}
     )
 
 
@@ -305,7 +316,7 @@ def undertrained(c: Consultation) -> Evidence | None:
         _("train for more epochs"),
         code=f"epochs={max(10, c.history.epochs * 10)}",
         withdrawn_if=_("more epochs bring nothing"),
-        numbers={"steps": c.history.steps},
+        numbers={N_("steps"): c.history.steps},
     )
 
 
@@ -328,7 +339,7 @@ def optimizer(c: Consultation) -> Evidence | None:
         _("use Adam or RMSprop, whose memory fades, and a schedule that does not end so early"),
         code="optim.Adam(model.parameters(), lr=0.001)",
         withdrawn_if=_("a fresh optimizer does no better"),
-        numbers={"first update": first, "last update": last},
+        numbers={N_("first update"): first, N_("last update"): last},
     )
 
 
@@ -353,7 +364,7 @@ def plateau(c: Consultation) -> Evidence | None:
         _("momentum, smaller batches and warm restarts lead away from it"),
         code="optim.SGD(model.parameters(), lr=0.01, momentum=0.9)",
         withdrawn_if=_("the loss falls again"),
-        numbers={"lowest curvature": lowest, "highest curvature": highest},
+        numbers={N_("lowest curvature"): lowest, N_("highest curvature"): highest},
         curve=losses.tolist(),
         curve_name=_("loss"),
     )

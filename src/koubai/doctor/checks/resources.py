@@ -6,7 +6,7 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
-from koubai.i18n import _
+from koubai.i18n import N_, _
 
 _FULL = 0.9  # of the memory: the rest is for everything else
 
@@ -27,7 +27,7 @@ def memory(c: Consultation) -> Evidence | None:
         _("use smaller batches with accumulate, recomputation (checkpoint), or a smaller model"),
         code="Trainer(..., accumulate=4)   # batch_size //= 4",
         withdrawn_if=_("the machine has more memory"),
-        numbers={"needed": needed, "limit": c.memory},
+        numbers={N_("needed"): needed, N_("limit"): c.memory},
     )
 
 

@@ -8,7 +8,7 @@ from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
 from koubai.doctor.facts.anatomy import SATURATING, Layer, examine_layers
 from koubai.doctor.framework import Array
-from koubai.i18n import _
+from koubai.i18n import N_, _
 
 _VANISHED = 1e-3  # of the last layer's gradient; healthy nets stay within two orders (Glorot and Bengio 2010)
 _FADING = 1e-2
@@ -56,7 +56,7 @@ def vanishing_gradient(c: Consultation) -> Evidence | None:
         code="nn.ReLU()   # nn.init.kaiming_normal_(weight)",
         withdrawn_if=_("the early layers learn all the same"),
         layer=path,
-        numbers={"ratio": ratio},
+        numbers={N_("ratio"): ratio},
         curve=[size for _path, size in sizes],
         curve_name=_("gradient from the first to the last layer"),
     )
@@ -81,7 +81,7 @@ def _fades_through_time(c: Consultation) -> Evidence | None:
         code="nn.LSTM(…)   # nn.init.orthogonal_(rnn.weight_hh_l0)",
         withdrawn_if=_("what matters stands at the end of the sequences"),
         layer=recurrent.path,
-        numbers={"ratio": early / late},
+        numbers={N_("ratio"): early / late},
         curve=sizes.tolist(),
         curve_name=_("gradient from the first to the last time"),
     )
@@ -161,7 +161,7 @@ def dying_relu(c: Consultation) -> Evidence | None:
                 code="nn.LeakyReLU(0.01)",
                 withdrawn_if=_("other samples wake the units"),
                 layer=layer.path,
-                numbers={"share of dead units": dead},
+                numbers={N_("share of dead units"): dead},
             )
     return None
 
@@ -220,8 +220,8 @@ def missing_nonlinearity(c: Consultation) -> Evidence | None:
         0.95 if better > 0.1 else 0.6,
         _(
             "{count} layers with weights make one straight line together: "
-            "the model reaches {skill:.2f}, nearest neighbours {neighbours:.2f}"
-        ).format(count=len(weighted), skill=c.skill, neighbours=c.neighbours),
+            "the model reaches a skill of {skill:.2f}, a simple one {reference:.2f}"
+        ).format(count=len(weighted), skill=c.skill, reference=c.reference),
         _("put a ReLU behind every layer but the last"),
         code="nn.Linear(…), nn.ReLU(), nn.Linear(…)",
         withdrawn_if=_("the data are straight: then one layer does as well"),
@@ -264,5 +264,5 @@ def depth(c: Consultation) -> Evidence | None:
         _("put connections around pairs of layers, or take layers away"),
         code="nn.Residual(nn.Sequential(nn.Linear(n, n), nn.ReLU(), nn.Linear(n, n)))",
         withdrawn_if=_("half of the layers do no better"),
-        numbers={"layers": plain},
+        numbers={N_("layers"): plain},
     )

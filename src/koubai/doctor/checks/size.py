@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
-from koubai.i18n import _
+from koubai.i18n import N_, _
 
 _NARROW = 3  # units, through which hardly anything passes
 _SETTLED = 0.05  # of the loss in a hundred steps
@@ -23,11 +23,11 @@ def capacity(c: Consultation) -> Evidence | None:
         0.82,
         _(
             "{path} has {width} units and the loss has settled: "
-            "the model reaches {skill:.2f}, nearest neighbours {other:.2f}"
+            "the model reaches a skill of {skill:.2f}, nearest neighbours {other:.2f}"
         ).format(path=path, width=width, other=c.neighbours, skill=c.skill),
         _("make the hidden layers wider"),
         code="nn.Linear(…, 32)",
         withdrawn_if=_("a wider model does no better"),
         layer=path,
-        numbers={"units": width},
+        numbers={N_("units"): width},
     )

@@ -79,9 +79,9 @@ def examine_layers(patient: Patient, sample: Sample, training: bool = False) -> 
     seen: list[tuple[str, Any, Any, Any]] = []
     arrived: dict[int, Any] = {}
     with framework.undisturbed(patient.model, training=training), np.errstate(all="ignore"):
-        first = _leaf(sample.inputs[0])
+        inputs = [_leaf(x) for x in sample.inputs[:1]] + list(sample.inputs[1:])
         with _watched(patient.model, seen, arrived):
-            output = patient.model(first, *sample.inputs[1:], **sample.options)
+            output = patient.model(*inputs, **sample.options)
         loss = patient.loss(first_tensor(output), sample.target)
         if getattr(loss, "requires_grad", False):
             loss.backward()
@@ -101,9 +101,9 @@ def examine_layers(patient: Patient, sample: Sample, training: bool = False) -> 
             )
             for n, (path, module, x, y) in enumerate(seen)
         ]
-        reached = None if first.grad is None else framework.array(first.grad)
+        reached = [framework.array(x.grad) for x in inputs[:1] if x.grad is not None]
         return Anatomy(
-            layers, gradients, float(loss.detach()), framework.array(first_tensor(output)), reached
+            layers, gradients, float(loss.detach()), framework.array(first_tensor(output)), *reached
         )
 
 

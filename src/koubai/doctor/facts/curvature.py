@@ -23,6 +23,7 @@ _ITERATIONS = (
 
 def curvature_bounds(patient: Patient, sample: Sample) -> tuple[float, float]:
     """Return the smallest and the largest eigenvalue of the loss's Hessian for some samples, in evaluation mode."""
+    patient = patient.copied()
     with np.errstate(all="ignore"):
         product = _hessian_product(patient, sample)
         start = np.random.default_rng(0).normal(size=sum(int(np.prod(p.shape)) for p in _parameters(patient)))
@@ -73,12 +74,7 @@ def _hessian_product(patient: Patient, sample: Sample) -> Callable[[Array], Arra
 
     def product(vector: Array) -> Array:
         unit = vector / (np.linalg.norm(vector) + 1e-300)
-        try:
-            return (moved(unit, size) - moved(unit, -size)) / (2 * size) * np.linalg.norm(vector)
-        finally:
-            with framework.no_grad():
-                for parameter, values in zip(parameters, before):
-                    parameter.copy_(framework.tensor(values, parameter))
+        return (moved(unit, size) - moved(unit, -size)) / (2 * size) * np.linalg.norm(vector)
 
     return product
 

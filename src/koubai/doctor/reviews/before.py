@@ -26,7 +26,9 @@ def normalisation(s: Subject) -> Answer:
     if s.c.features is None or not s.c.features.size:
         return yes(_("the inputs are no measured numbers"))
     mean, std, where = _furthest(s.c.features, s.c.sample.inputs[0].ndim > 2)
-    seen = _("{where}: mean {mean:.2f}, standard deviation {std:.2f}").format(where=where, mean=mean, std=std)
+    seen = _("{where}: mean {mean:.2f}, standard deviation {std:.2f}").format(
+        where=where, mean=round(mean, 2) + 0.0, std=std
+    )
     if abs(mean) <= _OFF_CENTRE * max(std, 1.0) and _NARROW <= std <= _WIDE:
         return yes(seen)
     return no(seen, _("Bring inputs to mean 0 and standard deviation 1: data.scaled(Standardize())."))

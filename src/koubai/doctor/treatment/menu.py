@@ -102,9 +102,9 @@ def _class_weights(t: Training) -> Training:
     return MENU["matching_output"].apply(t).but(loss=nn.CrossEntropyLoss(weight=weight))
 
 
-@_remedy("augmentation", N_("inputs with a little noise, new in each epoch"), "x + 0.1 * torch.randn_like(x)")
+@_remedy("augmentation", N_("inputs with noise, new in each epoch"), "x + 0.3 * koubai.randn_like(x)")
 def _augmentation(t: Training) -> Training:
-    noise = 0.1 * float(t.train[0].std()) if t.train[0].dtype.kind == "f" else 0.0
+    noise = 0.3 * float(t.train[0].std()) if t.train[0].dtype.kind == "f" else 0.0
     return t.with_model(lambda m: nn.Sequential(_Noise(noise), m)) if noise else t
 
 

@@ -78,11 +78,10 @@ def initialise(model: Any, seed: int = 0) -> Any:
     for module in model.modules():
         if not _has_weight(module):
             continue
-        weight: Any = module.weight
-        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
-        bias: Any = getattr(module, "bias", None)
-        if bias is not None:
-            nn.init.zeros_(bias)
+        own: dict[str, Any] = dict(module.named_parameters(recurse=False))
+        nn.init.kaiming_normal_(own["weight"], nonlinearity="relu", generator=generator)
+        if "bias" in own:
+            nn.init.zeros_(own["bias"])
     return model
 
 
@@ -105,11 +104,17 @@ def output_layer(model: Any, units: int, activation: Any = None, seed: int = 0) 
     if linears:
         parent, name, last = linears[-1]
         if last.out_features != units:
-            last = nn.Linear(last.in_features, units)
-            nn.init.xavier_uniform_(last.weight, generator=koubai.Generator().manual_seed(seed))
-            nn.init.zeros_(last.bias)
+            last = _drawn_linear(last.in_features, units, seed)
         setattr(parent, name, last if activation is None else nn.Sequential(last, activation))
     return model
+
+
+def _drawn_linear(inputs: int, units: int, seed: int) -> Any:
+    """Return a new layer, drawn by Xavier's rule (Glorot and Bengio 2010), bias 0."""
+    layer: Any = nn.Linear(inputs, units)
+    nn.init.xavier_uniform_(layer.weight, generator=koubai.Generator().manual_seed(seed))
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def insert_normalisation(model: Any, make: Callable[[int], Any]) -> Any:
