@@ -2,8 +2,8 @@
 
     python tools/pictures.py        # needs Chromium on the PATH, and fonts with Japanese characters
 
-It trains the demo and a training with a fault once in each language, photographs their reports and a worksheet, and runs
-benchmarks/gradient_cost.py.
+It trains the demo and a training with a fault once in each language, photographs their reports and a worksheet, and
+runs benchmarks/gradient_cost.py.
 """
 
 from __future__ import annotations
