@@ -32,6 +32,7 @@ NAMES = {"A": "A32", "B": "B", "D": "D", "E": "E"}
 EVERY, ECONOMY = 100, 1000  # steps between two measurements
 WARM = 40  # steps that do not count: compiling, and the measurements of the first steps
 NEVER = 10**9
+PARTS = (f"({EVERY})", f"({ECONOMY})")
 
 
 class Repeated:
@@ -116,8 +117,9 @@ class Contestant:
             self.model,
             koubai.nn.CrossEntropyLoss(),
             self.workload.make_optimizer(koubai, self.model),
-            callbacks=[self.clock, *([self.doctor] if self.doctor else [])],
+            callbacks=[self.clock],
             compile=self.compiled,
+            doctor=self.doctor or False,
         )
 
     def run(self, steps: int) -> float:
@@ -171,10 +173,9 @@ class Overhead:
         """By which share a step without a measurement takes longer."""
         return statistics.median(w / o for w, o in zip(self.watched.plain, self.without.plain)) - 1
 
-    @property
-    def economy(self) -> float:
-        """By which share a step takes longer if only one in a thousand is measured, from the two parts."""
-        return max(self.listening, 0.0) + self.rehearsal / (ECONOMY * self.step)
+    def at(self, every: int) -> float:
+        """By which share a step takes longer if one in so many is measured, from the two parts."""
+        return max(self.listening, 0.0) + self.rehearsal / (every * self.step)
 
 
 def measure(workload: Workload, compiled: bool, every: int, rounds: int, turn: float) -> Overhead:
@@ -222,8 +223,8 @@ def main(
         "",
         "mode",
         "step",
-        "overhead",
-        f"economy ({ECONOMY})",
+        f"every {every}",
+        *PARTS,
         "listening",
         "one measurement",
         "last look",
@@ -238,7 +239,7 @@ def main(
             table.add_row(*cells(name, mode, found))
             console.print(*cells(name, mode, found), compiles.said[0] if compiles.said else "", markup=False)
     console.print(table)
-    console.print("Economy is the sum of listening and a thousandth of a measurement, from the same steps.")
+    console.print("In brackets: listening, and one measurement in so many steps, from the same rounds.")
 
 
 def cells(name: str, mode: str, found: Overhead) -> list[str]:
@@ -248,7 +249,7 @@ def cells(name: str, mode: str, found: Overhead) -> list[str]:
         mode,
         duration(found.step),
         f"{found.whole:.1%}",
-        f"{found.economy:.1%}",
+        *(f"{found.at(every):.1%}" for every in (EVERY, ECONOMY)),
         f"{found.listening:.1%}",
         f"{duration(found.rehearsal)} = {found.rehearsal / found.step:.1f} steps",
         duration(statistics.median(found.watched.look)),

@@ -1,9 +1,9 @@
-"""Draws the pictures that the documents show: reports as a browser shows them, and the cost of gradients.
+"""Draws the pictures that the documents show: reports and worksheets in a browser, and the cost of gradients.
 
     python tools/pictures.py        # needs Chromium on the PATH, and fonts with Japanese characters
 
-It trains the demo and a training with a fault once in each language, photographs their reports, and runs
-benchmarks/gradient_cost.py.
+It trains the demo and a training with a fault once in each language, photographs their reports and a worksheet, and
+runs benchmarks/gradient_cost.py.
 """
 
 from __future__ import annotations
@@ -61,6 +61,18 @@ def train_faulty(folder: Path, language: str) -> Path:
     return train(folder, language, "sigmoids.py")
 
 
+def explain(folder: Path, language: str) -> Path:
+    """Write a worksheet, and return the part of it that shows the graph and the backward pass."""
+    page = folder / "step.html"
+    command = [sys.executable, "-m", "koubai", "explain", "2-2-1", "--html", page, "--lang", language]
+    subprocess.run(command, cwd=folder, check=True)
+    shorter = (
+        "<style>#given, #forward, #loss, #update, #after, nav, .legend { display: none; }</style></head>"
+    )
+    page.write_text(page.read_text(encoding="utf-8").replace("</head>", shorter), encoding="utf-8")
+    return page
+
+
 def photograph(page: Path, picture: Path, folder: Path, height: int) -> None:
     """Save the upper part of a page as a browser shows it."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -80,11 +92,12 @@ def photograph(page: Path, picture: Path, folder: Path, height: int) -> None:
 def main() -> None:
     """Draw all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
+    made = ((train_demo, "report", 1620), (train_faulty, "doctor", 2050), (explain, "explain", 1100))
     for language, ending in (("en", ""), ("ja", "_ja")):
-        for made, name, height in ((train_demo, "report", 1620), (train_faulty, "doctor", 2050)):
+        for make, name, height in made:
             with tempfile.TemporaryDirectory() as temporary:
                 folder = Path(temporary)
-                photograph(made(folder, language), IMAGES / f"{name}{ending}.png", folder, height)
+                photograph(make(folder, language), IMAGES / f"{name}{ending}.png", folder, height)
     benchmark = ROOT / "benchmarks" / "gradient_cost.py"
     subprocess.run([sys.executable, benchmark, "--output", IMAGES / "gradient_cost.png"], check=True)
 

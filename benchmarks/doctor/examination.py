@@ -74,7 +74,7 @@ class Watching(Observer):
         if self.callback is not None:
             self.findings, self.alarm = self.callback.findings, self.callback.first_alarm
             return
-        self.attached.history.error = outcome.error
+        self.attached.history.error = self.attached.history.error or outcome.error
         self.findings = self.attached.consult(ended=True)
         self.alarm = self.attached.first_alarm
         self.attached.detach()

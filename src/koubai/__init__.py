@@ -47,10 +47,11 @@ if _TYPE_CHECKING:  # the rooms above the engine are imported when they are firs
     from koubai.compiler import compile as compile
     from koubai.compiler import get_num_threads as get_num_threads
     from koubai.compiler import set_num_threads as set_num_threads
+    from koubai.explain.worksheet import explain as explain
 
 __version__ = "0.1.0"
 
-_ROOMS = frozenset({"compiler", "data", "doctor", "models", "nn", "optim", "train", "utils"})
+_ROOMS = frozenset({"compiler", "data", "doctor", "explain", "models", "nn", "optim", "train", "utils"})
 _COMPILER = frozenset({"compile", "get_num_threads", "set_num_threads"})
 # PyTorch has these both at the top and in nn.functional.
 _FUNCTIONAL = frozenset(

@@ -1,4 +1,4 @@
-"""Trainings that the tests of the doctor share: by `Trainer`, sound or with a fault, and by hand in both frameworks."""
+"""Small trainings that the tests of the doctor share: by the Trainer, sound or with a fault, and written by hand."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def signs_of(how):
         optimizer.step()
         return watch.history.signs[0]
     doctor = Doctor()
-    trainer = Trainer(model, loss, optimizer, callbacks=[doctor], compile=how == "compiled")
+    trainer = Trainer(model, loss, optimizer, doctor=doctor, compile=how == "compiled")
     trainer.fit((x, y), epochs=1, batch_size=12, shuffle=False)
     return doctor.history.signs[0]
 
@@ -164,7 +164,7 @@ class Failing(Callback):
 def test_leaves_no_hook_on_a_model_whose_training_failed(compile):
     model = network()
     optimizer = optim.SGD(model.parameters(), lr=LR)
-    trainer = Trainer(model, nn.MSELoss(), optimizer, callbacks=[Doctor(), Failing()], compile=compile)
+    trainer = Trainer(model, nn.MSELoss(), optimizer, callbacks=[Failing()], compile=compile)
     with pytest.raises(Exception):  # noqa: B017
         trainer.fit((X.copy(), Y), epochs=2, batch_size=6)
     assert not any(module._hooks for module in model.modules())
@@ -176,7 +176,7 @@ def trained(doctor, optimizer="Adam", **options):
     y = (x[:, 0] > 0).astype("i8")
     model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
     made = getattr(optim, optimizer)(model.parameters(), lr=0.01)
-    trainer = Trainer(model, nn.CrossEntropyLoss(), made, callbacks=[doctor] if doctor else [], **options)
+    trainer = Trainer(model, nn.CrossEntropyLoss(), made, doctor=doctor, **options)
     trainer.fit((x, y), (x, y), epochs=4, batch_size=32)
     numbers = [trainer.history["loss"], trainer.history["val_loss"], koubai.rand(3).tolist()]
     return numbers, [value.numpy() for value in model.state_dict().values()]
@@ -187,7 +187,7 @@ def trained(doctor, optimizer="Adam", **options):
 )
 def test_weights_are_the_same_to_the_bit_with_the_doctor_and_without(options):
     doctor = Doctor(every=2)
-    watched, plain = trained(doctor, **options), trained(None, **options)
+    watched, plain = trained(doctor, **options), trained(False, **options)
     assert len(doctor.history.signs) > 4
     assert watched[0] == plain[0]
     for one, other in zip(watched[1], plain[1]):

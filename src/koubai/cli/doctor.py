@@ -13,7 +13,7 @@ from koubai.cli.checklist import show_checklist
 from koubai.cli.checkup import show_checkup
 from koubai.cli.errors import MISUSED, Mistake
 from koubai.cli.experiments import experiment
-from koubai.cli.options import in_help
+from koubai.cli.options import wrapped
 from koubai.cli.run_folders import LATEST, find_run
 from koubai.cli.treatment import treat
 from koubai.i18n import _
@@ -26,18 +26,18 @@ def doctor(
     checklist: Annotated[
         bool,
         typer.Option(
-            "--checklist", help=in_help(_("go through the two checklists: before training, and when stuck"))
+            "--checklist", help=wrapped(_("go through the two checklists: before training, and when stuck"))
         ),
     ] = False,
     treated: Annotated[
-        bool, typer.Option("--treat", help=in_help(_("try remedies in paired trials, and prove the best")))
+        bool, typer.Option("--treat", help=wrapped(_("try remedies in paired trials, and prove the best")))
     ] = False,
     asked: Annotated[
         str | None,
         typer.Option(
             "--experiment",
             metavar=_("NAME"),
-            help=in_help(
+            help=wrapped(
                 _(
                     "rates: learning rates side by side; overfit: a few samples by heart; seeds: how much is chance"
                 )
@@ -47,7 +47,7 @@ def doctor(
     trials: Annotated[
         int,
         typer.Option(
-            "--trials", min=1, metavar=_("INTEGER"), help=in_help(_("with --treat: at most so many trials"))
+            "--trials", min=1, metavar=_("INTEGER"), help=wrapped(_("with --treat: at most so many trials"))
         ),
     ] = 3,
     seeds: Annotated[
@@ -57,7 +57,7 @@ def doctor(
             min=1,
             metavar=_("INTEGER"),
             show_default=False,
-            help=in_help(
+            help=wrapped(
                 _("fresh seeds of --treat (default: 2), or all those of --experiment seeds (default: 5)")
             ),
         ),

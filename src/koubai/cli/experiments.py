@@ -17,7 +17,7 @@ from koubai.atomic import write_file
 from koubai.cli.errors import MISUSED, Mistake, Stopped
 from koubai.cli.session import recipe_of
 from koubai.cli.sparkline import sparkline
-from koubai.cli.wrapping import wrapped
+from koubai.cli.wrapping import lines_of
 from koubai.doctor.experiments import EXPERIMENTS, Experiment, overfit, rates, sensitivity
 from koubai.doctor.treatment import Training as Subject
 from koubai.i18n import _
@@ -81,7 +81,7 @@ def _lines(seen: Experiment, width: int) -> Iterator[Text]:
         padded = name + " " * (longest - cell_len(name))
         yield Text(f"   {padded}  {sparkline(values, _CURVE, scale):<{_CURVE}}  {_result(seen, name)}")
     for sentence in seen.words.splitlines():
-        yield Text("\n".join(wrapped(sentence, width)))
+        yield Text("\n".join(lines_of(sentence, width)))
     yield Text(_("An experiment is evidence, no finding."), style="dim")
 
 

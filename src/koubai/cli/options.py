@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from koubai.cli.errors import MISUSED, Mistake
-from koubai.cli.wrapping import wrapped
+from koubai.cli.wrapping import lines_of
 from koubai.i18n import _
 
 _HELP_WIDTH = 40  # columns that an option's help has on a screen of 80
@@ -63,7 +63,7 @@ def _parameter(name: str, field: FieldInfo) -> Any:
 def _help(field: FieldInfo) -> str:
     """The description, what can be chosen, and what happens without the option."""
     if field.is_required():
-        return in_help(_("{description} (required)").format(description=_description(field)))
+        return wrapped(_("{description} (required)").format(description=_description(field)))
     unset = _extra(field).get("unset")
     default = _(unset) if unset else field.default
     if isinstance(default, bool):
@@ -74,12 +74,12 @@ def _help(field: FieldInfo) -> str:
         if choices
         else _("{description} (default: {default})")
     )
-    return in_help(form.format(description=_description(field), choices=choices, default=default))
+    return wrapped(form.format(description=_description(field), choices=choices, default=default))
 
 
-def in_help(text: str) -> str:
-    """Text for an option's help, Japanese broken into lines; Typer shows two line ends as one."""
-    return "\n\n".join(wrapped(text, _HELP_WIDTH))
+def wrapped(text: str) -> str:
+    """Japanese broken into lines, which Rich does only at spaces; Typer shows two line ends as one."""
+    return "\n\n".join(lines_of(text, _HELP_WIDTH))
 
 
 def _description(field: FieldInfo) -> str:

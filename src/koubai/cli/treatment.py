@@ -17,7 +17,7 @@ from rich.text import Text
 from koubai.cli.alarms import alarms_on
 from koubai.cli.errors import Stopped
 from koubai.cli.session import recipe_of
-from koubai.cli.wrapping import wrapped
+from koubai.cli.wrapping import lines_of
 from koubai.doctor.chart import read_findings
 from koubai.doctor.proof_file import write_proof
 from koubai.doctor.treatment import MENU, Coming, Proof, Trial, treating
@@ -43,7 +43,7 @@ def treat(record: RunRecord, trials: int, seeds: int | None, as_json: bool) -> N
         _nothing_to_do(console, as_json)
         return
     training = treatable(Training(*recipe_of(record)))
-    console.print("\n".join(wrapped(_opening(training), console.width)))
+    console.print("\n".join(lines_of(_opening(training), console.width)))
     fresh = _FRESH if seeds is None else seeds
     proof: Proof[Any] | None = None
     try:

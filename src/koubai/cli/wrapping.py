@@ -7,7 +7,7 @@ import re
 from rich.cells import cell_len
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def lines_of(text: str, width: int) -> list[str]:
     """Text in lines of at most so many columns; text in Latin letters stays as it is, for Rich to break."""
     if cell_len(text) == len(text):
         return [text]

@@ -25,11 +25,15 @@ class Epochs:
     _losses: list[float] = field(default_factory=list)
     _evaluated: list[float] = field(default_factory=list)
 
-    def step(self, loss: float, samples: int) -> bool:
-        """Count a step, and return whether an epoch has ended with it, which is to be told by `end`."""
+    @property
+    def over(self) -> bool:
+        """Whether all samples went by; then it is to be told by `end`."""
+        return 0 < self.samples <= self._seen
+
+    def step(self, loss: float, samples: int) -> None:
+        """Count a step."""
         self._losses.append(loss)
         self._seen += samples
-        return 0 < self.samples <= self._seen
 
     def evaluated(self, loss: float) -> None:
         """Note a loss that was computed without gradients."""

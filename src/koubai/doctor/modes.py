@@ -6,17 +6,20 @@ from typing import Any
 
 __all__ = ["two_faced"]
 
-_KINDS = ("Dropout", "AlphaDropout", "FeatureAlphaDropout", "BatchNorm", "SyncBatchNorm", "LazyBatchNorm")
+_DROPOUT = ("Dropout", "AlphaDropout", "FeatureAlphaDropout")
+_NORMALISED = ("BatchNorm", "SyncBatchNorm", "LazyBatchNorm")
 
 
 def two_faced(model: Any) -> list[Any]:
     """Return the layers of a model whose output depends on the mode."""
-    return [
-        layer for layer in model.modules() if _drops(layer) or type(layer).__name__.startswith(_KINDS[3:])
-    ]
+    return [layer for layer in model.modules() if _is(layer, _NORMALISED) or _drops(layer)]
+
+
+def _is(layer: Any, kinds: tuple[str, ...]) -> bool:
+    return type(layer).__name__.startswith(kinds)
 
 
 def _drops(layer: Any) -> bool:
     """Whether it is dropout that drops anything, or has some inside, as recurrent layers may."""
-    share = getattr(layer, "p" if type(layer).__name__.startswith(_KINDS[:3]) else "dropout", 0)
+    share = getattr(layer, "p" if _is(layer, _DROPOUT) else "dropout", 0)
     return isinstance(share, int | float) and share > 0

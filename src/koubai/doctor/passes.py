@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from koubai.doctor.framework import Framework
-from koubai.doctor.patient import Sample
 
-__all__ = ["Collector", "Pass", "Seen", "Shape", "loss_of", "no_loss", "shape_of", "weights_known"]
+__all__ = ["Pass", "Seen", "Shape", "again", "loss_of", "no_loss", "shape_of"]
 
 Shape = tuple[int, ...]
 _EXACT = 1e-5  # a float32 that was multiplied once is off by less
@@ -98,7 +97,7 @@ def _is_number(tensor: Any) -> bool:
     return bool(np.prod(tuple(tensor.shape)) == 1)
 
 
-def weights_known(passes: list[Pass]) -> bool:
+def _weights_known(passes: list[Pass]) -> bool:
     """Whether what went back is the loss of each pass, or each one's equal share: nothing was added to them."""
     weights = {1.0, 1.0 / len(passes)} if passes else set()
     return any(all(abs(p.weight - w) <= _EXACT * w for p in passes) for w in weights)
@@ -132,58 +131,27 @@ def no_loss(output: Any, target: Any) -> Any:
     return (output * float("nan")).sum()
 
 
-@dataclass
-class Collector:
-    """Keeps the first samples that a training was seen to use.
+def again(
+    framework: Framework, model: Any, passes: list[Pass], as_compared: Callable[[Any], Any]
+) -> float | None:
+    """Take passes through the model again, as it is now, and return the sum of their losses; gradients are in `.grad`.
 
     Args:
         framework: theirs.
-        wanted: how many are enough.
+        model: with the same random numbers as before; who calls keeps it undisturbed.
+        passes: of one step.
+        as_compared: makes of the model's output what the loss was given.
+
+    Returns:
+        None if nobody knows how the losses were made: then nothing is done.
     """
-
-    framework: Framework
-    wanted: int
-    passes: list[Pass] = field(default_factory=list)
-
-    @property
-    def has_enough(self) -> bool:
-        """Whether no more are needed."""
-        return sum(p.size for p in self.passes) >= self.wanted
-
-    def add(self, seen: Pass) -> None:
-        """Keep copies of what went in, for the loop may write into its tensors."""
-        if self.has_enough or not seen.size:
-            return
-        options = {name: self._copy(value) for name, value in seen.options.items()}
-        target = self._copy(seen.target) if isinstance(seen.target, self.framework.tensors) else None
-        copy = Pass(tuple(map(self._copy, seen.inputs)), options, target=target)
-        self.passes.append(copy)
-
-    def sample(self) -> Sample | None:
-        """Return the samples, of the last pass alone where they cannot be put together; None if there are none."""
-        if not self.passes:
-            return None
-        try:
-            joined = [self._join(list(parts)) for parts in zip(*map(_parts, self.passes))]
-        except (RuntimeError, TypeError, ValueError):
-            joined = _parts(self.passes[-1])
-        last = self.passes[-1]
-        *values, target = joined
-        inputs, options = values[: len(last.inputs)], dict(zip(last.options, values[len(last.inputs) :]))
-        sample = Sample(tuple(inputs), target, options)
-        if target is None:  # not known: the same for all says nothing
-            sample.target = self.framework.tensor(np.zeros(len(sample), np.float32))
-        return sample.take(slice(0, self.wanted))
-
-    def _join(self, parts: list[Any]) -> Any:
-        if not getattr(parts[0], "ndim", 0):
-            return parts[0]
-        return self.framework.join(parts)
-
-    def _copy(self, value: Any) -> Any:
-        is_tensor: bool = isinstance(value, self.framework.tensors)
-        return value.detach().clone() if is_tensor else value
-
-
-def _parts(seen: Pass) -> list[Any]:
-    return [*seen.inputs, *seen.options.values(), seen.target]
+    if any(this.again is None for this in passes) or not _weights_known(passes):
+        return None
+    total = 0.0
+    for this in passes:
+        framework.load_random_state(model, this.random)
+        assert this.again is not None
+        loss = this.again(as_compared(model(*this.inputs, **this.options))) * this.weight
+        loss.backward()
+        total += float(loss.detach())
+    return total

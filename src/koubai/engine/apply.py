@@ -11,6 +11,7 @@ from koubai import dtypes
 from koubai.arrays import Array
 from koubai.engine.modes import modes, users_line
 from koubai.engine.recipe import Recipe, View
+from koubai.engine.steps import write_down
 from koubai.engine.tensor import Tensor
 from koubai.ops.op import Op, ShapeError, Symbol, describe
 
@@ -29,6 +30,8 @@ def apply(op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> Any
         _leave_recipe(op, inputs, attributes, outputs)
     if op.assign is not None:
         make_view(outputs[0], inputs[0], op, attributes, modes.grad_enabled)
+    if modes.steps is not None:
+        write_down(op, inputs, attributes, outputs)
     return outputs[0] if len(outputs) == 1 else outputs
 
 

@@ -19,6 +19,7 @@ from koubai import dtypes
 from koubai.engine.backprop import local_gradients
 from koubai.engine.modes import enable_grad, modes, no_grad
 from koubai.engine.recipe import Recipe, Saved, Version
+from koubai.engine.steps import write_down, writing_down
 from koubai.engine.tensor import Tensor
 from koubai.engine.trace import Program, flatten, trace, unflatten
 from koubai.ops.movement import again, alias
@@ -64,6 +65,14 @@ class Composite:
 
     def __call__(self, *inputs: Tensor | None, **attributes: Any) -> Tensor:
         """Compute the result, and note how its gradient is found."""
+        if modes.steps is None:
+            return self._run(inputs, attributes)
+        with writing_down(None):  # it is one step, whatever ops it is made of
+            result = self._run(inputs, attributes)
+        write_down(self, inputs, attributes, (result,))
+        return result
+
+    def _run(self, inputs: tuple[Tensor | None, ...], attributes: dict[str, Any]) -> Tensor:
         inputs = (*inputs, *[None] * (len(self.inputs) - len(inputs)))
         edges = tuple(
             [tensor.edge if tensor is not None and modes.grad_enabled else None for tensor in inputs]

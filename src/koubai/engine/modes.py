@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
+    from koubai.engine.steps import Step
     from koubai.engine.taps import Taps
     from koubai.engine.trace import Tracer
 
@@ -41,6 +42,7 @@ class Modes(threading.local):
     tracer: Tracer | None = None
     anomaly: bool = False
     taps: Taps | None = None
+    steps: list[Step] | None = None
 
 
 modes = Modes()

@@ -19,6 +19,7 @@ from koubai.engine.scan_gradient import StepGradient
 from koubai.engine.tensor import Tensor
 from koubai.engine.trace import flatten, host_scalar, run_graph, trace, unflatten
 from koubai.ops.graph import Graph, Node
+from koubai.ops.movement import cat, reshape
 from koubai.ops.op import Symbol, describe
 from koubai.ops.scan import Loop, scan_op
 
@@ -50,6 +51,8 @@ def scan(
         >>> koubai.scan(lambda total, x: (total + x, total + x), koubai.tensor(0.0), koubai.ones(3))
         (tensor(3.), tensor([1., 2., 3.]))
     """
+    if modes.steps is not None and modes.tracer is None:
+        return _unrolled(step, init, xs, reverse)
     carry: list[Tensor] = []
     sequences: list[Tensor] = []
     carry_structure, sequence_structure = flatten(init, carry), flatten(xs, sequences)
@@ -75,6 +78,23 @@ def scan(
     )
     final = unflatten(carry_structure, iter(results[: len(carry)]))
     return final, unflatten(program.structure[1], iter(results[len(carry) :]))
+
+
+def _unrolled(
+    step: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, reverse: bool
+) -> tuple[Any, Any]:
+    """Repeat the step in Python: where a computation is written down, each time is."""
+    sequences: list[Tensor] = []
+    structure = flatten(xs, sequences)
+    times = range(_common_length(sequences))
+    carry, results = init, []
+    for t in reversed(times) if reverse else times:
+        carry, result = step(carry, unflatten(structure, iter([sequence[t] for sequence in sequences])))
+        tensors: list[Tensor] = []
+        result_structure = flatten(result, tensors)
+        results.append([reshape(tensor, shape=(1, *tensor.shape)) for tensor in tensors])
+    rows = results[::-1] if reverse else results
+    return carry, unflatten(result_structure, iter([cat(*column, dim=0) for column in zip(*rows)]))
 
 
 def _repeated_part(body: Graph, outside: dict[Symbol, Tensor]) -> tuple[Graph, list[Tensor]]:

@@ -41,10 +41,7 @@ def load_script(path: Path, seed: int = 0) -> Recipe:
             model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
             defaults = {"epochs": 50, "optimizer": "sgd", "lr": 0.1}
     """
-    if not path.is_file():
-        raise FileNotFoundError(_("There is no file {path}.").format(path=path))
-    koubai.manual_seed(seed)
-    names = _run(path)
+    names = run_script(path, seed)
     _check(path, names)
     return Recipe(
         name=path.stem,
@@ -58,8 +55,16 @@ def load_script(path: Path, seed: int = 0) -> Recipe:
     )
 
 
-def _run(path: Path) -> dict[str, Any]:
-    """The names a script defines; what it raises is told with the script's line."""
+def run_script(path: Path, seed: int = 0) -> dict[str, Any]:
+    """Run a script and return the names it defines; what it raises is told with the script's line.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it raises an error.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(_("There is no file {path}.").format(path=path))
+    koubai.manual_seed(seed)
     try:
         return runpy.run_path(str(path), run_name="__koubai__")
     except Exception as error:

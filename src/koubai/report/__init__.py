@@ -1,7 +1,8 @@
-"""Curves and reports of a run: what came out, whether it is good, where it went wrong, how it was made."""
+"""Reports of a run (what came out, is it good, where it went wrong, how it was made), and worksheets."""
 
 from koubai.report.content import Content
 from koubai.report.page import page
 from koubai.report.run import write_report
+from koubai.report.worksheet import write_worksheet
 
-__all__ = ["Content", "page", "write_report"]
+__all__ = ["Content", "page", "write_report", "write_worksheet"]

@@ -6,7 +6,7 @@ Plain strings are always escaped, so whatever a user named a class or a column s
 import html
 from collections.abc import Iterable
 
-_WITHOUT_END = frozenset({"meta", "img", "br", "source"})
+_WITHOUT_END = frozenset({"meta", "img", "br", "source", "input"})
 
 
 class Html(str):
