@@ -65,13 +65,16 @@ class Clock(Callback):
 
 
 class TimedDoctor(Doctor):
-    """Knows how long the last look took."""
+    """Looks for the last time once, and knows how long that took."""
+
+    seconds: float | None = None
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Look, by the clock."""
-        began = time.perf_counter()
-        super().on_fit_end(trainer)
-        self.seconds = time.perf_counter() - began
+        if self.seconds is None:
+            began = time.perf_counter()
+            super().on_fit_end(trainer)
+            self.seconds = time.perf_counter() - began
 
 
 class Compiles(logging.Handler):
@@ -96,7 +99,6 @@ class Contestant:
         step: seconds per step of all rounds, measurements and all.
         plain: the median of the steps without a measurement, for each round.
         measured: the same of those with one.
-        look: seconds of the last look.
     """
 
     workload: Workload
@@ -105,7 +107,6 @@ class Contestant:
     step: list[float] = field(default_factory=list)
     plain: list[float] = field(default_factory=list)
     measured: list[float] = field(default_factory=list)
-    look: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         koubai.manual_seed(0)
@@ -132,13 +133,11 @@ class Contestant:
         self.step.append((marks[-1] - marks[0]) / steps)
         self.plain.append(statistics.median(s for s, is_measured in zip(seconds, due) if not is_measured))
         self.measured += [s for s, is_measured in zip(seconds, due) if is_measured]
-        if self.doctor is not None:
-            self.look.append(self.doctor.seconds)
         return self.step[-1]
 
     def forget(self) -> None:
         """Forget what was measured."""
-        for numbers in (self.step, self.plain, self.measured, self.look):
+        for numbers in (self.step, self.plain, self.measured):
             numbers.clear()
 
 
@@ -172,6 +171,12 @@ class Overhead:
     def listening(self) -> float:
         """By which share a step without a measurement takes longer."""
         return statistics.median(w / o for w, o in zip(self.watched.plain, self.without.plain)) - 1
+
+    @property
+    def look(self) -> float:
+        """The seconds of the last look."""
+        doctor = self.watched.doctor
+        return doctor.seconds or 0.0 if doctor is not None else 0.0
 
     def at(self, every: int) -> float:
         """By which share a step takes longer if one in so many is measured, from the two parts."""
@@ -252,7 +257,7 @@ def cells(name: str, mode: str, found: Overhead) -> list[str]:
         *(f"{found.at(every):.1%}" for every in (EVERY, ECONOMY)),
         f"{found.listening:.1%}",
         f"{duration(found.rehearsal)} = {found.rehearsal / found.step:.1f} steps",
-        duration(statistics.median(found.watched.look)),
+        duration(found.look),
     ]
 
 

@@ -237,17 +237,19 @@ def _norm(x: Any) -> Any:
 
 
 def _layer_row(kind: str, y: Any) -> list[Any]:
+    """Return all but the gradient; numbers cost a pass over the output each, so two come from the units' peaks."""
     zero = (y == 0).float()
     units = 1 if y.ndim in (2, 4, 5) else y.ndim - 1
     others = [n for n in range(y.ndim) if n != units]
-    dead = (zero.amin(others) > 0).float().mean() if others else zero.mean()
-    return [_size(y), abs(y).amax(), zero.mean(), dead, _saturated(kind, y, zero)]
+    peaks = abs(y).amax(others) if others else abs(y)
+    share = zero.mean()
+    return [_size(y), peaks.amax(), share, (peaks == 0).float().mean(), _saturated(kind, y, share)]
 
 
-def _saturated(kind: str, y: Any, zero: Any) -> Any:
+def _saturated(kind: str, y: Any, share: Any) -> Any:
     """Return the share of outputs s where the slope, s(1 - s) or 1 - t², is below a tenth of its largest value."""
     if kind == "Sigmoid":
         return (y * (1 - y) < 0.025).float().mean()
     if kind in ("Tanh", "RNN", "LSTM", "GRU"):
         return (1 - y * y < 0.1).float().mean()
-    return zero.mean() * 0
+    return share * 0
