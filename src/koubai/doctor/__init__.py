@@ -2,11 +2,11 @@
 
 Read it in this order: `vital_signs` (what is measured in a step), `history` and `patient` (what it knows), `facts/`
 (what it finds out), `consultation` (one look), `harm`, `checks/` (one cause each), `diagnosis` (which of them it is);
-then its faces: `watch` (in `Trainer`), `attach` (in a loop of your own), `checklist`, `cure` with `treatment/`
+then its faces: `watch` (in `Trainer`), `attached/` (in a loop of your own), `checklist`, `cure` with `treatment/`
 (remedies, tried and proven), `experiments/` (on request); `chart` and `proof_file` are what the record keeps.
 """
 
-from koubai.doctor.attach import attach
+from koubai.doctor.attached.attach import attach
 from koubai.doctor.checklist import checklist
 from koubai.doctor.cure import treat
 from koubai.doctor.examine import examine

@@ -12,18 +12,18 @@ from typing import Any, Self
 
 import numpy as np
 
+from koubai.doctor.attached.listening import looking
+from koubai.doctor.attached.loop import Loop
+from koubai.doctor.attached.passes import no_loss
+from koubai.doctor.attached.suspicion import is_suspicious, time_to_look
 from koubai.doctor.consultation import Consultation, Moment
 from koubai.doctor.diagnosis import diagnose
 from koubai.doctor.finding import Finding
 from koubai.doctor.framework import Framework, framework_of
 from koubai.doctor.history import History
-from koubai.doctor.listening import looking
-from koubai.doctor.loop import Loop
 from koubai.doctor.machine import physical_memory
-from koubai.doctor.passes import no_loss
 from koubai.doctor.patient import Patient, Sample
 from koubai.doctor.sampling import SAMPLES
-from koubai.doctor.suspicion import is_suspicious, time_to_look
 from koubai.i18n import _
 
 __all__ = ["Attached", "attach"]

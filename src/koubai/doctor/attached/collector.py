@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from koubai.doctor.attached.passes import Pass
 from koubai.doctor.framework import Framework
-from koubai.doctor.passes import Pass
 from koubai.doctor.patient import Sample
 
 __all__ = ["Collector"]
