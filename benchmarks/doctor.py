@@ -18,6 +18,7 @@ from doctor.examination import Examination, examine, repair
 from doctor.families import FAMILIES
 from doctor.healthy import HEALTHY
 from doctor.random_search import search
+from doctor.recipes import RECIPES, alarms
 from doctor.setup import Subject
 from doctor.verdicts import Verdict, summary, verdicts
 from rich.console import Console
@@ -51,6 +52,7 @@ def main(
     ] = None,
     families: Annotated[bool, typer.Option("--families", help="Train the faults of our own.")] = False,
     healthy: Annotated[bool, typer.Option("--healthy", help="Train what is simply good.")] = False,
+    recipes: Annotated[bool, typer.Option("--recipes", help="Train Koubai's own recipes.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="How often each is trained.")] = 5,
     only: Annotated[str, typer.Option(help="Only those with this in their name.")] = "",
     scaled: Annotated[bool, typer.Option("--scaled", help="Fewer data where the file says how.")] = False,
@@ -68,6 +70,8 @@ def main(
         subjects["our own faults"] = chosen(FAMILIES, only)
     if healthy:
         subjects["healthy trainings"] = [one.subject for one in chosen(HEALTHY, only)]
+    if recipes:
+        report_recipes([name for name in RECIPES if only in name], seeds)
     for title, chosen_ones in subjects.items():
         report(title, chosen_ones, seeds, treat, random)
 
@@ -80,6 +84,14 @@ def report(title: str, subjects: Sequence[Subject], seeds: int, treat: bool, ran
     for line in summary(rows):
         console.print(line, highlight=False)
     console.print(f"{time.perf_counter() - started:.0f} s\n", highlight=False)
+
+
+def report_recipes(names: Sequence[str], seeds: int) -> None:
+    """Train recipes and print what the doctor says of them."""
+    said = {(name, seed): alarms(name, seed) for name in names for seed in range(seeds)}
+    for (name, seed), causes in said.items():
+        print(f"{name:16} seed {seed}: {', '.join(causes) or 'silent'}")
+    print(f"false alarms: {sum(map(bool, said.values()))} of {len(said)}")
 
 
 if __name__ == "__main__":
