@@ -167,7 +167,7 @@ class TestExperiment:
         (
             ["--experiment", "magic"],
             2,
-            "There is no experiment magic.\n  Choose one of rates, overfit, seeds",
+            "There is no experiment magic.\n  Choose one of rates, overfit, seeds, data",
         ),
         (["--experiment", "seeds", "--seeds", "1"], 1, "at least 2 seeds"),
         (["--treat", "--checklist"], 2, "Choose one of --checklist, --treat and --experiment."),

@@ -96,6 +96,26 @@ def test_a_sound_training_is_met_with_silence(sound):
     assert sound() == []
 
 
+class TestWhatIsFed:
+    def test_columns_that_never_change(self):
+        x, y = blobs()
+        x = np.concatenate([np.zeros_like(x), np.ones((len(x), 4), "f")], axis=1)
+        assert "constant_feature" in [f.cause for f in findings(net(6, 16, outputs=3), CE(), (x, y))]
+
+    def test_answers_that_do_not_depend_on_the_input(self):
+        class Deaf(nn.Module):
+            def forward(self, x):
+                return x * 0
+
+        model = nn.Sequential(Deaf(), *net(2, 16, outputs=3))
+        assert "ignored_input" in [f.cause for f in findings(model, CE(), blobs())]
+
+    def test_batches_that_leave_few_steps(self):
+        model = net(2, 16, outputs=3)
+        causes = [f.cause for f in findings(model, CE(), blobs(), lr=1e-3, epochs=20, batch_size=240)]
+        assert "batch_too_large" in causes
+
+
 class TestGraph:
     def test_parameters_that_no_optimizer_holds(self):
         model = net(2, 4, outputs=3)

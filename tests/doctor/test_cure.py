@@ -9,7 +9,7 @@ import koubai
 from koubai import doctor, nn, optim
 from koubai.data import TensorDataset
 from koubai.doctor import Finding, Training, sensitivity, treat
-from koubai.doctor.experiments import overfit, rates
+from koubai.doctor.experiments import more_data, overfit, rates
 from koubai.doctor.proof_file import read_proof, write_proof
 from tests.doctor.test_checks import blobs, net
 
@@ -102,3 +102,19 @@ class TestExperiments:
 
     def test_or_not(self):
         assert "does not learn" in overfit(subject(lr=1e-5)).words
+
+
+def test_what_more_data_would_bring():
+    random = np.random.default_rng(0)
+
+    def points(samples):
+        x = random.standard_normal((samples, 10)).astype("f")
+        return x, (x.sum(1, keepdims=True) + 0.5 * random.standard_normal((samples, 1))).astype("f")
+
+    model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 1))
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    subject = Training.of(model, nn.MSELoss(), optimizer, points(80), points(500), epochs=20)
+    seen = more_data(subject)
+    skills = list(seen.results.values())
+    assert skills == sorted(skills)
+    assert "160 samples" in seen.words

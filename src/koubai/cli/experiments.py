@@ -1,4 +1,4 @@
-"""`koubai doctor --experiment`: learning rates side by side, a few samples to overfit, how much is chance."""
+"""`koubai doctor --experiment`: learning rates side by side, samples to overfit, what is chance, what data bring."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from koubai.cli.errors import MISUSED, Mistake, Stopped
 from koubai.cli.session import recipe_of
 from koubai.cli.sparkline import sparkline
 from koubai.cli.wrapping import lines_of
-from koubai.doctor.experiments import EXPERIMENTS, Experiment, overfit, rates, sensitivity
+from koubai.doctor.experiments import EXPERIMENTS, Experiment, more_data, overfit, rates, sensitivity
 from koubai.doctor.treatment import Training as Subject
 from koubai.i18n import _
 from koubai.recipes import Training, treatable
@@ -67,6 +67,7 @@ def _made(subject: Subject, name: str, seeds: int, status: Status) -> Experiment
         "rates": lambda: rates(subject),
         "overfit": lambda: overfit(subject),
         "seeds": lambda: sensitivity(subject, seeds, watch).experiment(),
+        "data": lambda: more_data(subject, watch),
     }
     return kinds[name]()
 
@@ -90,7 +91,7 @@ def _result(seen: Experiment, name: str) -> str:
     result = seen.results[name]
     if not math.isfinite(result):
         return _("diverged")
-    what = _("skill") if seen.name == "seeds" else _("loss")
+    what = _("skill") if seen.name in ("seeds", "data") else _("loss")
     return f"{what} {result:.3g}"
 
 

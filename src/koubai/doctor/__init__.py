@@ -10,7 +10,7 @@ from koubai.doctor.attached.attach import attach
 from koubai.doctor.checklist import checklist
 from koubai.doctor.cure import treat
 from koubai.doctor.examine import examine
-from koubai.doctor.experiments import Sensitivity, sensitivity
+from koubai.doctor.experiments import Sensitivity, more_data, sensitivity
 from koubai.doctor.finding import CAUSES, Finding
 from koubai.doctor.treatment import Proof, Training
 from koubai.doctor.watch import Doctor
@@ -25,6 +25,7 @@ __all__ = [
     "attach",
     "checklist",
     "examine",
+    "more_data",
     "sensitivity",
     "treat",
 ]

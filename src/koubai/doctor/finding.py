@@ -102,6 +102,7 @@ CAUSES: dict[str, Cause] = {
     "unnormalised_input": Cause("data", N_("inputs are not normalised"), (*_SIGNAL, *_SLOW)),
     "unnormalised_target": Cause("data", N_("targets are far from unit size"), (*_SIGNAL, *_SLOW)),
     "constant_feature": Cause("data", N_("input columns that never change")),
+    "ignored_input": Cause("contract", N_("the answer does not depend on the input")),
     "class_imbalance": Cause("data", N_("classes are imbalanced")),
     "label_noise": Cause("data", N_("labels that seem wrong"), ("overfitting",)),
     "domain_shift": Cause("data", N_("validation data are of another kind"), ("overfitting", "label_noise")),

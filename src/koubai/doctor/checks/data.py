@@ -14,6 +14,8 @@ from koubai.i18n import N_, _
 _LARGE = 10.0
 # The gradient of a squared error at the start is twice the target, and what Adam moves in a step does not grow with it.
 _FAR, _VERY_FAR = 10.0, 100.0
+_MOSTLY = 0.5  # of the columns
+_SAME = 1e-5  # of the size of the answers: float32 rounds at 1e-7
 _NORMALISERS = ("BatchNorm", "LayerNorm", "InstanceNorm", "GroupNorm", "RMSNorm", "Normal")
 
 
@@ -66,4 +68,46 @@ def unnormalised_target(c: Consultation) -> Evidence | None:
         code="y = (y - y.mean()) / y.std()",
         withdrawn_if=_("scaled targets train no better"),
         numbers={N_("size"): size},
+    )
+
+
+@check("constant_feature")
+def constant_feature(c: Consultation) -> Evidence | None:
+    """Columns that never change feed nothing but their weights."""
+    if c.features is None or c.features.shape[1] < 2 or len(c.features) < 16:
+        return None
+    constant = np.flatnonzero(np.ptp(c.features, axis=0) == 0)
+    share = len(constant) / c.features.shape[1]
+    if share < _MOSTLY:  # images have dark corners
+        return None
+    return found(
+        0.7,
+        _("{share:.0%} of the input columns never change, the first of them column {column}").format(
+            share=share, column=int(constant[0])
+        ),
+        _("look at how these columns are made, and leave out what stays constant"),
+        code="x = x[:, x.std(0) > 0]",
+        withdrawn_if=_("they change in other samples"),
+        numbers={N_("share of constant columns"): share},
+    )
+
+
+@check("ignored_input")
+def ignored_input(c: Consultation) -> Evidence | None:
+    """The model answers the same whatever it is given, so real inputs teach it no more than zeros would."""
+    answers = c.answers.reshape(len(c.answers), -1).astype(np.float64)
+    if len(answers) < 8 or not np.isfinite(answers).all():
+        return None
+    moved = float(answers.std(0).max() / (np.abs(answers).max() + 1e-12))
+    if moved > _SAME:
+        return None
+    return found(
+        0.5,  # many causes end here: it is named if no other one is
+        _("the answers to {count} different samples differ by {moved:.1e} of their size").format(
+            count=len(answers), moved=moved
+        ),
+        _("follow the input through the layers: where does it get lost?"),
+        code="koubai.doctor.checklist(model, loss, optimizer, data)",
+        withdrawn_if=_("the samples are all alike"),
+        numbers={N_("moved"): moved},
     )

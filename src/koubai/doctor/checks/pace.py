@@ -6,7 +6,7 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
-from koubai.doctor.facts.curvature import curvature_bounds
+from koubai.doctor.facts.curvature import curvature_bounds, gradient_noise
 from koubai.doctor.framework import Array
 from koubai.doctor.vital_signs import Signs
 from koubai.i18n import N_, _
@@ -22,6 +22,7 @@ _WELL = 0.3  # of the loss in a hundred steps: then it is steps that are missing
 _SHAKEN = 0.3  # what a rate that is far too high may bring by shaking a net that is stuck, is less
 _LARGE_UPDATE = 0.1  # of the weights: a hundred times the rule of thumb
 _FEW_STEPS = 100
+_SMALLER = 16  # samples
 _SWING = 0.05  # a mean over an epoch of N samples is known to 1 / sqrt(N): 5 % is beyond chance from 400 samples on
 _COLLAPSED = 0.1
 _PULL = 2.0  # penalty to data (Ben Braiek and Khomh 2023, "Testing Feedforward Neural Networks Training Programs")
@@ -242,6 +243,30 @@ def batch_too_small(c: Consultation) -> Evidence | None:
         code="batch_size=64",
         withdrawn_if=_("larger batches do no better"),
         numbers={N_("batch size"): size},
+    )
+
+
+@check("batch_too_large")
+def batch_too_large(c: Consultation) -> Evidence | None:
+    """Batches so large that there are few steps, where the gradient of a smaller one says as much.
+
+    Up to the noise scale larger batches pay, beyond it they cost steps (McCandlish et al. 2018).
+    """
+    size = c.history.batch_size
+    if size < 4 * _SMALLER or c.history.steps > 3 * _FEW_STEPS or c.trial(1.0, _SMALLER).fall < _BETTER:
+        return None
+    noise = gradient_noise(c.patient, c.sample)
+    if noise > size / 4:
+        return None
+    return found(
+        0.7,
+        _("batches of {size} make {steps} steps; the gradient's noise scale is {noise:.0f} samples").format(
+            size=size, steps=c.history.steps, noise=noise
+        ),
+        _("use batches of 32 to 256"),
+        code=f"batch_size={max(_SMALLER, int(noise))}",
+        withdrawn_if=_("smaller batches do no better"),
+        numbers={N_("batch size"): size, N_("noise scale"): noise},
     )
 
 

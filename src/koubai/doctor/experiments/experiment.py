@@ -13,7 +13,7 @@ class Experiment:
     """What an experiment showed.
 
     Attributes:
-        name: "rates", "overfit" or "seeds".
+        name: "rates", "overfit", "seeds" or "data".
         title: what was asked, in the user's language.
         axis: what the curves run over: "step" or "epoch".
         curves: losses by the name of what was tried.

@@ -52,8 +52,14 @@ def expects(loss: Callable[[Array, Array], float], shape: tuple[int, ...], targe
 
 
 def _is_bounded(loss: Callable[[Array, Array], float], p: Array, target: Array) -> bool:
-    """Whether what lies beyond 0 and 1 is refused, or counts as 0 and 1."""
-    far, farther = loss(p - 2, target), loss(p - 4, target)
+    """Whether what lies below 0, and what lies above 1, is refused, or counts as 0 and 1.
+
+    Both sides have to be asked: a loss for counts takes the logarithm too, but of numbers without an upper end.
+    """
+    return all(_ends(loss(p + sign * 2, target), loss(p + sign * 4, target)) for sign in (-1, 1))
+
+
+def _ends(far: float, farther: float) -> bool:
     return not np.isfinite(far) or _same(far, farther)
 
 
