@@ -6,7 +6,7 @@ import pytest
 import koubai
 from koubai import nn, optim
 from koubai.doctor import Doctor, attach
-from koubai.doctor.vital_signs import Signs, is_due
+from koubai.doctor.vital_signs import Signs, is_due, next_due
 from koubai.train import Callback, Trainer
 
 RNG = np.random.default_rng(0)
@@ -152,6 +152,11 @@ def test_a_parameter_without_gradient_and_a_layer_that_runs_twice():
 def test_early_steps_are_measured_more_often():
     due = [step for step in range(401) if is_due(step, 100)]
     assert due == [0, 1, 3, 10, 30, 100, 200, 300, 400]
+    for every in (1, 7, 100):
+        due = [step for step in range(300) if is_due(step, every)]
+        assert [next_due(step, every) for step in range(200)] == [
+            min(d for d in due if d >= s) for s in range(200)
+        ]
 
 
 class Failing(Callback):

@@ -17,7 +17,7 @@ from koubai.doctor.facts.anatomy import first_tensor, leaf_modules
 from koubai.doctor.framework import Framework, framework_of
 from koubai.train import Rehearsal
 
-__all__ = ["LayerSigns", "Observer", "ParameterSigns", "Signs", "is_due"]
+__all__ = ["LayerSigns", "Observer", "ParameterSigns", "Signs", "is_due", "next_due"]
 
 
 class LayerSigns(NamedTuple):
@@ -116,9 +116,18 @@ def _rounded(row: tuple[float, ...]) -> list[float]:
     return [float(f"{value:.5g}") for value in row]
 
 
+_EARLY = (0, 1, 3, 10, 30)
+
+
 def is_due(updates: int, every: int) -> bool:
     """Whether the step after so many updates is measured: early steps more often, for much happens in them."""
-    return updates in (0, 1, 3, 10, 30) or (updates > 0 and updates % every == 0)
+    return updates in _EARLY or (updates > 0 and updates % every == 0)
+
+
+def next_due(updates: int, every: int) -> int:
+    """Return the first number of updates from this one on after which a step is measured."""
+    regular = max(1, -(-updates // every)) * every
+    return min([regular, *(early for early in _EARLY if early >= updates)])
 
 
 class Observer:

@@ -20,7 +20,7 @@ from koubai.doctor.history import History
 from koubai.doctor.machine import physical_memory
 from koubai.doctor.patient import Patient
 from koubai.doctor.sampling import SAMPLES, can_draw, drawn, joined, most
-from koubai.doctor.vital_signs import Observer, Signs, is_due
+from koubai.doctor.vital_signs import Observer, Signs, is_due, next_due
 from koubai.engine.random import fork_rng
 from koubai.i18n import LANGUAGES, _, language, speaking
 from koubai.train import Callback, RecordError
@@ -61,26 +61,41 @@ class Doctor(Callback):
         self._batches: list[Batch] = []
         self._observer: Observer | None = None
         self._eager_step: EagerStep | None = None
+        self._next = 0  # the number of updates at which there is something to do again
+        self._attends = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Begin anew."""
         self.findings, self.first_alarm, self._batches, self._eager_step = [], None, [], None
         self.history = History(epochs=trainer.progress.epochs)
         self._observer = Observer(trainer.model, trainer.optimizer)
+        self._next, self._attends = 0, False
 
     def on_step_start(self, trainer: Trainer) -> None:
-        """Keep samples to look at later, and measure the step when it is time."""
-        if trainer.progress.epoch == 1:  # of one epoch, so that no sample comes twice
-            if not can_draw(trainer.feed):
-                self._collect(trainer.batches)
-            self.history.batch_size = max(self.history.batch_size, sum(b.size for b in trainer.batches))
-        if is_due(trainer.progress.updates, self.every) and self._observer is not None:
-            with self._not_in_the_way():
-                self._measure(trainer, self._observer)
+        """Keep samples to look at later, and measure the step when it is time; mostly do nothing, and at no cost."""
+        if trainer.progress.updates >= self._next:
+            self._attend(trainer)
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Note the loss and what was seen of an eager step; after the first, look whether everything fits together."""
         self.history.losses.append(trainer.progress.loss)
+        if self._attends:
+            self._attended(trainer)
+
+    def _attend(self, trainer: Trainer) -> None:
+        progress = trainer.progress
+        self._attends = True
+        self._next = 0 if progress.epoch == 1 else next_due(progress.updates + 1, self.every)
+        if progress.epoch == 1:  # of one epoch, so that no sample comes twice
+            if not can_draw(trainer.feed):
+                self._collect(trainer.batches)
+            self.history.batch_size = max(self.history.batch_size, sum(b.size for b in trainer.batches))
+        if is_due(progress.updates, self.every) and self._observer is not None:
+            with self._not_in_the_way():
+                self._measure(trainer, self._observer)
+
+    def _attended(self, trainer: Trainer) -> None:
+        self._attends = False
         if self._eager_step is not None:
             measured, self._eager_step = self._eager_step.measured(), None
             self._note(trainer, trainer.progress.updates, measured)
