@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Annotated, Any
@@ -51,17 +51,18 @@ class Repeated:
 class Clock(Callback):
     """Notes when each step after the first epoch begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self.marks: list[float] = []
+        self.now = now
 
     def on_step_start(self, trainer: Trainer) -> None:
         """Note the time."""
         if trainer.progress.epoch > 1:
-            self.marks.append(time.perf_counter())
+            self.marks.append(self.now())
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Note the time of the end."""
-        self.marks.append(time.perf_counter())
+        self.marks.append(self.now())
 
 
 class TimedDoctor(Doctor):
@@ -96,6 +97,8 @@ class Contestant:
 
     Attributes:
         every: steps between two of its measurements; 0 for no doctor.
+        compiled: whether steps are native functions.
+        now: the clock.
         step: seconds per step of all rounds, measurements and all.
         plain: the median of the steps without a measurement, for each round.
         measured: the same of those with one.
@@ -104,6 +107,7 @@ class Contestant:
     workload: Workload
     every: int
     compiled: bool
+    now: Callable[[], float]
     step: list[float] = field(default_factory=list)
     plain: list[float] = field(default_factory=list)
     measured: list[float] = field(default_factory=list)
@@ -111,7 +115,7 @@ class Contestant:
     def __post_init__(self) -> None:
         koubai.manual_seed(0)
         self.model = self.workload.model(koubai)
-        self.clock = Clock()
+        self.clock = Clock(self.now)
         self.doctor = TimedDoctor(self.every) if self.every else None
         self.batch = [koubai.tensor(array) for array in self.workload.batch()]
         self.trainer = Trainer(
@@ -183,7 +187,9 @@ class Overhead:
         return max(self.listening, 0.0) + self.rehearsal / (every * self.step)
 
 
-def measure(workload: Workload, compiled: bool, every: int, rounds: int, turn: float) -> Overhead:
+def measure(
+    workload: Workload, compiled: bool, every: int, rounds: int, turn: float, now: Callable[[], float]
+) -> Overhead:
     """Let both train in turns.
 
     Args:
@@ -192,8 +198,9 @@ def measure(workload: Workload, compiled: bool, every: int, rounds: int, turn: f
         every: steps between two measurements.
         rounds: turns of each.
         turn: about how many seconds a turn lasts, and at least one whole period.
+        now: the clock.
     """
-    pair = Overhead(Contestant(workload, 0, compiled), Contestant(workload, every, compiled))
+    pair = Overhead(Contestant(workload, 0, compiled, now), Contestant(workload, every, compiled, now))
     estimate = pair.without.run(20)
     pair.watched.run(max(20, every))
     pair.without.forget()
@@ -213,8 +220,12 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Turns of which the median counts.")] = 7,
     turn: Annotated[float, typer.Option(help="Seconds of a turn, at least one whole period.")] = 1.0,
     threads: Annotated[int, typer.Option(help="0: all cores.")] = 0,
+    cpu: Annotated[
+        bool, typer.Option("--cpu", help="Count this process's own time, for a machine that others use.")
+    ] = False,
 ) -> None:
     """Measure what the doctor costs."""
+    now = time.process_time if cpu else time.perf_counter
     koubai.set_num_threads(threads or cores())
     logging.getLogger("koubai.doctor").setLevel(logging.CRITICAL)
     compiles = Compiles()
@@ -240,7 +251,9 @@ def main(
         for mode in modes.split(","):
             compiles.said.clear()
             with console.status(f"{name} {mode}"):
-                found = measure(WORKLOADS[NAMES.get(name, name)], mode == "compiled", every, rounds, turn)
+                found = measure(
+                    WORKLOADS[NAMES.get(name, name)], mode == "compiled", every, rounds, turn, now
+                )
             table.add_row(*cells(name, mode, found))
             console.print(*cells(name, mode, found), compiles.said[0] if compiles.said else "", markup=False)
     console.print(table)
