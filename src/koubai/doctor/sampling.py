@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,17 +11,18 @@ import numpy as np
 import koubai
 from koubai.data import DataLoader
 from koubai.doctor.facts.anatomy import first_tensor
-from koubai.doctor.patient import Sample
+from koubai.doctor.patient import Patient, Sample
 from koubai.train.batch import Batch, leaves
 from koubai.train.feed import Feed
 
-__all__ = ["SAMPLES", "can_draw", "drawn", "joined", "most"]
+__all__ = ["SAMPLES", "affordable", "can_draw", "drawn", "joined", "most"]
 
 SAMPLES = 512  # enough that a share is known to 2 %, few enough to look at in a moment
 _BYTES = (
     2**24
 )  # of these samples: a checkpoint may hold them; where they are large there are fewer, but a few
 _FEW = 16
+_SECONDS = 0.25  # for one pass
 
 
 def can_draw(feed: Feed | None) -> bool:
@@ -53,6 +55,19 @@ def joined(batches: Sequence[Batch]) -> Sample | None:
     except (RuntimeError, TypeError, ValueError):
         return Sample(batches[0].inputs, first_tensor(batches[0].target))
     return Sample(inputs, target).take(slice(0, SAMPLES))
+
+
+def affordable(patient: Patient, sample: Sample) -> Sample:
+    """Return as many of the samples as the model takes in without keeping anybody waiting.
+
+    A look goes through the model some ten times. Small models are looked at with all samples; how many a large one gets
+    depends on how long it took for a few.
+    """
+    few = sample.take(slice(0, _FEW))
+    began = time.perf_counter()
+    patient.answers(few)
+    seconds = max(time.perf_counter() - began, 1e-6)
+    return sample.take(slice(0, max(2 * _FEW, int(_FEW * _SECONDS / seconds))))
 
 
 def most(batch: Batch) -> int:

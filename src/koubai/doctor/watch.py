@@ -19,7 +19,7 @@ from koubai.doctor.finding import Finding
 from koubai.doctor.history import History
 from koubai.doctor.machine import physical_memory
 from koubai.doctor.patient import Patient
-from koubai.doctor.sampling import SAMPLES, can_draw, drawn, joined, most
+from koubai.doctor.sampling import SAMPLES, affordable, can_draw, drawn, joined, most
 from koubai.doctor.vital_signs import Observer, Signs, is_due, next_due
 from koubai.engine.random import fork_rng
 from koubai.i18n import LANGUAGES, _, language, speaking
@@ -188,9 +188,11 @@ class Doctor(Callback):
         sample = drawn(trainer.feed) or joined(self._batches)
         if sample is None:
             return
-        sample = sample.take(slice(0, _FIRST if moment == "before" else SAMPLES))
         patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
+        sample = affordable(patient, sample.take(slice(0, _FIRST if moment == "before" else SAMPLES)))
         validation = drawn(trainer.validation)
+        if validation is not None:
+            validation = validation.take(slice(0, max(len(sample), _FIRST)))
         told = _told(Consultation(patient, sample, self.history, validation, moment, self.memory))
         self.findings = told[language()]
         if trainer.run is not None:

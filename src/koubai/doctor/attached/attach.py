@@ -23,7 +23,7 @@ from koubai.doctor.framework import Framework, framework_of
 from koubai.doctor.history import History
 from koubai.doctor.machine import physical_memory
 from koubai.doctor.patient import Patient, Sample
-from koubai.doctor.sampling import SAMPLES
+from koubai.doctor.sampling import SAMPLES, affordable
 from koubai.i18n import _
 
 __all__ = ["Attached", "attach"]
@@ -150,6 +150,7 @@ class Attached:
         size = self.history.batch_size or min(len(sample), _USUAL)
         with self._at_rest():
             history = replace(self.history, batch_size=size)
+            sample = affordable(self._known(), sample)
             c = Consultation(self._known(), sample, history, self._validation, moment, self._memory)
             self.findings = diagnose(c)
         if self.findings and self.first_alarm is None:
