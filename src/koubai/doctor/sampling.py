@@ -10,6 +10,7 @@ import numpy as np
 
 import koubai
 from koubai.data import DataLoader
+from koubai.data.dataset import gathers
 from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.patient import Patient, Sample
 from koubai.train.batch import Batch, leaves
@@ -42,7 +43,12 @@ def drawn(feed: Feed | None) -> Sample | None:
     first = Batch.of(loader.collate_fn([dataset[0]]))
     places = np.random.default_rng(0).permutation(len(dataset))[: most(first)]
     with koubai.fork_rng():  # which a data set that augments may draw from
-        return joined([Batch.of(loader.collate_fn([dataset[int(n)] for n in places]))])
+        raw = (
+            dataset.gather(places)
+            if gathers(dataset)
+            else loader.collate_fn([dataset[int(n)] for n in places])
+        )
+        return joined([Batch.of(raw)])
 
 
 def joined(batches: Sequence[Batch]) -> Sample | None:

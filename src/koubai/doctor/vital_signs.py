@@ -149,6 +149,14 @@ class Observer:
         self._before: dict[str, Any] = {}
         self._handles: list[Any] = []
 
+    def watches(self, model: Any, optimizer: Any) -> bool:
+        """Whether another one for this model and optimizer would be just like this."""
+        other = Observer(model, optimizer).parameters
+        same = {name: id(p) for name, p in other.items()} == {
+            name: id(p) for name, p in self.parameters.items()
+        }
+        return model is self.model and same
+
     def __call__(self, rehearsal: Rehearsal) -> dict[str, Any]:
         """Observe a rehearsed step; what is returned are tensors, for `signs`."""
         self.begin()

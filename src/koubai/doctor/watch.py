@@ -61,6 +61,7 @@ class Doctor(Callback):
         self._batches: list[Batch] = []
         self._observer: Observer | None = None
         self._eager_step: EagerStep | None = None
+        self._knows = False  # this model and its optimizer from an earlier fit
         self._next = 0  # the number of updates at which there is something to do again
         self._attends = False
 
@@ -68,7 +69,9 @@ class Doctor(Callback):
         """Begin anew."""
         self.findings, self.first_alarm, self._batches, self._eager_step = [], None, [], None
         self.history = History(epochs=trainer.progress.epochs)
-        self._observer = Observer(trainer.model, trainer.optimizer)
+        self._knows = self._observer is not None and self._observer.watches(trainer.model, trainer.optimizer)
+        if not self._knows:  # else its rehearsal is compiled already
+            self._observer = Observer(trainer.model, trainer.optimizer)
         self._next, self._attends = 0, False
 
     def on_step_start(self, trainer: Trainer) -> None:
@@ -85,10 +88,11 @@ class Doctor(Callback):
     def _attend(self, trainer: Trainer) -> None:
         progress = trainer.progress
         self._attends = True
-        self._next = 0 if progress.epoch == 1 else next_due(progress.updates + 1, self.every)
-        if progress.epoch == 1:  # of one epoch, so that no sample comes twice
-            if not can_draw(trainer.feed):
-                self._collect(trainer.batches)
+        collects = progress.epoch == 1 and not can_draw(trainer.feed)  # of one epoch: no sample comes twice
+        self._next = 0 if collects else next_due(progress.updates + 1, self.every)
+        if collects:
+            self._collect(trainer.batches)
+        if progress.epoch == 1:
             self.history.batch_size = max(self.history.batch_size, sum(b.size for b in trainer.batches))
         if is_due(progress.updates, self.every) and self._observer is not None:
             with self._not_in_the_way():
@@ -99,7 +103,7 @@ class Doctor(Callback):
         if self._eager_step is not None:
             measured, self._eager_step = self._eager_step.measured(), None
             self._note(trainer, trainer.progress.updates, measured)
-        if self.history.steps == 1:
+        if self.history.steps == 1 and not self._knows:
             with self._not_in_the_way():
                 self._consult(trainer, "before")
 
