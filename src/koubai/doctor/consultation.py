@@ -23,6 +23,8 @@ from koubai.doctor.patient import Patient, Sample
 
 __all__ = ["Consultation", "Moment"]
 
+_COMPARED = 256  # samples
+
 Moment = Literal["before", "during", "after"]
 
 
@@ -173,12 +175,18 @@ class Consultation:
     @cached_property
     def linear(self) -> float:
         """What a linear model reaches."""
-        return -np.inf if self.features is None else linear_skill(self.task, self.features, self.target)
+        return -np.inf if self.features is None else linear_skill(self.task, *self._compared)
 
     @cached_property
     def neighbours(self) -> float:
         """What the nearest neighbours reach."""
-        return -np.inf if self.features is None else neighbour_skill(self.task, self.features, self.target)
+        return -np.inf if self.features is None else neighbour_skill(self.task, *self._compared)
+
+    @property
+    def _compared(self) -> tuple[Array, Array]:
+        """What simple models learn from: their cost grows with the cube of the samples."""
+        assert self.features is not None
+        return self.features[:_COMPARED], self.target[:_COMPARED]
 
     @property
     def reference(self) -> float:

@@ -55,7 +55,7 @@ def harm_of(c: Consultation) -> Harm | None:
                 skill=c.skill
             ),
         )
-    if c.skill < min(0.9 * c.reference, c.reference - MARGIN):
+    if c.skill < 1 - MARGIN and c.skill < min(0.9 * c.reference, c.reference - MARGIN):
         return Harm(
             "below_linear",
             _("the model (skill {skill:.2f}) is worse than a simple one ({reference:.2f})").format(
