@@ -57,9 +57,11 @@ def make() -> dict[str, Callable[..., Trainer]]:
 @pytest.fixture(params=["koubai", "torch"])
 def framework(request):
     made = pytest.importorskip(request.param)
+    threads = made.get_num_threads()
     made.set_num_threads(1)  # these are tiny networks
     names = {name: importlib.import_module(f"{request.param}.{name}") for name in ("nn", "optim")}
-    return SimpleNamespace(name=request.param, module=importlib.import_module(request.param), **names)
+    yield SimpleNamespace(name=request.param, module=importlib.import_module(request.param), **names)
+    made.set_num_threads(threads)  # other tests compare bits with processes of their own
 
 
 class Loop:
