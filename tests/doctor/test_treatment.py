@@ -167,10 +167,14 @@ def test_a_remedy_helps_where_it_is_meant_to(name):
         np.testing.assert_array_equal(value.numpy(), before[key])
 
 
-@pytest.mark.parametrize("name", MENU)
+# Too strong for a sound training: what is meant for overfitting, and a tenth of a rate that is right.
+STRONG = {"l1", "dropout", "lr_divided_by_10"}
+
+
+@pytest.mark.parametrize("name", sorted(set(MENU) - STRONG))
 def test_no_remedy_spoils_a_sound_training(name):
     sound = blob_training(epochs=20)
-    assert MENU[name].apply(sound).run()[0].skill > 0.6 or name in ("l1", "dropout", "lr_divided_by_10")
+    assert MENU[name].apply(sound).run()[0].skill > 0.6
 
 
 class TestProof:

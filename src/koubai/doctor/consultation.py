@@ -1,7 +1,6 @@
 """One look at the patient: everything a check may ask for, found out when the first check asks.
 
-What costs time (a pass through the model, a short trial) is only done for a training that shows harm, so a healthy
-one pays nothing for it.
+Short trials are only made for a training that shows harm; a healthy one pays for a few passes through the model.
 """
 
 from __future__ import annotations

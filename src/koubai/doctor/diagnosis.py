@@ -20,7 +20,7 @@ from koubai.doctor.consultation import Consultation
 from koubai.doctor.finding import CAUSES, STAGES, Finding
 from koubai.doctor.harm import harm_of
 
-__all__ = ["diagnose"]
+__all__ = ["certain", "diagnose"]
 
 _ROOMS = (data, contract, graph, math, signal, pace, size, resources, generalisation)
 _SURE = 0.8

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from koubai.doctor.consultation import Consultation
 from koubai.doctor.diagnosis import diagnose
+from koubai.doctor.facts.trial import trained
 from koubai.doctor.finding import Finding
 from koubai.doctor.framework import framework_of
 from koubai.doctor.history import History
 from koubai.doctor.patient import Patient, Sample
-from koubai.doctor.sampling import SAMPLES
+from koubai.doctor.sampling import sample_of, some_of
 
 __all__ = ["examine"]
 
 FEW = 32  # samples
 BY_HEART = 0.9  # of the skill
+SECONDS = 30.0  # of somebody's patience
 STEPS = 300  # in which any sound training learns them by heart
 
 
@@ -58,40 +58,14 @@ def examine(
         ...     print(finding)
     """
     framework = framework_of(model)
-    sample = _sample(framework, model, data)
-    other = None if validation is None else _sample(framework, model, validation)
-    random = framework.random_state(model)
-    twin, theirs = framework.twin(model, optimizer)
-    history = History(batch_size=batch_size)
-    try:
-        _learn_by_heart(Patient(twin, loss, theirs), sample.take(slice(0, FEW)), history)
-    finally:
-        framework.load_random_state(model, random)
-    few = Consultation(Patient(twin, loss, theirs), sample.take(slice(0, FEW)), history, None, "before")
-    untrained = History(batch_size=batch_size)
-    patient = Patient(model, loss, optimizer)
-    return diagnose(Consultation(patient, sample, untrained, other, "before", memory, few.skill >= BY_HEART))
+    sample = some_of(sample_of(framework, model, data))
+    other = None if validation is None else some_of(sample_of(framework, model, validation))
+    patient, untrained = Patient(model, loss, optimizer), History(batch_size=batch_size)
+    by_heart = _learns_by_heart(patient, sample.take(slice(0, FEW)))
+    return diagnose(Consultation(patient, sample, untrained, other, "before", memory, by_heart))
 
 
-def _sample(framework: Any, model: Any, data: tuple[Any, Any]) -> Sample:
-    like = next(iter(model.parameters()))
-    x, y = (framework.tensor(framework.array(part), like) for part in data)
-    places = np.random.default_rng(0).permutation(len(x))[:SAMPLES].tolist()
-    return Sample((x,), y).take(places)
-
-
-def _learn_by_heart(patient: Patient, few: Sample, history: History) -> None:
-    patient.model.train()
-    with np.errstate(all="ignore"):
-        for _ in range(STEPS):
-            patient.optimizer.zero_grad()
-            try:
-                loss = patient.loss(patient.model(*few.inputs), few.target)
-            except (RuntimeError, ValueError, IndexError) as error:
-                history.error = error
-                return
-            history.losses.append(float(loss.detach()))
-            if not np.isfinite(history.losses[-1]) or not loss.requires_grad:
-                return
-            loss.backward()
-            patient.optimizer.step()
+def _learns_by_heart(patient: Patient, few: Sample) -> bool:
+    """Whether a copy comes to know a few samples."""
+    later = trained(patient, few, factor=1.0, batch_size=len(few), steps=STEPS, seconds=SECONDS)
+    return later is not None and Consultation(later, few).skill >= BY_HEART

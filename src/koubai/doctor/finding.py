@@ -91,7 +91,6 @@ _SIGNAL = (
     "dying_relu",
     "hidden_activation",
     "init",
-    "saturation",
 )
 _SLOW = ("lr_too_low", "undertrained", "capacity", "batch_too_large", "optimizer", "plateau")
 _PACE = (*_SLOW, "lr_too_high", "oscillation", "batch_too_small")

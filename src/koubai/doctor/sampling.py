@@ -12,11 +12,12 @@ import koubai
 from koubai.data import DataLoader
 from koubai.data.dataset import gathers
 from koubai.doctor.facts.anatomy import first_tensor
+from koubai.doctor.framework import Framework
 from koubai.doctor.patient import Patient, Sample
 from koubai.train.batch import Batch, leaves
 from koubai.train.feed import Feed
 
-__all__ = ["SAMPLES", "affordable", "can_draw", "drawn", "joined", "most"]
+__all__ = ["SAMPLES", "affordable", "can_draw", "drawn", "joined", "most", "sample_of", "some_of"]
 
 SAMPLES = 512  # enough that a share is known to 2 %, few enough to look at in a moment
 _BYTES = (
@@ -61,6 +62,22 @@ def joined(batches: Sequence[Batch]) -> Sample | None:
     except (RuntimeError, TypeError, ValueError):
         return Sample(batches[0].inputs, first_tensor(batches[0].target))
     return Sample(inputs, target).take(slice(0, SAMPLES))
+
+
+def sample_of(framework: Framework, model: Any, data: tuple[Any, Any]) -> Sample:
+    """Return inputs (a tensor or an array, or a tuple of them) and targets as a sample of the model's framework."""
+    like = next(iter(model.parameters()))
+
+    def tensor(value: Any) -> Any:
+        return value if isinstance(value, framework.tensors) else framework.tensor(value, like)
+
+    inputs = data[0] if isinstance(data[0], tuple) else (data[0],)
+    return Sample(tuple(map(tensor, inputs)), tensor(data[1]))
+
+
+def some_of(sample: Sample) -> Sample:
+    """Return some of the samples, drawn at random, for they may be in an order."""
+    return sample.take(np.random.default_rng(0).permutation(len(sample))[:SAMPLES].tolist())
 
 
 def affordable(patient: Patient, sample: Sample) -> Sample:

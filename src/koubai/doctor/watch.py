@@ -41,7 +41,7 @@ class Doctor(Callback):
     """Watches a training.
 
     Args:
-        every: steps between two measurements. 100 costs about two steps in a hundred, 1000 (economy) a fifth of that.
+        every: steps between two measurements, each of which costs about as much as three steps; 1000 is economy mode.
         memory: bytes that there are for the training; None: what the machine has.
 
     Attributes:

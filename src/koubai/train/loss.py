@@ -10,7 +10,7 @@ from typing import Any
 
 from koubai.nn.module import Module
 
-__all__ = ["ignored_label", "sums", "takes_classes", "takes_logits", "takes_probabilities"]
+__all__ = ["ignored_label", "share", "sums", "takes_classes", "takes_logits", "takes_probabilities"]
 
 _CLASSES = {"crossentropyloss", "nllloss", "multimarginloss", "focalloss"}
 _BINARY_LOGITS = {"bcewithlogitsloss", "softmarginloss", "multilabelsoftmarginloss"}
@@ -45,6 +45,11 @@ def takes_probabilities(loss: Any) -> bool:
 def sums(loss: Any) -> bool:
     """Whether the loss adds up its samples' losses instead of averaging them."""
     return getattr(loss, "reduction", "mean") == "sum"
+
+
+def share(loss: Any, samples: int, of: int) -> float:
+    """How much the loss of a batch of so many samples weighs in that of a step of so many."""
+    return 1.0 if sums(loss) else samples / of
 
 
 def ignored_label(loss: Any) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from koubai.engine.tensor import Tensor
 from koubai.train.batch import Batch
-from koubai.train.loss import sums
+from koubai.train.loss import share
 from koubai.train.rng import load_random_state, random_state
 from koubai.train.step import compare
 
@@ -58,8 +58,8 @@ class Rehearsal:
     def _mean(self, losses: list[Tensor]) -> Tensor:
         """Weigh the losses of batches as the step does."""
         samples = sum(batch.size for batch in self.batches)
-        shares = [1.0 if sums(self.trainer.loss) else batch.size / samples for batch in self.batches]
-        parts = [loss if share == 1 else loss * share for loss, share in zip(losses, shares)]
+        weights = [share(self.trainer.loss, batch.size, samples) for batch in self.batches]
+        parts = [loss if weight == 1 else loss * weight for loss, weight in zip(losses, weights)]
         return sum(parts[1:], parts[0])
 
 

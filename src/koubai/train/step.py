@@ -23,7 +23,7 @@ from koubai.train.checks import (
     check_loss,
     check_no_nan,
 )
-from koubai.train.loss import sums
+from koubai.train.loss import share
 from koubai.train.memory import explain_memory_error
 from koubai.train.rng import load_random_state, random_state
 
@@ -72,7 +72,7 @@ def add_gradients(trainer: Trainer, batches: Sequence[Batch], look: Look) -> Ten
         if loss is None:
             raise ValueError("training needs targets: the batches have to be (inputs, target)")
         look.after_loss(batch, output, loss)
-        weight = 1.0 if sums(trainer.loss) else batch.size / samples
+        weight = share(trainer.loss, batch.size, samples)
         weighted: Tensor = loss if weight == 1 else loss * weight
         weighted.backward()
         look.after_backward()

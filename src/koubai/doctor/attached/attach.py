@@ -10,8 +10,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
 from koubai.doctor.attached.listening import looking
 from koubai.doctor.attached.loop import Loop
 from koubai.doctor.attached.passes import no_loss
@@ -19,11 +17,11 @@ from koubai.doctor.attached.suspicion import is_suspicious, time_to_look
 from koubai.doctor.consultation import Consultation, Moment
 from koubai.doctor.diagnosis import diagnose
 from koubai.doctor.finding import Finding
-from koubai.doctor.framework import Framework, framework_of
+from koubai.doctor.framework import framework_of
 from koubai.doctor.history import History
 from koubai.doctor.machine import physical_memory
 from koubai.doctor.patient import Patient, Sample
-from koubai.doctor.sampling import SAMPLES, affordable
+from koubai.doctor.sampling import affordable, sample_of, some_of
 from koubai.i18n import _
 
 __all__ = ["Attached", "attach"]
@@ -61,8 +59,8 @@ class Attached:
         self.history = history
         self.findings: list[Finding] = []
         self.first_alarm: int | None = None
-        self._data = None if data is None else _drawn(data)
-        self._validation = None if validation is None else _drawn(validation)
+        self._data = None if data is None else some_of(data)
+        self._validation = None if validation is None else some_of(validation)
         self._memory = memory
         self._too_late = False  # the weights are no numbers any more
         self._loop = Loop(model, optimizer, history, every, self._after_step, self._give_up)
@@ -241,25 +239,10 @@ def attach(
         optimizer,
         History(batch_size=batch_size, epochs=epochs),
         every,
-        None if data is None else _sample_of(framework, model, data),
-        None if validation is None else _sample_of(framework, model, validation),
+        None if data is None else sample_of(framework, model, data),
+        None if validation is None else sample_of(framework, model, validation),
         physical_memory() if memory is None else memory,
     )
     if loss is not None:
         attached.loss(loss)
     return attached
-
-
-def _sample_of(framework: Framework, model: Any, data: tuple[Any, Any]) -> Sample:
-    like = next(iter(model.parameters()))
-
-    def tensor(value: Any) -> Any:
-        return value if isinstance(value, framework.tensors) else framework.tensor(value, like)
-
-    inputs = data[0] if isinstance(data[0], tuple) else (data[0],)
-    return Sample(tuple(map(tensor, inputs)), tensor(data[1]))
-
-
-def _drawn(sample: Sample) -> Sample:
-    """Return some of the samples, drawn at random, for they may be in an order."""
-    return sample.take(np.random.default_rng(0).permutation(len(sample))[:SAMPLES].tolist())

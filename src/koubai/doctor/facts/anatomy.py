@@ -1,4 +1,4 @@
-"""What goes through the layers: each one's input, output and gradient for some samples, in the order they run in."""
+"""What goes through the layers: each one's input and output for some samples, in the order they run in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ class Layer:
         kind: its class, such as `Linear`.
         module: the layer.
         input, output: what went in and came out, arrays (N, ...).
-        gradient: of the loss with respect to the output, or None if none arrived.
     """
 
     path: str
@@ -35,7 +34,6 @@ class Layer:
     module: Any
     input: Array
     output: Array
-    gradient: Array | None = None
 
     @property
     def weight(self) -> Any:
@@ -51,15 +49,11 @@ class Anatomy:
     Attributes:
         layers: in the order in which they ran.
         gradients: of the parameters by name; a parameter that none reached is left out.
-        loss: of the samples.
-        output: of the model.
         input_gradient: of the loss with respect to the first input, None for words and the like.
     """
 
     layers: list[Layer]
     gradients: dict[str, Array]
-    loss: float
-    output: Array
     input_gradient: Array | None = None
 
     @cached_property
@@ -67,20 +61,14 @@ class Anatomy:
         """The layers with weights, which a nonlinearity has to stand between."""
         return [layer for layer in self.layers if layer.weight is not None and "Embedding" not in layer.kind]
 
-    def next_of(self, layer: Layer) -> Layer | None:
-        """Return the layer that ran after this one."""
-        place = self.layers.index(layer) + 1
-        return self.layers[place] if place < len(self.layers) else None
 
-
-def examine_layers(patient: Patient, sample: Sample, training: bool = False) -> Anatomy:
-    """Take samples forwards and backwards through a model, and note what each layer sees; nothing is changed."""
+def examine_layers(patient: Patient, sample: Sample) -> Anatomy:
+    """Take samples forwards and backwards through a model in evaluation mode, and note what each layer sees."""
     framework = patient.framework
     seen: list[tuple[str, Any, Any, Any]] = []
-    arrived: dict[int, Any] = {}
-    with framework.undisturbed(patient.model, training=training), np.errstate(all="ignore"):
+    with framework.undisturbed(patient.model, training=False), np.errstate(all="ignore"):
         inputs = [_leaf(x) for x in sample.inputs[:1]] + list(sample.inputs[1:])
-        with _watched(patient.model, seen, arrived):
+        with _watched(patient.model, seen):
             output = patient.model(*inputs, **sample.options)
         loss = patient.loss(first_tensor(output), sample.target)
         if getattr(loss, "requires_grad", False):
@@ -91,29 +79,16 @@ def examine_layers(patient: Patient, sample: Sample, training: bool = False) -> 
             if parameter.grad is not None
         }
         layers = [
-            Layer(
-                path,
-                type(module).__name__,
-                module,
-                framework.array(x),
-                framework.array(y),
-                _grad(framework, arrived, n),
-            )
-            for n, (path, module, x, y) in enumerate(seen)
+            Layer(path, type(module).__name__, module, framework.array(x), framework.array(y))
+            for path, module, x, y in seen
         ]
         reached = [framework.array(x.grad) for x in inputs[:1] if x.grad is not None]
-        return Anatomy(
-            layers, gradients, float(loss.detach()), framework.array(first_tensor(output)), *reached
-        )
+        return Anatomy(layers, gradients, *reached)
 
 
 def _leaf(x: Any) -> Any:
     """Return the same input, such that its gradient is computed if it can have one."""
     return x.detach().clone().requires_grad_() if x.is_floating_point() else x
-
-
-def _grad(framework: Any, arrived: dict[int, Any], number: int) -> Array | None:
-    return framework.array(arrived[number]) if number in arrived else None
 
 
 def leaf_modules(model: Any) -> Iterator[tuple[str, Any]]:
@@ -133,18 +108,14 @@ def first_tensor(value: Any) -> Any:
 
 
 @contextmanager
-def _watched(model: Any, seen: list[tuple[str, Any, Any, Any]], arrived: dict[int, Any]) -> Iterator[None]:
-    """Note what goes through the leaf modules, and the gradients of their outputs when they arrive."""
+def _watched(model: Any, seen: list[tuple[str, Any, Any, Any]]) -> Iterator[None]:
+    """Note what goes through the leaf modules."""
 
     def watch(path: str) -> Any:
         def hook(module: Any, args: Any, output: Any) -> None:
             x, y = first_tensor(args), first_tensor(output)
-            if not hasattr(x, "ndim") or not hasattr(y, "ndim"):
-                return
-            number = len(seen)
-            seen.append((path, module, x, y))
-            if y.requires_grad:
-                y.register_hook(lambda gradient: arrived.__setitem__(number, gradient))
+            if hasattr(x, "ndim") and hasattr(y, "ndim"):
+                seen.append((path, module, x, y))
 
         return hook
 

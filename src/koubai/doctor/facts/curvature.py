@@ -16,9 +16,8 @@ from koubai.doctor.patient import Patient, Sample
 
 __all__ = ["curvature_bounds", "gradient_noise"]
 
-_ITERATIONS = (
-    12  # each brings the Rayleigh quotient nearer by the ratio of the two largest eigenvalues, squared
-)
+# Each brings the Rayleigh quotient nearer by the ratio of the two largest eigenvalues, squared.
+_ITERATIONS = 12
 
 
 def curvature_bounds(patient: Patient, sample: Sample) -> tuple[float, float]:

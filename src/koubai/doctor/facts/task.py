@@ -13,7 +13,7 @@ import numpy as np
 
 from koubai.doctor.framework import Array
 
-__all__ = ["Task", "constant_answer", "labels_of", "skill", "task_of"]
+__all__ = ["Task", "labels_of", "skill", "task_of"]
 
 Task = Literal["classes", "binary", "multilabel", "numbers"]
 
@@ -69,11 +69,6 @@ def skill(task: Task, answers: Array, target: Array, threshold: float = 0.5) -> 
     varied = [column for column in range(right.shape[1]) if len(np.unique(right[:, column])) > 1]
     each = [_avoided(said[:, column].astype(int), right[:, column].astype(int)) for column in varied]
     return float(np.mean(each)) if each else 0.0
-
-
-def constant_answer(target: Array) -> Array:
-    """Return the mean target, which is the best constant for squares."""
-    return np.asarray(np.mean(np.asarray(target, np.float64), axis=0, keepdims=True))
 
 
 def _classes(answers: Array) -> Array:

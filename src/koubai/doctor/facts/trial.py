@@ -10,7 +10,7 @@ import numpy as np
 
 from koubai.doctor.patient import Patient, Sample
 
-__all__ = ["Trial", "go_on"]
+__all__ = ["Trial", "go_on", "trained"]
 
 # Adam's averages are corrected for their bias, and those of momentum 0.9 hold ten steps.
 STEPS = 100
@@ -46,24 +46,44 @@ def go_on(patient: Patient, sample: Sample, factor: float, batch_size: int) -> T
         factor: what the learning rate is multiplied by.
         batch_size: samples of each step.
     """
+    steps = STEPS if factor >= 1 else SLOW_STEPS
+    later = trained(patient, sample, factor=factor, batch_size=batch_size, steps=steps, seconds=SECONDS)
+    return Trial(_loss(patient, sample), float("nan") if later is None else _loss(later, sample))
+
+
+def _loss(patient: Patient, sample: Sample) -> float:
+    return patient.loss_of(patient.output(sample), sample.target)
+
+
+def trained(
+    patient: Patient, sample: Sample, *, factor: float, batch_size: int, steps: int, seconds: float
+) -> Patient | None:
+    """Return the patient as it is after some more steps; None if the loss refused, or was not finite any more.
+
+    Args:
+        patient: model, loss and optimizer; none is changed.
+        sample: what to train on.
+        factor: what the learning rate is multiplied by.
+        batch_size: samples of each step.
+        steps: how many, unless the time runs out before.
+        seconds: how long that may take.
+    """
     framework = patient.framework
     random = framework.random_state(patient.model)
     model, optimizer = framework.twin(patient.model, patient.optimizer, lr=lambda lr: float(lr) * factor)
-    copied = Patient(model, patient.loss, optimizer)
-    before = copied.loss_of(copied.output(sample), sample.target)
-    order = np.random.default_rng(0)
+    copied, order = Patient(model, patient.loss, optimizer), np.random.default_rng(0)
     model.train()
     framework.seed(0)
+    deadline = time.monotonic() + seconds
     try:
         with np.errstate(all="ignore"):
-            deadline = time.monotonic() + SECONDS
-            for _ in range(STEPS if factor >= 1 else SLOW_STEPS):
-                if time.monotonic() > deadline:
-                    break
+            for _ in range(steps):
                 chosen = order.permutation(len(sample))[: max(1, batch_size)].tolist()
                 if not _step(copied, sample.take(chosen)):
-                    return Trial(before, float("nan"))
-        return Trial(before, copied.loss_of(copied.output(sample), sample.target))
+                    return None
+                if time.monotonic() > deadline:
+                    break
+        return copied
     finally:
         framework.load_random_state(patient.model, random)
 
@@ -73,7 +93,7 @@ class _NoStep(Exception):
 
 
 def _step(patient: Patient, batch: Sample) -> bool:
-    """Make one step, unless the loss is not finite."""
+    """Make one step, unless the loss is not finite, or refuses what it is given."""
 
     def gradients() -> Any:  # which an optimizer that looks along a line asks for more than once
         patient.optimizer.zero_grad()
@@ -85,6 +105,6 @@ def _step(patient: Patient, batch: Sample) -> bool:
 
     try:
         patient.optimizer.step(gradients)
-    except _NoStep:
+    except (_NoStep, RuntimeError, ValueError, IndexError):
         return False
     return True
