@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from koubai.doctor.attached.listening import is_looking
 from koubai.doctor.facts.anatomy import first_tensor, leaf_modules
 from koubai.doctor.framework import Framework, framework_of
+from koubai.doctor.looking import is_looking
 from koubai.train import Rehearsal
 
 __all__ = ["LayerSigns", "Observer", "ParameterSigns", "Signs", "is_due", "next_due"]

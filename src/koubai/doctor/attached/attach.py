@@ -10,7 +10,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from koubai.doctor.attached.listening import looking
 from koubai.doctor.attached.loop import Loop
 from koubai.doctor.attached.passes import no_loss
 from koubai.doctor.attached.suspicion import is_suspicious, time_to_look
@@ -19,6 +18,7 @@ from koubai.doctor.diagnosis import diagnose
 from koubai.doctor.finding import Finding
 from koubai.doctor.framework import framework_of
 from koubai.doctor.history import History
+from koubai.doctor.looking import looking
 from koubai.doctor.machine import physical_memory
 from koubai.doctor.patient import Patient, Sample
 from koubai.doctor.sampling import affordable, sample_of, some_of

@@ -6,31 +6,13 @@ The method is wrapped while somebody listens, once for all who do, so they may c
 from __future__ import annotations
 
 import functools
-import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Ear", "deaf", "is_looking", "leave", "listen", "looking"]
+from koubai.doctor.looking import is_looking
 
-_now = threading.local()
-
-
-@contextmanager
-def looking() -> Iterator[None]:
-    """Within it a doctor tries something: what happens is no part of any training, and nobody heeds it."""
-    before = is_looking()
-    _now.looking = True
-    try:
-        yield
-    finally:
-        _now.looking = before
-
-
-def is_looking() -> bool:
-    """Whether a doctor tries something in this thread."""
-    return getattr(_now, "looking", False)
+__all__ = ["Ear", "deaf", "leave", "listen"]
 
 
 class Ear:

@@ -11,12 +11,13 @@ import numpy as np
 
 from koubai.doctor.attached.collector import Collector
 from koubai.doctor.attached.epochs import Epochs
-from koubai.doctor.attached.listening import Ear, deaf, leave, listen, looking
+from koubai.doctor.attached.listening import Ear, deaf, leave, listen
 from koubai.doctor.attached.modes import two_faced
 from koubai.doctor.attached.passes import Pass, Seen, Shape, again, loss_of, shape_of
 from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.framework import Array, framework_of
 from koubai.doctor.history import History
+from koubai.doctor.looking import looking
 from koubai.doctor.sampling import SAMPLES
 from koubai.doctor.vital_signs import Observer, is_due
 
