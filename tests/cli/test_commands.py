@@ -19,7 +19,6 @@ from koubai import i18n
 from koubai.cli import run
 from koubai.cli.app import build_app
 from koubai.cli.session import recipe_of
-from koubai.recipes import Predictor
 from koubai.train import RunRecord
 
 pytest.importorskip("sklearn")
@@ -207,8 +206,8 @@ class TestExport:
         told = subprocess.run(["./example", "row.bin"], cwd="c", check=True, capture_output=True, text=True)
         record = RunRecord.open(finished_run)
         recipe, settings = recipe_of(record)
-        predictor = Predictor.load(finished_run)
-        model = recipe.model(settings, predictor.shape, predictor.outputs)
+        predictor = recipe.predictor.load(finished_run)
+        model = recipe.model(settings, predictor)
         record.load_weights(model)
         expected = predictor.outputs_of(model, row[None])[0]
         found = told.stdout.splitlines()[0].split()[1:]

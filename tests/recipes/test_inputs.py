@@ -7,12 +7,12 @@ import pytest
 
 from koubai.data import Schema
 from koubai.data.schema import Column
-from koubai.recipes.inputs import read_inputs
-from koubai.recipes.predictor import Predictor
+from koubai.recipes.labelled import LabelledPredictor
+from koubai.recipes.labelled.inputs import read_inputs
 
 
-def predictor(shape: tuple[int, ...] = (1, 8, 8), columns: Schema | None = None) -> Predictor:
-    return Predictor(
+def predictor(shape: tuple[int, ...] = (1, 8, 8), columns: Schema | None = None) -> LabelledPredictor:
+    return LabelledPredictor(
         task="classification",
         shape=shape,
         outputs=2,

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from koubai.recipes import RECIPES, Outcome, Predictor, Training
+from koubai.data import scaler_from_state
+from koubai.recipes import RECIPES, LabelledPredictor, Outcome, Training
 
 pytest.importorskip("sklearn")
 
@@ -38,8 +39,10 @@ def test_a_regression_is_judged_in_its_own_unit() -> None:
     assert outcome.headline == "r2"
     assert outcome.result > 0.3
     assert abs(outcome.baseline["r2"]) < 0.05
-    assert 25 <= outcome.truth.min() <= outcome.truth.max() <= 346
-    assert np.isclose(outcome.metrics["mae"], np.abs(outcome.truth - outcome.predicted).mean())
+    assert 25 <= outcome.answers["truth"].min() <= outcome.answers["truth"].max() <= 346
+    assert np.isclose(
+        outcome.metrics["mae"], np.abs(outcome.answers["truth"] - outcome.answers["predicted"]).mean()
+    )
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn"])
@@ -66,7 +69,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
 
 
 def test_scaling_is_fitted_on_the_training_part_alone() -> None:
-    data = training("wine").data
+    data = training("wine").task
     inputs = data.train.tensors[0].numpy()
     assert np.allclose(inputs.mean(axis=0), 0, atol=1e-5)
     assert np.allclose(inputs.std(axis=0), 1, atol=1e-5)
@@ -127,10 +130,16 @@ def test_the_worst_samples_are_the_most_wrong_ones() -> None:
     trained = training("breast-cancer", epochs=1, lr=0.0001)
     trained.fit()
     outcome = trained.judge()
-    assert all(outcome.truth[outcome.worst] != outcome.predicted[outcome.worst])
-    certainty = outcome.certainty[outcome.worst]
-    assert all(certainty[:-1] >= certainty[1:])  # two classes: sure of the one is far from the other
-    assert outcome.confusion().sum() == len(outcome.truth)
+    truth, predicted, certainty, worst = (
+        outcome.answers[name] for name in ("truth", "predicted", "certainty", "worst")
+    )
+    assert all(truth[worst] != predicted[worst])
+    assert all(
+        certainty[worst[:-1]] >= certainty[worst[1:]]
+    )  # two classes: sure of the one is far from the other
+    confusion, mistakes = outcome.exhibits
+    assert confusion.counts.sum() == len(truth)
+    assert len(mistakes.rows) == len(worst)
 
 
 def test_outcome_and_predictor_survive_the_disk(tmp_path: Path) -> None:
@@ -139,22 +148,22 @@ def test_outcome_and_predictor_survive_the_disk(tmp_path: Path) -> None:
     outcome = trained.judge()
     outcome.save(tmp_path)
     trained.describe(tmp_path)
-    again, predictor = Outcome.load(tmp_path), Predictor.load(tmp_path)
+    again, predictor = Outcome.load(tmp_path), LabelledPredictor.load(tmp_path)
     assert again.metrics == outcome.metrics
-    assert np.array_equal(again.predicted, outcome.predicted)
-    assert again.class_names == ("setosa", "versicolor", "virginica")
-    assert predictor == trained.predictor
+    assert np.array_equal(again.answers["predicted"], outcome.answers["predicted"])
+    assert again.exhibits[0].names == ("setosa", "versicolor", "virginica")
+    assert np.array_equal(again.exhibits[0].counts, outcome.exhibits[0].counts)
+    assert predictor == trained.task.predictor
 
 
 def test_predictor_answers_as_the_judge_did() -> None:
     trained = training("wine")
     trained.fit()
     outcome = trained.judge()
-    scaler = trained.data.scaler
-    assert scaler is not None
-    raw = scaler.inverse_transform(trained.data.test.tensors[0].numpy())
-    answers = trained.predictor.outputs_of(trained.model, raw)
-    assert np.array_equal(answers.argmax(axis=1), outcome.predicted)
+    predictor = trained.task.predictor
+    raw = scaler_from_state(predictor.scaler).inverse_transform(trained.task.test.tensors[0].numpy())
+    answers = predictor.outputs_of(trained.model, raw)
+    assert np.array_equal(answers.argmax(axis=1), outcome.answers["predicted"])
     assert np.allclose(answers.sum(axis=1), 1, atol=1e-5)
 
 
@@ -163,4 +172,12 @@ def test_a_damaged_description_of_a_run_is_named(tmp_path: Path) -> None:
     file = tmp_path / "predictor.json"
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(ValueError, match=r"predictor\.json is damaged"):
-        Predictor.load(tmp_path)
+        LabelledPredictor.load(tmp_path)
+
+
+def test_a_trial_takes_one_epoch_on_a_few_samples() -> None:
+    trial = training("digits", smoke=True, epochs=20)
+    history = trial.fit()
+    assert len(history["loss"]) == 1
+    assert len(trial.task.train) == len(trial.task.test) == 256
+    assert trial.judge().samples == 256

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from koubai import i18n
+from koubai.recipes.exhibit import Agreement, Confusion, Pictures, Table
 from koubai.recipes.outcome import Outcome
 from koubai.report import Content, page
 
@@ -21,40 +22,46 @@ HISTORY = {
 }
 
 
-def outcome(classes: int = 3, inputs: tuple[int, ...] = (1, 8, 8), **changes: Any) -> Outcome:
-    rng = np.random.default_rng(0)
-    truth = np.arange(30) % classes
-    predicted = np.where(np.arange(30) < 4, (truth + 1) % classes, truth)
+def outcome(names: tuple[str, ...] = ("class 0", "class 1", "class 2"), **changes: Any) -> Outcome:
+    truth = np.arange(30) % len(names)
+    predicted = np.where(np.arange(30) < 4, (truth + 1) % len(names), truth)
+    counts = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(counts, (truth, predicted), 1)
     whole = Outcome(
-        task="classification",
         headline="accuracy",
         metrics={"accuracy": 26 / 30, "f1": 0.8},
         baseline={"accuracy": 0.4, "f1": 0.2},
-        truth=truth,
-        predicted=predicted,
-        certainty=np.linspace(0.5, 1, 30, dtype=np.float32),
-        worst=np.arange(4),
-        worst_inputs=rng.random((4, *inputs)),
-        class_names=tuple(f"class {number}" for number in range(classes)),
+        baseline_name="always answering the most frequent class",
+        samples=30,
+        exhibits=(Confusion(title="Confusion matrix", names=names, counts=counts), PICTURES),
         target=0.8,
     )
     return replace(whole, **changes)
 
 
+PICTURES = Pictures(
+    title="Samples it got most wrong",
+    images=np.random.default_rng(0).random((4, 1, 8, 8)),
+    captions=((("true", "3"), ("predicted", "8"), ("certainty", "87.0 %")),) * 4,
+)
+ROWS = Table(title="Samples it got most wrong", header=("sample", "height", "width"), rows=((1, "1.5", "2"),))
+
+
 def regression() -> Outcome:
     truth = np.linspace(0, 1, 30)
+    agreement = Agreement(title="Predicted and true values", truth=truth, predicted=truth[::-1])
     return outcome(
-        inputs=(2,),
-        task="regression",
         headline="r2",
         metrics={"r2": 0.5, "mae": 3.0},
         baseline={"r2": 0.0, "mae": 6.0},
-        truth=truth,
-        predicted=truth[::-1],
-        class_names=(),
-        feature_names=("height", "width"),
+        baseline_name="always answering the mean",
+        exhibits=(agreement, ROWS),
         target=None,
     )
+
+
+def many_classes() -> Outcome:
+    return outcome(tuple(f"class {number}" for number in range(40)))
 
 
 def content(result: Outcome | None, **changes: Any) -> Content:
@@ -107,7 +114,7 @@ def test_a_target_that_is_not_met_or_not_set(target: float | None, words: str) -
     assert words in page(content(outcome(target=target)))
 
 
-@pytest.mark.parametrize("result", [outcome(), outcome(inputs=(4,)), outcome(classes=40), regression(), None])
+@pytest.mark.parametrize("result", [outcome(), outcome(exhibits=()), many_classes(), regression(), None])
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_it_is_well_formed_and_needs_no_other_file(result: Outcome | None, language: str) -> None:
     with i18n.speaking(language):
@@ -122,13 +129,13 @@ def test_it_is_well_formed_and_needs_no_other_file(result: Outcome | None, langu
 
 def test_worst_pictures_are_shown_as_pictures_and_rows_as_a_table() -> None:
     assert page(content(outcome())).count("<figure>") == 4
-    rows = page(content(outcome(inputs=(2,), feature_names=("height", "width"))))
+    rows = page(content(outcome(exhibits=(ROWS,))))
     assert "<figure>" not in rows
     assert "height" in rows
 
 
 def test_many_classes_become_a_list_of_confusions() -> None:
-    text = page(content(outcome(classes=40)))
+    text = page(content(many_classes()))
     assert 'class="confusion"' not in text
     assert "class 1" in text
 
@@ -142,7 +149,7 @@ def test_a_regression_shows_its_values() -> None:
 
 def test_what_users_name_is_never_markup() -> None:
     evil = "<script>alert(1)</script>\"'"
-    named = outcome(class_names=(evil, "b", "c"))
+    named = outcome((evil, "b", "c"))
     text = page(content(named, name=evil, run=evil, configuration={evil: evil}, versions={evil: evil}))
     assert "<script" not in text
     assert "&lt;script&gt;" in text

@@ -36,7 +36,12 @@ def build_app() -> typer.Typer:
         "explain", cls=Command, help=_("Write one training step out: every gradient, by hand, with numbers.")
     )(explain)
     app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
-    app.command("predict", cls=Command, help=_("Let a trained model answer for new data."))(predict)
+    app.command(
+        "predict",
+        cls=Command,
+        help=_("Let a trained model answer for new data."),
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(predict)
     app.command("export", cls=Command, help=_("Write a trained model as an object file for C programs."))(
         export
     )

@@ -42,7 +42,7 @@ def _entries(training: Training) -> list[Entry]:
         training.model,
         trainer.loss,
         trainer.optimizer,
-        training.data.train,
+        training.task.train,
         metrics=[metric.name for metric in trainer.metrics],
         batch_size=training.settings.batch_size,
     )

@@ -15,7 +15,7 @@ from koubai.cli.errors import Mistake
 from koubai.cli.run_folders import find_run
 from koubai.cli.session import recipe_of
 from koubai.i18n import _
-from koubai.recipes import Predictor
+from koubai.recipes import LabelledPredictor
 
 
 def export(
@@ -33,8 +33,13 @@ def export(
 
     record = find_run(run)
     recipe, settings = recipe_of(record)
-    predictor = Predictor.load(record.folder)
-    model = recipe.model(settings, predictor.shape, predictor.outputs)
+    predictor = recipe.predictor.load(record.folder)
+    if not isinstance(predictor, LabelledPredictor):
+        problem = _(
+            "The run {run} answers with more than numbers; koubai.compiler.export writes its network."
+        )
+        raise Mistake(problem.format(run=run))
+    model = recipe.model(settings, predictor)
     try:
         record.load_weights(model)
     except FileNotFoundError:
@@ -46,7 +51,7 @@ def export(
         typer.echo(str(file))
 
 
-def answering(model: nn.Module, predictor: Predictor) -> Any:
+def answering(model: nn.Module, predictor: LabelledPredictor) -> Any:
     """Return a function from inputs as they come from the user to probabilities, or to values in the targets' unit."""
     model.eval()
 

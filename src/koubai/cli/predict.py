@@ -1,54 +1,81 @@
-"""`koubai predict`: a trained model's answers for a picture, rows of a table, or an array."""
+"""`koubai predict`: a trained model's answer for what the user hands in: a file, a sentence, cells of a row."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
+from pydantic import BaseModel
 
-from koubai.cli.errors import Mistake
+from koubai.atomic import write_file
+from koubai.cli.errors import MISUSED, Mistake
+from koubai.cli.exhibits import show_exhibit
+from koubai.cli.options import option_name, settings_from
 from koubai.cli.run_folders import find_run
 from koubai.cli.session import recipe_of
-from koubai.cli.tables import plain_table, show_table
 from koubai.i18n import _
-from koubai.recipes import Predictor
-from koubai.recipes.inputs import read_inputs
-
-_RUNNERS_UP = 3  # classes shown for each input
+from koubai.recipes.exhibit import Exhibit
+from koubai.report import draw_exhibit
 
 
 def predict(
+    ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help=_("a run's folder or name, or latest"))],
     source: Annotated[
         str,
         typer.Argument(
-            metavar="INPUT", help=_("a picture, a .csv or .npy file, or a row such as 5.1,3.5,1.4,0.2")
+            metavar="INPUT",
+            help=_("a file or a text, as the recipe takes it; for tables also a row such as 5.1,3.5,1.4,0.2"),
         ),
     ],
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="FILE.png", help=_("write the answer's picture into a file")),
+    ] = None,
 ) -> None:
-    """Print one line for each input: its number and the answer."""
+    """Print the answer; what follows as --name value are options of the recipe's own."""
     record = find_run(run)
     recipe, settings = recipe_of(record)
-    predictor = Predictor.load(record.folder)
-    inputs = read_inputs(source, predictor)
-    model = recipe.model(settings, predictor.shape, predictor.outputs)
+    predictor = recipe.predictor.load(record.folder)
+    options = settings_from(predictor.options, _typed(ctx.args, predictor.options))
+    model = recipe.model(settings, predictor)
     try:
         record.load_weights(model)
     except FileNotFoundError:
         raise Mistake(_("The run {run} has no weights yet.").format(run=run)) from None
-    answers = predictor.outputs_of(model, inputs)
-    table = plain_table()
-    table.show_header = False
-    for number, answer in enumerate(answers, 1):
-        table.add_row(str(number), *_cells(answer, predictor))
-    show_table(table)
+    model.eval()
+    answer = predictor.answer(model, source, options)
+    for exhibit in answer:
+        show_exhibit(exhibit)
+    if save is not None:
+        _save(answer, save)
 
 
-def _cells(answer: NDArray[Any], predictor: Predictor) -> list[str]:
-    """Values, or the likeliest classes with their probabilities."""
-    if predictor.task == "regression":
-        return [f"{value:.6g}" for value in answer]
-    order = np.argsort(-answer, kind="stable")[:_RUNNERS_UP]
-    return [f"{predictor.class_names[k]} {100 * answer[k]:.1f} %" for k in order]
+def _typed(words: Sequence[str], options: type[BaseModel]) -> dict[str, str]:
+    """Options that only the run's recipe knows, "--length 200" or "--length=200"."""
+    known = {option_name(name): name for name in options.model_fields}
+    typed, left = {}, list(words)
+    while left:
+        name, given, value = left.pop(0).partition("=")
+        if name not in known:
+            told = ", ".join(known) or _("none")
+            problem = _("There is no option {name}. For this run there are: {names}.")
+            raise Mistake(problem.format(name=name, names=told), code=MISUSED)
+        if not given and not left:
+            raise Mistake(_("{name} needs a value.").format(name=name), code=MISUSED)
+        typed[known[name]] = value if given else left.pop(0)
+    return typed
+
+
+def _save(answer: Sequence[Exhibit], file: Path) -> None:
+    """The answer's first picture, as PNG."""
+    if file.suffix.lower() != ".png":
+        raise Mistake(_("{path} must end in {ending}.").format(path=file, ending=".png"), code=MISUSED)
+    pictures = filter(None, map(draw_exhibit, answer))
+    picture = next(pictures, None)
+    if picture is None:
+        raise Mistake(_("This answer has no picture to save."))
+    write_file(file, picture)
+    typer.echo(_("Written: {path}").format(path=file))

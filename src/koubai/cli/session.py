@@ -98,7 +98,7 @@ def _run(training: Training, record: RunRecord, console: Console, resume: bool) 
 
 def _opening(training: Training) -> Text:
     """What is trained, on how much."""
-    data = training.data
+    data = training.task
     rest = _(
         "{weights:,} parameters; {train:,} training, {validation:,} validation and {test:,} test samples"
     ).format(

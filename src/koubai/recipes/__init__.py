@@ -4,12 +4,14 @@ A new recipe is one entry in the tables of `images` or `tables`, or a table of i
 """
 
 from koubai.recipes.images import IMAGES, ImageSettings
+from koubai.recipes.labelled import LabelledPredictor
 from koubai.recipes.outcome import Outcome
 from koubai.recipes.predictor import Predictor
 from koubai.recipes.recipe import Recipe
 from koubai.recipes.script import load_script
 from koubai.recipes.settings import Settings
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
+from koubai.recipes.task import Task
 from koubai.recipes.training import Training
 from koubai.recipes.treatable import treatable
 
@@ -17,11 +19,13 @@ __all__ = [
     "RECIPES",
     "CSVSettings",
     "ImageSettings",
+    "LabelledPredictor",
     "Outcome",
     "Predictor",
     "Recipe",
     "Settings",
     "TableSettings",
+    "Task",
     "Training",
     "load_script",
     "treatable",

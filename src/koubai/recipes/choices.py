@@ -36,12 +36,14 @@ OPTIMIZERS: dict[OptimizerName, tuple[Callable[..., optim.Optimizer], float]] = 
 
 
 def resolved(settings: SettingsKind) -> SettingsKind:
-    """The settings with the optimizer's own learning rate and weight decay where none was asked for."""
+    """The settings with the optimizer's own learning rate and weight decay where none was asked for.
+
+    A trial has one epoch.
+    """
     make, rate = OPTIMIZERS[settings.optimizer]
     own = {"lr": rate, "weight_decay": signature(make).parameters["weight_decay"].default}
-    return settings.model_copy(
-        update={name: value for name, value in own.items() if getattr(settings, name) is None}
-    )
+    update = {name: value for name, value in own.items() if getattr(settings, name) is None}
+    return settings.model_copy(update=update | ({"epochs": 1} if settings.smoke else {}))
 
 
 def make_optimizer(settings: Settings, model: Module) -> optim.Optimizer:

@@ -9,8 +9,9 @@ from pydantic import Field
 from koubai.data import LabelledData, RandomShift, Standardize, digits, fashion_mnist, mnist
 from koubai.i18n import N_
 from koubai.nn import Module
+from koubai.recipes.labelled import Shape, labelled_recipe
 from koubai.recipes.models import cnn, mlp
-from koubai.recipes.recipe import Recipe, Shape
+from koubai.recipes.recipe import Recipe
 from koubai.recipes.settings import Settings
 
 
@@ -47,7 +48,7 @@ def one_scale() -> Standardize:
 
 
 def _recipe(name: str, summary: str, load: Any, **defaults: Any) -> Recipe:
-    return Recipe(
+    return labelled_recipe(
         name,
         summary,
         lambda _: load(),

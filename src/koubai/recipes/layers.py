@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import koubai
 from koubai.atomic import write_file
+from koubai.engine.tensor import Tensor
 from koubai.i18n import N_, _
 from koubai.nn import Module
 from koubai.nn.summary import LayerSummary, summary
@@ -23,9 +23,9 @@ HEADER = (
 Row = list[str]
 
 
-def write_layers(model: Module, shape: tuple[int, ...], folder: Path) -> None:
-    """Summarise the model for one sample of this shape; keep a row for each layer, then the totals."""
-    table = summary(model, koubai.zeros(1, *shape), show=False)
+def write_layers(model: Module, inputs: tuple[Tensor, ...], folder: Path) -> None:
+    """Summarise the model for one sample, batch first; keep a row for each layer, then the totals."""
+    table = summary(model, inputs, show=False)
     rows = [_row(layer) for layer in table.layers if layer.is_worth_a_row]
     sums = (f"{table.total(what):,}" for what in ("parameters", "multiply_adds"))
     rows.append(["", "", *sums, _bytes(table.total("activations"))])

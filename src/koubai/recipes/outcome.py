@@ -1,4 +1,4 @@
-"""What a trained model did on data it never saw: numbers, every prediction, and the worst mistakes.
+"""What a trained model did on data it never saw: numbers beside a baseline's, every answer, things to look at.
 
 It is kept in the run's folder as JSON and safetensors, so that a report can be made again without the data.
 """
@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
 from koubai.atomic import write_file
+from koubai.recipes.exhibit import Exhibit, packed, unpacked
 
-Task = Literal["classification", "regression"]
 JSON_FILE, ARRAYS_FILE = "outcome.json", "outcome.safetensors"
-_PLAIN = ("task", "headline", "metrics", "baseline", "target", "class_names", "feature_names")
-_ARRAYS = ("truth", "predicted", "certainty", "worst", "worst_inputs")
+_PLAIN = ("headline", "metrics", "baseline", "baseline_name", "samples", "target", "smaller_is_better")
 
 
 @dataclass(frozen=True)
@@ -28,33 +27,26 @@ class Outcome:
     """A model's result on the test part.
 
     Attributes:
-        task: what was predicted.
-        headline: the metric the result is about, such as "accuracy"; larger is better for "accuracy" and
-            "r2".
+        headline: the metric the result is about, such as "accuracy".
         metrics: value of each metric.
-        baseline: the same metrics for the trivial answer (majority class, mean).
-        truth: the true class indices or values (N,).
-        predicted: the predicted ones (N,).
-        certainty: the probability of the predicted class (N,), or empty for a regression.
-        worst: indices of the most wrong samples, the worst first (K,).
-        worst_inputs: their inputs as they were before normalisation (K, ...).
-        class_names: a name for each class.
-        feature_names: a name for each input column, where the inputs are columns.
+        baseline: the same metrics, or some of them, for an answer that any model has to beat.
+        baseline_name: what that answer is, marked for translation.
+        samples: how many samples were judged.
         target: the value of the headline metric the user wants, or None.
+        smaller_is_better: whether the headline metric is an error, such as a loss.
+        exhibits: what a person wants to look at, the most important first.
+        answers: arrays to keep beside the numbers, such as every prediction.
     """
 
-    task: Task
     headline: str
     metrics: Mapping[str, float]
     baseline: Mapping[str, float]
-    truth: NDArray[Any]
-    predicted: NDArray[Any]
-    certainty: NDArray[np.float32]
-    worst: NDArray[np.int64]
-    worst_inputs: NDArray[Any]
-    class_names: tuple[str, ...] = ()
-    feature_names: tuple[str, ...] = ()
+    baseline_name: str
+    samples: int
     target: float | None = None
+    smaller_is_better: bool = False
+    exhibits: tuple[Exhibit, ...] = ()
+    answers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def result(self) -> float:
@@ -64,19 +56,16 @@ class Outcome:
     @property
     def target_met(self) -> bool | None:
         """Whether the result reaches the target; None without a target."""
-        return None if self.target is None else self.result >= self.target
-
-    def confusion(self) -> NDArray[np.int64]:
-        """How often each true class (row) was predicted as each class (column): (C, C)."""
-        counts = np.zeros((len(self.class_names),) * 2, dtype=np.int64)
-        np.add.at(counts, (self.truth, self.predicted), 1)
-        return counts
+        if self.target is None:
+            return None
+        return self.result <= self.target if self.smaller_is_better else self.result >= self.target
 
     def save(self, folder: Path) -> None:
         """Write it into the run's folder."""
-        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
-        write_file(folder / ARRAYS_FILE, safetensors.numpy.save(arrays))
-        plain = {name: getattr(self, name) for name in _PLAIN}
+        exhibits, arrays = packed(self.exhibits)
+        answers = {f"answers.{name}": np.ascontiguousarray(array) for name, array in self.answers.items()}
+        write_file(folder / ARRAYS_FILE, safetensors.numpy.save(arrays | answers))
+        plain = {name: getattr(self, name) for name in _PLAIN} | {"exhibits": exhibits}
         write_file(folder / JSON_FILE, json.dumps(plain, ensure_ascii=False, indent=2).encode())
 
     @staticmethod
@@ -92,7 +81,7 @@ class Outcome:
             FileNotFoundError: when the run was not evaluated, for instance because it was interrupted.
         """
         values: dict[str, Any] = json.loads((folder / JSON_FILE).read_text("utf-8"))
-        for name in ("class_names", "feature_names"):
-            values[name] = tuple(values[name])
-        values |= safetensors.numpy.load((folder / ARRAYS_FILE).read_bytes())
-        return cls(**values)
+        arrays = safetensors.numpy.load((folder / ARRAYS_FILE).read_bytes())
+        answers = {name[8:]: array for name, array in arrays.items() if name.startswith("answers.")}
+        values["exhibits"] = unpacked(values["exhibits"], arrays)
+        return cls(**values, answers=answers)

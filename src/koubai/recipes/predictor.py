@@ -1,97 +1,59 @@
-"""What a run keeps to answer for new data: how inputs are scaled, and what the answers mean."""
+"""What a run keeps to answer for new data: everything between a user's input and an answer but the model."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-import koubai
-from koubai import nn
 from koubai.atomic import write_file
-from koubai.data import LabelledData, Scaler, Schema, TensorDataset, scaler_from_state
-from koubai.data.schema import Column
 from koubai.i18n import _
+from koubai.nn import Module
+from koubai.recipes.exhibit import Exhibit
 
 FILE = "predictor.json"
-_BATCH = 256  # samples per forward pass
+Kind = TypeVar("Kind", bound="Predictor")
 
 
-class Predictor(BaseModel):
-    """Everything between a user's input and the model, and between the model's output and an answer.
+class AnswerOptions(BaseModel):
+    """What an answer can be told; a predictor adds its own by subclassing, with a description for each."""
 
-    Attributes:
-        task: "classification" or "regression".
-        shape: of one input, without the batch dimension.
-        outputs: how many numbers the model gives.
-        class_names: the name of each class.
-        columns: how the cells of a table become inputs, or None for pictures.
-        scaler: state of the scaler of the inputs, or None.
-        target_scaler: state of the scaler of a regression's targets, or None.
-        low: smallest value of the training inputs before scaling.
-        high: largest value.
-        dark: whether most training values lie near the smallest one, as in white writing on black.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Predictor(BaseModel, ABC):
+    """Turns a user's input into the model's, and the model's output into an answer.
+
+    Its fields are what has to be known for that and for building the model: shapes, names of classes, a
+    vocabulary, how inputs are scaled. They are kept in the run's folder as JSON.
     """
 
-    task: str
-    shape: tuple[int, ...]
-    outputs: int
-    class_names: tuple[str, ...]
-    columns: Schema | None
-    scaler: dict[str, Any] | None
-    target_scaler: dict[str, Any] | None
-    low: float
-    high: float
-    dark: bool
+    options: ClassVar[type[AnswerOptions]] = AnswerOptions
 
-    @classmethod
-    def of(cls, data: LabelledData, target_scaler: Scaler | None = None) -> Predictor:
-        """Take what is needed from the training's data and the scaler of a regression's targets."""
-        inputs = raw_inputs(data, data.train)
-        low, high = float(inputs.min()), float(inputs.max())
-        return cls(
-            task=data.task,
-            shape=data.input_shape,
-            outputs=data.outputs,
-            class_names=data.class_names,
-            columns=data.schema or _plain_columns(data),
-            scaler=data.scaler.state_dict() if data.scaler else None,
-            target_scaler=target_scaler.state_dict() if target_scaler else None,
-            low=low,
-            high=high,
-            dark=float(inputs.mean()) < (low + high) / 2,
-        )
+    @abstractmethod
+    def answer(self, model: Module, source: str, options: Any) -> Sequence[Exhibit]:
+        """The model's answer for what a user hands in.
 
-    def outputs_of(self, model: nn.Module, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Run the model, in batches, on inputs (N, *shape) as they come from the user.
+        Args:
+            model: with its trained weights.
+            source: what the user typed: a path, a sentence, cells of a row.
+            options: an instance of this predictor's `options`.
 
-        Returns:
-            probabilities (N, classes), or values (N, outputs) in the targets' own unit.
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it cannot be read, or is not what this model takes.
+            ImportError: what reads such a file is not installed.
         """
-        scaled = scaler_from_state(self.scaler).transform(inputs) if self.scaler else inputs
-        model.eval()
-        with koubai.no_grad():
-            parts = [self._finished(model, scaled[i : i + _BATCH]) for i in range(0, len(scaled), _BATCH)]
-        return np.concatenate(parts)
-
-    def _finished(self, model: nn.Module, batch: NDArray[Any]) -> NDArray[Any]:
-        output = model(koubai.tensor(batch, dtype=koubai.float32))
-        if self.task == "classification":
-            return np.asarray(nn.functional.softmax(output, dim=1).numpy())
-        values = np.asarray(output.numpy())
-        return (
-            scaler_from_state(self.target_scaler).inverse_transform(values) if self.target_scaler else values
-        )
 
     def save(self, folder: Path) -> None:
         """Write it into the run's folder."""
         write_file(folder / FILE, self.model_dump_json(indent=2).encode())
 
     @classmethod
-    def load(cls, folder: Path) -> Predictor:
+    def load(cls: type[Kind], folder: Path) -> Kind:
         """Read it back.
 
         Raises:
@@ -104,15 +66,3 @@ class Predictor(BaseModel):
         except ValidationError as error:
             problem = _("{file} is damaged: it is truncated or was changed; copy it back from a backup")
             raise ValueError(problem.format(file=path)) from error
-
-
-def raw_inputs(data: LabelledData, part: TensorDataset) -> NDArray[Any]:
-    """The inputs of a part as they were before scaling (N, *shape)."""
-    inputs = np.asarray(part.tensors[0].numpy())
-    return data.scaler.inverse_transform(inputs) if data.scaler else inputs
-
-
-def _plain_columns(data: LabelledData) -> Schema | None:
-    """Columns of numbers, by the names of the features."""
-    names = tuple(Column(name) for name in data.feature_names)
-    return Schema(names, Column("", data.class_names or None), data.task) if names else None

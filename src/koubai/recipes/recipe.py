@@ -1,4 +1,4 @@
-"""What a recipe is: data, a model for them, and settings; all else of a training is the same for all."""
+"""What a recipe is: settings, the task they make, and the model for it; all else of a training is the same for all."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import Any
 
 from pydantic import create_model
 
-from koubai.data import LabelledData, Scaler, Standardize
-from koubai.engine.tensor import Tensor
 from koubai.nn import Module
+from koubai.recipes.predictor import Predictor
 from koubai.recipes.settings import Settings
-
-Shape = tuple[int, ...]
+from koubai.recipes.task import Task
 
 
 @dataclass(frozen=True)
@@ -24,25 +22,21 @@ class Recipe:
     Attributes:
         name: what the user types.
         summary: one line for the list of recipes, marked for translation.
-        data: gives the data for the settings.
-        model: gives the model for the settings, the shape of one sample and the number of outputs.
+        task: `task(settings)` gives the data, the loss and the judge.
+        model: `model(settings, predictor)` gives the untrained model. All that it depends on is in these two,
+            so that a run's model can be built again without its data.
+        predictor: the kind of the task's predictor.
         base: the settings it can be told.
         defaults: where its defaults differ from those of `base`.
-        loss: `loss(output, target)`, or None for the task's own (cross-entropy, mean squared error).
-        scaler: makes the scaler that is fitted on the training inputs (a regression's targets are then
-            standardised too); None leaves them as they are.
-        augment: gives the random changes to batches of these training data, or None.
     """
 
     name: str
     summary: str
-    data: Callable[[Any], LabelledData]
-    model: Callable[[Any, Shape, int], Module]
+    task: Callable[[Any], Task]
+    model: Callable[[Any, Any], Module]
+    predictor: type[Predictor]
     base: type[Settings] = Settings
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    loss: Callable[..., Tensor] | None = None
-    scaler: Callable[[], Scaler] | None = Standardize
-    augment: Callable[[Any, LabelledData], Any] | None = None
 
     @property
     def settings(self) -> type[Settings]:

@@ -17,6 +17,7 @@ import koubai
 from koubai.data import LabelledData
 from koubai.i18n import _
 from koubai.nn import Module
+from koubai.recipes.labelled import labelled_recipe
 from koubai.recipes.recipe import Recipe
 from koubai.recipes.settings import Settings
 
@@ -43,7 +44,7 @@ def load_script(path: Path, seed: int = 0) -> Recipe:
     """
     names = run_script(path, seed)
     _check(path, names)
-    return Recipe(
+    return labelled_recipe(
         name=path.stem,
         summary=str(path),
         data=lambda settings: _value(path, "data", names, settings, LabelledData),

@@ -76,3 +76,6 @@ class Settings(BaseModel):
         json_schema_extra={"unset": N_("none")},
     )
     seed: int = Field(0, ge=0, description=N_("the same seed gives the same result, bit for bit"))
+    smoke: bool = Field(
+        False, description=N_("a trial: one epoch on a few samples, to see that everything works")
+    )

@@ -10,8 +10,9 @@ from pydantic import AfterValidator, Field
 from koubai.data import LabelledData, breast_cancer, diabetes, from_csv, iris, wine
 from koubai.i18n import N_
 from koubai.nn import Module
+from koubai.recipes.labelled import Shape, labelled_recipe
 from koubai.recipes.models import mlp
-from koubai.recipes.recipe import Recipe, Shape
+from koubai.recipes.recipe import Recipe
 from koubai.recipes.settings import Settings
 
 
@@ -51,7 +52,7 @@ _LONG = {"epochs": 100}  # tables are small
 
 
 def _recipe(name: str, summary: str, load: Any, **defaults: Any) -> Recipe:
-    return Recipe(name, summary, lambda _: load(), table_model, TableSettings, {**_LONG, **defaults})
+    return labelled_recipe(name, summary, lambda _: load(), table_model, TableSettings, {**_LONG, **defaults})
 
 
 def csv_data(settings: CSVSettings) -> LabelledData:
@@ -66,7 +67,7 @@ TABLES = (
     _recipe("wine", N_("three growers of wine from 13 measures; 178 wines"), wine, batch_size=16),
     _recipe("breast-cancer", N_("benign or malignant tumour from 30 measures; 569 patients"), breast_cancer),
     _recipe("diabetes", N_("the course of diabetes from 10 measures (a regression); 442 patients"), diabetes),
-    Recipe(
+    labelled_recipe(
         "csv",
         N_("any CSV file: one column predicted from the others"),
         csv_data,

@@ -1,8 +1,9 @@
 """Reports of a run (what came out, is it good, where it went wrong, how it was made), and worksheets."""
 
 from koubai.report.content import Content
+from koubai.report.exhibits import draw_exhibit
 from koubai.report.page import page
 from koubai.report.run import write_report
 from koubai.report.worksheet import write_worksheet
 
-__all__ = ["Content", "page", "write_report", "write_worksheet"]
+__all__ = ["Content", "draw_exhibit", "page", "write_report", "write_worksheet"]

@@ -8,17 +8,17 @@ from pathlib import Path
 from koubai.doctor.treatment import Proof, Trial
 from koubai.i18n import _, language
 from koubai.recipes.outcome import Outcome
-from koubai.report.canvas import DARK, LIGHT, MatplotlibMissing, Theme
+from koubai.report.canvas import MatplotlibMissing, Theme
 from koubai.report.checkup import Checkup
 from koubai.report.content import Content
-from koubai.report.curves import draw_agreement, draw_curve
+from koubai.report.curves import draw_curve
+from koubai.report.exhibits import shown
 from koubai.report.findings import findings
 from koubai.report.flow_pictures import draw_bars, draw_flow_over_time, draw_updates
 from koubai.report.html import Html, table, tag
 from koubai.report.labels import duration
 from koubai.report.lines import draw_lines
-from koubai.report.mistakes import confusion_matrix, worst_samples
-from koubai.report.pictures import data_uri
+from koubai.report.pictures import themed
 from koubai.report.result import metrics_table, result
 from koubai.report.treatment import losses, treatment
 from koubai.report.verdict import Verdict, read_curves
@@ -53,9 +53,7 @@ def _sections(content: Content) -> Iterator[Html]:
     if content.checkup and content.checkup.flowing:
         yield _section(_("Gradients inside the network"), _flow(content.checkup))
     if outcome:
-        yield tag("div", _metrics(outcome), _answers(outcome), class_="beside")
-        if len(outcome.worst):
-            yield _section(_("Samples it got most wrong"), worst_samples(outcome))
+        yield from _answers(outcome)
     if content.layers:
         header, *rows = content.layers
         yield _section(_("The model"), _card(table(header, rows, class_="numbers wide")))
@@ -69,11 +67,12 @@ def _metrics(outcome: Outcome) -> Html:
     return _section(_("Metrics on the test part"), _card(metrics_table(outcome)))
 
 
-def _answers(outcome: Outcome) -> Html:
-    """What was answered for what: a matrix of classes, or a picture of numbers."""
-    if outcome.task == "classification":
-        return _section(_("Confusion matrix"), confusion_matrix(outcome))
-    return _section(_("Predicted and true values"), _agreement(outcome))
+def _answers(outcome: Outcome) -> Iterator[Html]:
+    """The metrics, then the exhibits; a narrow first one stands beside the metrics."""
+    exhibits = [_section(_(exhibit.title), shown(exhibit)) for exhibit in outcome.exhibits]
+    beside = exhibits[:1] if exhibits and not outcome.exhibits[0].wide else []
+    yield tag("div", _metrics(outcome), beside, class_="beside")
+    yield from exhibits[len(beside) :]
 
 
 def _heading(content: Content) -> Html:
@@ -138,18 +137,8 @@ def _losses(proof: Proof[Trial]) -> Html:
     return tag("div", drawn, class_="curves treated")
 
 
-def _agreement(outcome: Outcome) -> Html:
-    truth, predicted = outcome.truth.tolist(), outcome.predicted.tolist()
-    try:
-        return _picture(lambda theme: draw_agreement(truth, predicted, theme), _("Predicted and true values"))
-    except MatplotlibMissing as missing:
-        return tag("p", missing, class_="soft")
-
-
 def _picture(draw: Callable[[Theme], bytes], name: str) -> Html:
-    """A picture in two themes, of which the reader's screen takes one."""
-    dark = tag("source", srcset=data_uri(draw(DARK)), media="(prefers-color-scheme: dark)")
-    return _card(tag("picture", dark, tag("img", src=data_uri(draw(LIGHT)), alt=name)))
+    return _card(themed(draw, name))
 
 
 def _pairs(values: Mapping[str, object]) -> Html:

@@ -3,9 +3,13 @@
 import base64
 import struct
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from koubai.report.canvas import DARK, LIGHT, Theme
+from koubai.report.html import Html, tag
 
 _GREY, _COLOUR = 0, 2  # colour types of the PNG specification (W3C PNG, section 11.2.1)
 
@@ -34,6 +38,12 @@ def png(sample: NDArray[np.generic]) -> bytes:
 def data_uri(picture: bytes, kind: str = "image/png") -> str:
     """The picture written into an address, so that a page needs no second file."""
     return f"data:{kind};base64,{base64.b64encode(picture).decode()}"
+
+
+def themed(draw: Callable[[Theme], bytes], name: str) -> Html:
+    """A picture in two themes, of which the reader's screen takes one."""
+    dark = tag("source", srcset=data_uri(draw(DARK)), media="(prefers-color-scheme: dark)")
+    return tag("picture", dark, tag("img", src=data_uri(draw(LIGHT)), alt=name))
 
 
 def _stretched(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from koubai.i18n import N_, _
+from koubai.i18n import _
 from koubai.recipes.outcome import Outcome
 from koubai.report.html import Html, table, tag
 from koubai.report.labels import label, written
-
-_BASELINES = {
-    "classification": N_("always answering the most frequent class"),
-    "regression": N_("always answering the mean"),
-}
 
 
 def result(outcome: Outcome) -> Html:
@@ -18,7 +13,7 @@ def result(outcome: Outcome) -> Html:
     metric = outcome.headline
     number = tag("div", written(metric, outcome.result), class_="number")
     words = tag(
-        "p", _("{metric} on {count:,} test samples").format(metric=label(metric), count=len(outcome.truth))
+        "p", _("{metric} on {count:,} test samples").format(metric=label(metric), count=outcome.samples)
     )
     return tag(
         "div",
@@ -40,7 +35,7 @@ def metrics_table(outcome: Outcome) -> Html:
 def baseline_sentence(outcome: Outcome) -> str:
     """Says what the trivial answer would have reached."""
     value = written(outcome.headline, outcome.baseline.get(outcome.headline))
-    return _("Baseline ({what}): {value}").format(what=_(_BASELINES[outcome.task]), value=value)
+    return _("Baseline ({what}): {value}").format(what=_(outcome.baseline_name), value=value)
 
 
 def target_sentence(outcome: Outcome) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from koubai.data import Schema, Table, read_csv
 from koubai.data.table import is_number
 from koubai.i18n import _
-from koubai.recipes.predictor import Predictor
+
+if TYPE_CHECKING:
+    from koubai.recipes.labelled.predictor import LabelledPredictor
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 _TABLES = (".csv", ".tsv", ".txt")
 
 
-def read_inputs(source: str, predictor: Predictor) -> NDArray[Any]:
+def read_inputs(source: str, predictor: LabelledPredictor) -> NDArray[Any]:
     """The user's input as the model's inputs before scaling.
 
     Args:
@@ -42,7 +44,7 @@ def read_inputs(source: str, predictor: Predictor) -> NDArray[Any]:
     return inputs
 
 
-def _read(path: Path, source: str, predictor: Predictor) -> NDArray[Any]:
+def _read(path: Path, source: str, predictor: LabelledPredictor) -> NDArray[Any]:
     kind = path.suffix.lower()
     if not path.is_file():
         if kind in (*_PICTURES, *_TABLES, ".npy") or not _is_row(source):
@@ -66,13 +68,13 @@ def _is_row(source: str) -> bool:
     return "," in source or is_number(source)
 
 
-def _row(source: str, predictor: Predictor) -> NDArray[Any]:
+def _row(source: str, predictor: LabelledPredictor) -> NDArray[Any]:
     columns = _columns(source, predictor)
     cells = tuple(cell.strip() for cell in source.split(","))
     return columns.encode_inputs(_named(Table(source, cells, (cells,), (1,)), columns))
 
 
-def _table(path: Path, predictor: Predictor) -> NDArray[Any]:
+def _table(path: Path, predictor: LabelledPredictor) -> NDArray[Any]:
     """A file whose header has the columns' names (others are left out), or one without a header."""
     columns = _columns(str(path), predictor)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
@@ -81,7 +83,7 @@ def _table(path: Path, predictor: Predictor) -> NDArray[Any]:
     return columns.encode_inputs(table if header else _named(table, columns))
 
 
-def _columns(source: str, predictor: Predictor) -> Schema:
+def _columns(source: str, predictor: LabelledPredictor) -> Schema:
     if predictor.columns is None:
         raise ValueError(
             _("This run answers for inputs of shape {shape}, not for rows of a table: {source}").format(
@@ -109,7 +111,7 @@ def _starts_with_data(path: Path, delimiter: str) -> bool:
     return any(is_number(cell) for cell in first)
 
 
-def _picture(path: Path, predictor: Predictor) -> NDArray[Any]:
+def _picture(path: Path, predictor: LabelledPredictor) -> NDArray[Any]:
     """A picture, brought to the size, the range and the background of the training pictures."""
     if len(predictor.shape) != 3:
         raise ValueError(
@@ -138,7 +140,7 @@ def _pixels(path: Path, mode: str, size: tuple[int, int]) -> NDArray[np.float64]
     return np.asarray(small, dtype=np.float64) / 255
 
 
-def _array(path: Path, predictor: Predictor) -> NDArray[Any]:
+def _array(path: Path, predictor: LabelledPredictor) -> NDArray[Any]:
     """One input or several, in an array that NumPy wrote; pickled objects are never loaded."""
     try:
         values = np.load(path, allow_pickle=False)

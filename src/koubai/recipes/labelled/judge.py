@@ -1,0 +1,150 @@
+"""Judges a trained model by the test part: metrics beside the trivial answer's, and the worst mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koubai.data import LabelledData, Scaler, TensorDataset
+from koubai.i18n import N_
+from koubai.nn import Module
+from koubai.recipes.exhibit import Agreement, Confusion, Exhibit, Pictures, Table
+from koubai.recipes.labelled.predictor import LabelledPredictor, raw_inputs
+from koubai.recipes.outcome import Outcome
+from koubai.train.metrics import make_metric
+
+HEADLINES = {"classification": "accuracy", "regression": "r2"}
+"""The metric a result is about, by task."""
+
+_METRICS = {"classification": ("accuracy", "precision", "recall", "f1"), "regression": ("r2", "mae", "rmse")}
+_BASELINES = {
+    "classification": N_("always answering the most frequent class"),
+    "regression": N_("always answering the mean"),
+}
+_WORST = 12  # how many mistakes are shown
+_WORST_TITLE = N_("Samples it got most wrong")
+
+
+def judged(
+    predictor: LabelledPredictor,
+    data: LabelledData,
+    target_scaler: Scaler | None,
+    model: Module,
+    test: TensorDataset,
+) -> Outcome:
+    """What the model does on the test part.
+
+    Args:
+        predictor: scales inputs and finishes outputs.
+        data: the data it was trained on.
+        target_scaler: what a regression's targets were scaled with, or None.
+        model: the trained model.
+        test: what it is judged by.
+    """
+    inputs = raw_inputs(data, test)
+    outputs = predictor.outputs_of(model, inputs)
+    truth, known = (_targets(part, target_scaler) for part in (test, data.train))
+    answers = _answers(data.task, outputs, truth)
+    return Outcome(
+        headline=HEADLINES[data.task],
+        metrics=_measured(data.task, outputs, truth),
+        baseline=_measured(data.task, _constant_answer(known, outputs), truth),
+        baseline_name=_BASELINES[data.task],
+        samples=len(test),
+        exhibits=_exhibits(data, inputs, answers),
+        answers=answers,
+    )
+
+
+def _targets(part: TensorDataset, scaler: Scaler | None) -> NDArray[Any]:
+    """Classes (N,) or values (N, outputs) in their own unit."""
+    targets = np.asarray(part.tensors[1].numpy())
+    return scaler.inverse_transform(targets) if scaler else targets
+
+
+def _measured(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> Mapping[str, float]:
+    values = {}
+    for name in _METRICS[task]:
+        metric = make_metric(name)
+        metric.update(outputs, truth)
+        values[name] = float(metric.compute())  # type: ignore[arg-type]  # none of these gives a list
+    return values
+
+
+def _constant_answer(known: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+    """The best answer that is the same for every sample: the classes' frequencies, or the mean."""
+    if known.dtype.kind == "i":
+        row = np.bincount(known, minlength=outputs.shape[1]) / len(known)
+    else:
+        row = known.mean(axis=0)
+    return np.broadcast_to(row, outputs.shape)
+
+
+def _answers(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """The truth (N,), what was predicted (N,), how surely (N,), and the most wrong samples, worst first (K,)."""
+    worst = _worst(task, outputs, truth)
+    if task == "regression":
+        return {"truth": truth[:, 0], "predicted": outputs[:, 0], "worst": worst}
+    return {
+        "truth": truth,
+        "predicted": outputs.argmax(axis=1),
+        "certainty": outputs.max(axis=1),
+        "worst": worst,
+    }
+
+
+def _worst(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.int64]:
+    """The wrong answers with the least belief in the truth, or the values missed by most; worst first."""
+    if task == "classification":
+        missed = 1 - outputs[np.arange(len(truth)), truth]
+        candidates = np.flatnonzero(outputs.argmax(axis=1) != truth)
+    else:
+        missed = np.abs(outputs - truth).max(axis=1)
+        candidates = np.arange(len(truth))
+    return candidates[np.argsort(-missed[candidates], kind="stable")][:_WORST]
+
+
+def _exhibits(
+    data: LabelledData, inputs: NDArray[Any], answers: Mapping[str, NDArray[Any]]
+) -> tuple[Exhibit, ...]:
+    """What was answered for what, then the worst samples."""
+    truth, predicted = answers["truth"], answers["predicted"]
+    if data.task == "regression":
+        first: Exhibit = Agreement(title=N_("Predicted and true values"), truth=truth, predicted=predicted)
+    else:
+        counts = np.zeros((len(data.class_names),) * 2, dtype=np.int64)
+        np.add.at(counts, (truth, predicted), 1)
+        first = Confusion(title=N_("Confusion matrix"), names=data.class_names, counts=counts)
+    worst = answers["worst"]
+    return (first, _worst_samples(data, inputs[worst], answers)) if len(worst) else (first,)
+
+
+def _worst_samples(
+    data: LabelledData, inputs: NDArray[Any], answers: Mapping[str, NDArray[Any]]
+) -> Pictures | Table:
+    """The most wrong samples: as pictures where the inputs are pictures, else as rows."""
+    told = [_told(data, answers, int(k)) for k in answers["worst"]]
+    if len(data.input_shape) == 3 and data.input_shape[0] in (1, 3) and min(data.input_shape[1:]) > 3:
+        return Pictures(title=_WORST_TITLE, images=inputs, captions=tuple(told))
+    names = data.feature_names
+    rows: Iterable[tuple[str | int, ...]] = (
+        (int(k) + 1, *(value for _, value in caption), *(f"{x:.4g}" for x in row.ravel()[: len(names)]))
+        for k, caption, row in zip(answers["worst"], told, inputs)
+    )
+    header = (N_("sample"), *(name for name, _ in told[0]), *names)
+    return Table(title=_WORST_TITLE, header=header, rows=tuple(rows))
+
+
+def _told(data: LabelledData, answers: Mapping[str, NDArray[Any]], k: int) -> tuple[tuple[str, str], ...]:
+    """The true and the predicted answer of a sample, and how sure the model was of a class."""
+    true, predicted = answers["truth"][k], answers["predicted"][k]
+    if data.task == "regression":
+        return ((N_("true"), f"{true:.4g}"), (N_("predicted"), f"{predicted:.4g}"))
+    return (
+        (N_("true"), data.class_names[true]),
+        (N_("predicted"), data.class_names[predicted]),
+        (N_("certainty"), f"{100 * answers['certainty'][k]:.1f} %"),
+    )
