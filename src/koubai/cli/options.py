@@ -55,7 +55,8 @@ def _parameter(name: str, field: FieldInfo) -> Any:
         return typer.Argument(help=_description(field), metavar=name.upper(), show_default=False)
     declaration = option_name(name)
     if bool in _kinds(field):
-        declaration += f"/--no-{name.replace('_', '-')}"
+        if field.default:
+            declaration += f"/--no-{name.replace('_', '-')}"
         return typer.Option(declaration, help=_help(field), show_default=False)
     return typer.Option(declaration, help=_help(field), metavar=_metavar(field), show_default=False)
 
