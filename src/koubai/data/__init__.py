@@ -11,6 +11,7 @@ from koubai.data.csv_dataset import CSVDataset, from_csv
 from koubai.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 from koubai.data.download import DownloadError, RemoteFile, data_folder, fetch
 from koubai.data.downloaded import fashion_mnist, mnist
+from koubai.data.graph_data import GraphData, graph_from_csv
 from koubai.data.idx import read_idx
 from koubai.data.image import (
     Cutout,
@@ -25,6 +26,7 @@ from koubai.data.labelled import LabelledData
 from koubai.data.loader import DataLoader
 from koubai.data.mixing import Mixup, mixup
 from koubai.data.normalize import MinMaxScale, Scaler, Standardize, scaler_from_state
+from koubai.data.planetoid import cora
 from koubai.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -60,6 +62,7 @@ __all__ = [
     "DataLoader",
     "Dataset",
     "DownloadError",
+    "GraphData",
     "IterableDataset",
     "LabelledData",
     "MinMaxScale",
@@ -89,6 +92,7 @@ __all__ = [
     "Transform",
     "WeightedRandomSampler",
     "breast_cancer",
+    "cora",
     "data_folder",
     "default_collate",
     "default_convert",
@@ -97,6 +101,7 @@ __all__ = [
     "fashion_mnist",
     "fetch",
     "from_csv",
+    "graph_from_csv",
     "infer_schema",
     "iris",
     "load",

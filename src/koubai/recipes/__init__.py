@@ -1,8 +1,10 @@
 """Complete trainings that start by their name: data, a model for them, settings, evaluation.
 
-A new recipe is one entry in the tables of `images` or `tables`, or a table of its own that is added here.
+A new recipe for labelled rows or pictures is one entry in the tables of `images` or `tables`; any other is a file
+of its own, named for it, that is added here.
 """
 
+from koubai.recipes.graph import GRAPH, GraphSettings
 from koubai.recipes.images import IMAGES, ImageSettings
 from koubai.recipes.labelled import LabelledPredictor
 from koubai.recipes.outcome import Outcome
@@ -18,6 +20,7 @@ from koubai.recipes.treatable import treatable
 __all__ = [
     "RECIPES",
     "CSVSettings",
+    "GraphSettings",
     "ImageSettings",
     "LabelledPredictor",
     "Outcome",
@@ -31,4 +34,4 @@ __all__ = [
     "treatable",
 ]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES, GRAPH)}
