@@ -90,6 +90,12 @@ def test_the_cause_is_named_first(cause):
         lambda: findings(net(1, 32, outputs=1), MSE(), curve(), epochs=30, validation=curve(seed=1)),
         lambda: findings(net(2, 16, outputs=3), CE(), blobs(), kind=optim.SGD, lr=0.1, momentum=0.9),
         lambda: findings(net(2, outputs=3), CE(), blobs()),
+        lambda: findings(  # answers and targets without a dimension for outputs
+            nn.Sequential(net(1, 32, outputs=1), nn.Flatten(0)),
+            MSE(),
+            (curve()[0], curve()[1][:, 0]),
+            epochs=30,
+        ),
     ],
 )
 def test_a_sound_training_is_met_with_silence(sound):

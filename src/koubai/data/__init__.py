@@ -27,6 +27,7 @@ from koubai.data.loader import DataLoader
 from koubai.data.mixing import Mixup, mixup
 from koubai.data.normalize import MinMaxScale, Scaler, Standardize, scaler_from_state
 from koubai.data.planetoid import cora
+from koubai.data.ratings import Ratings, movielens, ratings_from_csv, synthetic_ratings
 from koubai.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -77,6 +78,7 @@ __all__ = [
     "RandomShift",
     "RandomSwap",
     "RandomVerticalFlip",
+    "Ratings",
     "RemoteFile",
     "Sampler",
     "Scaler",
@@ -107,11 +109,14 @@ __all__ = [
     "load",
     "mixup",
     "mnist",
+    "movielens",
     "random_split",
+    "ratings_from_csv",
     "read_csv",
     "read_idx",
     "scaler_from_state",
     "stratified_indices",
     "stratified_split",
+    "synthetic_ratings",
     "wine",
 ]

@@ -10,6 +10,7 @@ from koubai.recipes.labelled import LabelledPredictor
 from koubai.recipes.outcome import Outcome
 from koubai.recipes.predictor import Predictor
 from koubai.recipes.recipe import Recipe
+from koubai.recipes.recommend import RECOMMEND, RecommendSettings
 from koubai.recipes.script import load_script
 from koubai.recipes.settings import Settings
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
@@ -26,6 +27,7 @@ __all__ = [
     "Outcome",
     "Predictor",
     "Recipe",
+    "RecommendSettings",
     "Settings",
     "TableSettings",
     "Task",
@@ -34,4 +36,4 @@ __all__ = [
     "treatable",
 ]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES, GRAPH)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES, GRAPH, RECOMMEND)}

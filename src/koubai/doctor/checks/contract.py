@@ -187,7 +187,7 @@ def output_units(c: Consultation) -> Evidence | None:
         and np.array_equal(c.target, np.rint(c.target))
     ):
         return _units(0.9, classes, c.outputs)
-    if c.task == "numbers" and c.target.ndim == c.answers.ndim and c.outputs != c.target.shape[1]:
+    if c.task == "numbers" and c.target.ndim == c.answers.ndim > 1 and c.outputs != c.target.shape[1]:
         return _units(0.9, c.target.shape[1], c.outputs)
     return None
 
