@@ -37,6 +37,7 @@ from koubai.data.sampler import (
     WeightedRandomSampler,
 )
 from koubai.data.schema import Schema, infer_schema
+from koubai.data.series import Series, airline_passengers, minimum_temperatures, series_from_csv, sunspots
 from koubai.data.split import random_split, stratified_indices, stratified_split
 from koubai.data.table import Table, read_csv
 from koubai.data.text import (
@@ -84,6 +85,7 @@ __all__ = [
     "Scaler",
     "Schema",
     "SequentialSampler",
+    "Series",
     "Standardize",
     "Subset",
     "SubsetRandomSampler",
@@ -93,6 +95,7 @@ __all__ = [
     "Tokenizer",
     "Transform",
     "WeightedRandomSampler",
+    "airline_passengers",
     "breast_cancer",
     "cora",
     "data_folder",
@@ -107,6 +110,7 @@ __all__ = [
     "infer_schema",
     "iris",
     "load",
+    "minimum_temperatures",
     "mixup",
     "mnist",
     "movielens",
@@ -115,8 +119,10 @@ __all__ = [
     "read_csv",
     "read_idx",
     "scaler_from_state",
+    "series_from_csv",
     "stratified_indices",
     "stratified_split",
+    "sunspots",
     "synthetic_ratings",
     "wine",
 ]

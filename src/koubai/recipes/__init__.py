@@ -4,6 +4,7 @@ A new recipe for labelled rows or pictures is one entry in the tables of `images
 of its own, named for it, that is added here.
 """
 
+from koubai.recipes.forecast import FORECAST, ForecastSettings
 from koubai.recipes.graph import GRAPH, GraphSettings
 from koubai.recipes.images import IMAGES, ImageSettings
 from koubai.recipes.labelled import LabelledPredictor
@@ -21,6 +22,7 @@ from koubai.recipes.treatable import treatable
 __all__ = [
     "RECIPES",
     "CSVSettings",
+    "ForecastSettings",
     "GraphSettings",
     "ImageSettings",
     "LabelledPredictor",
@@ -36,4 +38,6 @@ __all__ = [
     "treatable",
 ]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES, GRAPH, RECOMMEND)}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (*IMAGES, *TABLES, FORECAST, GRAPH, RECOMMEND)
+}
