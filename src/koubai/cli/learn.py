@@ -71,13 +71,19 @@ def learn_app() -> typer.Typer:
 
 def _show_lessons() -> None:
     """The lessons with what is done of their exercises, as the files in this folder say."""
-    table = plain_table()
+    table, done = plain_table(), []
     for entry in lessons():
-        table.add_row(str(entry.number), entry.title, _progress(entry.number))
+        progress = _progress(entry.number)
+        done.append(progress.startswith("✓"))
+        table.add_row(str(entry.number), entry.title, progress)
     console = Console(highlight=False)
     console.print(Text(_("Follow every gradient by hand: seven lessons of ten minutes"), style="bold"))
     console.print(table)
-    console.print(_("Read lesson 1: koubai learn 1. Its exercise: koubai learn start 1"))
+    if all(done):
+        console.print(_("All exercises are right. ✓"))
+    else:
+        message = _("Go on: koubai learn {number}, then its exercise: koubai learn start {number}")
+        console.print(message.format(number=done.index(False) + 1))
 
 
 def _progress(number: int) -> str:
@@ -87,11 +93,11 @@ def _progress(number: int) -> str:
         return ""
     try:
         marks = _marks(number, path)[1]
-    except (ValueError, Mistake):
+    except (ValueError, OSError):
         return _("✗ {path} cannot be read").format(path=path)
     right = sum(entry.right for entry in marks)
-    done = _("{right} of {count} right").format(right=right, count=len(marks))
-    return f"{'✓' if right == len(marks) else '…'} {done}"
+    counted = _("{right} of {count} right").format(right=right, count=len(marks))
+    return f"{'✓' if right == len(marks) else '…'} {counted}"
 
 
 def _show(number: Number) -> None:

@@ -54,9 +54,9 @@ def _wrapped(text: Text, width: int) -> Iterator[Text]:
     for line in lines_of(text.plain, width):
         at = text.plain.index(line, at) + len(line)
         ends.append(at)
-    for line in text.divide(ends[:-1]):
-        blanks = len(line.plain) - len(line.plain.lstrip(" "))
-        yield line.divide([blanks])[-1]
+    for part in text.divide(ends[:-1]):
+        blanks = len(part.plain) - len(part.plain.lstrip(" "))
+        yield part.divide([blanks])[-1]
 
 
 def _for_the_terminal(text: str) -> str:

@@ -37,9 +37,9 @@ def cheat_sheet_page(sheet: Worksheet, digits: int = 4) -> str:
             (_group(page, names, numbers) for page in shown if page.part is part),
         )
         for part, heading in (
-            (Part.FORWARD, _("1 Forward pass: from the input to the answer →")),
+            (Part.FORWARD, _("1 Forward → from the input to the answer")),
             (Part.LOSS, _("2 Loss: how wrong is the answer?")),
-            (Part.BACKWARD, _("3 Backward pass: from the loss to the weights ←")),
+            (Part.BACKWARD, _("3 Backward ← from the loss to the weights")),
             (Part.UPDATE, _("4 Update: one step downhill")),
         )
     )
