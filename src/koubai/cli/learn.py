@@ -32,7 +32,8 @@ def _option(*names: str, metavar: str, help: str) -> Any:
 
 
 def _seed_option() -> Any:
-    return _option(metavar=_("INTEGER"), help=_("numbers of your own: each seed has others (0)"))
+    help = wrapped(_("numbers of your own: each seed has others (0)"))
+    return typer.Option(min=0, metavar=_("INTEGER"), help=help, show_default=False)
 
 
 class LearnGroup(Group):
@@ -103,7 +104,6 @@ def _progress(number: int) -> str:
 def _show(number: Number) -> None:
     """Show a lesson."""
     show_lesson(_known(number))
-    typer.echo(_("The exercise: koubai learn start {number}").format(number=number))
 
 
 def _start(

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import Heading, Markdown, MarkdownElement, Paragraph
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
+from rich.markdown import Heading, Markdown, MarkdownElement, Paragraph, TableDataElement
 from rich.text import Text
 
-from koubai.cli.wrapping import lines_of
+from koubai.cli.wrapping import joined, lines_of
 from koubai.i18n import _
 from koubai.learn import Lesson
 
@@ -40,11 +40,21 @@ class _Heading(Heading):
         yield self.text
 
 
+class _Cell(TableDataElement):
+    """A cell of a table, of which nothing is cut off."""
+
+    def __init__(self, justify: JustifyMethod) -> None:
+        super().__init__(justify)
+        self.content.overflow = "fold"
+
+
 class _Page(Markdown):
     elements: ClassVar[dict[str, type[MarkdownElement]]] = {
         **Markdown.elements,
         "paragraph_open": _Paragraph,
         "heading_open": _Heading,
+        "th_open": _Cell,
+        "td_open": _Cell,
     }
 
 
@@ -70,5 +80,4 @@ def _words(text: str) -> str:
     text = re.sub(
         r"!\[(.*?)\]\(.*?\)", lambda found: "*" + _("Picture: {what}").format(what=found[1]) + "*", text
     )
-    text = re.sub(r"\[(.*?)\]\((?!https?:).*?\)", r"\1", text)
-    return re.sub(r"(?<=[^\x00-\x7f])\n(?=[^\x00-\x7f\s])", "", text)  # Japanese has no blanks between lines
+    return joined(re.sub(r"\[(.*?)\]\((?!https?:).*?\)", r"\1", text))
