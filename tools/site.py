@@ -1,6 +1,6 @@
 """Makes the site from docs/: one folder for each language, and a first page that leads to the reader's own.
 
-    python tools/site.py [FOLDER]        # build/site without a folder; needs the extra [docs]
+python tools/site.py [FOLDER]        # build/site without a folder; needs the extra [docs]
 """
 
 from __future__ import annotations
@@ -26,7 +26,17 @@ def build(folder: Path) -> None:
     """
     for language in ("en", "ja"):
         made = folder / language
-        options = ["-W", "--keep-going", "-q", "-b", "html", "-t", language, "-d", str(folder / ".doctrees" / language)]
+        options = [
+            "-W",
+            "--keep-going",
+            "-q",
+            "-b",
+            "html",
+            "-t",
+            language,
+            "-d",
+            str(folder / ".doctrees" / language),
+        ]
         subprocess.run([sys.executable, "-m", "sphinx", *options, str(ROOT / "docs"), str(made)], check=True)
     (folder / "index.html").write_text(FIRST, encoding="utf-8")
 
