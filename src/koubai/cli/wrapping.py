@@ -6,13 +6,16 @@ import re
 
 from rich.cells import cell_len
 
+# What no line may end within: Latin words, names such as ∂L/∂w⁽¹⁾₁₂, and brackets with what they enclose.
+_WORDS = re.compile(r"（*(?:[!-~∂′¹²³\u2070-\u209f]+|.)[、。），：]*")
+
 
 def lines_of(text: str, width: int) -> list[str]:
     """Text in lines of at most so many columns; text in Latin letters stays as it is, for Rich to break."""
     if cell_len(text) == len(text):
         return [text]
     lines = [""]
-    for word in re.findall(r"（*(?:[!-~∂′¹²³\u2070-\u209f]+|.)[、。），：]*", text):  # ∂L/∂w⁽¹⁾₁₂, （brackets）
+    for word in _WORDS.findall(text):
         if cell_len(lines[-1] + word) > width:
             lines.append("")
         lines[-1] = (lines[-1] + word).lstrip()

@@ -10,7 +10,7 @@ from koubai import nn
 from koubai.explain import Problem, Worksheet, preset, solve, with_numbers
 from koubai.explain.pages import Part, pages
 from koubai.explain.text import TextNotation
-from koubai.i18n import _, ngettext
+from koubai.i18n import _
 from koubai.learn.exercise import Blank, Exercise, blank_of, given, lines_of, plain
 
 __all__ = ["exercise", "own_network"]
@@ -95,11 +95,7 @@ def _training(seed: int) -> _Parts:
 
 
 def _loss_after(steps: int, loss: float) -> Blank:
-    hint = ngettext(
-        "Take {count} step, then go forward once more: L = (y − t)²/2.",
-        "Take {count} steps, then go forward once more: L = (y − t)²/2.",
-        steps,
-    )
+    hint = _("Steps to take: {count}. Then go forward once more: L = (y − t)²/2.")
     name = f"L_after_{steps}"
     return Blank(name, loss, hint.format(count=steps), f"{name} = {plain(loss)}")
 
