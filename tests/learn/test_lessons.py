@@ -93,3 +93,15 @@ def test_pictures_show_the_engines_numbers_of_today(name, backward, monkeypatch)
     monkeypatch.setenv("KOUBAI_LANG", "en")
     drawn = (DOCS / "images" / "learn" / f"{name}.svg").read_text(encoding="utf-8")
     assert drawn == neurons_svg(solve(preset("2-2-1")), backward), "run python tools/lesson_pictures.py"
+
+
+TERMS = (
+    "順伝播、逆伝播、誤差逆伝播法、連鎖律、損失、勾配、勾配消失、勾配爆発、過学習、汎化、学習曲線、早期終了、最急降下法、"
+    "確率的勾配降下法、ミニバッチ、学習率、モメンタム、死んだReLU、鞍点、プラトー、残差接続、重み減衰、再構成誤差、ハイパーパラメータ"
+)
+
+
+@pytest.mark.parametrize("name", ["glossary.md", "glossary.ja.md"])
+def test_the_glossary_has_the_fields_terms(name):
+    text = (DOCS / name).read_text(encoding="utf-8")
+    assert not [term for term in TERMS.split("、") if term not in text]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -23,6 +24,7 @@ from koubai.learn import Exercise, Mark, exercise, lesson, lessons, mark, read_a
 from koubai.optim.sgd import SGD
 from koubai.report import write_cheat_sheet
 
+_WIDEST = 80
 Number = Annotated[int, typer.Argument(metavar="N", show_default=False)]
 File = Annotated[Path | None, typer.Argument(metavar="FILE", show_default=False)]
 
@@ -143,7 +145,8 @@ def _check(number: Number, file: File = None) -> None:
 def _say_first_wrong(first: Mark, asked: Exercise) -> None:
     """Later lines are often wrong only because of the first."""
     typer.echo(_("Look at {name} first.").format(name=first.blank.name))
-    typer.echo(f"  {first.advice}")
+    for line in first.advice.splitlines():
+        typer.echo(f"  {line}")
     typer.echo(_("The solution: koubai learn solution {number}").format(number=_with_seed(asked)))
 
 
@@ -151,7 +154,7 @@ def _solution(number: Number, seed: Annotated[int, _seed_option()] = 0) -> None:
     """Show how every number is found."""
     _known(number)
     for blank in exercise(number, seed).blanks:
-        typer.echo(blank.solution)
+        typer.echo(_in_rows(blank.solution))
 
 
 def _cheat_sheet(
@@ -176,6 +179,14 @@ def _cheat_sheet(
         if path is not None:
             written = write_cheat_sheet(sheet, with_ending(path, ending))
             typer.echo(_("Written: {path}").format(path=written))
+
+
+def _in_rows(equation: str) -> str:
+    """An equation on one row if it fits, else each of its forms on a row of its own."""
+    if cell_len(equation) <= _WIDEST:
+        return equation
+    name, *forms = equation.split(" = ")
+    return "\n".join(f"{name if n == 0 else ' ' * cell_len(name)} = {form}" for n, form in enumerate(forms))
 
 
 def _known(number: int) -> Any:

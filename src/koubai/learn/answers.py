@@ -109,7 +109,7 @@ def mark(exercise: Exercise, answers: Answers) -> list[Mark]:
 
 def _marked(blank: Blank, written: str) -> Mark:
     if not written:
-        return Mark(blank, written, False, _("Find it by: {formula}").format(formula=blank.hint))
+        return Mark(blank, written, False, f"{_('Find it by:')}\n{blank.hint}")
     try:
         number = Decimal(written)
     except InvalidOperation:
@@ -130,7 +130,7 @@ def _advice(blank: Blank, number: Decimal) -> str:
         return _("Right as far as it goes: write more digits.")
     if abs(float(-number) - blank.answer) <= unit / 2:
         return _("The size is right; look at the sign.")
-    return _("Look again at: {formula}").format(formula=blank.hint)
+    return f"{_('Look again at:')}\n{blank.hint}"
 
 
 def _last_digit(number: Decimal) -> float:

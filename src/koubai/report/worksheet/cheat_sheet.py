@@ -17,7 +17,7 @@ from koubai.report.worksheet.page import document
 __all__ = ["cheat_sheet_page"]
 
 _FOLDER = Path(__file__).parent
-_MOST_TERMS = 5  # of a sum, and
+_MOST_TERMS = 4  # of a sum, and
 _MOST_LINES = 3  # of a tensor; more are left out in the middle
 
 
@@ -58,7 +58,7 @@ class _Shortened(MathNotation):
     """Long sums lose their middle."""
 
     def _sum(self, first: Term, *others: Term) -> tuple[int, str]:
-        if len(others) < _MOST_TERMS:
+        if 1 + len(others) <= _MOST_TERMS:
             return super()._sum(first, *others)
         binds, start = super()._sum(first, *others[:1])
         _binds, end = super()._sum(others[-2], *others[-1:])
@@ -85,9 +85,10 @@ def _line(line: Line, names: MathNotation, numbers: MathNotation) -> Html:
     """The name, the formula, and the number in small."""
     name, *forms = forms_of(line, names, numbers)
     written = forms[:-2] if len(forms) > 1 else forms
-    formula = "".join(f"<mo>=</mo>{form}" for form in written)
     number = tag("span", equation("<mo>=</mo>", forms[-1]), class_="number") if len(forms) > 1 else None
-    return tag("p", equation(name, formula), number, class_="line")
+    first, *others = written
+    formulas = [equation(name, "<mo>=</mo>", first), *(equation("<mo>=</mo>", form) for form in others)]
+    return tag("p", formulas, number, class_="line")
 
 
 def _rules() -> Html:
