@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from koubai import i18n
 from koubai.cli import run
-from koubai.learn import exercise
+from koubai.learn import exercise, lesson
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -40,6 +40,8 @@ def test_a_lesson_fits_a_screen_of_80_columns_and_loses_nothing(number, language
     out = capsys.readouterr().out
     assert max(map(cell_len, out.splitlines())) <= 80
     assert "](" not in out
+    with i18n.speaking(language):
+        assert out.count("…") == lesson(number).text.count("…")  # no cell of a table is cut off
     assert not re.search(r"^[、。」）]", out, re.MULTILINE)  # no line may begin with these
     assert f"koubai learn check {number}" in out
 
