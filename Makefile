@@ -1,6 +1,7 @@
-# Two commands, each of which first makes .venv where it is missing:
+# Commands, each of which first makes .venv where it is missing:
 #   make demo   trains a network on handwritten digits and writes a report
 #   make test   runs the tests
+# and `make docs`, which makes the site of docs/ in both languages.
 # A different Python:  make demo PYTHON=/path/to/python3.12
 
 VENV := .venv
@@ -11,11 +12,12 @@ CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 pyth
 OPENBLAS_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS
 
-.PHONY: help demo test clean
+.PHONY: help demo test docs clean
 
 help:
 	@echo "make demo   train a network on handwritten digits and write a report (about a minute)"
 	@echo "make test   run the tests"
+	@echo "make docs   make the site of docs/ in build/site"
 	@echo "make clean  remove the environment that both use"
 
 demo: $(VENV)/.has-recipes
@@ -23,6 +25,10 @@ demo: $(VENV)/.has-recipes
 
 test: $(VENV)/.has-test
 	$(VENV)/bin/python -m pytest
+
+docs: $(VENV)/.has-docs
+	$(VENV)/bin/python tools/site.py
+	@echo "Open build/site/index.html"
 
 clean:
 	rm -rf $(VENV)

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 READMES = ["README.md", "README.ja.md"]
-PAGES = [*READMES, *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+PAGES = [*READMES, *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(name: str) -> list[str]:

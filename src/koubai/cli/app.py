@@ -11,6 +11,7 @@ from koubai.cli.doctor import doctor
 from koubai.cli.explain import explain
 from koubai.cli.export import export
 from koubai.cli.help import Command, Group
+from koubai.cli.learn import learn_app
 from koubai.cli.predict import predict
 from koubai.cli.replay import replay
 from koubai.cli.report import report
@@ -35,6 +36,7 @@ def build_app() -> typer.Typer:
     app.command(
         "explain", cls=Command, help=_("Write one training step out: every gradient, by hand, with numbers.")
     )(explain)
+    app.add_typer(learn_app(), name="learn")
     app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
     app.command(
         "predict",

@@ -81,8 +81,8 @@ def explain(
     if not 1 <= digits <= 15:
         raise Mistake(_("--digits must be from 1 to 15."), code=MISUSED)
     options: dict[str, Any] = {} if lr is None else {"lr": lr}
-    problem = _problem(network, activation, options | _momentum(optimizer, momentum))
-    sheet = solve(with_numbers(problem, _read(numbers or [])))
+    problem = problem_of(network, activation, options | _momentum(optimizer, momentum))
+    sheet = solve(with_numbers(problem, numbers_from(numbers or [])))
     files = [
         (html, ".html", False),
         (fill_in, ".html", True),
@@ -92,13 +92,14 @@ def explain(
     ]
     for path, ending, boxes in files:
         if path is not None:
-            written = write_worksheet(sheet, _with_ending(path, ending), fill_in=boxes, digits=digits)
+            written = write_worksheet(sheet, with_ending(path, ending), fill_in=boxes, digits=digits)
             typer.echo(_("Written: {path}").format(path=written))
     if not any(path for path, _ending, _boxes in files):
         show_worksheet(sheet, digits, everything)
 
 
-def _problem(network: str, activation: str | None, options: Mapping[str, Any]) -> Problem:
+def problem_of(network: str, activation: str | None, options: Mapping[str, Any]) -> Problem:
+    """What a user named: a preset, layers by their sizes, or a script."""
     if network.endswith(".py"):
         if activation is not None:
             raise Mistake(_("A script chooses its activation itself."), code=MISUSED)
@@ -134,7 +135,7 @@ def _of_script(path: Path, options: Mapping[str, Any]) -> Problem:
     return Problem(names["model"], tuple(inputs), target, loss, optimizer, given, letters, path.stem)
 
 
-def _read(settings: Sequence[str]) -> dict[str, list[float]]:
+def numbers_from(settings: Sequence[str]) -> dict[str, list[float]]:
     """Read "w1_12=0.3" and "x=0.5,-1"."""
     found = {}
     for setting in settings:
@@ -147,7 +148,7 @@ def _read(settings: Sequence[str]) -> dict[str, list[float]]:
     return found
 
 
-def _with_ending(path: Path, ending: str) -> Path:
+def with_ending(path: Path, ending: str) -> Path:
     """The path; without an ending of its own it gets the one of its kind."""
     if path.suffix and path.suffix != ending:
         raise Mistake(_("{path} must end in {ending}.").format(path=path, ending=ending), code=MISUSED)
