@@ -18,6 +18,8 @@ _NAMES = {
     "rmse": N_("root mean squared error"),
     "mae": N_("mean absolute error"),
     "r2": N_("R²"),
+    "mase": N_("error over the seasonal forecast's"),
+    "coverage": N_("coverage of the interval"),
     "lr": N_("learning rate"),
 }
 # What the doctor calls its evidence; `_` finds the translation of a name where it is shown.
@@ -29,7 +31,7 @@ EVIDENCE = (
     N_("share of targets out of reach"), N_("size"), N_("skill on new samples"), N_("skill on training samples"),
     N_("steps"), N_("swing"), N_("told apart"), N_("units"), N_("update to weight"), N_("usual"),
 )  # fmt: skip
-_SHARES = frozenset({"accuracy", "top_k_accuracy"})
+_SHARES = frozenset({"accuracy", "top_k_accuracy", "coverage"})
 
 
 def label(metric: str) -> str:
