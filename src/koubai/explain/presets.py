@@ -18,7 +18,7 @@ from koubai.i18n import N_, _
 from koubai.nn import functional as F
 from koubai.nn.module import Module
 
-__all__ = ["ACTIVATIONS", "PRESETS", "Preset", "half_squared_error", "preset"]
+__all__ = ["ACTIVATIONS", "PRESETS", "Head", "Preset", "half_squared_error", "preset"]
 
 ACTIVATIONS: dict[str, Callable[[], Module]] = {
     "sigmoid": nn.Sigmoid,
@@ -95,7 +95,7 @@ class _Cell(nn.LSTMCell):
         return super().forward(input, (h, c))
 
 
-class _Head(Module):
+class Head(Module):
     """One attention head: softmax(Q Kᵀ / √D) V."""
 
     def __init__(self, features: int) -> None:
@@ -190,7 +190,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "attention": Preset(
         N_("one attention head"),
-        lambda activation: _Head(2),
+        lambda activation: Head(2),
         {"x": [[1.0, 0.5], [-0.5, 1.0]]},
         [[1.0, 0.0], [0.0, 1.0]],
         {

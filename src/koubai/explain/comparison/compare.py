@@ -28,11 +28,11 @@ def compare(
     *,
     mine: str | Path | Mapping[str, Any] | Sequence[Any] | None = None,
     steps: int = 1,
-    tolerance: float = 1e-12,
+    tolerance: float | None = None,
 ) -> Comparison:
     """Take the same step in another framework, with equal weights and inputs, and compare every number.
 
-    Both calculate in float64: values of the forward pass, the loss, all gradients, what the optimizer remembers, the new
+    We calculate in float64, and they do where they can: values of the forward pass, the loss, all gradients, what the optimizer remembers, the new
     parameters, and the loss after the step.
 
     Args:
@@ -40,7 +40,8 @@ def compare(
         framework: "torch" or "keras", which has to be installed; None to check a learner's numbers without any.
         mine: a learner's numbers: a file, or a dictionary of names and numbers; see `read_answers`.
         steps: how many steps to take; those behind the first are compared by their loss and parameters.
-        tolerance: the largest difference of equal numbers; for those above 1 in proportion.
+        tolerance: the largest difference of equal numbers, for those above 1 in proportion; without it 1e-12, where the
+            framework calculates in float64.
 
     Raises:
         FrameworkMissing: if the framework is not installed; the message says how to install it.
@@ -66,6 +67,5 @@ def compare(
         return Comparison(sheet, marking=marking)
     theirs = FRAMEWORKS[framework](sheet.problem, steps)
     numbers, later = their_numbers(sheet, theirs), later_steps(sheet, theirs.steps)
-    return Comparison(
-        sheet, theirs.name, theirs.version, numbers, tolerance, later, theirs.notes, marking
-    )
+    allowed = theirs.tolerance if tolerance is None else tolerance
+    return Comparison(sheet, theirs.name, theirs.version, numbers, allowed, later, theirs.notes, marking)

@@ -38,7 +38,7 @@ def their_numbers(sheet: Worksheet, theirs: Theirs) -> dict[Named, float]:
         _put(numbers, gradient, seen[gradient.letter].gradient if gradient.letter in seen else None)
     for update in sheet.updates:
         _put_update(numbers, sheet, update, theirs.steps[0])
-    for value, after in zip(sheet.after, (theirs.answer_after, np.asarray(theirs.loss_after))):
+    for value, after in zip(sheet.after, (theirs.answer_after, theirs.loss_after)):
         _put(numbers, value, after)
     return numbers
 
@@ -91,10 +91,12 @@ def _of_modules(sheet: Worksheet, theirs: Theirs) -> Iterator[tuple[Letter, Seen
     model, inputs, _target = doubled(sheet.problem)
     with Outputs(model) as outputs:
         model(*inputs)
+    values = sheet.forward[:-1]
     for place, output in outputs.found.items():
-        value = _first_equal(sheet.forward[:-1], output.detach().numpy())
+        value = _first_equal(values, output.detach().numpy())
         if value is not None and place in theirs.modules:
             yield value.letter, theirs.modules[place]
+            values = [other for other in values if other is not value]
 
 
 def _first_equal(values: Sequence[Value], array: Any) -> Value | None:

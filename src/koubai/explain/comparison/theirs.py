@@ -56,10 +56,11 @@ class Theirs:
         others: other values of the forward pass, in order.
         gradients: of the parameters, in the order of the model's.
         loss: before the first step.
-        answer_after: the answer after the first step.
-        loss_after: the loss after the first step.
+        answer_after: the answer after the first step; None if it cannot be compared.
+        loss_after: the loss after the first step; None likewise.
         steps: what every step left.
         notes: where the framework's conventions differ, in the user's language.
+        tolerance: the largest difference of equal numbers, by how precisely it calculates.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Theirs:
     gradients: Sequence[Any]
     loss: Seen
     answer_after: Any
-    loss_after: float
+    loss_after: float | None
     steps: Sequence[Snapshot]
     notes: list[str] = field(default_factory=list)
+    tolerance: float = 1e-12
