@@ -3,6 +3,6 @@
 from koubai.report.content import Content
 from koubai.report.page import page
 from koubai.report.run import write_report
-from koubai.report.worksheet import write_worksheet
+from koubai.report.worksheet import write_comparison, write_worksheet
 
-__all__ = ["Content", "page", "write_report", "write_worksheet"]
+__all__ = ["Content", "page", "write_comparison", "write_report", "write_worksheet"]

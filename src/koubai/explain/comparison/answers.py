@@ -33,10 +33,12 @@ class Answer:
     Attributes:
         value: the number.
         unit: what one more in its last digit would be.
+        text: as it was written, with the minus sign of formulas.
     """
 
     value: float
     unit: float
+    text: str
 
     def is_near(self, other: float, units: float = 0.5) -> bool:
         """Tell whether another number is the same in the digits that were written."""
@@ -125,7 +127,7 @@ class _Reader:
             message = _("{where}: {name} is given, so there is nothing to check. After the step it is {new}.")
             raise ValueError(message.format(where=where, name=name, new=f"{name}_new"))
         near = get_close_matches(folded, self.names, 3)
-        names = ", ".join(self.names[key][0].symbol.key for key in near)
+        names = ", ".join(dict.fromkeys(self.names[key][0].symbol.key for key in near))
         message = _("{where}: there is no number {name} on the sheet; there is {names}.")
         if not names:
             names = ", ".join(cell.symbol.key for cell in self.boxes[:5]) + " …"
@@ -183,7 +185,8 @@ def _answer(written: Any, where: str) -> Answer | None:
     mantissa, _e, power = text.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
     scale = 10.0 ** int(power or 0)
-    return Answer(float(text), scale * (10.0**-decimals if decimals else _INTEGER_UNIT))
+    unit = scale * (10.0**-decimals if decimals else _INTEGER_UNIT)
+    return Answer(float(text), unit, text.replace("-", "−"))
 
 
 # --- files

@@ -23,8 +23,8 @@ from koubai.explain.expression import (
     multiply,
     names_in,
     negative,
+    value_of,
 )
-from koubai.explain.notation import decimal
 from koubai.explain.symbol import Derivative, Letter, Symbol
 from koubai.explain.text import TextNotation
 from koubai.explain.worksheet import Worksheet
@@ -62,14 +62,22 @@ def likely_slips(
     Returns:
         the most likely ones first; nothing if no slip that we know leads there.
     """
-    if answer.is_near(cell.value, 1):
+    if 0 < abs(cell.value) - abs(answer.value) < answer.unit * (1 - 1e-6) and cell.value * answer.value > 0:
         return [_("It is cut off instead of rounded.")]
     for digits, slips in ((2, _own_slips), (2, _doubled), (3, _other_numbers)):
         if abs(answer.value) >= 10 ** (digits - 1) * answer.unit:  # with fewer, many things are the same by chance
-            found = [s.words for s in slips(cell, sheet) if _leads_to(s, answer, cell, numbers)]
+            found = [s for s in slips(cell, sheet) if _leads_to(s, answer, cell, numbers)]
             if found:
-                return list(dict.fromkeys(found))[:_MOST]
+                return _told_apart(found)
     return []
+
+
+def _told_apart(slips: Sequence[_Slip]) -> list[str]:
+    """The words of a few; of those with the same result only the first."""
+    results: dict[float, str] = {}
+    for slip in slips:
+        results.setdefault(round(value_of(slip.formula), 12), slip.words)
+    return list(results.values())[:_MOST]
 
 
 def _leads_to(slip: _Slip, answer: Answer, cell: Named, numbers: Mapping[Named, float]) -> bool:
@@ -189,10 +197,17 @@ def _left_out(formula: Term) -> Iterator[_Slip]:
     """One term of a sum, one factor of a product, or a square."""
     notation = TextNotation()
     for part, others in _parts(formula):
-        words = _("The term {term} was left out.") if others.function == "add" else _("The factor {term} was left out.")
-        if others.function == "pow":
-            words = _("It was not squared.")
-        yield _Slip(words.format(term=notation.write(part)), _without(formula, others, part))
+        yield _Slip(_forgotten(others.function).format(term=notation.write(part)), _without(formula, others, part))
+
+
+def _forgotten(function: str) -> str:
+    """What was not done with a part of a formula."""
+    return {
+        "add": _("The term {term} was left out."),
+        "mul": _("The factor {term} was left out."),
+        "div": _("It was not divided by {term}."),
+        "pow": _("It was not raised to the power of {term}."),
+    }[function]
 
 
 def _parts(formula: Term) -> Iterator[tuple[Term, Apply]]:
@@ -243,12 +258,11 @@ def _mixed_up(cell: Named, sheet: Worksheet) -> Iterator[_Slip]:
 
 
 def _other_numbers(cell: Named, sheet: Worksheet) -> Iterator[_Slip]:
-    """It is the number of something else on the sheet; of the same tensor first."""
-    cells = [c for c in sheet.cells() if c is not cell and c.role is not Role.OPTION]
-    near = sorted(cells, key=lambda other: _without_index(other.symbol) != _without_index(cell.symbol))
-    for other in near:
-        message = _("{number} is {name}.")
-        yield _Slip(message.format(number=decimal(other.value), name=_name(other)), other)
+    """It is the number of something else on the sheet: of what it is made of, of the same tensor, or of any."""
+    made_of, name = names_in(cell.formula), _without_index(cell.symbol)
+    cells = [other for other in sheet.cells() if other is not cell and other.role is not Role.OPTION]
+    for other in sorted(cells, key=lambda c: (c not in made_of, _without_index(c.symbol) != name)):
+        yield _Slip(_("It is the number of {name}.").format(name=_name(other)), other)
 
 
 def _without_index(symbol: Symbol) -> Symbol:

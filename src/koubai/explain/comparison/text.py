@@ -59,10 +59,13 @@ def comparison_lines(comparison: Comparison, digits: int = 6) -> Iterator[tuple[
 
 
 def grouped(comparison: Comparison) -> list[tuple[str, list[Row]]]:
-    """The numbers under a heading for each part of the step, and for each form of the update."""
+    """The numbers under a heading for each part of the step, and for each form of the update.
+
+    Without a framework only those that the learner has: the others are still to be found.
+    """
     groups = []
     for heading, found in groupby(comparison.pages(), lambda pair: _heading(pair[0])):
-        rows = [row for _page, rows in found for row in rows]
+        rows = [row for _page, rows in found for row in rows if comparison.framework or row.mine]
         if rows:
             groups.append((heading, rows))
     return groups
@@ -90,7 +93,7 @@ def row_texts(comparison: Comparison, row: Row, digits: int) -> list[str]:
         texts.append(_HIDDEN if theirs is None else decimal(theirs, digits))
         texts.append("" if difference is None else apart(difference))
     if comparison.marking:
-        texts += [decimal(row.mine.answer.value, 15), row.mine.mark.value] if row.mine else ["", ""]
+        texts += [row.mine.answer.text, row.mine.mark.value] if row.mine else ["", ""]
     return texts
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from koubai.explain.comparison.comparison import Comparison, LaterStep
 from koubai.explain.comparison.marking import Mark, Marked, Marking
-from koubai.explain.notation import Notation, decimal
+from koubai.explain.notation import decimal
 from koubai.explain.pages import forms_of
 from koubai.explain.text import TextNotation
 from koubai.i18n import _, ngettext
 
-__all__ = ["apart", "form_name", "formula_of", "mistakes", "their_name", "verdicts"]
+__all__ = ["apart", "form_name", "mistakes", "their_name", "verdicts"]
 
 
 def verdicts(comparison: Comparison, digits: int = 6) -> Iterator[tuple[bool, str]]:
@@ -81,7 +81,7 @@ def mistakes(comparison: Comparison, digits: int = 6) -> Iterator[str]:
         return
     first = marking.first_wrong
     yield _("The first wrong one is {name}: you have {mine}, it is {right}.").format(**_both(first, digits))
-    yield formula_of(first, TextNotation(digits=digits), TextNotation(numbers=True, digits=digits))
+    yield " = ".join(forms_of(first.line, TextNotation(digits=digits), TextNotation(numbers=True, digits=digits)))
     for slip in first.slips:
         yield _("Probably: {slip}").format(slip=slip)
     for other in marking.marked.values():
@@ -102,15 +102,9 @@ def mistakes(comparison: Comparison, digits: int = 6) -> Iterator[str]:
 def _both(wrong: Marked, digits: int) -> dict[str, str]:
     return {
         "name": TextNotation().name(wrong.line.cell.symbol),
-        "mine": decimal(wrong.answer.value, 15),
+        "mine": wrong.answer.text,
         "right": decimal(wrong.line.cell.value, digits),
     }
-
-
-def formula_of(wrong: Marked, names: Notation, numbers: Notation) -> str:
-    """The line of the worksheet that belongs there."""
-    name, *forms = forms_of(wrong.line, names, numbers)
-    return f"{name} = {' = '.join(forms)}"
 
 
 def apart(difference: float) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 from koubai.atomic import write_file
 from koubai.explain.comparison import Comparison, Mark, Marked, Row
 from koubai.explain.comparison.text import grouped, headings, is_bad, row_texts, unseen
-from koubai.explain.comparison.verdict import apart, form_name, formula_of, mistakes, their_name, verdicts
+from koubai.explain.comparison.verdict import apart, form_name, mistakes, their_name, verdicts
 from koubai.explain.notation import decimal
+from koubai.explain.pages import forms_of
 from koubai.i18n import _
 from koubai.report.html import Html, table, tag
 from koubai.report.worksheet.mathml import MathNotation, equation, role_class
@@ -81,7 +82,8 @@ def _first_mistake(comparison: Comparison, digits: int) -> Html | None:
 
 
 def _formula_of(wrong: Marked, digits: int) -> Html:
-    return equation(formula_of(wrong, MathNotation(digits=digits), MathNotation(numbers=True, digits=digits)))
+    forms = forms_of(wrong.line, MathNotation(digits=digits), MathNotation(numbers=True, digits=digits))
+    return equation("<mo>=</mo>".join(forms))
 
 
 def _numbers(comparison: Comparison, rows: Sequence[Row], digits: int) -> Html:
