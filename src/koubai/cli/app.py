@@ -37,7 +37,9 @@ def build_app() -> typer.Typer:
         "explain", cls=Command, help=_("Write one training step out: every gradient, by hand, with numbers.")
     )(explain)
     app.command(
-        "compare", cls=Command, help=_("Check a step against PyTorch or Keras, and your own numbers against it.")
+        "compare",
+        cls=Command,
+        help=_("Check a step against PyTorch or Keras, and your own numbers against it."),
     )(compare)
     app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
     app.command("predict", cls=Command, help=_("Let a trained model answer for new data."))(predict)

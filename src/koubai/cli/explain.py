@@ -31,9 +31,7 @@ def explain(
         step.option(metavar=_("FILE"), help=_("write a page to print and fill in, with its solution")),
     ] = None,
     markdown: Annotated[Path | None, step.option(metavar=_("FILE"), help=_("write Markdown"))] = None,
-    svg: Annotated[
-        Path | None, step.option(metavar=_("FILE"), help=_("write the computation graph"))
-    ] = None,
+    svg: Annotated[Path | None, step.option(metavar=_("FILE"), help=_("write the computation graph"))] = None,
     xlsx: Annotated[
         Path | None,
         step.option(metavar=_("FILE"), help=_("write a workbook in which every cell is a formula")),

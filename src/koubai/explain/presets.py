@@ -96,13 +96,22 @@ class _Cell(nn.LSTMCell):
 
 
 class Head(Module):
-    """One attention head: softmax(Q Kᵀ / √D) V."""
+    """One attention head: softmax(Q Kᵀ / √D) V.
+
+    Args:
+        features: D, of a token.
+    """
 
     def __init__(self, features: int) -> None:
         super().__init__()
         self.q, self.k, self.v = (nn.Linear(features, features, bias=False) for _part in "qkv")
 
     def forward(self, x: Tensor) -> Tensor:
+        """Mix the values of all tokens for each.
+
+        Args:
+            x: tokens × features.
+        """
         q, k, v = label("q", self.q(x)), label("k", self.k(x)), label("v", self.v(x))  # (tokens, features)
         scores = label("e", q @ k.transpose(-2, -1) / math.sqrt(x.shape[-1]))  # (tokens, tokens)
         return label("y", koubai.softmax(scores, -1) @ v)

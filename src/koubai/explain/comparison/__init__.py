@@ -1,7 +1,9 @@
 """The same step in another framework, number by number, and a learner's own numbers beside it (答え合わせ).
 
-Read in this order: `compare`, `comparison` (what it finds); for a framework `theirs`, `translation` and `torch_step`, or
-`keras_layers` and `keras_step`, then `pairing`; for a learner `answers`, `marking` and `slips`; `verdict` and `text` say it.
+Read in this order: `compare`, `comparison` (what it finds); for a framework `theirs`, `translation` and
+`torch_step`, or
+`keras_layers` and `keras_step`, then `pairing`; for a learner `answers`, `marking` and `slips`; `verdict`
+and `text` say it.
 """
 
 from koubai.explain.comparison.answers import Answer, read_answers

@@ -19,7 +19,7 @@ from koubai.explain.text import TextNotation
 from koubai.explain.worksheet import Worksheet
 from koubai.i18n import _
 
-__all__ = ["Answer", "read_answers", "reader_of", "to_calculate"]
+__all__ = ["Answer", "read_answers", "to_calculate"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _UNANSWERED = frozenset({"", "-", "?", "…", "..."})
@@ -50,46 +50,52 @@ def to_calculate(sheet: Worksheet) -> list[Line]:
     return [line for page in pages(sheet) if page.is_calculated for line in page.lines]
 
 
-def read_answers(source: str | Path | Mapping[str, Any] | Sequence[Any], sheet: Worksheet) -> dict[Named, Answer]:
+def read_answers(
+    source: str | Path | Mapping[str, Any] | Sequence[Any], sheet: Worksheet, form: str = \"classical\"
+) -> dict[Named, Answer]:
     """Return a learner's numbers by the cells of a worksheet that they are for.
 
     Args:
         source: a file, or the same as a dictionary or list.
             Text has a line for each number, "name = value" or the number alone; what is behind # is a remark. CSV has
             the columns name and value, or value alone. JSON is an object, or a list. Names are those of the worksheet,
-            w⁽¹⁾₁₂ as well as w1_12; of a whole tensor, w1, for all its numbers row by row; or the number of a box. Numbers
-            without names are in the order of the boxes. What is left empty is not answered.
+            w⁽¹⁾₁₂ as well as w1_12; of a whole tensor, w1, for all its numbers row by row; or the number of
+            a box. Numbers without names are in the order of the boxes. What is left empty is not answered.
         sheet: the worksheet.
+        form: which form of momentum the names belong to, "classical" or "pytorch"; they are the same in both.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is malformed, or a name or number in it is none.
     """
-    return reader_of(sheet).read(source)
-
-
-def reader_of(sheet: Worksheet) -> _Reader:
-    """Return what reads answers for a worksheet."""
-    return _Reader(sheet)
+    return _Reader(sheet, form).read(source)
 
 
 Pair = tuple[str, Any, str]  # a name or nothing, what stands for the number, and where that was found
 
 
 class _Reader:
-    """Knows all the names of a worksheet."""
+    """Knows all the names of a worksheet; both forms of momentum have the same ones."""
 
-    def __init__(self, sheet: Worksheet) -> None:
+    def __init__(self, sheet: Worksheet, form: str) -> None:
         self.boxes = [line.cell for line in to_calculate(sheet)]
         self.names: dict[str, list[Named]] = {}
         for number, cell in enumerate(self.boxes, 1):
             self.names[str(number)] = [cell]
+        other_forms = {
+            cell
+            for update in sheet.updates
+            if update.form != form and len(sheet.updates) > 1
+            for value in (*update.memory, *update.parameters)
+            for cell in value
+        }
+        for cell in self.boxes:
+            if cell not in other_forms:
+                self._note((cell.symbol.key, TextNotation().name(cell.symbol)), [cell])
         for value in _tensors(sheet):
             cells = list(value)
-            if len(cells) > 1:
+            if len(cells) > 1 and cells[0] not in other_forms:
                 self._note(_common_names(cells), cells)
-        for cell in self.boxes:
-            self._note((cell.symbol.key, TextNotation().name(cell.symbol)), [cell])
         self.given = {
             _folded(spelling)
             for value in (*sheet.inputs, *sheet.parameters)
@@ -110,8 +116,8 @@ class _Reader:
                 if cell is None:
                     message = _("{where}: there are more numbers than boxes; the sheet has {count}.")
                     raise ValueError(message.format(where=where, count=len(self.boxes)))
-                if answer is not None and cell in found:
-                    message = _("{where}: {name} is there twice.")
+                if answer is not None and found.get(cell, answer) != answer:
+                    message = _("{where}: {name} is there twice, with different numbers.")
                     raise ValueError(message.format(where=where, name=TextNotation().name(cell.symbol)))
                 if answer is not None:
                     found[cell] = answer

@@ -9,7 +9,7 @@ from typing import Any
 from koubai.explain.comparison.answers import read_answers
 from koubai.explain.comparison.comparison import Comparison
 from koubai.explain.comparison.keras_step import keras_problem, keras_step
-from koubai.explain.comparison.marking import marked
+from koubai.explain.comparison.marking import Mark, Marking, marked
 from koubai.explain.comparison.pairing import their_numbers
 from koubai.explain.comparison.steps import later_steps
 from koubai.explain.comparison.theirs import Theirs
@@ -32,8 +32,8 @@ def compare(
 ) -> Comparison:
     """Take the same step in another framework, with equal weights and inputs, and compare every number.
 
-    We calculate in float64, and they do where they can: values of the forward pass, the loss, all gradients, what the optimizer remembers, the new
-    parameters, and the loss after the step.
+    We calculate in float64, and they do where they can: values of the forward pass, the loss, all gradients,
+    what the optimizer remembers, the new parameters, and the loss after the step.
 
     Args:
         sheet: a worksheet, or the problem of one.
@@ -62,10 +62,16 @@ def compare(
         sheet = solve(keras_problem(sheet.problem if isinstance(sheet, Worksheet) else sheet))
     elif isinstance(sheet, Problem):
         sheet = solve(sheet)
-    marking = None if mine is None else marked(sheet, read_answers(mine, sheet))
+    marking = None if mine is None else _marking(sheet, mine)
     if framework is None:
         return Comparison(sheet, marking=marking)
     theirs = FRAMEWORKS[framework](sheet.problem, steps)
     numbers, later = their_numbers(sheet, theirs), later_steps(sheet, theirs.steps)
     allowed = theirs.tolerance if tolerance is None else tolerance
     return Comparison(sheet, theirs.name, theirs.version, numbers, allowed, later, theirs.notes, marking)
+
+
+def _marking(sheet: Worksheet, mine: str | Path | Mapping[str, Any] | Sequence[Any]) -> Marking:
+    """Mark a learner's numbers, in the form of momentum that they fit better."""
+    markings = [marked(sheet, read_answers(mine, sheet, update.form)) for update in sheet.updates]
+    return max(markings, key=lambda marking: marking.number_of(Mark.RIGHT))

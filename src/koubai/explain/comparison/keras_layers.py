@@ -1,7 +1,7 @@
 """A Koubai network as one of Keras: a layer of Keras' for each of ours, with its weights in Keras' layout.
 
-Values stay in PyTorch's layout between the layers, (N, C, H, W); around a convolution they are transposed. A new layer is one
-function in `_LAYERS`, which returns a `Part`.
+Values stay in PyTorch's layout between the layers, (N, C, H, W); around a convolution they are transposed. A
+new layer is one function in `_LAYERS`, which returns a `Part`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from koubai.nn.module import Module
 __all__ = ["Network", "Part", "Weight", "network_of"]
 
 _MERGED = N_(
-    "Keras has one bias where PyTorch has two, b = bias_ih + bias_hh. Both of PyTorch's move, so what comes after the step "
+    "Keras has one bias where PyTorch has two, b = bias_ih + bias_hh. Both of PyTorch's move, "
+    "so what comes after the step "
     "cannot be compared."
 )
 _KERNEL = N_("Keras keeps a kernel as (in, out), the transpose of PyTorch's weight (out, in).")
 _CONV_KERNEL = N_(
-    "Keras keeps a convolution's kernel as (height, width, in, out) and channels last; PyTorch's is (out, in, height, width)."
+    "Keras keeps a convolution's kernel as (height, width, in, out) and channels last; "
+    "PyTorch's is (out, in, height, width)."
 )
 _GATES = N_("The gates of the LSTM are in the same order in both: i, f, g, o; Keras calls g c.")
 _INSIDE = N_("Keras' LSTM shows h and c only, not its gates.")
@@ -72,7 +74,8 @@ class Network:
 
     Attributes:
         parts: the leaves.
-        run: the whole network: `run(inputs, seen)` passes every module's answer through `seen(path, value)`; a tuple is an
+        run: the whole network: `run(inputs, seen)` passes every module's answer through `seen(path, value)`;
+        a tuple is an
             answer with other values that come with it.
     """
 
@@ -179,7 +182,9 @@ def _convolution(own: Any, keras: Any) -> Part:
         data_format="channels_last",
     )
     to, back = (*range(2, dims + 2), 1, 0), (dims + 1, dims, *range(dims))
-    kernel = Weight(_named(layer, "kernel"), ("weight",), lambda a: a.transpose(to), lambda a: a.transpose(back))
+    kernel = Weight(
+        _named(layer, "kernel"), ("weight",), lambda a: a.transpose(to), lambda a: a.transpose(back)
+    )
     padding = [(0, 0), (0, 0), *((size, size) for size in own.padding)]
 
     def call(x: Any) -> Any:
@@ -209,13 +214,18 @@ def _pooling(name: str) -> Callable[[Any, Any], Part]:
 def _lstm_cell(own: Any, keras: Any) -> Part:
     layer = keras.layers.LSTMCell(own.hidden_size, use_bias=own.bias)
     return Part(
-        lambda x, h, c: tuple(layer(x, [h, c])[1]), _recurrent(layer, own.bias, ""), _lstm_notes(own), own.bias
+        lambda x, h, c: tuple(layer(x, [h, c])[1]),
+        _recurrent(layer, own.bias, ""),
+        _lstm_notes(own),
+        own.bias,
     )
 
 
 def _lstm(own: Any, keras: Any) -> Part:
     if own.num_layers != 1 or own.bidirectional or own.proj_size or not own.batch_first:
-        raise NotTranslated(_("Keras' LSTM is compared with one of one layer and direction, with batch_first=True."))
+        raise NotTranslated(
+            _("Keras' LSTM is compared with one of one layer and direction, with batch_first=True.")
+        )
     layer = keras.layers.LSTM(own.hidden_size, use_bias=own.bias, return_sequences=True)
     return Part(layer, _recurrent(layer.cell, own.bias, "_l0"), _lstm_notes(own), own.bias)
 
@@ -234,10 +244,16 @@ def _recurrent(cell: Any, bias: bool, end: str) -> list[Weight]:
 
 def _layer_norm(own: Any, keras: Any) -> Part:
     if len(own.normalized_shape) != 1 or own.weight is None or own.bias is None:
-        raise NotTranslated(_("Keras' LayerNormalization is compared over one dimension, with weight and bias."))
+        raise NotTranslated(
+            _("Keras' LayerNormalization is compared over one dimension, with weight and bias.")
+        )
     layer = keras.layers.LayerNormalization(epsilon=own.eps)
     weights = [Weight(_named(layer, "gamma"), ("weight",)), Weight(_named(layer, "beta"), ("bias",))]
-    return Part(layer, weights, [N_("Keras' LayerNormalization has ε = 1e-3 where nothing else is said, PyTorch's 1e-5.")])
+    return Part(
+        layer,
+        weights,
+        [N_("Keras' LayerNormalization has ε = 1e-3 where nothing else is said, PyTorch's 1e-5.")],
+    )
 
 
 def _embedding(own: Any, keras: Any) -> Part:

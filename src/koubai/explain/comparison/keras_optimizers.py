@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,12 @@ from koubai.explain.comparison.theirs import NotTranslated
 from koubai.i18n import N_, _
 from koubai.optim.optimizer import Optimizer
 
-__all__ = ["TINY", "KerasOptimizer", "keras_optimizer", "without_epsilon"]
+__all__ = ["TINY", "KerasOptimizer", "keras_optimizer", "remembered", "without_epsilon"]
 
 TINY = 1e-30  # instead of ε, where Keras adds it under the root and PyTorch beside it
 _ADAM = N_(
-    "Keras adds ε before the bias correction and PyTorch after it, so Keras gets ε·√(1 − β₂ⁿ) in step n. Keras' own is 1e-7."
+    "Keras adds ε before the bias correction and PyTorch after it, so Keras gets ε·√(1 − β₂ⁿ) "
+    "in step n. Keras' own is 1e-7."
 )
 _UNDER_THE_ROOT = N_("Keras adds ε under the root and PyTorch beside it, so both get ε = 1e-30 here.")
 _MOMENTUM = N_(
@@ -45,7 +46,9 @@ class KerasOptimizer:
 _BETAS = {"beta1": "beta_1", "beta2": "beta_2"}
 _MOMENTS = {"exp_avg": "_momentums", "exp_avg_sq": "_velocities"}
 _KNOWN: Mapping[type[Optimizer], KerasOptimizer] = {
-    optim.SGD: KerasOptimizer("SGD", {"momentum": "momentum", "nesterov": "nesterov"}, {"velocity": "momentums"}),
+    optim.SGD: KerasOptimizer(
+        "SGD", {"momentum": "momentum", "nesterov": "nesterov"}, {"velocity": "momentums"}
+    ),
     optim.AdamW: KerasOptimizer(
         "AdamW", {**_BETAS, "eps": "epsilon", "weight_decay": "weight_decay"}, _MOMENTS, (_ADAM,)
     ),
@@ -60,11 +63,16 @@ _KNOWN: Mapping[type[Optimizer], KerasOptimizer] = {
         "Adagrad",
         {"initial_accumulator_value": "initial_accumulator_value", "eps": "epsilon"},
         {"sum": "_accumulators"},
-        (_UNDER_THE_ROOT, N_("Keras' Adagrad begins its sum at 0.1 where nothing else is said; here it begins at 0.")),
+        (
+            _UNDER_THE_ROOT,
+            N_("Keras' Adagrad begins its sum at 0.1 where nothing else is said; here it begins at 0."),
+        ),
     ),
     optim.Lion: KerasOptimizer("Lion", _BETAS, {"exp_avg": "_momentums"}),
 }
-_OURS_ALONE = frozenset({"form", "decoupled_weight_decay", "foreach", "fused", "capturable", "differentiable"})
+_OURS_ALONE = frozenset(
+    {"form", "decoupled_weight_decay", "foreach", "fused", "capturable", "differentiable"}
+)
 
 
 def without_epsilon(optimizer: type[Optimizer], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +120,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool) else np.float64(value)
 
 
-def remembered(optimizer: Any, known: KerasOptimizer, place: int) -> dict[str, Callable[[], Any]]:
+def remembered(optimizer: Any, known: KerasOptimizer, place: int) -> dict[str, Any]:
     """What Keras remembers of one variable, by our names."""
     return {
         ours: getattr(optimizer, theirs)[place]

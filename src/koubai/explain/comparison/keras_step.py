@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 import koubai
-from koubai import nn
 from koubai.explain.comparison.keras_layers import Network, Weight, network_of
 from koubai.explain.comparison.keras_optimizers import keras_optimizer, remembered, without_epsilon
 from koubai.explain.comparison.theirs import FrameworkMissing, NotTranslated, Seen, Snapshot, Theirs
@@ -21,7 +20,6 @@ from koubai.explain.worksheet import Problem, doubled
 from koubai.i18n import _
 from koubai.nn import functional as F
 from koubai.nn.function_layer import FunctionLayer
-from koubai.optim.optimizer import Optimizer
 
 __all__ = ["keras_problem", "keras_step"]
 
@@ -110,7 +108,9 @@ class _Run:
 
     def _tensor(self, tensor: koubai.Tensor) -> Any:
         array = np.array(tensor.numpy())
-        return self.keras.ops.convert_to_tensor(array.astype(self.dtype) if array.dtype.kind == "f" else array)
+        return self.keras.ops.convert_to_tensor(
+            array.astype(self.dtype) if array.dtype.kind == "f" else array
+        )
 
     # --- steps
 
@@ -191,7 +191,9 @@ class _Run:
         found = self._named([self._array(variable.value) for variable in self.variables], own)
         if not self.decays:
             return found
-        merged = {name for path, weight in self.weights if len(weight.names) > 1 for name in _paths(path, weight)}
+        merged = {
+            name for path, weight in self.weights if len(weight.names) > 1 for name in _paths(path, weight)
+        }
         return [
             None if name in merged else array
             for (name, _parameter), array in zip(self.model.named_parameters(), found)
@@ -223,7 +225,7 @@ class _Run:
                 memory[name] = array
                 if name == "velocity" and lr:
                     memory["momentum_buffer"] = -array / lr
-        return listed  # type: ignore[return-value]
+        return [*listed]
 
     def _array(self, tensor: Any) -> Any:
         array = np.array(self.keras.ops.convert_to_numpy(tensor))
@@ -271,7 +273,8 @@ def _torch(loss: Callable[[Any], Any], tensors: Sequence[Any]) -> tuple[Any, Any
 def _jax(loss: Callable[[Any], Any], tensors: Sequence[Any]) -> tuple[Any, Any]:
     import jax
 
-    return jax.value_and_grad(loss)(list(tensors))  # type: ignore[no-any-return]
+    total, gradients = jax.value_and_grad(loss)(list(tensors))
+    return total, gradients
 
 
 _GRADIENTS = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}

@@ -1,4 +1,5 @@
-"""Marks a learner's numbers: which are right, which is the first wrong one, and which follow from an earlier mistake."""
+"""Marks a learner's numbers: which are right, which is the first wrong one, and which follow from an earlier
+mistake."""
 
 from __future__ import annotations
 
@@ -73,8 +74,8 @@ class Marking:
 def marked(sheet: Worksheet, answers: Mapping[Named, Answer]) -> Marking:
     """Mark a learner's numbers.
 
-    A number is right if it is the worksheet's, rounded to the digits that were written. It may differ by one unit in the
-    last of them if it was calculated with the learner's own rounded numbers.
+    A number is right if it is the worksheet's, rounded to the digits that were written. It may differ by one
+    unit in the last of them if it was calculated with the learner's own rounded numbers.
 
     Args:
         sheet: the worksheet.

@@ -50,7 +50,11 @@ def opened(torch: Any) -> dict[Any, Any]:
         return o.sigmoid() * c.tanh(), c
 
     def cross_entropy(scores: Any, target: Any, *args: Any, **kwargs: Any) -> Any:
-        if args or any(kwargs.get(name, usual) != usual for name, usual in _USUAL.items()) or scores.ndim != 2:
+        if (
+            args
+            or any(kwargs.get(name, usual) != usual for name, usual in _USUAL.items())
+            or scores.ndim != 2
+        ):
             return None
         log_p = scores.log_softmax(1)  # (N, classes)
         if target.is_floating_point():

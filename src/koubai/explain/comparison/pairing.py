@@ -24,7 +24,8 @@ def their_numbers(sheet: Worksheet, theirs: Theirs) -> dict[Named, float]:
     """Return the other framework's number for each cell of a worksheet that it has one for.
 
     What a module answers is paired with the answer of its twin. A step within a module's code has no name there: it is
-    paired with the first result of the same shape whose value is the same to six digits, so one that differs more has none.
+    paired with the first result of the same shape whose value is the same to six digits, so one that differs
+    more has none.
 
     Args:
         sheet: the worksheet.
@@ -57,7 +58,7 @@ def _put_update(numbers: dict[Named, float], sheet: Worksheet, update: Update, a
         owner = value.cells.flat[0].symbol.of
         if owner in owners:
             memory = after.memory[owners[owner]]
-            name = next((name for name in memory if _is_called(name, value, update)), None)
+            name = next((name for name in memory if _is_called(name, value, update)), "")
             _put(numbers, value, memory.get(name))
 
 
@@ -104,8 +105,9 @@ def _first_equal(values: Sequence[Value], array: Any) -> Value | None:
 
 
 def _is_same(seen: Seen, value: Value) -> bool:
-    near = {"rtol": _SURELY_THE_SAME, "atol": _SURELY_THE_SAME}
-    return np.shape(seen.value) == value.shape and np.allclose(seen.value, numbers(value), **near)
+    if np.shape(seen.value) != value.shape:
+        return False
+    return np.allclose(seen.value, numbers(value), rtol=_SURELY_THE_SAME, atol=_SURELY_THE_SAME)
 
 
 def numbers(value: Value) -> Any:

@@ -1,7 +1,7 @@
 """What a learner probably did instead: a formula is calculated again with one typical slip, and the results compared.
 
-Nothing is guessed from the size of a number. Each slip is a change of the very formula that stands on the worksheet, such as a
-factor left out, calculated with the numbers that the learner had until then.
+Nothing is guessed from the size of a number. Each slip is a change of the very formula that stands on the
+worksheet, such as a factor left out, calculated with the numbers that the learner had until then.
 """
 
 from __future__ import annotations
@@ -48,9 +48,7 @@ class _Slip:
     formula: Term
 
 
-def likely_slips(
-    cell: Named, answer: Answer, sheet: Worksheet, numbers: Mapping[Named, float]
-) -> list[str]:
+def likely_slips(cell: Named, answer: Answer, sheet: Worksheet, numbers: Mapping[Named, float]) -> list[str]:
     """Say which typical slips lead to a wrong number.
 
     Args:
@@ -65,7 +63,9 @@ def likely_slips(
     if 0 < abs(cell.value) - abs(answer.value) < answer.unit * (1 - 1e-6) and cell.value * answer.value > 0:
         return [_("It is cut off instead of rounded.")]
     for digits, slips in ((2, _own_slips), (2, _doubled), (3, _other_numbers)):
-        if abs(answer.value) >= 10 ** (digits - 1) * answer.unit:  # with fewer, many things are the same by chance
+        if (
+            abs(answer.value) >= 10 ** (digits - 1) * answer.unit
+        ):  # with fewer, many things are the same by chance
             found = [s for s in slips(cell, sheet) if _leads_to(s, answer, cell, numbers)]
             if found:
                 return _told_apart(found)
@@ -123,16 +123,22 @@ def _in_the_chain(cell: Named, sheet: Worksheet) -> Iterator[_Slip]:
     for link in chain.links:
         local, incoming = name(link.local), name(link.incoming.symbol)
         if len(chain.links) == 1:
-            message = _("The gradient that arrives, {incoming}, was not multiplied by the local derivative {local} = {formula}.")
+            message = _(
+                "The gradient that arrives, {incoming}, was not multiplied by the local derivative {local} = {formula}."
+            )
             if not (is_plain(link.derivative) and abs(link.derivative) == 1):
                 formula = TextNotation().write(link.derivative)
                 words = message.format(incoming=incoming, local=local, formula=formula)
                 yield _Slip(words, add(link.incoming, chain.direct))
-            message = _("The local derivative {local} was not multiplied by the gradient that arrives, {incoming}.")
+            message = _(
+                "The local derivative {local} was not multiplied by the gradient that arrives, {incoming}."
+            )
             yield _Slip(message.format(incoming=incoming, local=local), link.derivative)
         else:
             only = multiply(link.incoming, link.derivative)
-            message = _("Only one of the paths was followed, the one over {incoming}; their gradients are added up.")
+            message = _(
+                "Only one of the paths was followed, the one over {incoming}; their gradients are added up."
+            )
             yield _Slip(message.format(incoming=incoming), only)
             message = _("The path over {incoming} was left out; the gradients of all paths are added up.")
             rest = add(cell.formula, negative(only))
@@ -143,10 +149,11 @@ def _in_the_chain(cell: Named, sheet: Worksheet) -> Iterator[_Slip]:
 
 def _derived_elsewhere(cell: Named, sheet: Worksheet) -> Iterator[_Slip]:
     """f′ written in terms of the activation was calculated with the weighted sum: z(1 − z) instead of a(1 − a)."""
-    assert isinstance(cell.symbol, Derivative) and cell.formula is not None
+    assert isinstance(cell.symbol, Derivative)
     owner = next((c for value in sheet.forward for c in value if c.symbol == cell.symbol.by), None)
-    made_of_it = [c for value in sheet.forward for c in value if owner in names_in(c.formula)]
-    for other in made_of_it if owner is not None else []:
+    if owner is None:
+        return
+    for other in (c for value in sheet.forward for c in value if owner in names_in(c.formula)):
         if other in names_in(cell.formula):
             message = _("The derivative was calculated with {wrong} instead of {right}.")
             words = message.format(wrong=_name(owner), right=_name(other))
@@ -158,7 +165,9 @@ def _with_new_weights(cell: Named, sheet: Worksheet) -> Iterator[_Slip]:
     new = _after_update(sheet)
     changed = {name: new[name] for name in names_in(cell.formula) if name in new}
     if changed:
-        words = _("Updated weights were used; gradients are calculated with the old ones, and then all weights are updated.")
+        words = _(
+            "Updated weights were used; gradients are calculated with the old ones, and then all weights are updated."
+        )
         yield _Slip(words, _replaced(cell.formula, changed))
 
 
@@ -180,7 +189,9 @@ def _in_the_update(cell: Named) -> Iterator[_Slip]:
     rates = [name for name in names if name.symbol.key == "lr"]
     others = [name for name in names if name.role is Role.OPTION and name not in rates]
     if rates:
-        yield _Slip(_("The learning rate η was left out."), _replaced(cell.formula, dict.fromkeys(rates, 1.0)))
+        yield _Slip(
+            _("The learning rate η was left out."), _replaced(cell.formula, dict.fromkeys(rates, 1.0))
+        )
         words = _("The step goes up the gradient instead of down: the sign of η is turned around.")
         yield _Slip(words, _replaced(cell.formula, {rate: negative(rate) for rate in rates}))
         moved = _replaced(cell.formula, {n: 0.0 for n in names if n.role is Role.PARAMETER})
@@ -197,7 +208,9 @@ def _left_out(formula: Term) -> Iterator[_Slip]:
     """One term of a sum, one factor of a product, or a square."""
     notation = TextNotation()
     for part, others in _parts(formula):
-        yield _Slip(_forgotten(others.function).format(term=notation.write(part)), _without(formula, others, part))
+        yield _Slip(
+            _forgotten(others.function).format(term=notation.write(part)), _without(formula, others, part)
+        )
 
 
 def _forgotten(function: str) -> str:

@@ -7,14 +7,25 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from itertools import groupby
 
-from koubai.explain.comparison.comparison import Comparison, Row
-from koubai.explain.comparison.verdict import apart, form_name, mistakes, their_name, verdicts
+from koubai.explain.comparison.comparison import Comparison, LaterStep, Row
+from koubai.explain.comparison.verdict import apart, form_name, mistakes, verdicts
 from koubai.explain.notation import decimal
 from koubai.explain.pages import Page, Part
 from koubai.explain.text import TextNotation
 from koubai.i18n import _
 
-__all__ = ["Kind", "comparison_lines", "comparison_text", "grouped", "headings", "row_texts", "unseen"]
+__all__ = [
+    "Kind",
+    "comparison_lines",
+    "comparison_text",
+    "grouped",
+    "headings",
+    "is_bad",
+    "later_headings",
+    "later_texts",
+    "row_texts",
+    "unseen",
+]
 
 _GAP = "  "
 _HIDDEN = "—"
@@ -110,15 +121,22 @@ def unseen(comparison: Comparison) -> Iterator[str]:
         yield message.format(sign=_HIDDEN, framework=comparison.framework)
 
 
+def later_headings(comparison: Comparison) -> list[str]:
+    """What the columns of the steps behind the first are called."""
+    return [_("step"), _("loss, Koubai"), comparison.framework, _("difference"), _("of the parameters")]
+
+
+def later_texts(step: LaterStep, digits: int) -> list[str]:
+    """The cells of a step behind the first, without its number."""
+    losses = [decimal(step.loss, digits), decimal(step.their_loss, digits)]
+    return [*losses, apart(abs(step.loss - step.their_loss)), apart(step.difference)]
+
+
 def _later(comparison: Comparison, digits: int) -> Iterator[tuple[Kind, str]]:
     """A line for each step behind the first."""
     for form, steps in comparison.later.items():
-        header = [_("step"), _("loss, Koubai"), comparison.framework, _("difference"), _("of the parameters")]
-        rows = [
-            [str(step.number), decimal(step.loss, digits), decimal(step.their_loss, digits)]
-            + [apart(abs(step.loss - step.their_loss)), apart(step.difference)]
-            for step in steps
-        ]
+        header = later_headings(comparison)
+        rows = [[str(step.number), *later_texts(step, digits)] for step in steps]
         widths = [max(map(_width, column)) for column in zip(header, *rows)]
         heading = _("Later steps")
         yield Kind.HEADING, f"{heading}: {form_name(form)}" if form else heading

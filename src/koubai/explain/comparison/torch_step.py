@@ -63,7 +63,9 @@ def _optimizer(torch: Any, problem: Problem, twin: Any) -> Any:
         message = _("PyTorch's {name} has no option {options}.")
         raise NotTranslated(message.format(name=name, options=", ".join(lacking)))
     options = {option: value for option, value in problem.options.items() if option != "form"}
-    return kind([p for p in twin.parameters() if p.requires_grad], **_defaults(problem.optimizer, known) | options)
+    return kind(
+        [p for p in twin.parameters() if p.requires_grad], **_defaults(problem.optimizer, known) | options
+    )
 
 
 def _defaults(optimizer: type[Optimizer], known: Mapping[str, Any]) -> dict[str, Any]:

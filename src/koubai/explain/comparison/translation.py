@@ -1,8 +1,8 @@
 """A Koubai network as a PyTorch one: the same layers with the same weights, and the user's own code on PyTorch.
 
-Layers of `koubai.nn` become those of the same name in `torch.nn`. A class of the user's keeps its code: its functions are
-made once more, with names of Koubai standing for PyTorch's, so that its `forward` runs there line by line. Nothing that the
-user wrote is changed.
+Layers of `koubai.nn` become those of the same name in `torch.nn`. A class of the user's keeps its code: its
+functions are made once more, with names of Koubai standing for PyTorch's, so that its `forward` runs there line by
+line. Nothing that the user wrote is changed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ __all__ = ["Translator"]
 _HELD_BY_MODULES = frozenset(
     {"training", "_parameters", "_buffers", "_modules", "_hooks", "_non_persistent_buffers"}
 )
-_HELD_BY_CLASSES = frozenset({"__dict__", "__weakref__", "__module__", "__qualname__", "__init__", "__init_subclass__"})
+_HELD_BY_CLASSES = frozenset(
+    {"__dict__", "__weakref__", "__module__", "__qualname__", "__init__", "__init_subclass__"}
+)
 
 # Arguments of layers that are no attributes of theirs, and where they can be read.
 _ARGUMENTS: Mapping[str, Callable[[Any], Any]] = {

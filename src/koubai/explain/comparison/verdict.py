@@ -33,14 +33,16 @@ def _frameworks(comparison: Comparison, digits: int) -> Iterator[tuple[bool, str
     if different:
         first = different[0]
         message = _(
-            "✗ Koubai and {framework} differ in {different} of {count} numbers. The first is {name}: {ours} and {theirs}."
+            "✗ Koubai and {framework} differ in {different} of {count} numbers. The first is {name}: "
+            "{ours} and {theirs}."
         )
         ours, theirs = decimal(first.cell.value, digits), decimal(first.theirs or 0.0, digits)
         name = TextNotation().name(first.cell.symbol)
         yield False, message.format(**names, different=len(different), name=name, ours=ours, theirs=theirs)
     elif largest is not None:
         message = _(
-            "✓ Koubai and {framework} agree in all {count} numbers. Largest difference: {difference}, allowed: {tolerance}."
+            "✓ Koubai and {framework} agree in all {count} numbers. Largest difference: {difference}, "
+            "allowed: {tolerance}."
         )
         yield True, message.format(**names, difference=apart(largest.difference or 0.0))
     for form, steps in comparison.later.items():
@@ -59,7 +61,9 @@ def _later(comparison: Comparison, form: str, steps: list[LaterStep]) -> tuple[b
 
 def form_name(form: str) -> str:
     """What a form of momentum is called."""
-    return {"classical": _("momentum, classical form"), "pytorch": _("momentum, PyTorch's form")}.get(form, form)
+    return {"classical": _("momentum, classical form"), "pytorch": _("momentum, PyTorch's form")}.get(
+        form, form
+    )
 
 
 def _mine(marking: Marking) -> tuple[bool, str]:
@@ -81,13 +85,18 @@ def mistakes(comparison: Comparison, digits: int = 6) -> Iterator[str]:
         return
     first = marking.first_wrong
     yield _("The first wrong one is {name}: you have {mine}, it is {right}.").format(**_both(first, digits))
-    yield " = ".join(forms_of(first.line, TextNotation(digits=digits), TextNotation(numbers=True, digits=digits)))
+    yield " = ".join(
+        forms_of(first.line, TextNotation(digits=digits), TextNotation(numbers=True, digits=digits))
+    )
     for slip in first.slips:
         yield _("Probably: {slip}").format(slip=slip)
     for other in marking.marked.values():
         if other.mark is Mark.WRONG and other is not first:
             yield " ".join(
-                [_("{name}: you have {mine}, it is {right}.").format(**_both(other, digits)), *other.slips[:1]]
+                [
+                    _("{name}: you have {mine}, it is {right}.").format(**_both(other, digits)),
+                    *other.slips[:1],
+                ]
             )
     count = marking.number_of(Mark.FOLLOWS)
     if count:

@@ -1,4 +1,4 @@
-"""Worksheets of `koubai.explain` as files: a page, a sheet to fill in, Markdown, and a living workbook; a comparison as a page."""
+"""Worksheets of `koubai.explain` as files: a page, a sheet to fill in, Markdown, a living workbook; and comparisons."""
 
 from koubai.report.worksheet.comparison import comparison_page, write_comparison
 from koubai.report.worksheet.fill_in import fill_in_page

@@ -7,9 +7,16 @@ from pathlib import Path
 
 from koubai.atomic import write_file
 from koubai.explain.comparison import Comparison, Mark, Marked, Row
-from koubai.explain.comparison.text import grouped, headings, is_bad, row_texts, unseen
-from koubai.explain.comparison.verdict import apart, form_name, mistakes, their_name, verdicts
-from koubai.explain.notation import decimal
+from koubai.explain.comparison.text import (
+    grouped,
+    headings,
+    is_bad,
+    later_headings,
+    later_texts,
+    row_texts,
+    unseen,
+)
+from koubai.explain.comparison.verdict import form_name, mistakes, their_name, verdicts
 from koubai.explain.pages import forms_of
 from koubai.i18n import _
 from koubai.report.html import Html, table, tag
@@ -50,12 +57,17 @@ def comparison_page(comparison: Comparison, digits: int = 6) -> str:
     """
     title = comparison.sheet.problem.title or type(comparison.sheet.problem.model).__name__
     beside = their_name(comparison) if comparison.framework else _("your numbers")
-    header = tag("header", tag("h1", title), tag("p", _("Koubai and {other}").format(other=beside), class_="step"))
+    header = tag(
+        "header", tag("h1", title), tag("p", _("Koubai and {other}").format(other=beside), class_="step")
+    )
     sections = [
         tag("section", tag("h2", heading), tag("div", _numbers(comparison, rows, digits), class_="card"))
         for heading, rows in grouped(comparison)
     ]
-    footer = tag("footer", _("Made by Koubai. Differences are of the numbers as they were calculated, not as they are shown."))
+    footer = tag(
+        "footer",
+        _("Made by Koubai. Differences are of the numbers as they were calculated, not as they are shown."),
+    )
     body = [header, _verdict(comparison, digits), sections, _later(comparison, digits), footer]
     return document(title, tag("main", body, class_="comparison"))
 
@@ -77,7 +89,11 @@ def _first_mistake(comparison: Comparison, digits: int) -> Html | None:
         return None
     first, _formula, *others = mistakes(comparison, digits)
     return tag(
-        "div", tag("p", first), tag("p", _formula_of(wrong, digits)), (tag("p", text) for text in others), class_="card"
+        "div",
+        tag("p", first),
+        tag("p", _formula_of(wrong, digits)),
+        (tag("p", text) for text in others),
+        class_="card",
     )
 
 
@@ -113,13 +129,12 @@ def _kind(mine: Marked | None) -> str | None:
 
 
 def _later(comparison: Comparison, digits: int) -> Iterator[Html]:
-    header = [_("step"), _("loss, Koubai"), comparison.framework, _("difference"), _("of the parameters")]
     for form, steps in comparison.later.items():
-        rows = (
-            [step.number, decimal(step.loss, digits), decimal(step.their_loss, digits)]
-            + [apart(abs(step.loss - step.their_loss)), apart(step.difference)]
-            for step in steps
-        )
+        rows = ((step.number, *later_texts(step, digits)) for step in steps)
         heading = _("Later steps")
         title = f"{heading}: {form_name(form)}" if form else heading
-        yield tag("section", tag("h2", title), tag("div", table(header, rows, class_="numbers"), class_="card"))
+        yield tag(
+            "section",
+            tag("h2", title),
+            tag("div", table(later_headings(comparison), rows, class_="numbers"), class_="card"),
+        )
