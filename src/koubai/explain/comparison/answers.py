@@ -51,7 +51,7 @@ def to_calculate(sheet: Worksheet) -> list[Line]:
 
 
 def read_answers(
-    source: str | Path | Mapping[str, Any] | Sequence[Any], sheet: Worksheet, form: str = \"classical\"
+    source: str | Path | Mapping[str, Any] | Sequence[Any], sheet: Worksheet, form: str = "classical"
 ) -> dict[Named, Answer]:
     """Return a learner's numbers by the cells of a worksheet that they are for.
 
