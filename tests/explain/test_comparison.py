@@ -157,7 +157,7 @@ class TestMarking:
         text = str(found)
         assert "The first wrong one is ∂L/∂z⁽²⁾: you have −0.468041, it is −0.116532." in text
         assert "∂L/∂z⁽²⁾ = ∂L/∂y·∂y/∂z⁽²⁾ = ∂L/∂y·y·(1 − y)" in text
-        assert "2 numbers follow from a wrong one" in text
+        assert "calculated rightly, from a wrong number before: 2." in text
 
     def test_numbers_that_are_still_to_be_found_are_not_shown(self, sheet):
         assert "0.531959" not in str(compare(sheet, None, mine={"z1_1": 0.3}))

@@ -111,7 +111,7 @@ def test_what_pytorch_lacks_is_refused_by_name():
         compare(preset("2-2-1", optimizer=optim.Lion), "torch")
     with pytest.raises(NotTranslated, match="no option l1"):
         compare(preset("2-2-1", l1=0.1), "torch")
-    with pytest.raises(NotTranslated, match="no layer RotaryPositions|does not run in PyTorch"):
+    with pytest.raises(NotTranslated, match=r"no layer RotaryPositions|does not run in PyTorch"):
         compare(explain(nn.Sequential(nn.Linear(2, 2), _OnlyOurs()), ROW, target=ROW), "torch")
 
 

@@ -9,7 +9,7 @@ from koubai.explain.comparison.marking import Mark, Marked, Marking
 from koubai.explain.notation import decimal
 from koubai.explain.pages import forms_of
 from koubai.explain.text import TextNotation
-from koubai.i18n import _, ngettext
+from koubai.i18n import _
 
 __all__ = ["apart", "form_name", "mistakes", "their_name", "verdicts"]
 
@@ -67,13 +67,12 @@ def form_name(form: str) -> str:
 
 
 def _mine(marking: Marking) -> tuple[bool, str]:
-    answered, right = len(marking.marked), marking.number_of(Mark.RIGHT)
-    counted = ngettext("{count} number", "{count} numbers", marking.count).format(count=marking.count)
-    if right == answered == marking.count:
-        return True, _("✓ Your numbers: all {numbers} are right. Well done!").format(numbers=counted)
+    answered, right, count = len(marking.marked), marking.number_of(Mark.RIGHT), marking.count
+    if right == answered == count:
+        return True, _("✓ Your numbers: all {count} are right. Well done!").format(count=count)
     if right == answered:
-        message = _("✓ Your numbers: all {answered} that you have are right; the sheet has {numbers}.")
-        return True, message.format(answered=answered, numbers=counted)
+        message = _("✓ Your numbers: all {answered} that you have are right; the sheet has {count}.")
+        return True, message.format(answered=answered, count=count)
     message = _("✗ Your numbers: {right} of {answered} are right.")
     return False, message.format(right=right, answered=answered)
 
@@ -100,12 +99,7 @@ def mistakes(comparison: Comparison, digits: int = 6) -> Iterator[str]:
             )
     count = marking.number_of(Mark.FOLLOWS)
     if count:
-        message = ngettext(
-            "(✓) {count} number follows from a wrong one before it: its formula was calculated rightly.",
-            "(✓) {count} numbers follow from a wrong one before them: their formulas were calculated rightly.",
-            count,
-        )
-        yield message.format(count=count)
+        yield _("(✓): calculated rightly, from a wrong number before: {count}.").format(count=count)
 
 
 def _both(wrong: Marked, digits: int) -> dict[str, str]:
