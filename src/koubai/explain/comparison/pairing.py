@@ -23,9 +23,9 @@ _SURELY_THE_SAME = 1e-6  # how near a value without a name of its own must be
 def their_numbers(sheet: Worksheet, theirs: Theirs) -> dict[Named, float]:
     """Return the other framework's number for each cell of a worksheet that it has one for.
 
-    What a module answers is paired with the answer of its twin. A step within a module's code has no name there: it is
-    paired with the first result of the same shape whose value is the same to six digits, so one that differs
-    more has none.
+    What a module answers is paired with the answer of its twin. A step within a module's code has no name there: it
+    is paired with the first result of the same shape whose value and gradient are the same to six digits. If there is none,
+    it has no number; a real difference shows in the answers of modules and in the gradients of parameters.
 
     Args:
         sheet: the worksheet.
@@ -78,9 +78,11 @@ def _by_letter(sheet: Worksheet, theirs: Theirs) -> dict[Letter, Seen]:
     found = {
         value.letter: Seen(None, gradient) for value, gradient in zip(sheet.parameters, theirs.gradients)
     }
-    named, others = dict(_of_modules(sheet, theirs)), list(theirs.others)
+    named, others, slopes = dict(_of_modules(sheet, theirs)), list(theirs.others), sheet.gradients()
     for value in sheet.forward[:-1]:
-        seen = named.get(value.letter) or next((s for s in others if _is_same(s, value)), None)
+        seen = named.get(value.letter) or next(
+            (s for s in others if _is_same(s, value, slopes.get(value.letter))), None
+        )
         if seen is not None:
             found[value.letter] = seen
             others = [s for s in others if s is not seen]
@@ -104,10 +106,16 @@ def _first_equal(values: Sequence[Value], array: Any) -> Value | None:
     return next((v for v in values if v.shape == array.shape and np.array_equal(numbers(v), array)), None)
 
 
-def _is_same(seen: Seen, value: Value) -> bool:
-    if np.shape(seen.value) != value.shape:
+def _is_same(seen: Seen, value: Value, slope: Value | None) -> bool:
+    """Tell whether a value is surely ours: by its numbers, and by its gradient, as equal numbers occur twice."""
+    same = _is_near(seen.value, value)
+    return same and (slope is None or seen.gradient is None or _is_near(seen.gradient, slope))
+
+
+def _is_near(array: Any, value: Value) -> bool:
+    if np.shape(array) != value.shape:
         return False
-    return np.allclose(seen.value, numbers(value), rtol=_SURELY_THE_SAME, atol=_SURELY_THE_SAME)
+    return np.allclose(array, numbers(value), rtol=_SURELY_THE_SAME, atol=_SURELY_THE_SAME)
 
 
 def numbers(value: Value) -> Any:
