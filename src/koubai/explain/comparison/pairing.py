@@ -24,8 +24,8 @@ def their_numbers(sheet: Worksheet, theirs: Theirs) -> dict[Named, float]:
     """Return the other framework's number for each cell of a worksheet that it has one for.
 
     What a module answers is paired with the answer of its twin. A step within a module's code has no name there: it
-    is paired with the first result of the same shape whose value and gradient are the same to six digits. If there is none,
-    it has no number; a real difference shows in the answers of modules and in the gradients of parameters.
+    is paired with the first result of the same shape whose value and gradient are the same to six digits. If there is
+    none, it has no number; a real difference shows in the answers of modules and in the gradients of parameters.
 
     Args:
         sheet: the worksheet.
