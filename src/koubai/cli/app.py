@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from koubai import __version__
+from koubai.cli.compare import compare
 from koubai.cli.doctor import doctor
 from koubai.cli.explain import explain
 from koubai.cli.export import export
@@ -37,6 +38,11 @@ def build_app() -> typer.Typer:
         "explain", cls=Command, help=_("Write one training step out: every gradient, by hand, with numbers.")
     )(explain)
     app.add_typer(learn_app(), name="learn")
+    app.command(
+        "compare",
+        cls=Command,
+        help=_("Check a step against PyTorch or Keras, and your own numbers against it."),
+    )(compare)
     app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
     app.command(
         "predict",

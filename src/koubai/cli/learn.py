@@ -13,15 +13,14 @@ from rich.text import Text
 
 from koubai.atomic import write_file
 from koubai.cli.errors import FAILED, MISUSED, Mistake
-from koubai.cli.explain import numbers_from, problem_of, with_ending
 from koubai.cli.help import Command, Group
 from koubai.cli.lesson import show_lesson
 from koubai.cli.options import wrapped
+from koubai.cli.problem import problem_of, with_ending
 from koubai.cli.tables import plain_table
-from koubai.explain import ACTIVATIONS, solve, with_numbers
+from koubai.explain import ACTIVATIONS, solve
 from koubai.i18n import _
 from koubai.learn import Exercise, Mark, exercise, lesson, lessons, mark, read_answers, template
-from koubai.optim.sgd import SGD
 from koubai.report import write_cheat_sheet
 
 _WIDEST = 80
@@ -172,8 +171,7 @@ def _cheat_sheet(
     ] = None,
 ) -> None:
     """Write the cheat sheet."""
-    problem = problem_of(network, activation, {"optimizer": SGD})
-    sheet = solve(with_numbers(problem, numbers_from(numbers or [])))
+    sheet = solve(problem_of(network, numbers, None, 0.0, "sgd", activation))
     wanted = [(html or (None if pdf else Path("cheatsheet.html")), ".html"), (pdf, ".pdf")]
     for path, ending in wanted:
         if path is not None:

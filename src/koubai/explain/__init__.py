@@ -3,13 +3,15 @@
 `koubai.explain(model, x, target=t)` makes a worksheet of any small network; `explain.preset` knows some by name.
 Read in this order: `symbol` and `expression` (formulas on single numbers), `written` (running ops on formulas),
 `recording` and `local` (what the network did, step by step), `naming`, `derivation` (forward and backward), `update`,
-`worksheet`, then `pages` and `text` (how it is read). `graph` draws it, and `cost` shows why backpropagation matters.
+`worksheet`, then `pages` and `text` (how it is read). `graph` draws it, `cost` shows why backpropagation matters, and
+`comparison` holds it against PyTorch, Keras, and a learner's own numbers.
 """
 
 import sys
 from types import ModuleType
 from typing import Any
 
+from koubai.explain.comparison import Comparison, compare
 from koubai.explain.cost import GradientCost, gradient_costs
 from koubai.explain.numbers import with_numbers
 from koubai.explain.presets import ACTIVATIONS, PRESETS, preset
@@ -19,9 +21,11 @@ from koubai.explain.worksheet import Problem, Worksheet, explain, solve
 __all__ = [
     "ACTIVATIONS",
     "PRESETS",
+    "Comparison",
     "GradientCost",
     "Problem",
     "Worksheet",
+    "compare",
     "explain",
     "gradient_costs",
     "label",

@@ -26,6 +26,7 @@ __all__ = [
     "choose",
     "coefficients",
     "evaluated",
+    "evaluated_term",
     "names_in",
     "value_of",
 ]
@@ -368,15 +369,16 @@ def evaluated(cells: Iterable[Named], given: Mapping[Named, float]) -> dict[Name
     values = dict(given)
     for cell in cells:
         if cell.formula is not None:
-            values[cell] = _evaluated(cell.formula, values)
+            values[cell] = evaluated_term(cell.formula, values)
     return values
 
 
-def _evaluated(term: Term, values: Mapping[Named, float]) -> Any:
+def evaluated_term(term: Term, values: Mapping[Named, float]) -> Any:
+    """Return the value of a formula for other values of its names."""
     if isinstance(term, Named):
         return values[term]
     if isinstance(term, Apply):
-        return computed(term.function, tuple(_evaluated(argument, values) for argument in term.arguments))
+        return computed(term.function, tuple(evaluated_term(argument, values) for argument in term.arguments))
     return term
 
 

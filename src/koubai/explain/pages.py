@@ -93,6 +93,11 @@ class Page:
         """The name of the part, in the user's language."""
         return _(self.part.value)
 
+    @property
+    def is_calculated(self) -> bool:
+        """Whether its lines are for the learner to calculate."""
+        return self.part is not Part.GIVEN and bool(self.lines)
+
 
 def pages(sheet: Worksheet) -> Iterator[Page]:
     """Yield the pages of a worksheet, in the user's language."""

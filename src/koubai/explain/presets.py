@@ -18,7 +18,7 @@ from koubai.i18n import N_, _
 from koubai.nn import functional as F
 from koubai.nn.module import Module
 
-__all__ = ["ACTIVATIONS", "PRESETS", "Preset", "half_squared_error", "preset"]
+__all__ = ["ACTIVATIONS", "PRESETS", "Head", "Preset", "half_squared_error", "preset"]
 
 ACTIVATIONS: dict[str, Callable[[], Module]] = {
     "sigmoid": nn.Sigmoid,
@@ -95,14 +95,23 @@ class _Cell(nn.LSTMCell):
         return super().forward(input, (h, c))
 
 
-class _Head(Module):
-    """One attention head: softmax(Q Kᵀ / √D) V."""
+class Head(Module):
+    """One attention head: softmax(Q Kᵀ / √D) V.
+
+    Args:
+        features: D, of a token.
+    """
 
     def __init__(self, features: int) -> None:
         super().__init__()
         self.q, self.k, self.v = (nn.Linear(features, features, bias=False) for _part in "qkv")
 
     def forward(self, x: Tensor) -> Tensor:
+        """Mix the values of all tokens for each.
+
+        Args:
+            x: tokens × features.
+        """
         q, k, v = label("q", self.q(x)), label("k", self.k(x)), label("v", self.v(x))  # (tokens, features)
         scores = label("e", q @ k.transpose(-2, -1) / math.sqrt(x.shape[-1]))  # (tokens, tokens)
         return label("y", koubai.softmax(scores, -1) @ v)
@@ -190,7 +199,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "attention": Preset(
         N_("one attention head"),
-        lambda activation: _Head(2),
+        lambda activation: Head(2),
         {"x": [[1.0, 0.5], [-0.5, 1.0]]},
         [[1.0, 0.0], [0.0, 1.0]],
         {

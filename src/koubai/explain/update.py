@@ -22,7 +22,7 @@ from koubai.ops.op import Symbol
 from koubai.optim.optimizer import Optimizer
 from koubai.optim.rule import Options, Scalars
 
-__all__ = ["Update", "written_update"]
+__all__ = ["Update", "memory_letter", "written_update"]
 
 # What options and an optimizer's memory are called in formulas.
 _OPTIONS = {
@@ -160,11 +160,16 @@ def _write(
     update.parameters.append(named_value(new, numbers, Role.PARAMETER, formulas, parameter.path))
 
 
+def memory_letter(name: str) -> str:
+    """Return what an entry of an optimizer's memory is called in formulas: exp_avg is m."""
+    return _MEMORY.get(name, name)
+
+
 def _remembered(
     name: str, tensor: Tensor, parameter: Value, new: bool, formulas: Elements | None = None
 ) -> Value:
     """An entry of the optimizer's memory, called after the elements of the parameter."""
-    letter = Letter(_MEMORY.get(name, name), new=new)
+    letter = Letter(memory_letter(name), new=new)
     of = parameter if tensor.shape == parameter.shape else None
     return named_value(letter, tensor.detach().numpy(), Role.MEMORY, formulas, of=of)
 

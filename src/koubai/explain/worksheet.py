@@ -27,7 +27,7 @@ from koubai.nn.module import Module
 from koubai.optim.optimizer import Optimizer
 from koubai.optim.sgd import SGD
 
-__all__ = ["MOST_NUMBERS", "Problem", "Worksheet", "explain"]
+__all__ = ["MOST_NUMBERS", "Problem", "Worksheet", "doubled", "explain", "solve"]
 
 MOST_NUMBERS = 5000  # a worksheet with more would not be read
 _USUAL_MOMENTUM = 0.9
@@ -172,7 +172,7 @@ def explain(
 
 def solve(problem: Problem) -> Worksheet:
     """Make the worksheet of a problem; see `explain`."""
-    model, inputs, target = _doubled(problem)
+    model, inputs, target = doubled(problem)
     parameters, shown = _named(problem, model, inputs, target)
     given = dict(zip(map(key_of_tensor, model.parameters()), parameters))
     for tensor, value in zip((*inputs, target), shown):
@@ -204,8 +204,12 @@ def _named(
     )
 
 
-def _doubled(problem: Problem) -> tuple[Module, tuple[Tensor, ...], Tensor | None]:
-    """The network and its data in float64; integers stay."""
+def doubled(problem: Problem) -> tuple[Module, tuple[Tensor, ...], Tensor | None]:
+    """Return copies of a problem's network, inputs and target in float64; integers stay.
+
+    Raises:
+        ValueError: if the network has no parameters.
+    """
     model = copy.deepcopy(problem.model).double()
     model.zero_grad()
     if not any(True for _parameter in model.parameters()):

@@ -4,6 +4,14 @@ from koubai.report.content import Content
 from koubai.report.exhibits import draw_exhibit
 from koubai.report.page import page
 from koubai.report.run import write_report
-from koubai.report.worksheet import write_cheat_sheet, write_worksheet
+from koubai.report.worksheet import write_cheat_sheet, write_comparison, write_worksheet
 
-__all__ = ["Content", "draw_exhibit", "page", "write_cheat_sheet", "write_report", "write_worksheet"]
+__all__ = [
+    "Content",
+    "draw_exhibit",
+    "page",
+    "write_cheat_sheet",
+    "write_comparison",
+    "write_report",
+    "write_worksheet",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from koubai.explain.pages import Line, Page, Part, forms_of, pages
+from koubai.explain.pages import Line, Page, forms_of, pages
 from koubai.explain.worksheet import Worksheet
 from koubai.i18n import _
 from koubai.report.html import Html, tag
@@ -28,7 +28,7 @@ def fill_in_page(sheet: Worksheet, digits: int = 4) -> str:
     title = sheet.problem.title or _("Worksheet")
     task, solution, counter = [], [], count(1)
     for page in pages(sheet):
-        if page.part is Part.GIVEN or not page.lines:
+        if not page.is_calculated:
             task.append(_given(page, names))
             continue
         rows = [(next(counter), line) for line in page.lines]
