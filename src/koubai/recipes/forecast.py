@@ -79,7 +79,7 @@ class Forecaster(nn.Module):
     def __init__(self, model: str, hidden: int, horizon: int, dropout: float) -> None:
         super().__init__()
         self.horizon = horizon
-        self.course = _gru(hidden) if model == "gru" else _cnn(hidden)
+        self.course = _Gru(hidden) if model == "gru" else _Cnn(hidden)
         self.trust = nn.Parameter(koubai.ones(()))  # in last season's course
         self.dropout, self.head = nn.Dropout(dropout), nn.Linear(hidden, len(QUANTILES))
 
@@ -90,24 +90,24 @@ class Forecaster(nn.Module):
         return self.trust * season + self.head(self.dropout(ahead))  # type: ignore[no-any-return]
 
 
-class _gru(nn.GRU):
+class _Gru(nn.GRU):
     """Its outputs alone (N, L, hidden)."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__(3, hidden, batch_first=True)
 
     def forward(self, window: Tensor) -> Tensor:  # type: ignore[override]
-        return super().forward(window)[0]
+        return super().forward(window)[0]  # type: ignore[no-any-return]
 
 
-class _cnn(TemporalConvNet):
+class _Cnn(TemporalConvNet):
     """With time in the middle (N, L, hidden)."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__(3, (hidden,) * 3)
 
     def forward(self, window: Tensor) -> Tensor:
-        return super().forward(window.transpose(1, 2)).transpose(1, 2)
+        return super().forward(window.transpose(1, 2)).transpose(1, 2)  # type: ignore[no-any-return]
 
 
 def pinball(output: Tensor, target: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ def pinball(output: Tensor, target: Tensor) -> Tensor:
     """
     missed = target.unsqueeze(-1) - output
     quantiles = koubai.tensor(QUANTILES, dtype=output.dtype)
-    return koubai.maximum(quantiles * missed, (quantiles - 1) * missed).mean()  # type: ignore[no-any-return]
+    return koubai.maximum(quantiles * missed, (quantiles - 1) * missed).mean()
 
 
 class ForecastPredictor(Predictor):
@@ -193,7 +193,7 @@ class ForecastPredictor(Predictor):
         looked = np.log(values) if self.growing else values
         _, levels = self.inputs(values, origins)
         ahead = looked[origins[:, None] + np.arange(self.horizon)]
-        return ((ahead - levels[:, None]) / self.scale).astype(np.float32)
+        return np.asarray((ahead - levels[:, None]) / self.scale, np.float32)
 
 
 def forecast_task(settings: ForecastSettings) -> Task:

@@ -1,4 +1,4 @@
-"""Worksheets of `koubai.explain` as files: a page, a sheet to fill in, a cheat sheet, notes, a workbook; comparisons."""
+"""Worksheets of `koubai.explain` as files: page, sheet to fill in, cheat sheet, notes, workbook, comparisons."""
 
 from koubai.report.worksheet.comparison import comparison_page, write_comparison
 from koubai.report.worksheet.fill_in import fill_in_page
