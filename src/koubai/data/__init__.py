@@ -37,6 +37,7 @@ from koubai.data.sampler import (
     WeightedRandomSampler,
 )
 from koubai.data.schema import Schema, infer_schema
+from koubai.data.sequences import Sequences, planted_motif, sequences_from_csv
 from koubai.data.series import Series, airline_passengers, minimum_temperatures, series_from_csv, sunspots
 from koubai.data.split import random_split, stratified_indices, stratified_split
 from koubai.data.table import Table, read_csv
@@ -84,6 +85,7 @@ __all__ = [
     "Sampler",
     "Scaler",
     "Schema",
+    "Sequences",
     "SequentialSampler",
     "Series",
     "Standardize",
@@ -114,11 +116,13 @@ __all__ = [
     "mixup",
     "mnist",
     "movielens",
+    "planted_motif",
     "random_split",
     "ratings_from_csv",
     "read_csv",
     "read_idx",
     "scaler_from_state",
+    "sequences_from_csv",
     "series_from_csv",
     "stratified_indices",
     "stratified_split",

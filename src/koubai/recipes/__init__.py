@@ -4,6 +4,7 @@ A new recipe for labelled rows or pictures is one entry in the tables of `images
 of its own, named for it, that is added here.
 """
 
+from koubai.recipes.biology import BIOLOGY, BiologySettings
 from koubai.recipes.forecast import FORECAST, ForecastSettings
 from koubai.recipes.graph import GRAPH, GraphSettings
 from koubai.recipes.images import IMAGES, ImageSettings
@@ -21,6 +22,7 @@ from koubai.recipes.treatable import treatable
 
 __all__ = [
     "RECIPES",
+    "BiologySettings",
     "CSVSettings",
     "ForecastSettings",
     "GraphSettings",
@@ -39,5 +41,5 @@ __all__ = [
 ]
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (*IMAGES, *TABLES, FORECAST, GRAPH, RECOMMEND)
+    recipe.name: recipe for recipe in (*IMAGES, *TABLES, BIOLOGY, FORECAST, GRAPH, RECOMMEND)
 }

@@ -19,6 +19,7 @@ _NAMES = {
     "mae": N_("mean absolute error"),
     "r2": N_("R²"),
     "mase": N_("error over the seasonal forecast's"),
+    "motif_letters": N_("letters of the motif found"),
     "coverage": N_("coverage of the interval"),
     "lr": N_("learning rate"),
 }
@@ -31,7 +32,7 @@ EVIDENCE = (
     N_("share of targets out of reach"), N_("size"), N_("skill on new samples"), N_("skill on training samples"),
     N_("steps"), N_("swing"), N_("told apart"), N_("units"), N_("update to weight"), N_("usual"),
 )  # fmt: skip
-_SHARES = frozenset({"accuracy", "top_k_accuracy", "coverage"})
+_SHARES = frozenset({"accuracy", "top_k_accuracy", "coverage", "motif_letters"})
 
 
 def label(metric: str) -> str:
