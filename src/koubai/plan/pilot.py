@@ -16,6 +16,9 @@ from statistics import fmean, median
 from typing import Any
 
 import koubai
+from koubai.compiler import get_num_threads
+from koubai.compiler.profile.roofline import roof
+from koubai.compiler.runtime.target import current
 from koubai.data import DataLoader, RandomSampler, TensorDataset
 from koubai.doctor import Doctor
 from koubai.doctor.consultation import Consultation, Moment
@@ -52,7 +55,8 @@ class Pilot:
         memory: bytes at the peak, beside the data and what any training with Koubai needs; 0 if it is not known.
         process: bytes of a process that trains nothing yet.
         flops: multiplications and additions of the products of a step as they are run; 0 if it runs eagerly.
-        arena: bytes in which the compiled step has all its arrays; 0 if it runs eagerly.
+        peak: the most operations a second that this machine can do with as many threads; 0 if that is not known.
+        arena: bytes in which all compiled functions have their arrays; 0 if they run eagerly.
     """
 
     batch_size: int
@@ -67,6 +71,7 @@ class Pilot:
     process: int
     flops: int
     arena: int
+    peak: float
 
 
 def fly(workload: Workload, seconds: float = 1.0, compile: bool = True) -> Pilot:
@@ -109,6 +114,7 @@ def _flown(workload: Workload, seconds: float, compile: bool) -> Pilot:
         whole = clock.end_of_fit()
     rounds = whole.rounds
     step = median(r.step for r in rounds)
+    memory = peak_memory() - process - data.bytes
     reports = trainer.native.reports("step")
     return Pilot(
         workload.batch_size,
@@ -119,10 +125,11 @@ def _flown(workload: Workload, seconds: float, compile: bool) -> Pilot:
         median(r.epoch for r in rounds),
         median(r.validation for r in rounds) * data.validation_share,
         whole.end,
-        max(peak_memory() - process - data.bytes, 0),
+        max(memory, 0),
         process,
         reports[0].flops if reports else 0,
-        max((report.arena_bytes for report in reports), default=0),
+        trainer.native.arena_bytes,
+        roof(current(), get_num_threads()).flops if reports else 0.0,
     )
 
 
@@ -143,7 +150,9 @@ class _Passing(Doctor):
     def _consultation(self, trainer: Trainer, moment: Moment) -> Consultation | None:
         consultation = super()._consultation(trainer, moment)
         if consultation is not None and moment != "before":
-            harm_of(consultation)  # which costs the passes through the model that it costs a healthy training too
+            harm_of(
+                consultation
+            )  # which costs the passes through the model that it costs a healthy training too
             consultation.skill = consultation.validation_skill = 1.0
         return consultation
 

@@ -152,6 +152,12 @@ class Native:
         function = self._compiled.get(name)
         return [] if function is None or name in self._failures else [step.report for step in function.steps]
 
+    @property
+    def arena_bytes(self) -> int:
+        """The memory in which all native functions, rehearsals too, have their arrays."""
+        functions = [f for f in (*self._compiled.values(), *self._rehearsals.values()) if f is not None]
+        return sum(step.report.arena_bytes for function in functions for step in function.steps)
+
     # --- running --------------------------------------------------------------------------------------------------
 
     def _run(self, name: str, batches: Sequence[Batch]) -> Any:

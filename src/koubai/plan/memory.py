@@ -1,0 +1,150 @@
+"""The memory of a training by its batch size: weights, gradients, optimizer state, activations; and what fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import koubai
+from koubai.nn.summary import Summary, summary
+from koubai.optim.rule import Options
+from koubai.plan.pilot import Pilot
+from koubai.plan.recomputation import Unit, recomputed, units
+from koubai.plan.workload import Workload
+
+__all__ = ["Footprint", "MemoryModel"]
+
+_FULL = 0.9  # of the machine's memory: the rest is for everything else
+_SIZES = (1, 8, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
+_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a batch size needs, all in bytes.
+
+    Attributes:
+        batch_size: samples per step.
+        weights, gradients, state: of parameters, their gradients, and what the optimizer keeps of each.
+        activations: what layers keep for the backward pass.
+        recomputed: what they keep if it is recomputed.
+        process: the predicted peak of the whole process, data and all; 0 if nothing was measured.
+    """
+
+    batch_size: int
+    weights: int
+    gradients: int
+    state: int
+    activations: int
+    recomputed: int
+    process: int
+
+    @property
+    def total(self) -> int:
+        """All of it, without the data."""
+        return self.weights + self.gradients + self.state + self.activations
+
+    @property
+    def total_recomputed(self) -> int:
+        """All of it, without the data, if activations are recomputed."""
+        return self.total - self.activations + self.recomputed
+
+
+class MemoryModel:
+    """The memory of a training for any batch size.
+
+    Args:
+        workload: the training.
+        pilots: what was measured, the one with the workload's batch size first; there may be none.
+        limit: bytes that the machine has; 0 if that is not known.
+
+    Attributes:
+        summary: of the model, for one sample.
+        units: its parts.
+    """
+
+    def __init__(self, workload: Workload, pilots: Sequence[Pilot] = (), limit: int = 0) -> None:
+        self.workload, self.pilots, self.limit = workload, pilots, limit
+        model = workload.model
+        self.summary: Summary = summary(model, workload.examples.take(1)[0], show=False)
+        self.units: list[Unit] = units(model, self.summary)
+        trained = [p for p in model.parameters() if p.requires_grad]
+        self._weights = sum(int(t.nbytes) for t in (*model.parameters(), *model.buffers()))
+        self._gradients = sum(int(p.nbytes) for p in trained)
+        self._state = _state_bytes(workload)
+        self._activations = self.summary.total("activations")
+        self._recomputed = min(recomputed(self.units), self._activations)
+
+    def at(self, batch_size: int) -> Footprint:
+        """Return what a batch size needs."""
+        return Footprint(
+            batch_size,
+            self._weights,
+            self._gradients,
+            self._state,
+            self._activations * batch_size,
+            self._recomputed * batch_size,
+            self.process(batch_size),
+        )
+
+    def process(self, batch_size: int) -> int:
+        """Return the predicted peak of the whole process in bytes, 0 if nothing was measured."""
+        if not self.pilots or not self.pilots[0].memory:
+            return 0
+        first = self.pilots[0]
+        grown = (batch_size - first.batch_size) * self._slope
+        return round(max(first.process + first.memory + self.workload.data_bytes + grown, first.process))
+
+    @property
+    def _slope(self) -> float:
+        """Bytes for one more sample in a batch: by the arenas of two pilots, or else by what layers keep."""
+        if len(self.pilots) < 2:
+            return 2.0 * self._activations
+        one, other = self.pilots[:2]
+        more = other.batch_size - one.batch_size
+        grown = [(other.arena - one.arena) / more, (other.memory - one.memory) / more]
+        return max(*grown, 0.25 * self._activations)
+
+    def largest(self, recompute: bool = False) -> int:
+        """Return the largest batch that fits into this machine's memory; 0 if none does, or that is not known.
+
+        Args:
+            recompute: whether activations are recomputed.
+        """
+        if not self.limit:
+            return 0
+        room, one = _FULL * self.limit, self.at(1)
+        measured = bool(one.process)
+        per_sample = self._slope if measured else 2.0 * self._activations
+        fixed = (
+            one.process - per_sample if measured else one.total - one.activations + self.workload.data_bytes
+        )
+        if recompute and self._activations:
+            per_sample *= self._recomputed / self._activations
+        if per_sample <= 0:
+            return self.workload.samples if fixed < room else 0
+        return max(0, min(self.workload.samples, int((room - fixed) / per_sample)))
+
+    def table(self) -> list[Footprint]:
+        """Return rows for a table: usual batch sizes, the workload's, and the largest that fits."""
+        most = self.largest() or self.workload.samples
+        sizes = {size for size in _SIZES if size <= most} | {
+            min(self.workload.batch_size, self.workload.samples)
+        }
+        ordered = sorted(sizes)
+        while len(ordered) > _ROWS - 1:  # some of the usual ones, the workload's always
+            ordered.remove(next(size for size in ordered[1:] if size != self.workload.batch_size))
+        return [self.at(size) for size in sorted({*ordered, most})]
+
+
+def _state_bytes(workload: Workload) -> int:
+    """Return the bytes that the optimizer keeps from step to step."""
+    optimizer = workload.optimizer(workload.model)
+    kept = 0
+    with koubai.no_grad():
+        for group in optimizer.param_groups:
+            options = Options(group, lambda: 1.0)
+            for parameter in group["params"]:
+                state = optimizer.rule.remember(parameter, {}, options)
+                kept += sum(int(tensor.nbytes) for tensor in state.values())
+    return kept
