@@ -11,6 +11,7 @@ from koubai.cli.doctor import doctor
 from koubai.cli.explain import explain
 from koubai.cli.export import export
 from koubai.cli.help import Command, Group
+from koubai.cli.plan import plan
 from koubai.cli.predict import predict
 from koubai.cli.replay import replay
 from koubai.cli.report import report
@@ -35,6 +36,11 @@ def build_app() -> typer.Typer:
     app.command(
         "explain", cls=Command, help=_("Write one training step out: every gradient, by hand, with numbers.")
     )(explain)
+    app.command(
+        "plan",
+        cls=Command,
+        help=_("Say what a training will need and take: memory, time, cost, and more data."),
+    )(plan)
     app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
     app.command("predict", cls=Command, help=_("Let a trained model answer for new data."))(predict)
     app.command("export", cls=Command, help=_("Write a trained model as an object file for C programs."))(

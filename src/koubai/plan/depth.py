@@ -16,16 +16,29 @@ from koubai.engine.random import fork_rng, manual_seed
 from koubai.i18n import _
 from koubai.nn.module import Module
 from koubai.optim import SGD
+from koubai.plan.planner import Plan
 from koubai.plan.workload import Workload
 from koubai.recipes.models import mlp
 
-__all__ = ["DEPTHS", "Depths", "depths", "gradient_reach", "reach_by_depth"]
+__all__ = [
+    "DEPTHS",
+    "Depths",
+    "deepest_that_learns",
+    "depths",
+    "gradient_reach",
+    "hidden_width",
+    "is_fully_connected",
+    "reach_by_depth",
+    "reach_of",
+    "trainings",
+]
 
 DEPTHS = (0, 1, 2, 3, 4)  # hidden layers that are tried
 FOLDS = 4
 _FLOW_DEPTHS = (1, 2, 4, 8, 16, 32)
 _STUCK = 1e-2  # of the gradient at the output; see `doctor.flow`
 _SAMPLES = 64
+_BYTES = 256 << 20  # of what layers keep of them
 
 
 @dataclass(frozen=True)
@@ -133,6 +146,13 @@ def gradient_reach(model: Module, loss: Callable[..., Any], inputs: Any, targets
     model.zero_grad()
     flow = list(gradient_flow(signs).values())
     return flow[0] / flow[-1] if flow and flow[-1] else 0.0
+
+
+def reach_of(plan: Plan) -> float:
+    """Return how much of the gradient arrives at the first layer of a plan's model."""
+    each = max(plan.memory.summary.total("activations"), 1)
+    inputs, targets = plan.workload.examples.take(min(_SAMPLES, max(2, _BYTES // each)))
+    return gradient_reach(plan.workload.model, plan.workload.loss, inputs, targets)
 
 
 def reach_by_depth(workload: Workload, depths: Sequence[int] = _FLOW_DEPTHS) -> dict[int, float]:

@@ -15,8 +15,8 @@ from koubai.plan.workload import Workload
 __all__ = ["Footprint", "MemoryModel"]
 
 _FULL = 0.9  # of the machine's memory: the rest is for everything else
-_SIZES = (1, 8, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
-_ROWS = 8
+_SIZES = (1, 8, 32, 64, 128, 256, 1024, 4096, 16384, 65536)
+_SMALL = 4  # that are always shown; of larger ones every other
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,12 @@ class MemoryModel:
 
     @property
     def _slope(self) -> float:
-        """Bytes for one more sample in a batch: by the arenas of two pilots, or else by what layers keep."""
-        if len(self.pilots) < 2:
-            return 2.0 * self._activations
+        """Bytes for one more sample in a batch: in the arenas, and twice itself, for the next batch is made beside it."""
+        batch = 2.0 * self.workload.examples.sample_bytes
+        if len(self.pilots) < 2 or not self.pilots[0].arena:
+            return 2.0 * self._activations + batch
         one, other = self.pilots[:2]
-        more = other.batch_size - one.batch_size
-        grown = [(other.arena - one.arena) / more, (other.memory - one.memory) / more]
-        return max(*grown, 0.25 * self._activations)
+        return (other.arena - one.arena) / (other.batch_size - one.batch_size) + batch
 
     def largest(self, recompute: bool = False) -> int:
         """Return the largest batch that fits into this machine's memory; 0 if none does, or that is not known.
@@ -128,13 +127,9 @@ class MemoryModel:
     def table(self) -> list[Footprint]:
         """Return rows for a table: usual batch sizes, the workload's, and the largest that fits."""
         most = self.largest() or self.workload.samples
-        sizes = {size for size in _SIZES if size <= most} | {
-            min(self.workload.batch_size, self.workload.samples)
-        }
-        ordered = sorted(sizes)
-        while len(ordered) > _ROWS - 1:  # some of the usual ones, the workload's always
-            ordered.remove(next(size for size in ordered[1:] if size != self.workload.batch_size))
-        return [self.at(size) for size in sorted({*ordered, most})]
+        usual = [size for size in _SIZES if size < most]
+        shown = {*usual[:_SMALL], *usual[_SMALL::2], min(self.workload.batch_size, most), most}
+        return [self.at(size) for size in sorted(shown)]
 
 
 def _state_bytes(workload: Workload) -> int:

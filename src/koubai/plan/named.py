@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import koubai
 from koubai import models, nn
-from koubai.i18n import _
 from koubai.nn.module import Module
 from koubai.plan.planner import workload_of
 from koubai.plan.workload import Examples, Workload
 from koubai.recipes import RECIPES, Recipe, Settings, Training, load_script
 from koubai.recipes.choices import make_optimizer, resolved
 
-__all__ = ["MODELS", "model_named", "recipe_named", "workload_of_training", "workload_of_shape"]
+__all__ = ["MODELS", "model_named", "recipe_named", "workload_of_shape", "workload_of_training"]
 
 _SIZES = re.compile(r"[1-9]\d*(-[1-9]\d*)+")
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from statistics import fmean, median
-from typing import Any
 
 import koubai
 from koubai.compiler import get_num_threads
@@ -47,6 +46,7 @@ class Pilot:
         batch_size: its samples per step.
         first: seconds before the training is under way, once: compiling (or loading what was compiled), first looks.
         step: seconds of a step, with its batch and all that belongs to it.
+        noise: how far that differed between epochs, as a share of it; much if others use the machine.
         last: seconds of the smaller step at the end of an epoch, 0 without one.
         measured: seconds that a step takes longer in which the doctor measures.
         epoch: seconds of an epoch beside its steps and its validation.
@@ -62,6 +62,7 @@ class Pilot:
     batch_size: int
     first: float
     step: float
+    noise: float
     last: float
     measured: float
     epoch: float
@@ -120,6 +121,7 @@ def _flown(workload: Workload, seconds: float, compile: bool) -> Pilot:
         workload.batch_size,
         max(trial.seconds - trial.end - rounds[-1].seconds(_FIRST), 0.0),
         step,
+        (max(r.step for r in rounds) - min(r.step for r in rounds)) / step,
         median(r.last for r in rounds) if data.rest else 0.0,
         max(rounds[0].measured - step, 0.0),
         median(r.epoch for r in rounds),
