@@ -47,7 +47,17 @@ def main(
     if unknown:
         raise typer.BadParameter(f"there is no {unknown[0]!r}; there are {', '.join(CASES)}")
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("", "batch", "epoch: planned", "made", "ratio", "memory: planned", "made", "ratio", "fit"):
+    for heading in (
+        "",
+        "batch",
+        "epoch: planned",
+        "made",
+        "ratio",
+        "memory: planned",
+        "made",
+        "ratio",
+        "fit",
+    ):
         table.add_column(heading, justify="right" if heading else "left")
     for name in cases.split(","):
         planned = plan_of(CASES[name].workload(), seconds=seconds)

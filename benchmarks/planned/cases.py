@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import koubai
@@ -40,8 +41,8 @@ class Transformer(nn.Module):
 
 def mlp(*sizes: int) -> nn.Module:
     """Return fully connected layers with ReLU between them, each started so that gradients pass."""
-    hidden = [layer for a, b in zip(sizes, sizes[1:-1]) for layer in (nn.Linear(a, b), nn.ReLU())]
-    model = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(*sizes[-2:]))
+    layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
+    model = nn.Sequential(nn.Flatten(), *layers[:-1])
     nn.init.match_activations(model)
     return model
 

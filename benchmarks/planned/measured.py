@@ -20,9 +20,7 @@ def main(name: str) -> None:
     process = resident_memory()
     workload = CASES[name].workload()
     train, validation = (workload.examples.take(n) for n in (workload.samples, workload.validation))
-    trainer = Trainer(
-        workload.model, workload.loss, workload.optimizer(workload.model), **workload.trainer
-    )
+    trainer = Trainer(workload.model, workload.loss, workload.optimizer(workload.model), **workload.trainer)
     began = time.perf_counter()
     history = trainer.fit(train, validation, workload.epochs, batch_size=workload.batch_size)
     fit = time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""`koubai plan`: what a training will need and take before it is begun, and whether a stated time or cost is plausible."""
+"""`koubai plan`: what a training will need and take, and whether a stated time or cost is plausible."""
 
 from __future__ import annotations
 

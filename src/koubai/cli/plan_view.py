@@ -267,9 +267,7 @@ def _time_sentences(planned: Plan) -> Iterator[str]:
         rate = pilot.flops / pilot.step
         yield told.format(rate=_flops(rate) + "/s", share=rate / pilot.peak, peak=_flops(pilot.peak) + "/s")
     if planned.cost is not None:
-        yield _("At {price:g} per hour it costs about {cost}.").format(
-            price=planned.price, cost=planned.cost
-        )
+        yield _("At {price:g} per hour it costs about {cost}.").format(price=planned.price, cost=planned.cost)
     if max(pilot.noise for pilot in planned.pilots) > _NOISY:
         yield _(
             "Other programs use this machine: the times measured differ by {noise:.0%}, so plan again when it is idle."
@@ -310,11 +308,12 @@ def _expectations(planned: Plan) -> Iterator[str]:
         told += " " + _("That is too much: it explodes. Use a smaller initialisation or normalisation.")
     yield told.format(share=reach)
     if is_fully_connected(work.model):
-        deepest = deepest_that_learns(reach_by_depth(work))
+        deepest = [deepest_that_learns(reach_by_depth(work, matched)) for matched in (False, True)]
         told = _(
-            "Fully connected layers {width:,} wide, initialised by default, pass gradients on through {depth} hidden layers."
+            "Fully connected layers {width:,} wide pass gradients on through {default} hidden layers as they are "
+            "initialised by default, through {matched} with nn.init.match_activations."
         )
-        yield told.format(width=hidden_width(work.model), depth=deepest)
+        yield told.format(width=hidden_width(work.model), default=deepest[0], matched=deepest[1])
 
 
 def _by_size(found: Study) -> Iterator[tuple[int, str]]:

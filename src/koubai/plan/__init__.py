@@ -1,8 +1,8 @@
 """Says what a training will need and take before it is begun: memory, time, cost; and what more data would bring.
 
 Read in this order: `workload` and `examples` (what is planned), `apart` and `pilot` (a short training, measured),
-`recomputation` and `memory`, `prediction`, `claim`, `planner` (all of it together), `named` (by a name); then what costs
-trainings: `power_law`, `growth` (more data), `outlook` (more epochs), `depth`, `risk`.
+`recomputation` and `memory`, `prediction`, `claim`, `planner` (all of it together), `named` (by a name); then what the
+data say: `power_law`, `growth` (more data), `outlook` (more epochs), `depth`, `risk`, `study`.
 """
 
 from koubai.plan.claim import Claim

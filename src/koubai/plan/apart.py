@@ -1,7 +1,8 @@
 """Runs something in a process of its own, and reads how much memory that takes.
 
-The process is a fork: it has all that this one has, whatever it does is undone when it ends, and if memory runs out, only
-it is killed. Where there is no such thing (anywhere but on Linux), it runs in this process, and nobody knows its memory.
+The process is a fork: it has all that this one has, whatever it does is undone when it ends, and if memory runs out,
+only it is killed. Where there is no such thing (anywhere but on Linux), it runs in this process, and nobody knows its
+memory.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ def _answer(function: Callable[[], dict[str, Any]], there: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
+    answer: dict[str, Any]
     try:
         answer = {"result": function()}
     except Exception as error:

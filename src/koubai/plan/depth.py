@@ -1,9 +1,10 @@
-"""Which depth the data support: by training nets of several depths where the data are small, else by their gradients."""
+"""Which depth the data support: by training nets of several depths on parts of them, or by gradients alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,13 @@ __all__ = [
     "DEPTHS",
     "Depths",
     "deepest_that_learns",
+    "depth_trainings",
     "depths",
     "gradient_reach",
     "hidden_width",
     "is_fully_connected",
     "reach_by_depth",
     "reach_of",
-    "trainings",
 ]
 
 DEPTHS = (0, 1, 2, 3, 4)  # hidden layers that are tried
@@ -106,7 +107,7 @@ def depths(training: Training, watch: Callable[[int, int], None] = lambda done, 
     return Depths({depth: tuple(found) for depth, found in skills.items()})
 
 
-def trainings() -> float:
+def depth_trainings() -> float:
     """How many trainings as long as the whole one `depths` makes."""
     return len(DEPTHS) * FOLDS * (1 - 1 / FOLDS)
 
@@ -155,8 +156,16 @@ def reach_of(plan: Plan) -> float:
     return gradient_reach(plan.workload.model, plan.workload.loss, inputs, targets)
 
 
-def reach_by_depth(workload: Workload, depths: Sequence[int] = _FLOW_DEPTHS) -> dict[int, float]:
-    """Return how much of the gradient arrives at the first layer of fully connected nets of several depths."""
+def reach_by_depth(
+    workload: Workload, matched: bool = False, depths: Sequence[int] = _FLOW_DEPTHS
+) -> dict[int, float]:
+    """Return how much of the gradient arrives at the first layer of fully connected nets of several depths.
+
+    Args:
+        workload: whose width, activation and samples they have.
+        matched: whether their initialisation suits their activation (`nn.init.match_activations`), or is the default.
+        depths: how many hidden layers.
+    """
     inputs, targets = workload.examples.take(_SAMPLES)
     width, shape = hidden_width(workload.model), tuple(inputs.shape[1:])
     found = {}
@@ -164,6 +173,8 @@ def reach_by_depth(workload: Workload, depths: Sequence[int] = _FLOW_DEPTHS) -> 
         with fork_rng():
             manual_seed(0)
             model = nn.Sequential(*_plain(workload.model, shape, width, depth))
+            if matched:
+                nn.init.match_activations(model)
         found[depth] = gradient_reach(model, workload.loss, inputs, targets)
     return found
 
@@ -174,7 +185,7 @@ def _plain(model: Module, shape: tuple[int, ...], width: int, depth: int) -> lis
     activations = [m for m in model.modules() if type(m).__module__ == nn.ReLU.__module__]
     kind = type(activations[0]) if activations else nn.ReLU
     sizes = [int(np.prod(shape)), *[width] * depth]
-    hidden = [layer for a, b in zip(sizes, sizes[1:]) for layer in (nn.Linear(a, b), kind())]
+    hidden = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), kind())]
     return [nn.Flatten(), *hidden, nn.Linear(sizes[-1], linear[-1].out_features)]
 
 

@@ -1,4 +1,4 @@
-"""What more data would bring: the training with growing shares of its samples, several times each, and on from there."""
+"""What more data would bring: the training with growing shares of its samples, and on from there by a power law."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from koubai.doctor.treatment import Training
 from koubai.i18n import _
 from koubai.plan.power_law import Forecast, forecast
 
-__all__ = ["Growth", "growth"]
+__all__ = ["Growth", "growth", "growth_trainings"]
 
 SHARES = (0.125, 0.25, 0.5, 1.0)
 SEEDS = 3
+_FEW = 2000  # samples; of more of them one validation part tells enough
 _FEWEST = 20  # samples that anything can be learnt from
 
 
@@ -44,7 +45,9 @@ class Growth:
     def sentence(self) -> str:
         """What it says, in the user's language."""
         if self.twice is None:
-            return _("What more data would bring cannot be told: too many of the trainings diverged.")
+            return _(
+                "What more data would bring cannot be told: there are too few samples, or too many trainings diverged."
+            )
         told = _(
             "With twice the data, {samples:,} samples, {then:.1%} of the trivial answer's error would be left "
             "({low:.1%} to {high:.1%}); it is {now:.1%} now."
@@ -73,16 +76,29 @@ def growth(training: Training, watch: Callable[[int, int], None] = lambda done, 
     shares = [share for share in SHARES if share * len(training.train[0]) >= _FEWEST] or [1.0]
     samples, errors = [], []
     for done, (share, seed) in enumerate(((s, k) for s in shares for k in range(SEEDS)), 1):
-        part = with_share(training, share, seed)
+        part = with_share(_split_anew(training, seed), share, seed)
         error = 1.0 - part.run(seed)[0].skill
         if np.isfinite(error):
             samples.append(len(part.train[0]))
-            errors.append(error)
+            errors.append(
+                max(error, 0.5 / len((part.validation or part.train)[0]))
+            )  # 0 of so few is not nothing
         watch(done, len(shares) * SEEDS)
     return Growth(samples, errors, _foretold(samples, errors))
 
 
-def trainings() -> int:
+def _split_anew(training: Training, seed: int) -> Training:
+    """Return a training whose validation part is another one, and large enough, where there are few samples."""
+    if training.validation is None or len(training.train[0]) >= _FEW:
+        return training
+    x, y = (np.concatenate(parts) for parts in zip(training.train, training.validation))
+    places = np.random.default_rng(seed).permutation(len(x))
+    held = max(len(training.validation[0]), len(x) // 4)
+    rest, new = places[held:], places[:held]
+    return training.but(train=(x[rest], y[rest]), validation=(x[new], y[new]))
+
+
+def growth_trainings() -> int:
     """How many trainings as long as the whole one `growth` makes at most."""
     return len(SHARES) * SEEDS
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import koubai
+from koubai.engine.tensor import Tensor
 from koubai.nn.summary import Summary, summary
 from koubai.optim.rule import Options
 from koubai.plan.pilot import Pilot
@@ -69,8 +70,8 @@ class MemoryModel:
         self.summary: Summary = summary(model, workload.examples.take(1)[0], show=False)
         self.units: list[Unit] = units(model, self.summary)
         trained = [p for p in model.parameters() if p.requires_grad]
-        self._weights = sum(int(t.nbytes) for t in (*model.parameters(), *model.buffers()))
-        self._gradients = sum(int(p.nbytes) for p in trained)
+        self._weights = _bytes((*model.parameters(), *model.buffers()))
+        self._gradients = _bytes(trained)
         self._state = _state_bytes(workload)
         self._activations = self.summary.total("activations")
         self._recomputed = min(recomputed(self.units), self._activations)
@@ -97,7 +98,7 @@ class MemoryModel:
 
     @property
     def _slope(self) -> float:
-        """Bytes for one more sample in a batch: in the arenas, and twice itself, for the next batch is made beside it."""
+        """Bytes for one more sample in a batch: in the arenas, and twice itself, for the next batch comes beside it."""
         batch = 2.0 * self.workload.examples.sample_bytes
         if len(self.pilots) < 2 or not self.pilots[0].arena:
             return 2.0 * self._activations + batch
@@ -141,5 +142,9 @@ def _state_bytes(workload: Workload) -> int:
             options = Options(group, lambda: 1.0)
             for parameter in group["params"]:
                 state = optimizer.rule.remember(parameter, {}, options)
-                kept += sum(int(tensor.nbytes) for tensor in state.values())
+                kept += _bytes(state.values())
     return kept
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.dtype.itemsize for tensor in tensors)

@@ -1,10 +1,11 @@
-"""What the user means by a name: layers by their sizes, a model of `koubai.models`, a recipe, a script or a CSV file."""
+"""What a user's name means: layers by their sizes, a model of `koubai.models`, a recipe, a script or a CSV file."""
 
 from __future__ import annotations
 
 import inspect
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ def model_named(name: str, classes: int | None) -> Module | None:
     """Return a model by the sizes of its layers, such as 784-128-10, or by its name in `koubai.models`; else None."""
     if _SIZES.fullmatch(name):
         sizes = [int(size) for size in name.split("-")]
-        layers = [layer for a, b in zip(sizes, sizes[1:-1]) for layer in (nn.Linear(a, b), nn.ReLU())]
-        return nn.Sequential(nn.Flatten(), *layers, nn.Linear(*sizes[-2:]))
+        layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
+        return nn.Sequential(nn.Flatten(), *layers[:-1])
     if name in MODELS:
         made: Module = getattr(models, name)(*[] if classes is None else [classes])
         return made

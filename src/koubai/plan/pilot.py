@@ -1,7 +1,7 @@
 """A short training, from which the whole one is foretold: how long each part of an epoch takes, and the memory.
 
-It is `Trainer.fit` itself with everything that the whole training has: loader, metrics, validation and the doctor. Its data
-are as large as the whole ones, up to a limit far above any cache, because batches gathered from there take longer.
+It is `Trainer.fit` itself with everything that the whole training has: loader, metrics, validation and the doctor. Its
+data are as large as the whole ones, up to a limit far above any cache, because batches gathered from there take longer.
 """
 
 from __future__ import annotations

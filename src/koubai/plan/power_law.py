@@ -2,8 +2,8 @@
 
 Errors of many models fall so with the number of samples (Hestness et al. 2017, "Deep Learning Scaling is Predictable,
 Empirically"; Rosenfeld et al. 2020, "A Constructive Prediction of the Generalization Error Across Scales"), and losses
-with the number of epochs (Domhan et al. 2015, "Speeding up Automatic Hyperparameter Optimization of Deep Neural Networks
-by Extrapolation of Learning Curves").
+with the number of epochs (Domhan et al. 2015, "Speeding up Automatic Hyperparameter Optimization of Deep Neural
+Networks by Extrapolation of Learning Curves").
 """
 
 from __future__ import annotations

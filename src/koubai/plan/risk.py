@@ -57,8 +57,8 @@ class Risk:
 def risk(parameters: int, samples: int, gap: float | None = None) -> Risk:
     """Judge the risk of overfitting.
 
-    A net with more parameters than samples can learn any labels by heart (Zhang et al. 2017, "Understanding Deep Learning
-    Requires Rethinking Generalization"); whether it does, only a gap that was measured can tell.
+    A net with more parameters than samples can learn any labels by heart (Zhang et al. 2017, "Understanding Deep
+    Learning Requires Rethinking Generalization"); whether it does, only a gap that was measured can tell.
 
     Args:
         parameters: that are trained.

@@ -1,4 +1,4 @@
-"""What only trainings on the data can tell: what more of them would bring, the depth they support, the gap to new ones."""
+"""What only trainings on the data can tell: what more of them would bring, the depth they support, overfitting."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from koubai.doctor.treatment import Training
-from koubai.plan import depth, growth
-from koubai.plan.depth import Depths, depths, is_fully_connected
-from koubai.plan.growth import Growth
+from koubai.plan.depth import Depths, depth_trainings, depths, is_fully_connected
+from koubai.plan.growth import Growth, growth, growth_trainings
 
 __all__ = ["Study", "study", "trainings"]
 
@@ -32,7 +31,7 @@ class Study:
 
 def trainings(training: Training) -> float:
     """How many trainings as long as the whole one a study makes."""
-    return 1 + growth.trainings() + (depth.trainings() if is_fully_connected(training.model) else 0)
+    return 1 + growth_trainings() + (depth_trainings() if is_fully_connected(training.model) else 0)
 
 
 def study(training: Training, watch: Watch = lambda done, of: None) -> Study:
@@ -44,5 +43,5 @@ def study(training: Training, watch: Watch = lambda done, of: None) -> Study:
     """
     result, model = training.run()
     gap = training.but(validation=None).skill_of(model) - result.skill
-    grown = growth.growth(training, watch)
+    grown = growth(training, watch)
     return Study(grown, depths(training, watch) if is_fully_connected(training.model) else None, gap)
