@@ -82,8 +82,8 @@ def training(samples, epochs=4, **more):
     optimizer = optim.Adam(model.parameters(), lr=0.02)
     part = len(x) // 4
     return Training.of(
-        model, nn.CrossEntropyLoss(), optimizer, (x[part:], y[part:]), (x[:part], y[:part]), batch_size=64, epochs=epochs,
-        trainer={"compile": False}, **more,
+        model, nn.CrossEntropyLoss(), optimizer, (x[part:], y[part:]), (x[:part], y[:part]), batch_size=64,
+        epochs=epochs, trainer={"compile": False}, **more,
     )  # fmt: skip
 
 

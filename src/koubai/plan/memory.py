@@ -114,8 +114,7 @@ class MemoryModel:
         if not self.limit:
             return 0
         room, one = _FULL * self.limit, self.at(1)
-        measured = bool(one.process)
-        per_sample = self._slope if measured else 2.0 * self._activations
+        measured, per_sample = bool(one.process), self._slope
         fixed = (
             one.process - per_sample if measured else one.total - one.activations + self.workload.data_bytes
         )
