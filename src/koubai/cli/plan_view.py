@@ -37,7 +37,7 @@ _STUCK = 1e-2
 
 def show_plan(console: Console, planned: Plan, claims: Sequence[Claim]) -> None:
     """Print a plan, and the verdicts on what somebody claims."""
-    console.print(_head(planned))
+    console.print(_head(planned, console.width))
     _title(console, _("Layers, for one sample"))
     console.print(_layers(planned))
     _title(console, _("Memory by batch size"))
@@ -123,7 +123,7 @@ def _numbers(unit: Unit) -> dict[str, Any]:
     }
 
 
-def _head(planned: Plan) -> Text:
+def _head(planned: Plan, width: int) -> Text:
     work = planned.workload
     rest = _(
         "{parameters:,} parameters; {samples:,} training and {validation:,} validation samples, {steps:,} steps of "
@@ -136,7 +136,9 @@ def _head(planned: Plan) -> Text:
         batch=work.batch_size,
         epochs=work.epochs,
     )
-    return Text.assemble((work.name, "bold"), ": ", rest)
+    told = Text("\n".join(lines_of(f"{work.name}: {rest}", width)))
+    told.stylize("bold", 0, len(work.name))
+    return told
 
 
 def _layers(planned: Plan) -> Table:
@@ -267,7 +269,9 @@ def _time_sentences(planned: Plan) -> Iterator[str]:
         rate = pilot.flops / pilot.step
         yield told.format(rate=_flops(rate) + "/s", share=rate / pilot.peak, peak=_flops(pilot.peak) + "/s")
     if planned.cost is not None:
-        yield _("At {price:g} per hour it costs about {cost}.").format(price=planned.price, cost=planned.cost)
+        yield _("At {price:g} per hour it costs about {cost}.").format(
+            price=planned.price, cost=_money(planned.cost)
+        )
     if max(pilot.noise for pilot in planned.pilots) > _NOISY:
         yield _(
             "Other programs use this machine: the times measured differ by {noise:.0%}, so plan again when it is idle."
@@ -374,4 +378,4 @@ def _money(amount: float) -> str:
 
 
 def _long(seconds: float) -> str:
-    return f"{seconds:.2g} s" if seconds < 1 else duration(seconds)
+    return _("{seconds:.2g} s").format(seconds=seconds) if seconds < 1 else duration(seconds)
