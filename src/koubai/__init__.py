@@ -42,6 +42,7 @@ if _TYPE_CHECKING:  # the rooms above the engine are imported when they are firs
     from koubai import models as models
     from koubai import nn as nn
     from koubai import optim as optim
+    from koubai import plan as plan
     from koubai import train as train
     from koubai import utils as utils
     from koubai.compiler import compile as compile
@@ -51,7 +52,9 @@ if _TYPE_CHECKING:  # the rooms above the engine are imported when they are firs
 
 __version__ = "0.1.0"
 
-_ROOMS = frozenset({"compiler", "data", "doctor", "explain", "models", "nn", "optim", "train", "utils"})
+_ROOMS = frozenset(
+    {"compiler", "data", "doctor", "explain", "models", "nn", "optim", "plan", "train", "utils"}
+)
 _COMPILER = frozenset({"compile", "get_num_threads", "set_num_threads"})
 # PyTorch has these both at the top and in nn.functional.
 _FUNCTIONAL = frozenset(

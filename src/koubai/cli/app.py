@@ -13,6 +13,7 @@ from koubai.cli.explain import explain
 from koubai.cli.export import export
 from koubai.cli.help import Command, Group
 from koubai.cli.learn import learn_app
+from koubai.cli.plan import plan
 from koubai.cli.predict import predict
 from koubai.cli.replay import replay
 from koubai.cli.report import report
@@ -43,6 +44,11 @@ def build_app() -> typer.Typer:
         cls=Command,
         help=_("Check a step against PyTorch or Keras, and your own numbers against it."),
     )(compare)
+    app.command(
+        "plan",
+        cls=Command,
+        help=_("Say what a training will need and take: memory, time, cost, and more data."),
+    )(plan)
     app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
     app.command(
         "predict",

@@ -189,21 +189,28 @@ class Doctor(Callback):
             log.debug("where the doctor failed", exc_info=True)
 
     def _consult(self, trainer: Trainer, moment: Moment) -> None:
-        sample = drawn(trainer.feed) or joined(self._batches)
-        if sample is None:
+        consultation = self._consultation(trainer, moment)
+        if consultation is None:
             return
-        patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
-        sample = affordable(patient, sample.take(slice(0, _FIRST if moment == "before" else SAMPLES)))
-        validation = drawn(trainer.validation)
-        if validation is not None:
-            validation = validation.take(slice(0, max(len(sample), _FIRST)))
-        told = _told(Consultation(patient, sample, self.history, validation, moment, self.memory))
+        told = _told(consultation)
         self.findings = told[language()]
         if trainer.run is not None:
             write_findings(trainer.run, self.history.steps, told)
         if self.findings and self.first_alarm is None:
             self.first_alarm = self.history.steps
             _say(self.findings)
+
+    def _consultation(self, trainer: Trainer, moment: Moment) -> Consultation | None:
+        """Return what to look at; None where no sample can be had."""
+        sample = drawn(trainer.feed) or joined(self._batches)
+        if sample is None:
+            return None
+        patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
+        sample = affordable(patient, sample.take(slice(0, _FIRST if moment == "before" else SAMPLES)))
+        validation = drawn(trainer.validation)
+        if validation is not None:
+            validation = validation.take(slice(0, max(len(sample), _FIRST)))
+        return Consultation(patient, sample, self.history, validation, moment, self.memory)
 
 
 def _told(c: Consultation) -> dict[str, list[Finding]]:

@@ -37,6 +37,8 @@ class LayerSummary:
         parameters: elements of its own parameters, a shared one counted where it comes first.
         trainable: those of them that are trained.
         multiply_adds: of its own products, forward, for the input given.
+        backward_multiply_adds: of the products that its gradients take: one as large for each factor of a product
+            that needs a gradient, so twice as many as forward, and once in a first layer.
         activations: bytes that it keeps for the backward pass, for the input given.
         is_leaf: whether there are no layers in it.
     """
@@ -48,6 +50,7 @@ class LayerSummary:
     parameters: int = 0
     trainable: int = 0
     multiply_adds: int = 0
+    backward_multiply_adds: int = 0
     activations: int = 0
 
     @property
@@ -72,7 +75,7 @@ class Summary:
     parameter_bytes: int
 
     def total(self, what: str) -> int:
-        """The sum of "parameters", "trainable", "multiply_adds" or "activations" over all layers."""
+        """The sum of one of the layers' numbers, such as "parameters" or "multiply_adds", over all layers."""
         return sum(getattr(layer, what) for layer in self.layers)
 
     def activations_at(self, batch_size: int) -> int:
@@ -165,6 +168,8 @@ class _Meter(ExitStack):
         self._model = model
         self._running: list[Module] = []
         self._charged_ops = 0
+        self._parameters = {id(p) for p in model.parameters() if p.requires_grad}
+        self._need_gradients: set[Symbol] = set()
         self._charged_recipes: set[Recipe] = set()
         self._kept: set[int] = set()
         self._entries: dict[Module, LayerSummary] = {}
@@ -198,12 +203,16 @@ class _Meter(ExitStack):
     def _charge(self, results: list[Tensor]) -> None:
         """Charge the innermost layer for the ops since the last time, and for what those behind `results` keep."""
         assert modes.tracer is not None
-        nodes = modes.tracer.graph.nodes
+        nodes = modes.tracer.graph.nodes[self._charged_ops :]
+        read = modes.tracer.captured.items()
+        self._need_gradients.update(symbol for tensor, symbol in read if id(tensor) in self._parameters)
+        backward = backward_multiply_adds(nodes, self._need_gradients)
         if self._running:
             entry = self._entries[self._running[-1]]
-            entry.multiply_adds += sum(map(multiply_adds, nodes[self._charged_ops :]))
+            entry.multiply_adds += sum(map(multiply_adds, nodes))
+            entry.backward_multiply_adds += backward
             entry.activations += sum(map(self._keep, results))
-        self._charged_ops = len(nodes)
+        self._charged_ops += len(nodes)
 
     def _keep(self, result: Tensor) -> int:
         """Bytes that the recipes behind `result` keep and that nobody was charged for yet."""
@@ -237,10 +246,44 @@ def multiply_adds(node: Node) -> int:
         return output.size * math.prod(inputs[1].shape[1:])
     if name == "convolution_input":
         return inputs[0].size * math.prod(inputs[1].shape[1:])
+    if name == "convolution_weight":
+        return inputs[1].size * math.prod(output.shape[1:])
     if name == "scan":
         loop = node.attributes["loop"]
         return int(loop.length) * sum(map(multiply_adds, loop.body.nodes))
     return sum(map(multiply_adds, node.attributes["body"].nodes)) if name == "call" else 0
+
+
+def backward_multiply_adds(nodes: Sequence[Node], needed: set[Symbol]) -> int:
+    """How many products the gradients of some ops sum up.
+
+    Args:
+        nodes: the ops, in the order in which they ran.
+        needed: what a gradient is needed of; results for which that holds too are added.
+    """
+    total = 0
+    for node in nodes:
+        wanted = [symbol in needed for symbol in node.inputs]
+        if not any(wanted):
+            continue
+        needed.update(symbol for symbol in node.outputs if symbol.dtype.kind == "f")
+        if node.op.name in ("scan", "call"):
+            total += _backward_in_body(node, wanted)
+        else:
+            total += multiply_adds(node) * sum(wanted[:2])
+    return total
+
+
+def _backward_in_body(node: Node, wanted: list[bool]) -> int:
+    """The products of a loop's gradient, at every step, or of a called graph's."""
+    if node.op.name == "call":
+        body, carries, length = node.attributes["body"], 0, 1
+    else:
+        loop = node.attributes["loop"]
+        body, carries, length = loop.body, loop.carries, int(loop.length)
+    inner = {symbol for symbol, want in zip(body.inputs, wanted) if want}
+    inner.update(symbol for symbol in body.inputs[:carries] if symbol.dtype.kind == "f")
+    return length * backward_multiply_adds(body.nodes, inner)
 
 
 def _describe(path: str, module: Module) -> LayerSummary:

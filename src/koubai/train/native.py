@@ -25,6 +25,7 @@ from koubai.train.obstacles import obstacle, obstacle_to_steps, wants_gradients
 from koubai.train.rehearsal import Observer, Rehearsal
 
 if TYPE_CHECKING:
+    from koubai.compiler.step import Report
     from koubai.engine.trace import Tracer
     from koubai.train.trainer import Trainer
 
@@ -141,6 +142,21 @@ class Native:
         function = self._compiled.get("loss")
         loss = None if function is None else self._call("loss", function, [output, target])
         return self.trainer.loss(output, target) if loss is None else loss
+
+    def reports(self, name: str) -> list[Report]:
+        """Return what compiling took, for each shape in the order in which they came; none where it runs eagerly.
+
+        Args:
+            name: "step", "compare" (evaluation), "predict" or "loss".
+        """
+        function = self._compiled.get(name)
+        return [] if function is None or name in self._failures else [step.report for step in function.steps]
+
+    @property
+    def arena_bytes(self) -> int:
+        """The memory in which all native functions, rehearsals too, have their arrays."""
+        functions = [f for f in (*self._compiled.values(), *self._rehearsals.values()) if f is not None]
+        return sum(step.report.arena_bytes for function in functions for step in function.steps)
 
     # --- running --------------------------------------------------------------------------------------------------
 

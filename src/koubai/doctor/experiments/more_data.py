@@ -14,10 +14,10 @@ from koubai.doctor.experiments.experiment import Experiment
 from koubai.doctor.treatment import Training
 from koubai.i18n import _
 
-__all__ = ["more_data"]
+__all__ = ["WORTH", "more_data", "with_share"]
 
 _SHARES = (0.25, 0.5, 1.0)
-_WORTH = 0.02  # of skill: what two seeds of a sound training differ by
+WORTH = 0.02  # of skill: what two seeds of a sound training differ by
 
 
 def more_data(training: Training, watch: Callable[[int, int], None] = lambda done, of: None) -> Experiment:
@@ -35,7 +35,7 @@ def more_data(training: Training, watch: Callable[[int, int], None] = lambda don
     """
     curves, results = {}, {}
     for done, share in enumerate(_SHARES, 1):
-        part = _part(training, share)
+        part = with_share(training, share)
         name = _("{samples:,} samples").format(samples=len(part.train[0]))
         result = part.run()[0]
         curves[name], results[name] = result.losses, result.skill
@@ -46,11 +46,17 @@ def more_data(training: Training, watch: Callable[[int, int], None] = lambda don
     )
 
 
-def _part(training: Training, share: float) -> Training:
-    """Return the training with some of its samples, drawn at random, and as many steps."""
+def with_share(training: Training, share: float, seed: int = 0) -> Training:
+    """Return the training with some of its samples, drawn at random, and as many steps.
+
+    Args:
+        training: before its first step.
+        share: of the samples.
+        seed: decides which.
+    """
     x, y = training.train
     count = max(2, round(share * len(x)))
-    places = np.sort(np.random.default_rng(0).permutation(len(x))[:count])
+    places = np.sort(np.random.default_rng(seed).permutation(len(x))[:count])
     return training.but(train=(x[places], y[places]), epochs=max(1, round(training.epochs / share)))
 
 
@@ -65,7 +71,7 @@ def _words(skills: list[float], samples: int) -> str:
     )
     told = sentence.format(samples=2 * samples, then=then, now=now)
     return (
-        told if then - now > _WORTH else told + " " + _("That is hardly worth it: change the model instead.")
+        told if then - now > WORTH else told + " " + _("That is hardly worth it: change the model instead.")
     )
 
 

@@ -1,0 +1,89 @@
+"""Predictions beside what came true: time per epoch and memory of trainings, planned first and then made.
+
+Each training is planned from a short measurement and then made by `Trainer.fit`, in a fresh process, with validation,
+metrics and the doctor. Both memories are what comes on top of a process that has Koubai and its compiler loaded.
+Prints a table: python benchmarks/plan.py --help
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from planned.cases import CASES
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from koubai.plan.planner import plan_of
+
+TIME, MEMORY = 0.2, 0.1  # by how much a prediction may err
+MIB = 2**20
+
+
+def measured(name: str) -> dict[str, Any]:
+    """Make a training in a fresh process, and return what it took."""
+    command = [sys.executable, "-m", "planned.measured", name]
+    folder = Path(__file__).parent
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise RuntimeError(result.stderr)
+    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return found
+
+
+def main(
+    cases: Annotated[str, typer.Option(help=f"Some of {','.join(CASES)}.")] = ",".join(CASES),
+    seconds: Annotated[float, typer.Option(help="How long each short training is measured.")] = 1.0,
+    file: Annotated[Path | None, typer.Option("--json", help="Write all numbers into a file.")] = None,
+) -> None:
+    """Plan trainings, make them, and compare."""
+    console, results = Console(), {}
+    unknown = [name for name in cases.split(",") if name not in CASES]
+    if unknown:
+        raise typer.BadParameter(f"there is no {unknown[0]!r}; there are {', '.join(CASES)}")
+    table = Table(box=SIMPLE_HEAD)
+    for heading in (
+        "",
+        "batch",
+        "epoch: planned",
+        "made",
+        "ratio",
+        "memory: planned",
+        "made",
+        "ratio",
+        "fit",
+    ):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name in cases.split(","):
+        planned = plan_of(CASES[name].workload(), seconds=seconds)
+        made = measured(name)
+        assert planned.prediction is not None
+        memory = planned.footprint.process - planned.pilots[0].process
+        epoch = planned.prediction.epoch
+        ratios = epoch / made["epoch"], memory / made["memory"], planned.prediction.total / made["fit"]
+        table.add_row(
+            planned.workload.name,
+            str(planned.workload.batch_size),
+            f"{epoch:.3f} s",
+            f"{made['epoch']:.3f} s",
+            f"{ratios[0]:.2f}{'' if abs(ratios[0] - 1) <= TIME else ' !'}",
+            f"{memory / MIB:.0f} MiB",
+            f"{made['memory'] / MIB:.0f} MiB",
+            f"{ratios[1]:.2f}{'' if abs(ratios[1] - 1) <= MEMORY else ' !'}",
+            f"{ratios[2]:.2f}",
+        )
+        results[name] = {"epoch": epoch, "memory": memory, "fit": planned.prediction.total, "made": made}
+        console.print(f"{name}: {epoch:.3f} s, made {made['epoch']:.3f} s; {ratios}", markup=False)
+    console.print(table)
+    console.print(f"!: more than {TIME:.0%} of the time or {MEMORY:.0%} of the memory off.")
+    if file is not None:
+        file.write_text(json.dumps(results, indent=2))
+
+
+if __name__ == "__main__":
+    typer.run(main)
