@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from koubai.doctor.chart import read_findings, read_losses, read_signs, write_findings, write_signs
@@ -17,9 +17,9 @@ from koubai.doctor.diagnosis import certain, diagnose
 from koubai.doctor.eager_step import EagerStep
 from koubai.doctor.finding import Finding
 from koubai.doctor.history import History
-from koubai.doctor.machine import physical_memory
+from koubai.doctor.machine import one_thread, physical_memory
 from koubai.doctor.patient import Patient
-from koubai.doctor.sampling import SAMPLES, affordable, can_draw, drawn, joined, most
+from koubai.doctor.sampling import SAMPLES, affordable, can_draw, drawn, is_quick, joined, most
 from koubai.doctor.vital_signs import Observer, Signs, is_due, next_due
 from koubai.engine.random import fork_rng
 from koubai.i18n import LANGUAGES, _, language, speaking
@@ -193,11 +193,12 @@ class Doctor(Callback):
         if sample is None:
             return
         patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
-        sample = affordable(patient, sample.take(slice(0, _FIRST if moment == "before" else SAMPLES)))
-        validation = drawn(trainer.validation)
-        if validation is not None:
-            validation = validation.take(slice(0, max(len(sample), _FIRST)))
-        told = _told(Consultation(patient, sample, self.history, validation, moment, self.memory))
+        with one_thread() if is_quick(patient, sample) else nullcontext():
+            sample = affordable(patient, sample.take(slice(0, _FIRST if moment == "before" else SAMPLES)))
+            validation = drawn(trainer.validation)
+            if validation is not None:
+                validation = validation.take(slice(0, max(len(sample), _FIRST)))
+            told = _told(Consultation(patient, sample, self.history, validation, moment, self.memory))
         self.findings = told[language()]
         if trainer.run is not None:
             write_findings(trainer.run, self.history.steps, told)
@@ -207,9 +208,11 @@ class Doctor(Callback):
 
 
 def _told(c: Consultation) -> dict[str, list[Finding]]:
-    """Return what is wrong, in the words of each language; what costs time is found out once."""
-    told = {}
+    """Return what is wrong, in the words of each language; what costs time is found out once, nothing in no language."""
+    told: dict[str, list[Finding]] = {}
     for tag in LANGUAGES:
+        if told and not any(told.values()):
+            return {tag: [] for tag in LANGUAGES}
         with fork_rng(), speaking(tag), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the doctor tries, not of what the user does
             told[tag] = certain(c) if c.moment == "before" else diagnose(c)
