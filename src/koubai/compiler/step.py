@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -84,6 +84,8 @@ class Step:
             Resident(s.shape, s.dtype, functools.partial(np.array, view, order="C"))
             for s, view in zip(self.roles.states, self.executable.states)
         ]
+        held = zip(self.roles.states, self._owners, self._residents)
+        self._changed = [(owner, resident) for s, owner, resident in held if s in self._written]
 
     # --- what the program's inputs and outputs are --------------------------------------------------------------
 
@@ -191,7 +193,10 @@ class Step:
             view[...] = host()
         if not exe.run(self._arrays(tensors)):
             return False, None
-        return True, self._commit(tensors, exe.results)
+        self._commit(exe.results)
+        if self.program.rewritten or self.program.taps:
+            self._change_arguments(tensors, exe.results)
+        return True, self.output([array.copy() for array in exe.results[: len(self.program.results)]])
 
     @property
     def can_repeat(self) -> bool:
@@ -200,28 +205,28 @@ class Step:
         plain = not (program.rewritten or program.taps or self._made or self.keep_grads)
         return plain and self.executable.can_repeat
 
-    def many(self, tensors: Sequence[Tensor], count: int) -> tuple[int, Any]:
-        """Run the step `count` times in one call, on arguments that are stacked along a first dimension.
+    def many(self, calls: Sequence[Sequence[Tensor]]) -> tuple[int, list[Array]]:
+        """Run the step again and again in one call.
+
+        Args:
+            calls: the tensors of the arguments, for each time.
 
         Returns:
-            how many steps went well, and their results, stacked likewise. If not all did, nothing has changed behind
-            the last that did.
+            how many steps went well, and their results, each stacked along a first dimension. If not all did, nothing
+            has changed behind the last that did.
         """
         self._load()
-        arrays = self._arrays(tensors)
-        strides = [
-            a.strides[0] if source[0] is not None and a.ndim else 0
-            for a, source in zip(arrays, self._sources)
-        ]
-        numbers = np.zeros((count, len(self.program.hosts)))
+        arrays = [self._arrays(tensors) for tensors in calls]
+        addresses = np.array([[a.__array_interface__["data"][0] for a in row] for row in arrays], np.int64)
+        numbers = np.zeros((len(calls), len(self.program.hosts)))
         with self._counting() as count_on:
             for row in numbers:
                 row[:] = [host() for host in self.program.hosts]
                 count_on()
-        done, results = self.executable.run_many(arrays, strides, numbers)
-        if not done:
-            return 0, None
-        return done, self._commit(tensors, [column[:done] for column in results])
+        done, columns = self.executable.run_many(addresses, numbers)
+        if done:
+            self._commit(columns)
+        return done, [column[:done] for column in columns]
 
     @contextmanager
     def _counting(self) -> Iterator[Callable[[], None]]:
@@ -266,20 +271,26 @@ class Step:
             found.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
         return found
 
-    def _commit(self, tensors: Sequence[Tensor], results: Sequence[Array]) -> Any:
-        """Let the changed tensors hold their new values, and return the results."""
+    def output(self, arrays: Iterable[Array]) -> Any:
+        """Return what the function returns, made of the arrays of its results."""
+        return unflatten(self.program.structure, map(Tensor, arrays))
+
+    def _commit(self, results: Sequence[Array]) -> None:
+        """Let the changed tensors hold their new values."""
         program = self.program
-        for symbol, owner, resident in zip(self.roles.states, self._owners, self._residents):
-            if symbol in self._written:
-                resident.forget()
-                owner._rebind(resident, "a compiled step")
+        for owner, resident in self._changed:
+            resident.forget()
+            owner._rebind(resident, "a compiled step")
         for at, cell in self._made:
             cell._rebind(np.array(results[self._place[at]], order="C"), "a compiled step")
-        first = len(program.results)
-        after = first + len(program.writes) + len(program.grads)
-        self._commit_gradients(first + len(program.writes))
+        self._commit_gradients(len(program.results) + len(program.writes))
         for leaf in program.cleared:
             leaf.grad = None
+
+    def _change_arguments(self, tensors: Sequence[Tensor], results: Sequence[Array]) -> None:
+        """Let the arguments hold what the function wrote into them, and hand on what it measured."""
+        program = self.program
+        after = len(program.results) + len(program.writes) + len(program.grads)
         values = (Tensor(np.array(results[self._place[at]], order="C")) for at in itertools.count(after))
         with no_grad():
             for position in program.rewritten:
@@ -287,8 +298,6 @@ class Step:
         for (name, every), value in zip(program.taps, values):
             if modes.taps is not None and modes.taps.wants(every):
                 modes.taps.add(name, value)
-        outputs = (Tensor(results[number].copy()) for number in range(first))
-        return unflatten(program.structure, outputs)
 
     def _commit_gradients(self, first: int) -> None:
         for at, (leaf, absent) in enumerate(zip(self.program.grads, self._absent), first):
