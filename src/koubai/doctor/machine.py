@@ -21,8 +21,8 @@ def physical_memory() -> int:
 def one_thread() -> AbstractContextManager[Any]:
     """Within it NumPy's products are computed in one thread.
 
-    The threads of OpenBLAS wait for the next product without sleeping, for up to a tenth of a second. So long they would
-    take a core from the threads of a compiled training, which makes its steps twice as long.
+    The threads of OpenBLAS wait for the next product without sleeping, for up to a tenth of a second. In that time they
+    would take a core from the threads of a compiled training, which makes its steps twice as long.
     """
     limited: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
     return limited

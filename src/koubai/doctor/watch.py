@@ -85,6 +85,10 @@ class Doctor(Callback):
         if self._attends:
             self._attended(trainer)
 
+    def steps_ahead(self, trainer: Trainer) -> int:
+        """Return how many steps there are to the next one that is measured."""
+        return max(1, self._next - trainer.progress.updates)
+
     def _attend(self, trainer: Trainer) -> None:
         progress = trainer.progress
         self._attends = True
@@ -208,7 +212,7 @@ class Doctor(Callback):
 
 
 def _told(c: Consultation) -> dict[str, list[Finding]]:
-    """Return what is wrong, in the words of each language; what costs time is found out once, nothing in no language."""
+    """Return what is wrong, in the words of each language; what costs time is found out once, and so is health."""
     told: dict[str, list[Finding]] = {}
     for tag in LANGUAGES:
         if told and not any(told.values()):
