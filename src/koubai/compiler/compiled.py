@@ -187,10 +187,10 @@ class Compiled:
         step = None if self._is_eager() else self.prepare(called)[0]
         if step is None or not step.can_repeat:
             return self._one_by_one(structure, stacked, length)
-        slices = [first, *([tensor[n] for tensor in stacked] for n in range(1, length))]
-        done, columns = step.many(slices)
+        done, columns = step.scan(stacked, length)
         if done < length:
-            self._explain(step, slices[done], unflatten(structure, iter(slices[done])))
+            failing = [tensor[done] for tensor in stacked]
+            self._explain(step, failing, unflatten(structure, iter(failing)))
         return step.output(columns[: len(step.program.results)])
 
     def each(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:

@@ -81,7 +81,7 @@ class Step:
         self._bind()
         self._compile(examples, began)
         self._residents = [
-            Resident(s.shape, s.dtype, functools.partial(np.array, view, order="C"))
+            Resident(s.shape, s.dtype, functools.partial(_itself, view))
             for s, view in zip(self.roles.states, self.executable.states)
         ]
         held = zip(self.roles.states, self._owners, self._residents)
@@ -215,10 +215,23 @@ class Step:
             how many steps went well, and their results, each stacked along a first dimension. If not all did, nothing
             has changed behind the last that did.
         """
-        self._load()
         arrays = [self._arrays(tensors) for tensors in calls]
-        addresses = np.array([[a.__array_interface__["data"][0] for a in row] for row in arrays], np.int64)
-        numbers = np.zeros((len(calls), len(self.program.hosts)))
+        return self._repeat(np.array([[_address(a) for a in row] for row in arrays], np.int64))
+
+    def scan(self, tensors: Sequence[Tensor], count: int) -> tuple[int, list[Array]]:
+        """Do the same on arguments that are stacked along a first dimension."""
+        arrays = self._arrays(tensors)
+        strides = [
+            a.strides[0] if source[0] is not None and a.ndim else 0
+            for a, source in zip(arrays, self._sources)
+        ]
+        starts = np.array([_address(a) for a in arrays], np.int64)
+        return self._repeat(starts + np.outer(np.arange(count), np.array(strides, np.int64)))
+
+    def _repeat(self, addresses: Array) -> tuple[int, list[Array]]:
+        """Run the step on arguments that lie where the rows of `addresses` say."""
+        self._load()
+        numbers = np.zeros((len(addresses), len(self.program.hosts)))
         with self._counting() as count_on:
             for row in numbers:
                 row[:] = [host() for host in self.program.hosts]
@@ -250,12 +263,10 @@ class Step:
     def _load(self) -> None:
         """Bring all state that somebody has changed into the arena."""
         owners = map(self._present, self._owners) if self._grad_of else self._owners
-        for resident, owner, view in zip(self._residents, owners, self.executable.states):
+        for resident, owner in zip(self._residents, owners):
             payload = owner._payload if owner._seen == owner._version.count else owner.payload
             if not resident.holds(payload):
-                view[...] = owner.payload
-                resident.forget()
-                resident._array = owner.payload
+                resident.take(payload)
 
     def _present(self, owner: Tensor) -> Tensor:
         """Return a captured tensor, or if it was a gradient, the gradient that its leaf has now."""
@@ -327,6 +338,14 @@ def _live_gradients(program: Program) -> dict[Tensor, Tensor]:
     """Return for each captured tensor that is some leaf's gradient that leaf, which may have another one by now."""
     leaves = {id(leaf.grad): leaf for leaf in program.captured if leaf.grad is not None}
     return {tensor: leaves[id(tensor)] for tensor in program.captured if id(tensor) in leaves}
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _itself(array: Array) -> Array:
+    return array
 
 
 def _not_kept() -> Array:
