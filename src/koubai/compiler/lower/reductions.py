@@ -70,7 +70,9 @@ def combine(
 def _parts(inner: tuple[Axis, ...], value: Expression) -> tuple[Axis, int] | None:
     """Return the loop that is cut, and into how many parts: the one that takes the widest steps through memory."""
     sized = ((e.detail.size, e.detail.home is Home.STATE, e) for e in loads([value]))
-    *_, largest = max(sized, key=lambda found: found[:2], default=(None,))  # the order of state is known by now
+    *_, largest = max(
+        sized, key=lambda found: found[:2], default=(None,)
+    )  # the order of state is known by now
     place = Index() if largest is None else flat_index(largest)
     for axis in sorted(inner, key=lambda axis: -step_of(place, axis)):
         sizes = [n for n in range(2, PARTS + 1) if axis.size % n == 0]
