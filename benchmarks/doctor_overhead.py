@@ -12,7 +12,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -31,12 +30,12 @@ from koubai.train import Callback, Trainer
 NAMES = {"A": "A32", "B": "B", "D": "D", "E": "E"}
 EVERY, ECONOMY = 100, 1000  # steps between two measurements
 WARM = 40  # steps that do not count: compiling, and the measurements of the first steps
-NEVER = 10**9
+EPOCHS = 3  # the last one counts: in the first two the Trainer measures the best constant answer
 PARTS = (f"({EVERY})", f"({ECONOMY})")
 
 
 class Repeated:
-    """A batch again and again: a short first epoch, and then longer ones."""
+    """A batch again and again: two short epochs, and then longer ones."""
 
     def __init__(self, x: Any, y: Any, steps: int) -> None:
         self.batch, self.steps, self.epochs = (x, y), steps, 0
@@ -44,31 +43,45 @@ class Repeated:
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of an epoch."""
         self.epochs += 1
-        for _ in range(WARM if self.epochs == 1 else self.steps):
+        for _ in range(WARM if self.epochs < EPOCHS else self.steps):
             yield self.batch
 
 
 class Clock(Callback):
-    """Notes when each step after the first epoch begins."""
+    """Notes when the last epoch begins and ends. Of single steps it is not told: several may be made in one call."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.marks: list[float] = []
+        self.began = self.seconds = 0.0
         self.now = now
 
-    def on_step_start(self, trainer: Trainer) -> None:
+    def on_epoch_start(self, trainer: Trainer) -> None:
         """Note the time."""
-        if trainer.progress.epoch > 1:
-            self.marks.append(self.now())
+        self.began = self.now()
 
-    def on_fit_end(self, trainer: Trainer) -> None:
-        """Note the time of the end."""
-        self.marks.append(self.now())
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Note how long it was."""
+        self.seconds = self.now() - self.began
 
 
 class TimedDoctor(Doctor):
-    """Looks for the last time once, and knows how long that took."""
+    """Looks for the last time once, and knows how long that and each measurement took."""
 
-    seconds: float | None = None
+    def __init__(self, every: int, now: Callable[[], float]) -> None:
+        super().__init__(every)
+        self.now = now
+        self.measurements: list[float] = []
+        self.seconds: float | None = None
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        """Forget the measurements of the epoch before."""
+        self.measurements = []
+
+    def on_step_start(self, trainer: Trainer) -> None:
+        """Measure, by the clock."""
+        began = self.now()
+        super().on_step_start(trainer)
+        if is_due(trainer.progress.updates, self.every):
+            self.measurements.append(self.now() - began)
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Look, by the clock."""
@@ -100,8 +113,8 @@ class Contestant:
         compiled: whether steps are native functions.
         now: the clock.
         step: seconds per step of all rounds, measurements and all.
-        plain: the median of the steps without a measurement, for each round.
-        measured: the same of those with one.
+        plain: the same without the measurements.
+        measured: the seconds of each measurement.
     """
 
     workload: Workload
@@ -116,7 +129,7 @@ class Contestant:
         koubai.manual_seed(0)
         self.model = self.workload.model(koubai)
         self.clock = Clock(self.now)
-        self.doctor = TimedDoctor(self.every) if self.every else None
+        self.doctor = TimedDoctor(self.every, self.now) if self.every else None
         self.batch = [koubai.tensor(array) for array in self.workload.batch()]
         self.trainer = Trainer(
             self.model,
@@ -129,14 +142,11 @@ class Contestant:
 
     def run(self, steps: int) -> float:
         """Train so many steps beside the warm ones, and return the seconds of one."""
-        self.clock.marks.clear()
-        self.trainer.fit(Repeated(*self.batch, steps), epochs=2)
-        marks = self.clock.marks
-        seconds = [after - before for before, after in pairwise(marks)]
-        due = [is_due(WARM + number, self.every or NEVER) for number in range(steps)]
-        self.step.append((marks[-1] - marks[0]) / steps)
-        self.plain.append(statistics.median(s for s, is_measured in zip(seconds, due) if not is_measured))
-        self.measured += [s for s, is_measured in zip(seconds, due) if is_measured]
+        self.trainer.fit(Repeated(*self.batch, steps), epochs=EPOCHS)
+        measured = self.doctor.measurements if self.doctor else []
+        self.step.append(self.clock.seconds / steps)
+        self.plain.append((self.clock.seconds - sum(measured)) / steps)
+        self.measured += measured
         return self.step[-1]
 
     def forget(self) -> None:
@@ -169,7 +179,7 @@ class Overhead:
     @property
     def rehearsal(self) -> float:
         """The seconds of one measurement."""
-        return statistics.median(self.watched.measured) - statistics.median(self.watched.plain)
+        return statistics.median(self.watched.measured)
 
     @property
     def listening(self) -> float:

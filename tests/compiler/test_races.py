@@ -10,10 +10,10 @@ import koubai
 from koubai import dtypes
 from koubai.compiler.build import build
 from koubai.compiler.checking.races import RaceError, check_races
-from koubai.compiler.language.buffer import Buffer
-from koubai.compiler.language.expression import constant, load
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.expression import constant, load, register
 from koubai.compiler.language.index import Axis, Index, Position
-from koubai.compiler.language.kernel import Loops, Scatter, Stage, Store
+from koubai.compiler.language.kernel import Contraction, Loops, Repeat, Scatter, Stage, Store
 from koubai.compiler.runtime.target import current
 from koubai.compiler.schedule.memory import Plan, plan
 from koubai.compiler.schedule.phases import Gate, Phase
@@ -142,3 +142,36 @@ def test_the_environment_switches_the_check_on(small_step, monkeypatch):
     monkeypatch.setattr("koubai.compiler.build.check_races", lambda *_: next(seen))
     blueprint_of(*small_step, 2)
     assert next(seen) == 1
+
+
+def carried(time, place):
+    """A product in a loop over time: it reads row `time % 2` of a carried value, and writes row `place`."""
+    value, weight = Buffer("carry", (2, 16, 16), F32), Buffer("weight", (16, 16), F32, home=Home.ARGUMENT)
+    row, column, depth = Axis(16), Axis(16), Axis(16)
+    left = load(value, (Index.of(time) % 2, Index.of(row), Index.of(depth)))
+    right = load(weight, (Index.of(depth), Index.of(column)))
+    total = register("p", F32)
+    store = Store(value, (place, Index.of(row), Index.of(column)), total)
+    product = Contraction("p", (row, column), column, (depth,), left, right, total, [store])
+    i, j, k = Axis(2), Axis(16), Axis(16)
+    first = Loops("first", (i, j, k), [Stage(stores=[Store(value, at(i, j, k), constant(0.0, F32))])])
+    return [first], [Repeat("loop", time, False, [product], [Phase([product])])]
+
+
+def test_a_value_carried_through_time_may_lie_in_two_places():
+    time = Axis(5)
+    check(*carried(time, (Index.of(time) + 1) % 2))
+
+
+def test_a_product_does_not_overwrite_its_own_factor():
+    time = Axis(5)
+    with pytest.raises(RaceError, match="overwrites its own factor"):
+        check(*carried(time, Index.of(time) % 2))
+
+
+@pytest.mark.parametrize("layer", [koubai.nn.RNN, koubai.nn.LSTM])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_recurrent_layers_are_safe(layer, steps):
+    model = layer(5, 17)
+    blueprint = blueprint_of(lambda x: model(x)[0].sum(), [koubai.randn(steps, 2, 5)], 2)
+    check_races(blueprint.phases, blueprint.plan, current(), 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,10 @@ class ProgressView(Callback):
         """Move the lines on."""
         self.position.advance(trainer.progress.samples - self.seen, self._numbers(trainer))
         self.seen = trainer.progress.samples
+
+    def steps_ahead(self, trainer: Trainer) -> int:
+        """Numbers are enough to show."""
+        return sys.maxsize
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Print the epoch's line, marked where it is the best so far."""

@@ -10,7 +10,8 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -186,11 +187,26 @@ class Compiled:
         step = None if self._is_eager() else self.prepare(called)[0]
         if step is None or not step.can_repeat:
             return self._one_by_one(structure, stacked, length)
-        done, results = step.many(stacked, length)
+        done, columns = step.scan(stacked, length)
         if done < length:
             failing = [tensor[done] for tensor in stacked]
             self._explain(step, failing, unflatten(structure, iter(failing)))
-        return results
+        return step.output(columns[: len(step.program.results)])
+
+    def each(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Run the function once for each of some tuples of tensors, in one native call.
+
+        Returns:
+            its results, as long as all goes well and the arguments are like the first; nothing if that cannot be done
+            in one call.
+        """
+        step = None if self._is_eager() else self.prepare(calls[0])[0]
+        if step is None or not step.can_repeat:
+            return []
+        kind = _kinds(calls[0])
+        done, columns = step.many(list(takewhile(lambda call: _kinds(call) == kind, calls)))
+        results = columns[: len(step.program.results)]
+        return [step.output([column[n] for column in results]) for n in range(done)]
 
     def _one_by_one(self, structure: Any, stacked: list[Tensor], length: int) -> Any:
         """Call the function in a loop and stack the results."""
@@ -208,7 +224,7 @@ class Compiled:
     ) -> Step | None:
         key = (
             structure,
-            tuple([(t._payload.shape, t._payload.dtype, t.requires_grad) for t in tensors]),
+            _kinds(tensors),
             modes.grad_enabled,
             get_num_threads(),
         )
@@ -276,6 +292,11 @@ def is_off() -> bool:
 @functools.cache
 def _there() -> bool:
     return available()
+
+
+def _kinds(tensors: Iterable[Tensor]) -> tuple[Any, ...]:
+    """Return what a step is compiled for of tensors, beside where they stand."""
+    return tuple([(t._payload.shape, t._payload.dtype, t.requires_grad) for t in tensors])
 
 
 def _hashable(structure: Any) -> Hashable:

@@ -79,14 +79,11 @@ class Executable:
         """Whether several steps can be run in one call: NumPy has no part in them."""
         return bool(self._many)
 
-    def run_many(
-        self, arguments: Sequence[Array], strides: Sequence[int], numbers: Array
-    ) -> tuple[int, list[Array]]:
+    def run_many(self, addresses: Array, numbers: Array) -> tuple[int, list[Array]]:
         """Run a step again and again.
 
         Args:
-            arguments: for the first step, each followed in memory by those of the next.
-            strides: how many bytes that is away.
+            addresses: for each step a row of the places in memory where its arguments lie, row by row.
             numbers: for each step a row of numbers.
 
         Returns:
@@ -97,11 +94,10 @@ class Executable:
         table = np.zeros((len(numbers), max(given // 8, 1)))
         table[:, : numbers.shape[1]] = numbers
         block = np.zeros((len(numbers), taken), np.uint8)
-        for number, array in enumerate(arguments, 2):
-            self._frame[number] = array.__array_interface__["data"][0]
         runner = pool()
         self._pool, self._frame[1] = runner, runner.control
-        words = [self._address, len(numbers), table.ctypes.data, block.ctypes.data, 0, *strides]
+        places = np.ascontiguousarray(addresses, np.int64)
+        words = [self._address, len(numbers), *(a.ctypes.data for a in (table, block)), 0, places.ctypes.data]
         call = np.array(words, np.int64)
         runner.run(self._many, call.ctypes.data, self.threads)
         return int(call[DONE]), [self._column(block, place, first) for place in self.outline.results]

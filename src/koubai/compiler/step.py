@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -81,9 +81,11 @@ class Step:
         self._bind()
         self._compile(examples, began)
         self._residents = [
-            Resident(s.shape, s.dtype, functools.partial(np.array, view, order="C"))
+            Resident(s.shape, s.dtype, functools.partial(_itself, view))
             for s, view in zip(self.roles.states, self.executable.states)
         ]
+        held = zip(self.roles.states, self._owners, self._residents)
+        self._changed = [(owner, resident) for s, owner, resident in held if s in self._written]
 
     # --- what the program's inputs and outputs are --------------------------------------------------------------
 
@@ -191,7 +193,10 @@ class Step:
             view[...] = host()
         if not exe.run(self._arrays(tensors)):
             return False, None
-        return True, self._commit(tensors, exe.results)
+        self._commit(exe.results)
+        if self.program.rewritten or self.program.taps:
+            self._change_arguments(tensors, exe.results)
+        return True, self.output([array.copy() for array in exe.results[: len(self.program.results)]])
 
     @property
     def can_repeat(self) -> bool:
@@ -200,28 +205,41 @@ class Step:
         plain = not (program.rewritten or program.taps or self._made or self.keep_grads)
         return plain and self.executable.can_repeat
 
-    def many(self, tensors: Sequence[Tensor], count: int) -> tuple[int, Any]:
-        """Run the step `count` times in one call, on arguments that are stacked along a first dimension.
+    def many(self, calls: Sequence[Sequence[Tensor]]) -> tuple[int, list[Array]]:
+        """Run the step again and again in one call.
+
+        Args:
+            calls: the tensors of the arguments, for each time.
 
         Returns:
-            how many steps went well, and their results, stacked likewise. If not all did, nothing has changed behind
-            the last that did.
+            how many steps went well, and their results, each stacked along a first dimension. If not all did, nothing
+            has changed behind the last that did.
         """
-        self._load()
+        arrays = [self._arrays(tensors) for tensors in calls]
+        return self._repeat(np.array([[_address(a) for a in row] for row in arrays], np.int64))
+
+    def scan(self, tensors: Sequence[Tensor], count: int) -> tuple[int, list[Array]]:
+        """Do the same on arguments that are stacked along a first dimension."""
         arrays = self._arrays(tensors)
         strides = [
             a.strides[0] if source[0] is not None and a.ndim else 0
             for a, source in zip(arrays, self._sources)
         ]
-        numbers = np.zeros((count, len(self.program.hosts)))
+        starts = np.array([_address(a) for a in arrays], np.int64)
+        return self._repeat(starts + np.outer(np.arange(count), np.array(strides, np.int64)))
+
+    def _repeat(self, addresses: Array) -> tuple[int, list[Array]]:
+        """Run the step on arguments that lie where the rows of `addresses` say."""
+        self._load()
+        numbers = np.zeros((len(addresses), len(self.program.hosts)))
         with self._counting() as count_on:
             for row in numbers:
                 row[:] = [host() for host in self.program.hosts]
                 count_on()
-        done, results = self.executable.run_many(arrays, strides, numbers)
-        if not done:
-            return 0, None
-        return done, self._commit(tensors, [column[:done] for column in results])
+        done, columns = self.executable.run_many(addresses, numbers)
+        if done:
+            self._commit(columns)
+        return done, [column[:done] for column in columns]
 
     @contextmanager
     def _counting(self) -> Iterator[Callable[[], None]]:
@@ -245,12 +263,10 @@ class Step:
     def _load(self) -> None:
         """Bring all state that somebody has changed into the arena."""
         owners = map(self._present, self._owners) if self._grad_of else self._owners
-        for resident, owner, view in zip(self._residents, owners, self.executable.states):
+        for resident, owner in zip(self._residents, owners):
             payload = owner._payload if owner._seen == owner._version.count else owner.payload
             if not resident.holds(payload):
-                view[...] = owner.payload
-                resident.forget()
-                resident._array = owner.payload
+                resident.take(payload)
 
     def _present(self, owner: Tensor) -> Tensor:
         """Return a captured tensor, or if it was a gradient, the gradient that its leaf has now."""
@@ -266,20 +282,26 @@ class Step:
             found.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
         return found
 
-    def _commit(self, tensors: Sequence[Tensor], results: Sequence[Array]) -> Any:
-        """Let the changed tensors hold their new values, and return the results."""
+    def output(self, arrays: Iterable[Array]) -> Any:
+        """Return what the function returns, made of the arrays of its results."""
+        return unflatten(self.program.structure, map(Tensor, arrays))
+
+    def _commit(self, results: Sequence[Array]) -> None:
+        """Let the changed tensors hold their new values."""
         program = self.program
-        for symbol, owner, resident in zip(self.roles.states, self._owners, self._residents):
-            if symbol in self._written:
-                resident.forget()
-                owner._rebind(resident, "a compiled step")
+        for owner, resident in self._changed:
+            resident.forget()
+            owner._rebind(resident, "a compiled step")
         for at, cell in self._made:
             cell._rebind(np.array(results[self._place[at]], order="C"), "a compiled step")
-        first = len(program.results)
-        after = first + len(program.writes) + len(program.grads)
-        self._commit_gradients(first + len(program.writes))
+        self._commit_gradients(len(program.results) + len(program.writes))
         for leaf in program.cleared:
             leaf.grad = None
+
+    def _change_arguments(self, tensors: Sequence[Tensor], results: Sequence[Array]) -> None:
+        """Let the arguments hold what the function wrote into them, and hand on what it measured."""
+        program = self.program
+        after = len(program.results) + len(program.writes) + len(program.grads)
         values = (Tensor(np.array(results[self._place[at]], order="C")) for at in itertools.count(after))
         with no_grad():
             for position in program.rewritten:
@@ -287,8 +309,6 @@ class Step:
         for (name, every), value in zip(program.taps, values):
             if modes.taps is not None and modes.taps.wants(every):
                 modes.taps.add(name, value)
-        outputs = (Tensor(results[number].copy()) for number in range(first))
-        return unflatten(program.structure, outputs)
 
     def _commit_gradients(self, first: int) -> None:
         for at, (leaf, absent) in enumerate(zip(self.program.grads, self._absent), first):
@@ -318,6 +338,14 @@ def _live_gradients(program: Program) -> dict[Tensor, Tensor]:
     """Return for each captured tensor that is some leaf's gradient that leaf, which may have another one by now."""
     leaves = {id(leaf.grad): leaf for leaf in program.captured if leaf.grad is not None}
     return {tensor: leaves[id(tensor)] for tensor in program.captured if id(tensor) in leaves}
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _itself(array: Array) -> Array:
+    return array
 
 
 def _not_kept() -> Array:

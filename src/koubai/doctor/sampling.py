@@ -13,11 +13,12 @@ from koubai.data import DataLoader
 from koubai.data.dataset import gathers
 from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.framework import Framework
+from koubai.doctor.machine import one_thread
 from koubai.doctor.patient import Patient, Sample
 from koubai.train.batch import Batch, leaves
 from koubai.train.feed import Feed
 
-__all__ = ["SAMPLES", "affordable", "can_draw", "drawn", "joined", "most", "sample_of", "some_of"]
+__all__ = ["SAMPLES", "affordable", "can_draw", "drawn", "is_quick", "joined", "most", "sample_of", "some_of"]
 
 SAMPLES = 512  # enough that a share is known to 2 %, few enough to look at in a moment
 _BYTES = (
@@ -25,6 +26,7 @@ _BYTES = (
 )  # of these samples: a checkpoint may hold them; where they are large there are fewer, but a few
 _FEW = 16
 _SECONDS = 0.25  # for one pass
+_QUICK = 0.003  # for a few samples: then all take at most a tenth of a second
 
 
 def can_draw(feed: Feed | None) -> bool:
@@ -86,11 +88,21 @@ def affordable(patient: Patient, sample: Sample) -> Sample:
     A look goes through the model some ten times. Small models are looked at with all samples; how many a large one gets
     depends on how long it took for a few.
     """
-    few = sample.take(slice(0, _FEW))
-    began = time.perf_counter()
-    patient.answers(few)
-    seconds = max(time.perf_counter() - began, 1e-6)
+    seconds = _pass(patient, sample)
     return sample.take(slice(0, max(2 * _FEW, int(_FEW * _SECONDS / seconds))))
+
+
+def is_quick(patient: Patient, sample: Sample) -> bool:
+    """Whether the model is so small that more than one thread would save nobody's time."""
+    with one_thread():
+        return _pass(patient, sample) < _QUICK
+
+
+def _pass(patient: Patient, sample: Sample) -> float:
+    """Return how many seconds it takes to go through the model with a few samples."""
+    began = time.perf_counter()
+    patient.answers(sample.take(slice(0, _FEW)))
+    return max(time.perf_counter() - began, 1e-6)
 
 
 def most(batch: Batch) -> int:

@@ -6,7 +6,7 @@ its own that changes nothing; in an eager one, and in a loop written by hand, by
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -98,11 +98,13 @@ class Signs:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers, rounded to what a picture can show."""
-        rows = {
+        return {
+            "step": self.step,
+            "loss": self.loss,
+            "later": self.later,
             "layers": {name: _rounded(signs) for name, signs in self.layers.items()},
             "parameters": {name: _rounded(signs) for name, signs in self.parameters.items()},
         }
-        return {**asdict(self), **rows}
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> Signs:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from koubai.doctor.chart import read_findings, read_losses, read_signs, write_findings, write_signs
@@ -17,9 +17,9 @@ from koubai.doctor.diagnosis import certain, diagnose
 from koubai.doctor.eager_step import EagerStep
 from koubai.doctor.finding import Finding
 from koubai.doctor.history import History
-from koubai.doctor.machine import physical_memory
-from koubai.doctor.patient import Patient
-from koubai.doctor.sampling import SAMPLES, affordable, can_draw, drawn, joined, most
+from koubai.doctor.machine import one_thread, physical_memory
+from koubai.doctor.patient import Patient, Sample
+from koubai.doctor.sampling import SAMPLES, affordable, can_draw, drawn, is_quick, joined, most
 from koubai.doctor.vital_signs import Observer, Signs, is_due, next_due
 from koubai.engine.random import fork_rng
 from koubai.i18n import LANGUAGES, _, language, speaking
@@ -84,6 +84,10 @@ class Doctor(Callback):
         self.history.losses.append(trainer.progress.loss)
         if self._attends:
             self._attended(trainer)
+
+    def steps_ahead(self, trainer: Trainer) -> int:
+        """Return how many steps there are to the next one that is measured."""
+        return max(1, self._next - trainer.progress.updates)
 
     def _attend(self, trainer: Trainer) -> None:
         progress = trainer.progress
@@ -189,10 +193,12 @@ class Doctor(Callback):
             log.debug("where the doctor failed", exc_info=True)
 
     def _consult(self, trainer: Trainer, moment: Moment) -> None:
-        consultation = self._consultation(trainer, moment)
-        if consultation is None:
+        sample = drawn(trainer.feed) or joined(self._batches)
+        if sample is None:
             return
-        told = _told(consultation)
+        patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
+        with one_thread() if is_quick(patient, sample) else nullcontext():
+            told = _told(self._consultation(trainer, patient, sample, moment))
         self.findings = told[language()]
         if trainer.run is not None:
             write_findings(trainer.run, self.history.steps, told)
@@ -200,12 +206,10 @@ class Doctor(Callback):
             self.first_alarm = self.history.steps
             _say(self.findings)
 
-    def _consultation(self, trainer: Trainer, moment: Moment) -> Consultation | None:
-        """Return what to look at; None where no sample can be had."""
-        sample = drawn(trainer.feed) or joined(self._batches)
-        if sample is None:
-            return None
-        patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
+    def _consultation(
+        self, trainer: Trainer, patient: Patient, sample: Sample, moment: Moment
+    ) -> Consultation:
+        """Return what to look at, as much as can be afforded."""
         sample = affordable(patient, sample.take(slice(0, _FIRST if moment == "before" else SAMPLES)))
         validation = drawn(trainer.validation)
         if validation is not None:
@@ -214,9 +218,11 @@ class Doctor(Callback):
 
 
 def _told(c: Consultation) -> dict[str, list[Finding]]:
-    """Return what is wrong, in the words of each language; what costs time is found out once."""
-    told = {}
+    """Return what is wrong, in the words of each language; what costs time is found out once, and so is health."""
+    told: dict[str, list[Finding]] = {}
     for tag in LANGUAGES:
+        if told and not any(told.values()):
+            return {tag: [] for tag in LANGUAGES}
         with fork_rng(), speaking(tag), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the doctor tries, not of what the user does
             told[tag] = certain(c) if c.moment == "before" else diagnose(c)

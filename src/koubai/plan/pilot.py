@@ -22,6 +22,7 @@ from koubai.data import DataLoader, RandomSampler, TensorDataset
 from koubai.doctor import Doctor
 from koubai.doctor.consultation import Consultation, Moment
 from koubai.doctor.harm import harm_of
+from koubai.doctor.patient import Patient, Sample
 from koubai.doctor.vital_signs import is_due
 from koubai.plan.apart import IS_APART, peak_memory, resident_memory, run_apart
 from koubai.plan.workload import Workload
@@ -149,12 +150,13 @@ class _Passing(Doctor):
         if self.looks:
             super().on_fit_end(trainer)
 
-    def _consultation(self, trainer: Trainer, moment: Moment) -> Consultation | None:
-        consultation = super()._consultation(trainer, moment)
-        if consultation is not None and moment != "before":
-            harm_of(
-                consultation
-            )  # which costs the passes through the model that it costs a healthy training too
+    def _consultation(
+        self, trainer: Trainer, patient: Patient, sample: Sample, moment: Moment
+    ) -> Consultation:
+        consultation = super()._consultation(trainer, patient, sample, moment)
+        if moment != "before":
+            # Costs the passes through the model that it costs a healthy training too.
+            harm_of(consultation)
             consultation.skill = consultation.validation_skill = 1.0
         return consultation
 

@@ -23,6 +23,7 @@ Callbacks are called in the order in which they were given, the trainer's own fi
 
 A compiled step is one native function, from the forward pass to the update. So a callback that has something to do at
 `after_loss`, `after_backward` or `before_update` makes the trainer's steps eager; at the other events it costs nothing.
+Several compiled steps may be made in one call where all callbacks let them, see `Callback.steps_ahead`.
 """
 
 from __future__ import annotations
@@ -96,6 +97,15 @@ class Callback:
 
     def on_close(self, trainer: Trainer) -> None:
         """At the very end, whatever happened: let go of files and screens."""
+
+    def steps_ahead(self, trainer: Trainer) -> int:
+        """Return how many steps may be made before this callback is told, by default 1.
+
+        For a callback that has something to do at `on_step_start` or `on_step_end`, but seldom needs the training as it
+        is then. Several steps may be made at once: it is told of the start of the first, and then of the end of each,
+        when `trainer.progress` stands there, but model and optimizer are `trainer.ahead` steps further on.
+        """
+        return 1
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training needs to know of this callback: a tree of numbers and tensors."""

@@ -6,8 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import islice
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from koubai.i18n import N_, _
 from koubai.nn.module import Module
 from koubai.train.batch import Batch
 from koubai.train.feed import Feed
+from koubai.train.groups import Groups, noted
 from koubai.train.meter import Meter
 from koubai.train.rng import load_random_state, random_state
 from koubai.train.step import train_step
@@ -57,7 +57,7 @@ def evaluate(trainer: Trainer, feed: Feed, meter: Meter, baseline: Meter | None)
     trainer.native.renew()
     with _evaluation_mode(trainer.model):
         for number, batch in enumerate(feed, 1):
-            with _noted(N_("in batch {number} of the {role} data"), number=number, role=_(feed.role)):
+            with noted(N_("in batch {number} of the {role} data"), number=number, role=_(feed.role)):
                 _evaluate_batch(trainer, batch, meter, baseline)
             _heed_interrupt(trainer)
     if not meter.samples:
@@ -70,7 +70,7 @@ def predict(trainer: Trainer, feed: Feed) -> Any:
     trainer.native.renew()
     with _evaluation_mode(trainer.model):
         for number, batch in enumerate(feed, 1):
-            with _noted(N_("in batch {number} of the {role} data"), number=number, role=_(feed.role)):
+            with noted(N_("in batch {number} of the {role} data"), number=number, role=_(feed.role)):
                 outputs.append(trainer.native.predict(batch))
     if isinstance(outputs[0], Tensor):
         return koubai.cat(outputs)
@@ -105,42 +105,82 @@ def _run_epoch(trainer: Trainer) -> None:
 def _train(trainer: Trainer) -> None:
     """Make the steps of this epoch that were not made yet."""
     trainer.model.train()
-    batches = iter(trainer.feed)
-    while trainer.stop_reason is None and (group := _next_group(trainer, batches)):
-        _make_step(trainer, group)
+    source = Groups(trainer)
+    while trainer.stop_reason is None and (groups := source.take()):
+        while groups:
+            groups = groups[_make_steps(trainer, groups, source.ended) :]
         _heed_interrupt(trainer)
     if not trainer.progress.samples:
         raise ValueError("the training data gave no samples")
     trainer.progress.phase = "validation"
 
 
-def _next_group(trainer: Trainer, batches: Iterator[Batch]) -> list[Batch]:
-    progress = trainer.progress
-    where = N_("while getting the data of epoch {epoch}, step {step}")
-    with _noted(where, epoch=progress.epoch, step=progress.step + 1):
-        return list(islice(batches, trainer.accumulate))
+def _make_steps(trainer: Trainer, groups: list[list[Batch]], ended: bool) -> int:
+    """Make the first step of some, or several at once, and return how many were made.
+
+    Args:
+        trainer: Whose steps they are.
+        groups: The batches of each step.
+        ended: Whether no more will come.
+    """
+    _begin_step(trainer, groups[0])
+    made = trainer.native.steps([batch for group in groups for batch in group]) if len(groups) > 1 else []
+    if not made:
+        _make_step(trainer, groups[0], ended and len(groups) == 1)
+        return 1
+    for number, (group, results) in enumerate(zip(groups, made), 1):
+        if number > 1:
+            trainer.progress.step += 1
+            trainer.batches = group
+        trainer.ahead = len(made) - number
+        with _noted_step(trainer, group):
+            before = trainer.meter.loss
+            trainer.native.count(group, results)
+        _end_step(trainer, group, before, ended and number == len(groups))
+    return len(made)
 
 
-def _make_step(trainer: Trainer, batches: list[Batch]) -> None:
+def _begin_step(trainer: Trainer, batches: list[Batch]) -> None:
     progress = trainer.progress
-    trainer.between_steps, trainer.batches = False, batches
+    trainer.between_steps, trainer.batches, trainer.taps = False, batches, []
     progress.step += 1
     progress.lr = float(trainer.optimizer.param_groups[0]["lr"])
     trainer.notify("on_step_start")
-    size = sum(batch.size for batch in batches)
+
+
+def _make_step(trainer: Trainer, batches: list[Batch], ended: bool) -> None:
     before = trainer.meter.loss
-    where = N_("in epoch {epoch}, step {step}, with {samples} samples")
-    with _noted(where, epoch=progress.epoch, step=progress.step, samples=size):
+    with _noted_step(trainer, batches):
         trainer.taps = _measured_step(trainer, batches)
-    progress.loss = (trainer.meter.loss - before) / size
+    _end_step(trainer, batches, before, ended or len(batches) < trainer.accumulate)
+
+
+def _end_step(trainer: Trainer, batches: list[Batch], before: float, ended: bool) -> None:
+    """Count a step that was made, and tell of it.
+
+    Args:
+        trainer: Whose step it was.
+        batches: What it was made from.
+        before: The sum of the losses without it.
+        ended: Whether the data have run out: then they stand at the next epoch already.
+    """
+    progress = trainer.progress
+    progress.loss = (trainer.meter.loss - before) / sum(batch.size for batch in batches)
     progress.updates += 1
-    if len(batches) < trainer.accumulate:  # the data have run out, and stand at the next epoch already
+    if ended:
         progress.phase = "validation"
     progress.seconds = time.perf_counter() - trainer.epoch_began
     if trainer.taps:
         trainer.notify("on_taps")
     trainer.notify("on_step_end")
-    trainer.between_steps = True
+    trainer.between_steps = not trainer.ahead
+
+
+def _noted_step(trainer: Trainer, batches: list[Batch]) -> AbstractContextManager[None]:
+    progress = trainer.progress
+    where = N_("in epoch {epoch}, step {step}, with {samples} samples")
+    size = sum(batch.size for batch in batches)
+    return noted(where, epoch=progress.epoch, step=progress.step, samples=size)
 
 
 def _measured_step(trainer: Trainer, batches: list[Batch]) -> list[TapRecord]:
@@ -204,16 +244,6 @@ def _evaluation_mode(model: Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
-
-
-@contextmanager
-def _noted(where: str, **values: Any) -> Iterator[None]:
-    """Note on an exception where in the training it came up."""
-    try:
-        yield
-    except Exception as error:
-        error.add_note(_(where).format(**values))
-        raise
 
 
 @contextmanager

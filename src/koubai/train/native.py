@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import koubai
@@ -90,16 +91,49 @@ class Native:
 
     def step(self, batches: Sequence[Batch]) -> bool:
         """Make one update, unless it has to be made eagerly: then do nothing and return False."""
-        trainer = self.trainer
         if self._watched or not self._compiled:
             self.renew()
         results = self._run("step", batches)
         if results is None:
             return False
+        self.count(batches, results)
+        return True
+
+    @property
+    def repeats(self) -> bool:
+        """Whether nobody looks into the training between two steps, so that several can be made at once."""
+        return not self._watched and self.trainer.accumulate == 1 and self._compiled.get("step") is not None
+
+    def steps(self, batches: Sequence[Batch]) -> list[Any]:
+        """Make an update from each batch, as far as they are alike and nothing is wrong with them, in one call.
+
+        Returns:
+            for each update that was made, what `count` wants to know; nothing if this cannot be done in one call.
+        """
+        if not self.repeats or "step" not in self._shapes:
+            return []
+        fine = list(takewhile(self._is_fine, batches))
+        if len(fine) < 2:
+            return []
+        return self._call("step", self._compiled["step"].each, [[_parts(batch) for batch in fine]]) or []
+
+    def count(self, batches: Sequence[Batch], results: Sequence[tuple[Any, Tensor]]) -> None:
+        """Take note of an update that was made, and tell of its batches."""
+        trainer = self.trainer
         trainer.optimizer._opt_called = True
         for batch, (output, loss) in zip(batches, results):
             trainer.count(batch, output, loss)
             trainer.notify("after_loss")
+
+    def _is_fine(self, batch: Batch) -> bool:
+        """Whether this is an input and a target that the loss can mean."""
+        parts = _parts(batch)
+        if not all(part.__class__ is Tensor for part in parts):
+            return False
+        try:
+            check_labels(self.trainer.loss, self._shapes["step"], batch.target)
+        except (IndexError, ValueError):
+            return False
         return True
 
     def rehearse(self, batches: Sequence[Batch], observe: Observer) -> Any:

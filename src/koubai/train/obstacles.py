@@ -40,10 +40,11 @@ def obstacle_to_steps(trainer: Trainer) -> str | None:
 
 
 def wants_gradients(callbacks: Iterable[Callback]) -> bool:
-    """Whether a callback that is not the library's might look at gradients between two steps."""
+    """Whether a callback might look at gradients between two steps: one that is not ours, and told of each at once."""
     return any(
         overrides(callback, event) and _is_foreign(_function(callback, event))
         for callback in callbacks
+        if not overrides(callback, "steps_ahead")
         for event in _WITH_GRADIENTS
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -86,10 +87,15 @@ class Recorder(Callback):
         p = trainer.progress
         self._rows.append((p.updates, p.epoch, p.samples, p.loss, p.lr, p.seconds))
         with writing(self.record.folder):
-            if self._is_due(p.updates):
+            if not trainer.ahead and self._is_due(p.updates):
                 self._save(trainer)
             elif time.monotonic() - self._flushed > _FLUSH_SECONDS:
                 self._flush()
+
+    def steps_ahead(self, trainer: Trainer) -> int:
+        """Return how many steps there are to the next checkpoint that is due by their number."""
+        every = self.every_steps
+        return sys.maxsize if every is None else every - trainer.progress.updates % every
 
     def on_validation_start(self, trainer: Trainer) -> None:
         """Write a checkpoint if one is due: the validation may take long."""

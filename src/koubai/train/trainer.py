@@ -74,6 +74,7 @@ class Trainer:
         logs: The values of the last finished epoch by name.
         history: The values of all epochs: name to list.
         batches: What the step that is about to be made, or was made last, is made from.
+        ahead: How many more steps than `progress` says have been made already (see `Callback.steps_ahead`).
         batch, output, batch_loss: The current step's batch, the model's output, and its loss as a number.
         taps: What `koubai.tap` measured in the current step: records of name, step (the first update is step 1)
             and value.
@@ -303,6 +304,7 @@ class Trainer:
         self.kept_epoch = 0
         self.epoch_began = 0.0
         self.between_steps = False
+        self.ahead = 0
         self.interrupted = False
         self.checked: Optimizer | None = None
         self.error: BaseException | None = None

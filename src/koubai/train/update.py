@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from koubai.optim import clip_grad_norm_, clip_grad_value_
@@ -58,6 +59,11 @@ class StepScheduler(Callback):
         """Step a scheduler that counts steps."""
         if trainer.lr_scheduler is not None and self._counts(trainer.lr_scheduler) == "step":
             trainer.lr_scheduler.step()
+
+    def steps_ahead(self, trainer: Trainer) -> int:
+        """Return how many steps keep the learning rate."""
+        scheduler = trainer.lr_scheduler
+        return 1 if scheduler is not None and self._counts(scheduler) == "step" else sys.maxsize
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Step a scheduler that counts epochs."""

@@ -27,6 +27,7 @@ from koubai.compiler.language.kernel import (
     Repeat,
     Scatter,
     Stage,
+    Store,
     Strips,
     loads,
 )
@@ -191,6 +192,16 @@ class _Check:
             return True
         return bool(np.intersect1d(first, second).size)
 
+    def _overwrites(self, store: Store, factor: Expression, fixed: dict[Axis, int]) -> bool:
+        """Whether a store writes an element that is read as a factor; if it is not known, it does."""
+        guards = factor.parts
+        if any(map(_is_data, (*store.indices, *factor.indices))) or any(map(_rests_on_data, guards)):
+            return True
+        if self.plan.offsets[store.buffer] != self.plan.offsets[factor.detail]:
+            return True
+        written = _where(store.buffer, store.indices, (), fixed)
+        return bool(np.intersect1d(written, _where(factor.detail, factor.indices, guards, fixed)).size)
+
     def strips(self, kernel: Strips, fixed: dict[Axis, int]) -> None:
         """Strips, which are pieces, write apart and read only what they write themselves, or what their thread has."""
         own = {b for b in kernel.writes if b.shape[:1] == (kernel.thread.size,) and _has_first(kernel, b)}
@@ -207,10 +218,9 @@ class _Check:
             _lanes_apart(kernel, fixed)
         elif isinstance(kernel, Contraction):
             stage = Stage((), [], kernel.epilogue)
-            factors = {kernel.left.detail, kernel.right.detail}
-            for written, read in itertools.product(kernel.writes, factors):
-                if self.meet(written, read):
-                    raise RaceError(f"{kernel.name} overwrites its own factor {read}")
+            for store, factor in itertools.product(kernel.epilogue, (kernel.left, kernel.right)):
+                if self.meet(store.buffer, factor.detail) and self._overwrites(store, factor, fixed):
+                    raise RaceError(f"{kernel.name} overwrites its own factor {factor.detail}")
             self.apart(kernel.name, kernel.outer, kernel.outer, [stage], fixed)
         elif isinstance(kernel, Loops):
             body = body_of(kernel, self.target, self.threads)
@@ -378,4 +388,6 @@ def _meet(a: tuple[int, int], b: tuple[int, int]) -> bool:
 
 def _sample(time: Axis) -> Iterator[int]:
     """Yield some times: the first ones and the last."""
-    yield from sorted({*range(min(_TIMES - 1, time.size)), time.size - 1})
+    yield from range(min(_TIMES - 1, time.size))
+    if time.size >= _TIMES:
+        yield time.size - 1

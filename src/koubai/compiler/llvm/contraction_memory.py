@@ -106,15 +106,22 @@ def finish(job: Job, tile: Tile) -> None:
     """Hand the stored sums of a tile over to the epilogue."""
 
     def one(step: Int, row: Int, place: Int) -> None:
-        for vector in range(tile.panel.vectors):
+        def give(vector: Int) -> None:
             hand_over(job, tile, step, row, vector, _load(job, tile, place, vector))
+
+        vectors = tile.panel.vectors
+        alike = vectors - (tile.panel.mask is not None) if job.tiling.rolled else 0
+        if alike:
+            job.each(0, alike, give)
+        for vector in range(alike, vectors):
+            give(vector)
 
     each_row(job, tile.rows, one)
 
 
-def _load(job: Job, tile: Tile, place: Int, vector: int) -> Value:
+def _load(job: Job, tile: Tile, place: Int, vector: Int) -> Value:
     lanes = job.tiling.lanes
-    return job.w.load(_home(job, tile, place), job.product.dtype, lanes, vector * lanes)
+    return job.w.load(_home(job, tile, place), job.product.dtype, lanes, job.w.mul(vector, lanes))
 
 
 def _home(job: Job, tile: Tile, place: Int) -> str:
@@ -155,15 +162,15 @@ def ask_ahead(job: Job, tile: Tile) -> None:
             job.fetch(*_indices(job, tile, *place))
 
 
-def hand_over(job: Job, tile: Tile, step: Int, row: Int, vector: int, value: Value) -> None:
+def hand_over(job: Job, tile: Tile, step: Int, row: Int, vector: Int, value: Value) -> None:
     """Write what becomes of a sum."""
     job.epilogue(*_indices(job, tile, step, row, vector), value, tile.panel.mask_of(vector))
 
 
-def _indices(job: Job, tile: Tile, step: Int, row: Int, vector: int) -> tuple[list[Int], Int, Int]:
+def _indices(job: Job, tile: Tile, step: Int, row: Int, vector: Int) -> tuple[list[Int], Int, Int]:
     """Return the outer indices, row and column of the first lane of a sum."""
     outer = list(tile.rows.unit.outer)
     if tile.rows.span > 1:
         outer[-1] = job.w.add(outer[-1], step)
-    column = job.w.add(tile.panel.column, vector * job.tiling.lanes)
+    column = job.w.add(tile.panel.column, job.w.mul(vector, job.tiling.lanes))
     return outer, job.w.add(tile.rows.first, row), column

@@ -89,7 +89,7 @@ class Panel:
     vectors: int
     mask: Value | None
 
-    def mask_of(self, vector: int) -> Value | None:
+    def mask_of(self, vector: Int) -> Value | None:
         """Return the mask of one of the vectors."""
         return self.mask if vector == self.vectors - 1 else None
 

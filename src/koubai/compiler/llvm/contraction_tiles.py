@@ -79,7 +79,7 @@ class Tiling:
         packed: whether a panel of the right side is first copied to where it lies densely.
         packed_left: whether all of the left side is first copied to where the tiles' parts of it lie densely.
         ahead: how many steps before its use the left side is asked for; 0 for not at all.
-        rolled: whether the epilogue is written once for a row of a tile, in a loop over the rows: smaller code.
+        rolled: whether the epilogue is written once for a whole vector, in loops over those of a tile: smaller code.
     """
 
     lanes: int

@@ -1,7 +1,7 @@
 """Many steps in one call: a loop around the step, for when nobody looks at it in between.
 
-Before each step the first thread puts its numbers where the step reads them, and moves on the addresses of the
-arguments; after it, it takes the results away. The loop ends early when a step has found something wrong.
+Before each step the first thread puts its numbers and the addresses of its arguments where the step reads them; after
+it, it takes the results away. The loop ends early when a step has found something wrong.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from koubai.compiler.llvm.writer import Int, Value, Writer
 from koubai.compiler.runtime.barrier import call_barrier
 
 NAME = "many"
-# The words of what `many` is given, before the strides of the arguments.
-FRAME, COUNT, NUMBERS, RESULTS, DONE, STRIDES = range(6)
+# The words of what `many` is given; the tables have a row for each step.
+FRAME, COUNT, NUMBERS, RESULTS, DONE, ARGUMENTS = range(6)
 
 
 def write_many(
@@ -63,8 +63,8 @@ class _Many:
         w = self.w
         with w.when(w.let("icmp eq i64 %thread, 0")):
             self._copy(self._row(NUMBERS, i, self.numbers[1]), self._place(self.numbers[0]), self.numbers[1])
-            with w.when(w.let(f"icmp sgt i64 {i}, 0")):
-                self._move_on()
+            addresses = 8 * self.arguments
+            self._copy(self._row(ARGUMENTS, i, addresses), w.at(self.frame, 2, dtypes.int64), addresses)
         self._meet()
         w.do(f"call void @part0(i64 %thread, ptr {self.frame})")
         self._meet()
@@ -95,13 +95,6 @@ class _Many:
             return []
 
         w.loop(0, size // 8, 1, turn)
-
-    def _move_on(self) -> None:
-        w = self.w
-        for number in range(self.arguments):
-            place = w.at(self.frame, 2 + number, dtypes.int64)
-            moved = w.add(w.let(f"load i64, ptr {place}"), self._word(STRIDES + number, "i64"))
-            w.do(f"store i64 {moved}, ptr {place}")
 
     def _stop_if_wrong(self) -> None:
         w = self.w

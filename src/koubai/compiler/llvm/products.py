@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cached_property
 
 from koubai.compiler.graph.precision import FLOAT32, check_precision
 from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.expression import walk
 from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import Contraction, Store, loads
 from koubai.compiler.language.places import flat_index, flat_place
@@ -18,10 +20,14 @@ from koubai.compiler.llvm.contraction import write_contraction
 from koubai.compiler.llvm.contraction_pairs import write_pairs
 from koubai.compiler.llvm.contraction_parts import Fetch
 from koubai.compiler.llvm.elements import Elements
+from koubai.compiler.llvm.maps import cost
 from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.runtime.target import Target
 
 LONG = 32  # products in a sum from which on it pays to ask for what its epilogue touches
+LONG_EPILOGUE = (
+    40  # instructions for a vector: more are written once for all vectors of a tile, and compiled sooner
+)
 FAR = 1 << 16  # bytes of a buffer that is not likely to be in the nearest cache
 
 
@@ -100,7 +106,14 @@ class ContractionFunction:
         lanes, registers = self.target.lanes(self.product.dtype), self.target.registers
         if self.kernel.precision:
             return pairs.tiling(self.product, lanes, registers, split, threads)
-        return tiles.tiling(self.product, lanes, registers, split, threads)
+        tiling = tiles.tiling(self.product, lanes, registers, split, threads)
+        return replace(tiling, rolled=self._is_long)
+
+    @cached_property
+    def _is_long(self) -> bool:
+        """Whether the epilogue is so long that it is not written out for each vector of a tile."""
+        applied = (e for e in walk(s.value for s in self.kernel.epilogue) if e.kind == "apply")
+        return sum(cost(e.detail[0]) for e in applied) > LONG_EPILOGUE
 
     def _most_even(self, threads: int) -> str:
         """Choose what is most even, and of equals the outermost."""
@@ -208,7 +221,6 @@ def joined(kernel: Contraction) -> Contraction:
 
 
 def _joinable(kernel: Contraction) -> tuple[Axis, Axis] | None:
-    from koubai.compiler.language.expression import walk
     from koubai.compiler.schedule.shape_loops import _continues
 
     factors = [flat_index(kernel.left), flat_index(kernel.right)]

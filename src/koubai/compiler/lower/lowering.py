@@ -211,12 +211,29 @@ class Lowering:
             if base not in self.buffers:  # an input of the program: it is copied
                 self.add_map(self.buffers[symbol], base.shape, lambda i: self.at(base, i), place)
             return
+        if self._stands_for_itself(symbol):
+            self._store_one_by_one(symbol)
+            return
         self.add_map(
             self.buffers[symbol],
             symbol.shape,
             lambda i: self.compute(symbol, i),
             lambda i: self.stored_at(symbol, i)[1],
         )
+
+    def _stands_for_itself(self, symbol: Symbol) -> bool:
+        """Whether the elements of a result are so many single numbers side by side."""
+        node = self.maker[symbol]
+        return node.op.name == "cat" and len(node.inputs) > 1 and all(x.size == 1 for x in node.inputs)
+
+    def _store_one_by_one(self, symbol: Symbol) -> None:
+        """Add a kernel that stores numbers side by side, without asking for each element which of them it is."""
+        node, stores = self.maker[symbol], []
+        for number, x in enumerate(node.inputs):
+            at = tuple(Index((), number if dim == node.attributes["dim"] else 0) for dim in range(x.ndim))
+            place = self.stored_at(symbol, at)[1]
+            stores.append(Store(self.buffers[symbol], place, self.at(x, (Index(),) * x.ndim)))
+        self.kernels.append(Loops(self.buffers[symbol].name, (), [Stage(stores=stores)]))
 
     def add_map(
         self,

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from koubai import dtypes
-from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.expression import Expression, apply, constant, load, register, whole
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Loops, Reduction, Stage, Store
+from koubai.compiler.language.kernel import Loops, Reduction, Stage, Store, loads
+from koubai.compiler.language.places import flat_index, step_of
 from koubai.compiler.lower.movement import Indices
 from koubai.ops.graph import Node
 
@@ -43,7 +44,7 @@ def reduction(low: Lowering, node: Node) -> None:
     for axis in inner:
         size *= axis.size
     name = node.op.name
-    if size >= LARGE and out.size * 16 <= x.size and (cut := _parts(inner)):
+    if size >= LARGE and out.size * 16 <= x.size and (cut := _parts(inner, value)):
         value, outer, inner, buffer, spots = _in_parts(low, name, value, outer, inner, cut, buffer, spots)
     low.kernels.append(combine(low, name, value, outer, inner, buffer, spots))
 
@@ -66,9 +67,14 @@ def combine(
     return Loops(buffer.name, outer, stages)
 
 
-def _parts(inner: tuple[Axis, ...]) -> tuple[Axis, int] | None:
-    """Return the loop that is cut, and into how many parts."""
-    for axis in inner:
+def _parts(inner: tuple[Axis, ...], value: Expression) -> tuple[Axis, int] | None:
+    """Return the loop that is cut, and into how many parts: the one that takes the widest steps through memory."""
+    sized = ((e.detail.size, e.detail.home is Home.STATE, e) for e in loads([value]))
+    *_, largest = max(
+        sized, key=lambda found: found[:2], default=(None,)
+    )  # the order of state is known by now
+    place = Index() if largest is None else flat_index(largest)
+    for axis in sorted(inner, key=lambda axis: -step_of(place, axis)):
         sizes = [n for n in range(2, PARTS + 1) if axis.size % n == 0]
         if sizes and sizes[-1] >= 4:
             return axis, sizes[-1]

@@ -43,7 +43,7 @@ def fuse(kernels: list[Kernel], kept: set[Buffer]) -> list[Kernel]:
     """
     graph = Dependences(kernels)
     for kernel in kernels:
-        if isinstance(kernel, Loops) and kernel in graph.number:
+        if isinstance(kernel, Loops) and kernel in graph.number and _size(kernel) <= LARGEST:
             _merge_into_an_earlier_one(graph, kernel)
     fused = graph.in_order()
     return without_dead_stores(fused, kept)
