@@ -142,7 +142,7 @@ def killed():
 def test_what_goes_wrong_apart_is_raised_here():
     with pytest.raises(IndexError, match="out of range"):
         run_apart(fail)
-    with pytest.raises(IndexError, match="label .* out of range"):
+    with pytest.raises(IndexError, match=r"label .* out of range"):
         plan(nn.Linear(4, 2), (np.zeros((30, 4)), np.arange(30)), batch_size=10, seconds=0.0)
 
 
