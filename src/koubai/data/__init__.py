@@ -4,9 +4,11 @@ Names follow `torch.utils.data`, and torchvision's transforms for images. All ch
 `koubai.Generator`.
 """
 
+from koubai.data.aozora import AozoraWork, aozora, read_aozora
 from koubai.data.bundled import breast_cancer, diabetes, digits, iris, wine
 from koubai.data.catalogue import DATASETS, Card, load
 from koubai.data.collate import default_collate, default_convert
+from koubai.data.corpora import ParallelTexts, names, shakespeare, small_parallel_enja
 from koubai.data.csv_dataset import CSVDataset, from_csv
 from koubai.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 from koubai.data.download import DownloadError, RemoteFile, data_folder, fetch
@@ -46,11 +48,14 @@ from koubai.data.text import (
     Tokenizer,
 )
 from koubai.data.transform import Compose, Transform
+from koubai.data.vocabulary import Vocabulary
+from koubai.data.windows import RandomWindows, windows
 
 __all__ = [
     "CHARACTERS",
     "DATASETS",
     "WORDS",
+    "AozoraWork",
     "BatchSampler",
     "CSVDataset",
     "Card",
@@ -64,6 +69,7 @@ __all__ = [
     "LabelledData",
     "MinMaxScale",
     "Mixup",
+    "ParallelTexts",
     "Paraphrase",
     "RandomCrop",
     "RandomDeletion",
@@ -74,6 +80,7 @@ __all__ = [
     "RandomShift",
     "RandomSwap",
     "RandomVerticalFlip",
+    "RandomWindows",
     "RemoteFile",
     "Sampler",
     "Scaler",
@@ -87,7 +94,9 @@ __all__ = [
     "TensorDataset",
     "Tokenizer",
     "Transform",
+    "Vocabulary",
     "WeightedRandomSampler",
+    "aozora",
     "breast_cancer",
     "data_folder",
     "default_collate",
@@ -102,11 +111,16 @@ __all__ = [
     "load",
     "mixup",
     "mnist",
+    "names",
     "random_split",
+    "read_aozora",
     "read_csv",
     "read_idx",
     "scaler_from_state",
+    "shakespeare",
+    "small_parallel_enja",
     "stratified_indices",
     "stratified_split",
+    "windows",
     "wine",
 ]

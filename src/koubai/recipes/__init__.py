@@ -12,6 +12,7 @@ from koubai.recipes.script import load_script
 from koubai.recipes.settings import Settings
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
 from koubai.recipes.task import Task
+from koubai.recipes.text_gpt import TEXT_GPT
 from koubai.recipes.training import Training
 from koubai.recipes.treatable import treatable
 
@@ -31,4 +32,4 @@ __all__ = [
     "treatable",
 ]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES, TEXT_GPT)}

@@ -118,15 +118,9 @@ class Training:
     @cached_property
     def task(self) -> Task:
         """The kind of question that the targets ask."""
-        return task_of(self.train[1], self.outputs)
-
-    @cached_property
-    def outputs(self) -> int:
-        """How many numbers the model gives for a sample."""
         with koubai.no_grad(), np.errstate(all="ignore"):
-            model = copy.deepcopy(self.model).eval()
-            shape = model(koubai.tensor(self.train[0][:2])).shape
-        return 1 if len(shape) < 2 else int(shape[1])
+            few = copy.deepcopy(self.model).eval()(koubai.tensor(self.train[0][:2]))
+        return task_of(self.train[1], tuple(few.shape))
 
     @property
     def steps(self) -> int:
