@@ -100,7 +100,9 @@ def _character(described: re.Match[str]) -> str:
     if not plane:
         return _GETA
     place = bytes((0xA0 + int(row), 0xA0 + int(cell)))
-    return (b"\x8f" * (plane == "2") + place).decode("euc_jis_2004", errors="replace").replace("\ufffd", _GETA)
+    return (
+        (b"\x8f" * (plane == "2") + place).decode("euc_jis_2004", errors="replace").replace("\ufffd", _GETA)
+    )
 
 
 def _remote(file: tuple[str, int, str]) -> RemoteFile:

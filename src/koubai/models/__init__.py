@@ -1,6 +1,7 @@
-"""Whole networks, to train as they are or to change: for images, sequences, language, compression and recommendation."""
+"""Whole networks, to train as they are or to change: for images, sequences, texts, compression, recommendation."""
 
 from koubai.models.autoencoder import *
+from koubai.models.character_rnn import *
 from koubai.models.gpt import *
 from koubai.models.recommendation import *
 from koubai.models.resnet import *

@@ -13,6 +13,7 @@ from koubai.recipes.settings import Settings
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
 from koubai.recipes.task import Task
 from koubai.recipes.text_gpt import TEXT_GPT
+from koubai.recipes.text_lstm import TEXT_LSTM
 from koubai.recipes.training import Training
 from koubai.recipes.treatable import treatable
 
@@ -32,4 +33,4 @@ __all__ = [
     "treatable",
 ]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES, TEXT_GPT)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES, TEXT_GPT, TEXT_LSTM)}

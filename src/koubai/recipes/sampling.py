@@ -17,7 +17,10 @@ class SamplingOptions(AnswerOptions):
     """How tokens are drawn."""
 
     temperature: float = Field(
-        0.8, ge=0, allow_inf_nan=False, description=N_("0 takes the likeliest token, 1 draws as the model says")
+        0.8,
+        ge=0,
+        allow_inf_nan=False,
+        description=N_("0 takes the likeliest token, 1 draws as the model says"),
     )
     top_k: int | None = Field(None, ge=1, description=N_("draw from this many of the likeliest tokens only"))
     top_p: float | None = Field(

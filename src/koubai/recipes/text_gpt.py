@@ -1,4 +1,4 @@
-"""A language model of characters: a Transformer learns to write on like Shakespeare, Natsume Soseki or the user's text."""
+"""A language model of characters: a Transformer that writes on like Shakespeare or Natsume Soseki."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from koubai.data import RandomWindows, TensorDataset, Vocabulary, aozora, shakes
 from koubai.i18n import N_, _
 from koubai.models import GPT
 from koubai.nn import CrossEntropyLoss
-from koubai.recipes.exhibit import Exhibit, HeatMap, Table, Texts
-from koubai.recipes.ngram import NGrams, histories
+from koubai.recipes.characters import GRAMS, by_counting, in_units, losses, shown, surprise
+from koubai.recipes.exhibit import Exhibit, HeatMap, Texts
+from koubai.recipes.ngram import histories
 from koubai.recipes.outcome import Outcome
 from koubai.recipes.predictor import Predictor
 from koubai.recipes.recipe import Recipe
@@ -27,10 +28,9 @@ from koubai.recipes.task import Task
 
 _HELD_OUT = 0.05  # the share of the text, at its end, that is for validation; as much again is for the test
 _UNKNOWN = "\ufffd"  # stands for characters that the training text has less than twice
-_GRAMS = (N_("single characters"), N_("bigrams"), N_("trigrams"), N_("4-grams"), N_("5-grams"))
 _TEMPERATURES = (0.5, 0.8, 1.1)
 _SAMPLE = 400  # characters of a sample
-_PASSAGE, _LINE = 240, 40  # characters whose surprise is shown, and those of a row
+_LINES, _LINE = 8, 40  # of the passage whose characters' surprise is shown, and characters of a line
 _BATCH = 64  # windows per forward pass
 
 
@@ -161,30 +161,22 @@ def _judged(predictor: TextPredictor, train: NDArray[np.int64], model: GPT, test
     with koubai.no_grad():
         logs = _log_probabilities(model, test)
         maps = _attention(predictor, model, test)
-    counted = _by_counting(predictor, train, test)
-    passage = test.tensors[1].numpy().ravel()[:_PASSAGE]
+    counted = _counted(predictor, train, test)
+    own = -float(logs.mean())
     return Outcome(
         headline="loss",
-        metrics=_measured(-logs.mean()),
-        baseline=_measured(min(counted)),
-        baseline_name=_GRAMS[int(np.argmin(counted))],
+        metrics=in_units(own),
+        baseline=in_units(min(counted)),
+        baseline_name=GRAMS[int(np.argmin(counted))],
         samples=logs.size,
         smaller_is_better=True,
         exhibits=(
-            _losses(counted, -logs.mean()),
+            losses(counted, own),
             _samples(predictor, model),
-            _surprise(predictor.vocabulary.words(passage), -logs.ravel()[:_PASSAGE]),
+            _passage(predictor, logs, test),
             *maps,
         ),
     )
-
-
-def _measured(nats: float) -> dict[str, float]:
-    return {
-        "loss": float(nats),
-        "bits_per_character": float(nats / math.log(2)),
-        "perplexity": math.exp(nats),
-    }
 
 
 def _log_probabilities(model: GPT, test: TensorDataset) -> NDArray[np.float32]:
@@ -197,25 +189,12 @@ def _log_probabilities(model: GPT, test: TensorDataset) -> NDArray[np.float32]:
     return np.concatenate(parts)
 
 
-def _by_counting(predictor: TextPredictor, train: NDArray[np.int64], test: TensorDataset) -> list[float]:
-    """The loss per character of unigrams, bigrams and so on, counted in the training text."""
-    tokens, order = len(predictor.vocabulary), len(_GRAMS)
-    grams = NGrams(*histories(train, order, tokens), tokens)
-    sequence = np.concatenate([test.tensors[0].numpy()[0, :1], test.tensors[1].numpy().ravel()])
-    rows = grams.probabilities(*histories(sequence, order, tokens))
-    return [float(loss) for loss in -np.log(rows).mean(axis=1)]
-
-
-def _losses(counted: list[float], own: float) -> Table:
-    rows = [*zip(_GRAMS, counted, strict=False), (N_("this model"), own)]
-    return Table(
-        title=N_("Loss per character, beside n-grams counted in the training text and smoothed"),
-        header=(N_("what predicts"), N_("nats"), N_("bits"), N_("perplexity")),
-        rows=tuple(
-            (_(name), f"{nats:.4f}", f"{nats / math.log(2):.4f}", f"{math.exp(nats):.2f}")
-            for name, nats in rows
-        ),
-    )
+def _counted(predictor: TextPredictor, train: NDArray[np.int64], test: TensorDataset) -> list[float]:
+    """The loss per character of unigrams, bigrams and so on."""
+    tokens, order = len(predictor.vocabulary), len(GRAMS)
+    inputs, targets = (tensor.numpy() for tensor in test.tensors)
+    sequence = np.concatenate([inputs[0, :1], targets.ravel()])
+    return by_counting(histories(train, order, tokens), histories(sequence, order, tokens), tokens)
 
 
 def _samples(predictor: TextPredictor, model: GPT) -> Texts:
@@ -228,25 +207,21 @@ def _samples(predictor: TextPredictor, model: GPT) -> Texts:
     return Texts(title=N_("What it writes"), passages=passages)
 
 
-def _surprise(characters: list[str], nats: NDArray[np.float32]) -> HeatMap:
-    """A passage of the test text, each character as dark as it was unexpected."""
-    rows = len(characters) // _LINE
-    shown = [{"\n": "↵", " ": "␣", "\u3000": "□"}.get(character, character) for character in characters]
-    lines = tuple(tuple(shown[_LINE * row : _LINE * (row + 1)]) for row in range(rows))
-    return HeatMap(
-        title=N_("How unexpected each character of a passage was, in nats"),
-        note=N_("The darker, the less probable the model held it to be; ↵ is a line's end, ␣ a space."),
-        values=nats[: rows * _LINE].reshape(rows, _LINE),
-        rows=("",) * rows,
-        columns=("",) * _LINE,
-        cells=lines,
+def _passage(predictor: TextPredictor, logs: NDArray[np.float32], test: TensorDataset) -> HeatMap:
+    """The first lines of the test text."""
+    rows = min(_LINES, logs.size // _LINE)
+    words = predictor.vocabulary.words(test.tensors[1].numpy().ravel()[: rows * _LINE])
+    return surprise(
+        N_("How unexpected each character of a passage was, in nats"),
+        [words[_LINE * row : _LINE * (row + 1)] for row in range(rows)],
+        -logs.ravel()[: rows * _LINE].reshape(rows, _LINE),
     )
 
 
 def _attention(predictor: TextPredictor, model: GPT, test: TensorDataset) -> list[Exhibit]:
     """Where each layer looks while it reads a line, as the mean of its heads."""
     line = test.tensors[0][0][:_LINE]
-    names = tuple({"\n": "↵", " ": "␣"}.get(word, word) for word in predictor.vocabulary.words(line.numpy()))
+    names = tuple(map(shown, predictor.vocabulary.words(line.numpy())))
     maps = model.attention(line).mean(1).numpy()  # (layers, T, T)
     return [
         HeatMap(
