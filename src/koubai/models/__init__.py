@@ -6,3 +6,4 @@ from koubai.models.gpt import *
 from koubai.models.recommendation import *
 from koubai.models.resnet import *
 from koubai.models.sequence_cnn import *
+from koubai.models.translator import *

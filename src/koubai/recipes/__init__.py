@@ -15,6 +15,7 @@ from koubai.recipes.task import Task
 from koubai.recipes.text_gpt import TEXT_GPT
 from koubai.recipes.text_lstm import TEXT_LSTM
 from koubai.recipes.training import Training
+from koubai.recipes.translate import TRANSLATE
 from koubai.recipes.treatable import treatable
 
 __all__ = [
@@ -33,4 +34,6 @@ __all__ = [
     "treatable",
 ]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES, TEXT_GPT, TEXT_LSTM)}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (*IMAGES, *TABLES, TEXT_GPT, TEXT_LSTM, TRANSLATE)
+}

@@ -46,7 +46,7 @@ class TextSettings(Settings):
     heads: int = Field(4, ge=1, description=N_("attention heads of a layer; features is a multiple of it"))
     layers: int = Field(4, ge=1, description=N_("layers of the Transformer"))
     dropout: float = Field(
-        0.1, ge=0, lt=1, description=N_("share of activations left out at random while training")
+        0.05, ge=0, lt=1, description=N_("share of activations left out at random while training")
     )
 
 
@@ -243,7 +243,8 @@ TEXT_GPT = Recipe(
     TextPredictor,
     TextSettings,
     {
-        "epochs": 24,
+        "epochs": 12,
+        "batch_size": 32,
         "optimizer": "adamw",
         "lr": 0.003,
         "schedule": "warmup-cosine",
