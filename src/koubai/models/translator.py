@@ -100,7 +100,7 @@ class Translator(nn.Module):
 
     def new_cache(self, samples: int) -> list[nn.KeyValueCache]:
         """Room for `longest` positions, for writing word by word."""
-        return self.transformer.decoder.new_cache(samples, self.longest)  # type: ignore[no-any-return]
+        return self.transformer.decoder.new_cache(samples, self.longest)
 
     def attention(self, source: Tensor, target: Tensor) -> Tensor:
         """Where the last layer looks in the source (S,) while it reads the target (T,): the heads' mean (T, S)."""

@@ -15,7 +15,7 @@ from koubai.recipes.task import Task
 from koubai.recipes.text_gpt import TEXT_GPT
 from koubai.recipes.text_lstm import TEXT_LSTM
 from koubai.recipes.training import Training
-from koubai.recipes.translate import TRANSLATE
+from koubai.recipes.translation import TRANSLATE
 from koubai.recipes.treatable import treatable
 
 __all__ = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,7 +66,7 @@ class _Counts:
         return np.asarray(np.where(known, p, below))
 
 
-def _looked_up(keys: Ids, values: NDArray[np.float64], wanted: Ids) -> NDArray[np.float64]:
+def _looked_up(keys: Ids, values: NDArray[Any], wanted: Ids) -> NDArray[np.float64]:
     """The values of the wanted keys; 0 for a key that is not there."""
     places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.asarray(np.where(keys[places] == wanted, values[places], 0.0))

@@ -88,9 +88,11 @@ class NamePredictor(Predictor):
         with koubai.no_grad():
             state: Any = None
             for place in range(max(_LONGEST, rows.shape[1])):
-                scores, state = model.step(koubai.tensor(rows[:, place]), state)
+                read, state = model.step(koubai.tensor(rows[:, place]), state)
                 if place + 1 == rows.shape[1]:
-                    rows = np.column_stack([rows, drawn(scores.numpy(), options, generator)])
+                    scores = np.array(read.numpy())
+                    scores[:, 0] += 0.0 if place else -np.inf  # a name has one character at least
+                    rows = np.column_stack([rows, drawn(scores, options, generator)])
         return ["".join(self.vocabulary.words(row[1:])).partition(_EDGE)[0] for row in rows]
 
     def compared(self, made: Sequence[str]) -> Table:
@@ -180,7 +182,7 @@ def _judged(
     """The loss per character beside that of n-grams, and how new the names are that it makes."""
     model.eval()
     nats, targets = name_losses(model, test), test.tensors[-1].numpy()
-    counted = by_counting(*map(_histories, (train, test)), len(predictor.vocabulary))
+    counted = by_counting(_histories(train), _histories(test), len(predictor.vocabulary))
     own = float(nats[targets != _IGNORED].mean())
     made = predictor.made(model, "", NamingOptions(temperature=1.0, count=_MADE))  # type: ignore[call-arg]
     new = set(made) - set(predictor.known)
@@ -251,5 +253,5 @@ TEXT_LSTM = Recipe(
     _model,
     NamePredictor,
     NameSettings,
-    {"epochs": 20, "optimizer": "adamw", "lr": 0.002, "schedule": "cosine", "clip_norm": 1.0},
+    {"epochs": 15, "optimizer": "adamw", "lr": 0.002, "schedule": "cosine", "clip_norm": 1.0},
 )

@@ -18,6 +18,12 @@ _NAMES = {
     "rmse": N_("root mean squared error"),
     "mae": N_("mean absolute error"),
     "r2": N_("R²"),
+    "bits_per_character": N_("bits per character"),
+    "perplexity": N_("perplexity"),
+    "novelty": N_("share that is new"),
+    "variety": N_("share that is different"),
+    "bleu": N_("BLEU"),
+    "chrf": N_("chrF"),
     "lr": N_("learning rate"),
 }
 # What the doctor calls its evidence; `_` finds the translation of a name where it is shown.
@@ -29,7 +35,7 @@ EVIDENCE = (
     N_("share of targets out of reach"), N_("size"), N_("skill on new samples"), N_("skill on training samples"),
     N_("steps"), N_("swing"), N_("told apart"), N_("units"), N_("update to weight"), N_("usual"),
 )  # fmt: skip
-_SHARES = frozenset({"accuracy", "top_k_accuracy"})
+_SHARES = frozenset({"accuracy", "top_k_accuracy", "novelty", "variety"})
 
 
 def label(metric: str) -> str:

@@ -50,7 +50,8 @@ def signature() -> str:
 @functools.cache
 def _metrics() -> dict[str, Any]:
     try:
-        from sacrebleu.metrics import BLEU, CHRF
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
     except ImportError as error:
         problem = _("Translations are judged by sacreBLEU, which is not installed: {command}")
         raise ImportError(problem.format(command="pip install 'koubai[text]'")) from error

@@ -110,4 +110,4 @@ class _Search:
         return sorted(found, key=self._rated, reverse=True)[: self.width]
 
     def _rated(self, hypothesis: Hypothesis) -> float:
-        return hypothesis.log_probability / ((5 + len(hypothesis.tokens) + 1) / 6) ** self.penalty
+        return float(hypothesis.log_probability / ((5 + len(hypothesis.tokens) + 1) / 6) ** self.penalty)
