@@ -18,7 +18,9 @@ _RUBY = re.compile("《[^》]*》|｜")  # how a word is read, and where the wor
 _RULE = re.compile(r"^-{20,}$", re.MULTILINE)
 _COLOPHON = re.compile("^底本：", re.MULTILINE)
 _NOTE = re.compile("［＃[^］]*］")  # layout, emphasis
-_GAIJI = re.compile(r"※［＃[^］]*?(?:(\d)-(\d{1,2})-(\d{1,2})|U\+([0-9A-Fa-f]{4,6}))?[^］\d]*］")
+_GAIJI = re.compile("※［＃([^］]*)］")
+_CODE_POINT = re.compile(r"U\+([0-9A-Fa-f]{4,6})")
+_PLACE = re.compile(r"(?<![\d-])([12])-(\d{1,2})-(\d{1,2})(?![\d-])")  # plane, row and cell
 _GETA = "〓"  # what printers put where a character is missing
 
 _BASE = (
@@ -92,17 +94,15 @@ def _plain(marked: str) -> str:
     return _NOTE.sub("", _GAIJI.sub(_character, _RUBY.sub("", marked)))
 
 
-def _character(described: re.Match[str]) -> str:
-    """The character of a note like ※［＃「てへん＋丑」、第4水準2-12-93］, by its place in JIS X 0213."""
-    plane, row, cell, code = described.groups()
-    if code:
-        return chr(int(code, 16))
-    if not plane:
+def _character(noted: re.Match[str]) -> str:
+    """The character of a note like ※［＃「てへん＋丑」、第4水準2-12-93］, by its place in JIS X 0213 or in Unicode."""
+    if code := _CODE_POINT.search(noted[1]):
+        return chr(int(code[1], 16))
+    if not (place := _PLACE.search(noted[1])):
         return _GETA
-    place = bytes((0xA0 + int(row), 0xA0 + int(cell)))
-    return (
-        (b"\x8f" * (plane == "2") + place).decode("euc_jis_2004", errors="replace").replace("\ufffd", _GETA)
-    )
+    plane, row, cell = map(int, place.groups())
+    coded = b"\x8f" * (plane == 2) + bytes((0xA0 + row, 0xA0 + cell))
+    return coded.decode("euc_jis_2004", errors="replace").replace("\ufffd", _GETA)
 
 
 def _remote(file: tuple[str, int, str]) -> RemoteFile:
