@@ -12,7 +12,9 @@ def _is_there(file: str) -> bool:
     return (Path(os.environ.get("KOUBAI_DATA", "")) / file).is_file()
 
 
-@pytest.mark.skipif(not _is_there("tinyshakespeare/input.txt"), reason="Tiny Shakespeare is not in KOUBAI_DATA")
+@pytest.mark.skipif(
+    not _is_there("tinyshakespeare/input.txt"), reason="Tiny Shakespeare is not in KOUBAI_DATA"
+)
 def test_shakespeare():
     text = shakespeare(progress=False)
     assert (len(text), len(set(text))) == (1_115_394, 65)

@@ -21,9 +21,9 @@ def test_an_unknown_token_is_refused():
 
 
 def test_rare_tokens_share_the_number_of_the_unknown():
-    words = Vocabulary.of("a cat a dog a cat".split(), ["<pad>", "<unk>"], "<unk>", least=2)
+    words = Vocabulary.of(["a", "cat", "a", "dog", "a", "cat"], ["<pad>", "<unk>"], "<unk>", least=2)
     assert words.tokens == ("<pad>", "<unk>", "a", "cat")
-    assert words.ids("a dog bit a cat".split()).tolist() == [2, 1, 1, 2, 3]
+    assert words.ids(["a", "dog", "bit", "a", "cat"]).tolist() == [2, 1, 1, 2, 3]
 
 
 def test_a_special_token_in_the_text_is_there_once():

@@ -25,7 +25,9 @@ def test_a_sequence_that_is_too_short_is_refused():
 def test_windows_are_drawn_anew_in_each_epoch_by_the_seed():
     def epochs(seed: int) -> list[list[int]]:
         order = koubai.Generator().manual_seed(seed)
-        loader = DataLoader(windows(TEXT, 10), 4, shuffle=True, generator=order, augment=RandomWindows(TEXT, 10))
+        loader = DataLoader(
+            windows(TEXT, 10), 4, shuffle=True, generator=order, augment=RandomWindows(TEXT, 10)
+        )
         return [[int(row[0]) for inputs, _ in loader for row in inputs.numpy()] for _ in range(2)]
 
     first, second = epochs(0)

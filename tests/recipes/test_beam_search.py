@@ -1,4 +1,4 @@
-"""Beam search finds the likeliest sentences, where a greedy search is led astray; it goes on from the right beginning."""
+"""Beam search finds the likeliest sentences, where a greedy search is led astray."""
 
 from itertools import product
 

@@ -98,7 +98,7 @@ def test_texts_that_cannot_be_learnt_are_refused(tmp_path):
         trained(short)
     with pytest.raises(ValueError, match="is not a text in UTF-8"):
         trained(wrong)
-    with pytest.raises(FileNotFoundError, match="There is no text 'nothing.txt'"):
+    with pytest.raises(FileNotFoundError, match=r"There is no text 'nothing\.txt'"):
         trained(Path("nothing.txt"))
 
 
@@ -110,7 +110,8 @@ def test_the_same_seed_gives_the_same_bits(tmp_path):
 
 
 @pytest.mark.skipif(
-    not (Path(os.environ.get("KOUBAI_DATA", "")) / "aozora").is_dir(), reason="Aozora's texts are not in KOUBAI_DATA"
+    not (Path(os.environ.get("KOUBAI_DATA", "")) / "aozora").is_dir(),
+    reason="Aozora's texts are not in KOUBAI_DATA",
 )
 def test_aozora_is_cut_into_characters_it_knows():
     task = RECIPE.task(RECIPE.settings(corpus="aozora"))

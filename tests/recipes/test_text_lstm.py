@@ -103,7 +103,7 @@ def test_lists_that_cannot_be_learnt_are_refused(tmp_path):
         trained(few)
     with pytest.raises(ValueError, match="is not a text in UTF-8"):
         trained(wrong)
-    with pytest.raises(FileNotFoundError, match="There is no list 'nothing.txt'"):
+    with pytest.raises(FileNotFoundError, match=r"There is no list 'nothing\.txt'"):
         trained(Path("nothing.txt"))
 
 
@@ -115,7 +115,8 @@ def test_the_same_seed_gives_the_same_bits(tmp_path):
 
 
 @pytest.mark.skipif(
-    not (Path(os.environ.get("KOUBAI_DATA", "")) / "names").is_dir(), reason="the names are not in KOUBAI_DATA"
+    not (Path(os.environ.get("KOUBAI_DATA", "")) / "names").is_dir(),
+    reason="the names are not in KOUBAI_DATA",
 )
 def test_the_first_names():
     task = RECIPE.task(RECIPE.settings())

@@ -129,7 +129,7 @@ def test_without_sacrebleu_it_says_so_before_training(monkeypatch, tmp_path):
 
 
 def test_english_is_cut_as_the_corpus_is():
-    assert english("I don't like Tom's dog.") == "i don 't like tom 's dog .".split()
+    assert english("I don't like Tom's dog.") == ["i", "don", "'t", "like", "tom", "'s", "dog", "."]
     assert english("What’s  that？") == ["what", "'s", "that", "?"]
 
 

@@ -29,7 +29,7 @@ from koubai.recipes.task import Task
 _HELD_OUT = 0.05  # the share of the text, at its end, that is for validation; as much again is for the test
 _UNKNOWN = "\ufffd"  # stands for characters that the training text has less than twice
 _TEMPERATURES = (0.5, 0.8, 1.1)
-_SAMPLE = 400  # characters of a sample
+_SAMPLE = 300  # characters of a sample
 _LINES, _LINE = 8, 40  # of the passage whose characters' surprise is shown, and characters of a line
 _BATCH = 64  # windows per forward pass
 
