@@ -1,21 +1,57 @@
-"""What the recipes for characters show alike: losses beside those of n-grams, and how unexpected characters were."""
+"""What the recipes for texts share: reading files, refusing what is unknown, losses beside those of n-grams."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from koubai.data import Vocabulary
 from koubai.i18n import N_, _
 from koubai.recipes.exhibit import HeatMap, Table
 from koubai.recipes.ngram import Ids, NGrams
 
-__all__ = ["GRAMS", "by_counting", "in_units", "losses", "shown", "surprise"]
+__all__ = [
+    "GRAMS",
+    "by_counting",
+    "in_units",
+    "losses",
+    "require_known",
+    "shown",
+    "surprise",
+    "text_of",
+]
 
 GRAMS = (N_("single characters"), N_("bigrams"), N_("trigrams"), N_("4-grams"), N_("5-grams"))
 _SHOWN = {"\n": "↵", " ": "␣", "\u3000": "□"}
+
+
+def text_of(path: Path) -> str:
+    """The text of a user's file.
+
+    Raises:
+        ValueError: it is not UTF-8.
+    """
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        problem = _("{path} is not a text in UTF-8; save it again in that encoding.")
+        raise ValueError(problem.format(path=path)) from None
+
+
+def require_known(text: str, vocabulary: Vocabulary) -> None:
+    """See that the model has learnt all characters of a text.
+
+    Raises:
+        ValueError: with those that it has not.
+    """
+    strange = sorted({character for character in text if character not in vocabulary})
+    if strange:
+        problem = _("The model has not learnt these characters: {characters}")
+        raise ValueError(problem.format(characters=" ".join(strange)))
 
 
 def in_units(nats: float) -> dict[str, float]:

@@ -16,7 +16,16 @@ from koubai.data import RandomWindows, TensorDataset, Vocabulary, aozora, shakes
 from koubai.i18n import N_, _
 from koubai.models import GPT
 from koubai.nn import CrossEntropyLoss
-from koubai.recipes.characters import GRAMS, by_counting, in_units, losses, shown, surprise
+from koubai.recipes.characters import (
+    GRAMS,
+    by_counting,
+    in_units,
+    losses,
+    require_known,
+    shown,
+    surprise,
+    text_of,
+)
 from koubai.recipes.exhibit import Exhibit, HeatMap, Texts
 from koubai.recipes.ngram import histories
 from koubai.recipes.outcome import Outcome
@@ -76,10 +85,7 @@ class TextPredictor(Predictor):
         Raises:
             ValueError: the model knows none of some characters.
         """
-        strange = sorted({character for character in prompt if character not in self.vocabulary})
-        if strange:
-            problem = _("The model has not learnt these characters: {characters}")
-            raise ValueError(problem.format(characters=" ".join(strange)))
+        require_known(prompt, self.vocabulary)
         written = list(self.vocabulary.ids(prompt or "\n"))
         generator = koubai.Generator().manual_seed(options.seed)
         with koubai.no_grad():
@@ -120,11 +126,7 @@ def corpus(name: str) -> str:
     if not path.is_file():
         problem = _("There is no text {name!r}: give shakespeare, aozora, or a text file.")
         raise FileNotFoundError(problem.format(name=name))
-    try:
-        return path.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        problem = _("{path} is not a text in UTF-8; save it again in that encoding.")
-        raise ValueError(problem.format(path=path)) from None
+    return text_of(path)
 
 
 def _task(settings: TextSettings) -> Task:

@@ -17,7 +17,7 @@ from koubai.data import TensorDataset, Vocabulary, names
 from koubai.i18n import N_, _
 from koubai.models import CharacterRNN
 from koubai.nn import CrossEntropyLoss
-from koubai.recipes.characters import GRAMS, by_counting, in_units, losses, surprise
+from koubai.recipes.characters import GRAMS, by_counting, in_units, losses, require_known, surprise, text_of
 from koubai.recipes.exhibit import HeatMap, Lines, Table
 from koubai.recipes.outcome import Outcome
 from koubai.recipes.predictor import Predictor
@@ -79,10 +79,7 @@ class NamePredictor(Predictor):
         Raises:
             ValueError: no name it learnt from has these characters.
         """
-        strange = sorted({character for character in beginning if character not in self.vocabulary})
-        if strange:
-            problem = _("The model has not learnt these characters: {characters}")
-            raise ValueError(problem.format(characters=" ".join(strange)))
+        require_known(beginning, self.vocabulary)
         generator = koubai.Generator().manual_seed(options.seed)
         rows = np.repeat(self.vocabulary.ids(_EDGE + beginning)[None], options.count, axis=0)  # (N, T)
         with koubai.no_grad():
@@ -121,12 +118,7 @@ def _words(name: str) -> list[str]:
     if not path.is_file():
         problem = _("There is no list {name!r}: give names, or a file with one word on each line.")
         raise FileNotFoundError(problem.format(name=name))
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        problem = _("{path} is not a text in UTF-8; save it again in that encoding.")
-        raise ValueError(problem.format(path=path)) from None
-    words = list(dict.fromkeys(filter(None, map(str.strip, lines))))
+    words = list(dict.fromkeys(filter(None, map(str.strip, text_of(path).splitlines()))))
     if len(words) < 30:
         problem = _("{path} has {count} different words; at least 30 are needed.")
         raise ValueError(problem.format(path=path, count=len(words)))

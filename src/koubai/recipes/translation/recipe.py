@@ -15,6 +15,7 @@ from koubai.data import ParallelTexts, TensorDataset, Vocabulary, small_parallel
 from koubai.i18n import N_, _
 from koubai.models import Translator
 from koubai.nn import CrossEntropyLoss
+from koubai.recipes.characters import text_of
 from koubai.recipes.recipe import Recipe
 from koubai.recipes.settings import Settings
 from koubai.recipes.task import Task
@@ -73,9 +74,7 @@ def _own(path: Path) -> list[ParallelTexts]:
         problem = _("There is no corpus {name!r}: give small-parallel-enja, or a file of your own.")
         raise FileNotFoundError(problem.format(name=str(path)))
     pairs = [
-        _pair(path, number, line)
-        for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1)
-        if line.strip()
+        _pair(path, number, line) for number, line in enumerate(text_of(path).splitlines(), 1) if line.strip()
     ]
     held_out = int(_HELD_OUT * len(pairs))
     if not held_out:
