@@ -14,7 +14,11 @@ CLASSES = np.arange(6) % 3
         (CLASSES, (6, 3), "classes"),
         (CLASSES % 2, (6,), "binary"),
         (CLASSES % 2, (6, 1), "binary"),
-        (np.zeros((6, 128), int) + 5, (6, 65, 128), "classes"),  # a character at each place, fewer kinds than places
+        (
+            np.zeros((6, 128), int) + 5,
+            (6, 65, 128),
+            "classes",
+        ),  # a character at each place, fewer kinds than places
         (np.zeros((6, 8, 8), int) + 5, (6, 8, 8, 8), "classes"),  # a class for each pixel
         (np.eye(3)[CLASSES], (6, 3), "classes"),
         (np.ones((6, 4)), (6, 4), "multilabel"),
