@@ -46,7 +46,14 @@ EXHIBITS: tuple[Exhibit, ...] = (
         windows=((3.0, 5.0),),
         marks=(4.0,),
     ),
-    HeatMap(title="attention", values=np.eye(3), rows=("a", "b", "c"), columns=("x", "y", "z")),
+    HeatMap(title="attention", values=np.eye(3), rows=("a", "b", "c"), columns=("x", "猫", "z")),
+    HeatMap(
+        title="surprise",
+        values=np.eye(2),
+        rows=("", ""),
+        columns=("", ""),
+        cells=(("a", "↵"), ("犬", "")),
+    ),
     Bars(title="importance", names=("height", "width"), values=np.array([0.5, -0.25])),
 )
 

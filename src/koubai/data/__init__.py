@@ -4,9 +4,11 @@ Names follow `torch.utils.data`, and torchvision's transforms for images. All ch
 `koubai.Generator`.
 """
 
+from koubai.data.aozora import AozoraWork, aozora, read_aozora
 from koubai.data.bundled import breast_cancer, diabetes, digits, iris, wine
 from koubai.data.catalogue import DATASETS, Card, load
 from koubai.data.collate import default_collate, default_convert
+from koubai.data.corpora import ParallelTexts, names, shakespeare, small_parallel_enja
 from koubai.data.csv_dataset import CSVDataset, from_csv
 from koubai.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 from koubai.data.download import DownloadError, RemoteFile, data_folder, fetch
@@ -51,11 +53,14 @@ from koubai.data.text import (
     Tokenizer,
 )
 from koubai.data.transform import Compose, Transform
+from koubai.data.vocabulary import Vocabulary
+from koubai.data.windows import RandomWindows, windows
 
 __all__ = [
     "CHARACTERS",
     "DATASETS",
     "WORDS",
+    "AozoraWork",
     "BatchSampler",
     "CSVDataset",
     "Card",
@@ -70,6 +75,7 @@ __all__ = [
     "LabelledData",
     "MinMaxScale",
     "Mixup",
+    "ParallelTexts",
     "Paraphrase",
     "RandomCrop",
     "RandomDeletion",
@@ -80,6 +86,7 @@ __all__ = [
     "RandomShift",
     "RandomSwap",
     "RandomVerticalFlip",
+    "RandomWindows",
     "Ratings",
     "RemoteFile",
     "Sampler",
@@ -96,8 +103,10 @@ __all__ = [
     "TensorDataset",
     "Tokenizer",
     "Transform",
+    "Vocabulary",
     "WeightedRandomSampler",
     "airline_passengers",
+    "aozora",
     "breast_cancer",
     "cora",
     "data_folder",
@@ -116,17 +125,22 @@ __all__ = [
     "mixup",
     "mnist",
     "movielens",
+    "names",
     "planted_motif",
     "random_split",
     "ratings_from_csv",
+    "read_aozora",
     "read_csv",
     "read_idx",
     "scaler_from_state",
     "sequences_from_csv",
     "series_from_csv",
+    "shakespeare",
+    "small_parallel_enja",
     "stratified_indices",
     "stratified_split",
     "sunspots",
     "synthetic_ratings",
+    "windows",
     "wine",
 ]

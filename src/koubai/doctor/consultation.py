@@ -94,7 +94,7 @@ class Consultation:
     @cached_property
     def task(self) -> Task:
         """The kind of question that the targets ask."""
-        return task_of(self.target, self.outputs)
+        return task_of(self.target, self.answers.shape)
 
     @cached_property
     def expects(self) -> Expects:

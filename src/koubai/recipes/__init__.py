@@ -17,7 +17,10 @@ from koubai.recipes.script import load_script
 from koubai.recipes.settings import Settings
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
 from koubai.recipes.task import Task
+from koubai.recipes.text_gpt import TEXT_GPT
+from koubai.recipes.text_lstm import TEXT_LSTM
 from koubai.recipes.training import Training
+from koubai.recipes.translation import TRANSLATE
 from koubai.recipes.treatable import treatable
 
 __all__ = [
@@ -41,5 +44,16 @@ __all__ = [
 ]
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (*IMAGES, *TABLES, BIOLOGY, FORECAST, GRAPH, RECOMMEND)
+    recipe.name: recipe
+    for recipe in (
+        *IMAGES,
+        *TABLES,
+        BIOLOGY,
+        FORECAST,
+        GRAPH,
+        RECOMMEND,
+        TEXT_GPT,
+        TEXT_LSTM,
+        TRANSLATE,
+    )
 }

@@ -139,11 +139,13 @@ class HeatMap(Exhibit):
         values: (rows, columns).
         rows: a name for each row.
         columns: a name for each column.
+        cells: for each row what is written into its cells; empty for nothing.
     """
 
     values: Array
     rows: tuple[str, ...]
     columns: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...] = ()
 
 
 class Bars(Exhibit):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from koubai.i18n import _, language, speaking
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Families with Japanese glyphs on Linux, macOS and Windows, the plain sans-serif ones first.
 _JAPANESE_FAMILIES = (
@@ -38,6 +40,9 @@ _JAPANESE_FAMILIES = (
     "Noto Serif CJK JP",
     "Droid Sans Fallback",
 )
+
+
+_FIRST_CJK = "\u2e80"  # above it stand Chinese characters, kana and their marks
 
 
 class MatplotlibMissing(ImportError):
@@ -91,8 +96,11 @@ def picture(
         axes = figure.subplots()
         draw(axes, theme)
         _plain(axes, theme, grid)
+        _let_japanese_be_read(figure)
         buffer = BytesIO()
-        figure.savefig(buffer, format="png", dpi=160, facecolor=theme.card, metadata={"Software": None})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # of a script that no installed font has
+            figure.savefig(buffer, format="png", dpi=160, facecolor=theme.card, metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -107,6 +115,16 @@ def _plain(axes: Axes, theme: Theme, grid: Literal["x", "y"] | None) -> None:
     axes.tick_params(which="both", colors=theme.soft, length=0, labelsize=9)
     for text in (axes.xaxis.label, axes.yaxis.label):
         text.set_color(theme.soft)
+
+
+def _let_japanese_be_read(figure: Figure) -> None:
+    """Also in a picture that speaks English, data such as translated words may be Japanese."""
+    from matplotlib.text import Text
+
+    texts = [text for text in figure.findobj(Text) if any(c >= _FIRST_CJK for c in text.get_text())]
+    if texts and (family := japanese_family()):
+        for text in texts:
+            text.set_fontfamily([family, "DejaVu Sans"])
 
 
 @functools.cache

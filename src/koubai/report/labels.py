@@ -21,6 +21,12 @@ _NAMES = {
     "mase": N_("error over the seasonal forecast's"),
     "motif_letters": N_("letters of the motif found"),
     "coverage": N_("coverage of the interval"),
+    "bits_per_character": N_("bits per character"),
+    "perplexity": N_("perplexity"),
+    "novelty": N_("share that is new"),
+    "variety": N_("share that is different"),
+    "bleu": N_("BLEU"),
+    "chrf": N_("chrF"),
     "lr": N_("learning rate"),
 }
 # What the doctor calls its evidence; `_` finds the translation of a name where it is shown.
@@ -32,7 +38,7 @@ EVIDENCE = (
     N_("share of targets out of reach"), N_("size"), N_("skill on new samples"), N_("skill on training samples"),
     N_("steps"), N_("swing"), N_("told apart"), N_("units"), N_("update to weight"), N_("usual"),
 )  # fmt: skip
-_SHARES = frozenset({"accuracy", "top_k_accuracy", "coverage", "motif_letters"})
+_SHARES = frozenset({"accuracy", "coverage", "motif_letters", "novelty", "top_k_accuracy", "variety"})
 
 
 def label(metric: str) -> str:

@@ -18,15 +18,17 @@ __all__ = ["Task", "labels_of", "skill", "task_of"]
 Task = Literal["classes", "binary", "multilabel", "numbers"]
 
 
-def task_of(target: Array, outputs: int) -> Task:
+def task_of(target: Array, answers: tuple[int, ...]) -> Task:
     """Return the kind of question.
 
     Args:
-        target: the targets (N,), (N, 1) or (N, K).
-        outputs: how many numbers the model gives for a sample.
+        target: the targets (N,), (N, 1) or (N, K), or one for each place of a sample, such as a word or a pixel.
+        answers: the shape of the model's outputs, (N,), (N, C) or (N, C, places ...).
     """
     target = np.asarray(target)
-    if target.dtype.kind in "iub" and target.ndim >= 1 and (target.ndim == 1 or outputs > target.shape[-1]):
+    outputs = 1 if len(answers) < 2 else answers[1]
+    each = target.ndim == 1 or (target.ndim > 1 and answers[2:] == target.shape[1:])
+    if target.dtype.kind in "iub" and target.ndim >= 1 and (each or outputs > target.shape[-1]):
         few = target.size and outputs == 1 and set(np.unique(target)) <= {0, 1}
         return "binary" if few else "classes"
     if not np.isin(target, (0, 1)).all():

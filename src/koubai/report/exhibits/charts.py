@@ -81,6 +81,11 @@ def _heat_map(exhibit: HeatMap, theme: Theme = LIGHT) -> bytes:
         axes.imshow(exhibit.values, cmap=colours, aspect="auto", vmin=0)
         axes.set_xticks(range(columns), exhibit.columns, rotation=45, ha="right")
         axes.set_yticks(range(rows), exhibit.rows)
+        dark = exhibit.values > 0.65 * np.nanmax(exhibit.values, initial=0.0)
+        for row, words in enumerate(exhibit.cells):
+            for column, word in enumerate(words):
+                colour = theme.card if dark[row, column] else theme.ink
+                axes.text(column, row, word, ha="center", va="center", color=colour, fontsize=9)
 
     size = (max(3.2, 1.5 + _CELL * columns), max(2.2, 1.0 + _CELL * rows))
     return picture(draw, theme, size, grid=None)

@@ -43,7 +43,15 @@ def _html(exhibit: Exhibit) -> Html:
 @_html.register
 def _table(exhibit: Table) -> Html:
     header = [_(title) for title in exhibit.header]
-    return tag("div", table(header, exhibit.rows, class_="numbers wide"), class_="card")
+    figures = all(_is_figure(cell) for row in exhibit.rows for cell in row[1:])
+    return tag(
+        "div", table(header, exhibit.rows, class_="numbers wide" if figures else "wide"), class_="card"
+    )
+
+
+def _is_figure(cell: str | int | float) -> bool:
+    """Whether a cell is a number, with a unit perhaps; words are read from the left."""
+    return not isinstance(cell, str) or not cell or not cell[0].isalpha()
 
 
 @_html.register
