@@ -167,14 +167,26 @@ KINDS: dict[str, type[Exhibit]] = {
 
 
 def packed(exhibits: Sequence[Exhibit]) -> tuple[list[dict[str, Any]], dict[str, Array]]:
-    """The exhibits as JSON's kinds of values, and their arrays by name, for a file of arrays."""
+    """The exhibits as JSON's kinds of values, and their arrays by name, for a file of arrays.
+
+    In the place of an array stands None, of a mapping of arrays their names in order.
+    """
     plain: list[dict[str, Any]] = []
     arrays: dict[str, Array] = {}
     for number, exhibit in enumerate(exhibits):
         own = _arrays(exhibit)
-        arrays |= {f"{number}.{name}": np.ascontiguousarray(array) for name, array in own.items()}
-        fields = {name.partition(".")[0] for name in own}
-        plain.append({"kind": type(exhibit).__name__} | exhibit.model_dump(mode="json", exclude=fields))
+        for field, value in own.items():
+            named = (
+                {field: value}
+                if isinstance(value, np.ndarray)
+                else {f"{field}.{k}": v for k, v in value.items()}
+            )
+            arrays |= {f"{number}.{name}": np.ascontiguousarray(array) for name, array in named.items()}
+        places = {
+            field: None if isinstance(value, np.ndarray) else list(value) for field, value in own.items()
+        }
+        rest = exhibit.model_dump(mode="json", exclude=set(own))
+        plain.append({"kind": type(exhibit).__name__, "arrays": places} | rest)
     return plain, arrays
 
 
@@ -183,23 +195,16 @@ def unpacked(plain: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array]) ->
     return tuple(_whole(number, dict(fields), arrays) for number, fields in enumerate(plain))
 
 
-def _arrays(exhibit: Exhibit) -> dict[str, Array]:
-    """The arrays of an exhibit by field, and those in a field's mapping by "field.name"."""
-    found: dict[str, Array] = {}
-    for field, value in exhibit:
-        if isinstance(value, np.ndarray):
-            found[field] = value
-        elif isinstance(value, Mapping):
-            found |= {f"{field}.{name}": np.asarray(array) for name, array in value.items()}
-    return found
+def _arrays(exhibit: Exhibit) -> dict[str, Any]:
+    """The fields of an exhibit that hold an array or a mapping of arrays."""
+    return {field: value for field, value in exhibit if isinstance(value, np.ndarray | Mapping)}
 
 
 def _whole(number: int, fields: dict[str, Any], arrays: Mapping[str, Array]) -> Exhibit:
-    for name, array in arrays.items():
-        place, field, *inner = name.split(".", 2)
-        if place == str(number):
-            if inner:
-                fields.setdefault(field, {})[inner[0]] = array
-            else:
-                fields[field] = array
-    return KINDS[fields.pop("kind")].model_validate(fields)
+    kind = KINDS[fields.pop("kind")]
+    for field, names in fields.pop("arrays").items():
+        place = f"{number}.{field}"
+        fields[field] = (
+            arrays[place] if names is None else {name: arrays[f"{place}.{name}"] for name in names}
+        )
+    return kind.model_validate(fields)
