@@ -6,6 +6,7 @@ Names follow `torch.utils.data`, and torchvision's transforms for images. All ch
 
 from koubai.data.bundled import breast_cancer, diabetes, digits, iris, wine
 from koubai.data.catalogue import DATASETS, Card, load
+from koubai.data.cifar import cifar10
 from koubai.data.collate import default_collate, default_convert
 from koubai.data.csv_dataset import CSVDataset, from_csv
 from koubai.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
@@ -35,6 +36,7 @@ from koubai.data.sampler import (
 )
 from koubai.data.schema import Schema, infer_schema
 from koubai.data.split import random_split, stratified_indices, stratified_split
+from koubai.data.spoken_digits import Recordings, spoken_digits
 from koubai.data.table import Table, read_csv
 from koubai.data.text import (
     CHARACTERS,
@@ -46,6 +48,7 @@ from koubai.data.text import (
     Tokenizer,
 )
 from koubai.data.transform import Compose, Transform
+from koubai.data.wav import read_sound, resample
 
 __all__ = [
     "CHARACTERS",
@@ -74,6 +77,7 @@ __all__ = [
     "RandomShift",
     "RandomSwap",
     "RandomVerticalFlip",
+    "Recordings",
     "RemoteFile",
     "Sampler",
     "Scaler",
@@ -89,6 +93,7 @@ __all__ = [
     "Transform",
     "WeightedRandomSampler",
     "breast_cancer",
+    "cifar10",
     "data_folder",
     "default_collate",
     "default_convert",
@@ -105,7 +110,10 @@ __all__ = [
     "random_split",
     "read_csv",
     "read_idx",
+    "read_sound",
+    "resample",
     "scaler_from_state",
+    "spoken_digits",
     "stratified_indices",
     "stratified_split",
     "wine",

@@ -3,6 +3,7 @@
 A new recipe is one entry in the tables of `images` or `tables`, or a table of its own that is added here.
 """
 
+from koubai.recipes.image_cnn import IMAGE_CNN
 from koubai.recipes.images import IMAGES, ImageSettings
 from koubai.recipes.labelled import LabelledPredictor
 from koubai.recipes.outcome import Outcome
@@ -10,6 +11,7 @@ from koubai.recipes.predictor import Predictor
 from koubai.recipes.recipe import Recipe
 from koubai.recipes.script import load_script
 from koubai.recipes.settings import Settings
+from koubai.recipes.speech import SPEECH
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
 from koubai.recipes.task import Task
 from koubai.recipes.training import Training
@@ -31,4 +33,4 @@ __all__ = [
     "treatable",
 ]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, *TABLES)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, IMAGE_CNN, *TABLES, SPEECH)}
