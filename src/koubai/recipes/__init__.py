@@ -3,6 +3,7 @@
 A new recipe is one entry in the tables of `images` or `tables`, or a table of its own that is added here.
 """
 
+from koubai.recipes.detect import DETECT
 from koubai.recipes.image_cnn import IMAGE_CNN
 from koubai.recipes.images import IMAGES, ImageSettings
 from koubai.recipes.labelled import LabelledPredictor
@@ -33,4 +34,4 @@ __all__ = [
     "treatable",
 ]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, IMAGE_CNN, *TABLES, SPEECH)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, IMAGE_CNN, DETECT, *TABLES, SPEECH)}

@@ -78,7 +78,7 @@ IMAGE_CNN = labelled_recipe(
     image_data,
     image_network,
     ImageCNNSettings,
-    {"epochs": 10, "schedule": "one-cycle", "lr": 0.005},
+    {"epochs": 8, "schedule": "one-cycle", "lr": 0.005},
     scaler=one_scale,
     augment=moved_and_turned,
 )

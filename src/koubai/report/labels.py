@@ -18,6 +18,13 @@ _NAMES = {
     "rmse": N_("root mean squared error"),
     "mae": N_("mean absolute error"),
     "r2": N_("R²"),
+    "word_error_rate": N_("word error rate"),
+    "character_error_rate": N_("character error rate"),
+    "greedy_word_error_rate": N_("word error rate without beam search"),
+    "sentence_accuracy": N_("utterances without a mistake"),
+    "map_50": N_("mAP@0.5"),
+    "map_50_95": N_("mAP@0.5:0.95"),
+    "scenes_without_mistake": N_("scenes without a mistake"),
     "lr": N_("learning rate"),
 }
 # What the doctor calls its evidence; `_` finds the translation of a name where it is shown.
@@ -29,7 +36,17 @@ EVIDENCE = (
     N_("share of targets out of reach"), N_("size"), N_("skill on new samples"), N_("skill on training samples"),
     N_("steps"), N_("swing"), N_("told apart"), N_("units"), N_("update to weight"), N_("usual"),
 )  # fmt: skip
-_SHARES = frozenset({"accuracy", "top_k_accuracy"})
+_SHARES = frozenset(
+    {
+        "accuracy",
+        "top_k_accuracy",
+        "word_error_rate",
+        "character_error_rate",
+        "greedy_word_error_rate",
+        "sentence_accuracy",
+        "scenes_without_mistake",
+    }
+)
 
 
 def label(metric: str) -> str:
