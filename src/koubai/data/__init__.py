@@ -36,7 +36,7 @@ from koubai.data.sampler import (
 )
 from koubai.data.schema import Schema, infer_schema
 from koubai.data.split import random_split, stratified_indices, stratified_split
-from koubai.data.spoken_digits import Recordings, spoken_digits
+from koubai.data.fsdd import Recordings, spoken_digits
 from koubai.data.table import Table, read_csv
 from koubai.data.text import (
     CHARACTERS,

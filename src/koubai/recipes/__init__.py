@@ -5,6 +5,7 @@ A new recipe is one entry in the tables of `images` or `tables`, or a table of i
 
 from koubai.recipes.detect import DETECT
 from koubai.recipes.image_cnn import IMAGE_CNN
+from koubai.recipes.image_resnet import IMAGE_RESNET
 from koubai.recipes.images import IMAGES, ImageSettings
 from koubai.recipes.labelled import LabelledPredictor
 from koubai.recipes.outcome import Outcome
@@ -34,4 +35,4 @@ __all__ = [
     "treatable",
 ]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, IMAGE_CNN, DETECT, *TABLES, SPEECH)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, IMAGE_CNN, IMAGE_RESNET, DETECT, *TABLES, SPEECH)}

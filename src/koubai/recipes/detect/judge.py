@@ -39,10 +39,10 @@ def judged(predictor: DetectPredictor, model: Module, test: TensorDataset) -> Ou
     """
     images, places = (tensor.numpy() for tensor in test.tensors)
     true = [there(boxes) for boxes in places]
-    found = predictor.detected(model, images, _LEAST)
+    seen = predictor.seen(model, images)
+    found, shown = seen.boxes(_LEAST), seen.boxes(SURE, apart=False)
     others = [*true[1:], true[0]]
     precisions = average_precisions(found, true, len(predictor.classes))
-    shown = predictor.detected(model, images, SURE, apart=False)
     wrong = np.array([_mistakes(one, other) for one, other in zip(shown, true)])
     worst = [int(k) for k in np.argsort(-wrong, kind="stable")[:_SHOWN] if wrong[k]]
     return Outcome(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,27 @@ class DetectOptions(AnswerOptions):
     )
 
 
+class Seen(NamedTuple):
+    """What a detector says of every cell of some pictures.
+
+    Attributes:
+        scores: (N, cells, classes).
+        edges: left, top, right and bottom in pixels (N, cells, 4).
+    """
+
+    scores: NDArray[np.float32]
+    edges: NDArray[np.float32]
+
+    def boxes(self, threshold: float, apart: bool = True) -> list[Boxes]:
+        """What is on each picture.
+
+        Args:
+            threshold: the least score.
+            apart: whether boxes of two classes may lie at the same place, as the measure of detection has it.
+        """
+        return [_best(scores, edges, threshold, apart) for scores, edges in zip(*self)]
+
+
 class DetectPredictor(Predictor):
     """Everything between a picture and the digits on it but the network.
 
@@ -55,24 +76,17 @@ class DetectPredictor(Predictor):
     side: int
     classes: tuple[str, ...]
 
-    def detected(self, model: Module, images: NDArray[Any], threshold: float, apart: bool = True) -> list[Boxes]:
-        """What is on each picture.
-
-        Args:
-            model: a `Detector`.
-            images: (N, 1, H, W).
-            threshold: the least score.
-            apart: whether boxes of two classes may lie at the same place, as the measure of detection has it.
-        """
+    def seen(self, model: Module, images: NDArray[Any]) -> Seen:
+        """Run the model in batches on pictures (N, 1, H, W): what each cell of each says."""
         model.eval()
-        found = []
+        parts = []
         for start in range(0, len(images), _BATCH):
             with koubai.no_grad():
                 output = model(koubai.tensor(images[start : start + _BATCH], dtype=koubai.float32))
-                scores = output[:, : len(self.classes)].sigmoid().permute(0, 2, 3, 1).flatten(1, 2).numpy()
-                edges = STRIDE * boxes_of(output).flatten(1, 2).numpy()  # (N, cells, 4)
-            found += [_best(s, e, threshold, apart) for s, e in zip(scores, edges)]
-        return found
+                scores = output[:, : len(self.classes)].sigmoid().permute(0, 2, 3, 1).flatten(1, 2)
+                parts.append((scores.numpy(), STRIDE * boxes_of(output).flatten(1, 2).numpy()))
+        scores, edges = (np.concatenate(arrays) for arrays in zip(*parts))
+        return Seen(scores, edges)
 
     def answer(self, model: Module, source: str, options: DetectOptions) -> Sequence[Exhibit]:
         """A row for each digit, and the picture with their boxes."""
@@ -81,7 +95,7 @@ class DetectPredictor(Predictor):
         scale = min((options.size or self.side) / shorter, _LARGEST / longer)
         width, height = (max(COARSEST, COARSEST * round(side * scale / COARSEST)) for side in picture.size)
         seen = _white_on_black(np.asarray(picture.resize((width, height), _BILINEAR)))
-        (found,) = self.detected(model, seen[None, None], options.threshold, apart=False)
+        (found,) = self.seen(model, seen[None, None]).boxes(options.threshold, apart=False)
         edges = found.edges * np.tile([picture.width / width, picture.height / height], 2)
         whole = Boxes(edges.astype(np.float32), found.classes, found.scores)
         return self._rows(whole), self._drawn(np.asarray(picture), whole)

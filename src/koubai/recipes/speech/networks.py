@@ -33,7 +33,7 @@ class SpellingNetwork(nn.Module):
         dropout: of whole channels after each convolution.
 
     Shape:
-        input (N, T), output (N, frames / 2, letters).
+        input (N, T), output (N, letters, frames / 2).
     """
 
     def __init__(self, bands: int, hidden: int, letters: int, dropout: float) -> None:
@@ -48,4 +48,4 @@ class SpellingNetwork(nn.Module):
         """Return the scores of the letters at each time."""
         frames = self.convolutions(self.norm(self.spectrum(sound)))  # (N, hidden, frames / 2)
         states, _last = self.gru(frames.transpose(1, 2))  # (N, frames / 2, 2 · hidden)
-        return self.scores(states)  # type: ignore[no-any-return]
+        return self.scores(states).transpose(1, 2)  # type: ignore[no-any-return]

@@ -60,18 +60,18 @@ class SpeechPredictor(Predictor):
         return " ".join(text.split())
 
     def log_probabilities(self, model: Module, waves: NDArray[Any]) -> NDArray[Any]:
-        """Run the model in batches on sounds (N, T): (N, 10) for digits, (N, times, letters) for spelling."""
+        """Run the model in batches on sounds (N, T): (N, 10) for digits, (N, letters, times) for spelling."""
         model.eval()
         with koubai.no_grad():
             parts = [
-                F.log_softmax(model(koubai.tensor(waves[i : i + _BATCH])), dim=-1).numpy()
+                F.log_softmax(model(koubai.tensor(waves[i : i + _BATCH])), dim=1).numpy()
                 for i in range(0, len(waves), _BATCH)
             ]
         return np.concatenate(parts)
 
     def spelled(self, logs: NDArray[Any], beam: int) -> list[str]:
-        """What log-probabilities (N, times, letters) most probably say."""
-        rows = koubai.tensor(logs.swapaxes(0, 1))  # (times, N, letters)
+        """What log-probabilities (N, letters, times) most probably say."""
+        rows = koubai.tensor(logs.transpose(2, 0, 1))  # (times, N, letters)
         if beam == 1:
             numbers, _counts = F.ctc_greedy_decode(rows, blank=NO_LETTER)
             return [self.decoded(row) for row in numbers.tolist()]
@@ -95,8 +95,8 @@ class SpeechPredictor(Predictor):
     def _text(self, logs: NDArray[Any], samples: int, beam: int) -> tuple[Texts, Lines]:
         (text,) = self.spelled(logs[None], beam)
         shown = sorted({*text} - {" "}, key=text.index)
-        heard = {letter: np.exp(logs[:, self.letters.index(letter)]) for letter in shown}
-        seconds = np.linspace(0.0, samples / self.rate, len(logs))
+        heard = {letter: np.exp(logs[self.letters.index(letter)]) for letter in shown}
+        seconds = np.linspace(0.0, samples / self.rate, logs.shape[1])
         words = Texts(passages=((N_("what is said"), text or "–"),))
         return words, Lines(title=N_("When each letter is heard"), curves=heard, places=seconds, axis=N_("seconds"))
 

@@ -38,7 +38,7 @@ class SpeechSettings(Settings):
     dropout: float = Field(0.1, ge=0, lt=1, description=N_("share of channels left out at random while training"))
     noise: float = Field(0.2, ge=0, description=N_("largest loudness of added noise; a recording's is 1"))
     shift: float = Field(0.1, ge=0, description=N_("move training sounds at random by up to this many seconds"))
-    utterances: int = Field(2400, ge=1, description=N_("crnn: how many utterances are joined from the recordings"))
+    utterances: int = Field(3000, ge=1, description=N_("crnn: how many utterances are joined from the recordings"))
     digits: int = Field(4, ge=1, description=N_("crnn: digits of an utterance at most"))
 
 
@@ -107,10 +107,10 @@ def spelling_loss(scores: Tensor, letters: Tensor) -> Tensor:
     """Connectionist temporal classification: all ways to place the letters in time (Graves et al. 2006).
 
     Args:
-        scores: of each letter at each time (N, times, letters).
+        scores: of each letter at each time (N, letters, times).
         letters: numbers of the text's letters (N, longest), filled up with `NO_LETTER`.
     """
-    logs = F.log_softmax(scores, 2).transpose(0, 1)  # (times, N, letters)
+    logs = F.log_softmax(scores, 1).permute(2, 0, 1)  # (times, N, letters)
     times, samples = logs.shape[:2]
     lengths = (letters != NO_LETTER).sum(1)
     return F.ctc_loss(logs, letters, koubai.full((samples,), times), lengths, NO_LETTER, zero_infinity=True)
@@ -134,5 +134,5 @@ SPEECH = Recipe(
     speech_network,
     SpeechPredictor,
     SpeechSettings,
-    {"epochs": 30, "batch_size": 32, "schedule": "one-cycle", "lr": 0.003},
+    {"epochs": 20, "batch_size": 32, "schedule": "one-cycle", "lr": 0.003},
 )
