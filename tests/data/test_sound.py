@@ -86,10 +86,12 @@ def test_a_file_that_was_cut_off_gives_what_is_there(tmp_path):
     assert len(read_sound(path)[0]) == 4410 - 251
 
 
-def test_a_header_that_lies(tmp_path):
+@pytest.mark.parametrize(("place", "kind"), [(24, "<I"), (22, "<H"), (34, "<H")])
+def test_a_header_of_zeros(tmp_path, place, kind):
+    """No samples per second, no channels, no bits in a sample."""
     path = write(tmp_path / "tone.wav", TONE[:, None])
     content = bytearray(path.read_bytes())
-    content[24:28] = struct.pack("<I", 0)  # samples per second
+    content[place : place + struct.calcsize(kind)] = struct.pack(kind, 0)
     path.write_bytes(content)
     with pytest.raises(ValueError, match="tone.wav"):
-        read_sound(path)
+        read_sound(path, 8000)

@@ -31,7 +31,7 @@ def archive() -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as tar:
         for name in ("README.md", *(f"recordings/{name}" for name in NAMES), "recordings/deep/../../../out.wav"):
-            content = recording("0") if name.endswith("out.wav") else recording(Path(name).name)
+            content = recording(Path(name).name if name.endswith(tuple(NAMES)) else "0")
             member = tarfile.TarInfo(f"free-spoken-digit-dataset-1/{name}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))

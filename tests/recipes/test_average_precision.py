@@ -72,6 +72,7 @@ def test_it_is_that_of_coco(seed: int) -> None:
         classes = random.integers(0, 3, len(edges))
         true.append(Boxes(edges.astype(np.float32), classes, np.ones(len(edges), np.float32)))
         again = np.repeat(edges, 2, axis=0) + random.normal(0, 2.5, (2 * len(edges), 4))
+        again[:, 2:] = np.maximum(again[:, 2:], again[:, :2] + 1)  # COCO leaves out boxes without an area
         guesses = np.where(random.random(2 * len(edges)) < 0.8, np.repeat(classes, 2), 0)
         found.append(Boxes(again.astype(np.float32), guesses, random.random(len(again)).astype(np.float32)))
     expected = by_pycocotools(found, true)

@@ -40,7 +40,7 @@ def read_sound(path: str | Path, rate: int | None = None) -> tuple[Wave, int]:
     if not path.is_file():
         raise FileNotFoundError(_("There is no file {path}.").format(path=path))
     channels, own_rate = _read(path)  # (T, channels)
-    if not len(channels):
+    if not len(channels) or not own_rate:
         raise ValueError(_("{path} holds no sound.").format(path=path))
     mono = channels.mean(axis=1, dtype=np.float64)
     if not np.isfinite(mono).all():
