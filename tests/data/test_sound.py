@@ -93,5 +93,5 @@ def test_a_header_of_zeros(tmp_path, place, kind):
     content = bytearray(path.read_bytes())
     content[place : place + struct.calcsize(kind)] = struct.pack(kind, 0)
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="tone.wav"):
+    with pytest.raises(ValueError, match=r"tone\.wav"):
         read_sound(path, 8000)

@@ -14,7 +14,9 @@ from koubai.data import DownloadError, RemoteFile, fsdd, spoken_digits
 
 from .server import address
 
-NAMES = [f"{digit}_{speaker}_{take}.wav" for digit in (0, 7) for speaker in ("ann", "bob") for take in (3, 10)]
+NAMES = [
+    f"{digit}_{speaker}_{take}.wav" for digit in (0, 7) for speaker in ("ann", "bob") for take in (3, 10)
+]
 
 
 def recording(name: str) -> bytes:
@@ -30,7 +32,11 @@ def recording(name: str) -> bytes:
 def archive() -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as tar:
-        for name in ("README.md", *(f"recordings/{name}" for name in NAMES), "recordings/deep/../../../out.wav"):
+        for name in (
+            "README.md",
+            *(f"recordings/{name}" for name in NAMES),
+            "recordings/deep/../../../out.wav",
+        ):
             content = recording(Path(name).name if name.endswith(tuple(NAMES)) else "0")
             member = tarfile.TarInfo(f"free-spoken-digit-dataset-1/{name}")
             member.size = len(content)
@@ -74,7 +80,7 @@ def test_an_archive_that_was_cut_off_is_no_data_set(server, folder, monkeypatch)
         spoken_digits()
     assert not (folder / "recordings").exists()
     server.content = server.content[:100]
-    with pytest.raises(ValueError, match="archive.tar.gz is damaged"):
+    with pytest.raises(ValueError, match=r"archive\.tar\.gz is damaged"):
         spoken_digits()
     assert not (folder / "recordings").exists()
     assert not (folder / "archive.tar.gz").exists()
@@ -86,7 +92,7 @@ def test_recordings_that_were_changed_are_named(folder):
         (folder / "recordings" / name).write_bytes(recording(name))
     assert len(spoken_digits()) == 8
     (folder / "recordings" / NAMES[0]).write_bytes(recording("3"))
-    with pytest.raises(ValueError, match="recordings are not those of the data set|not those of the data set"):
+    with pytest.raises(ValueError, match="are not those of the data set"):
         spoken_digits()
 
 

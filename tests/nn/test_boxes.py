@@ -13,18 +13,23 @@ def boxes(*rows):
 
 
 def test_overlaps_by_hand():
-    one, others = boxes((0, 0, 2, 2)), boxes((0, 0, 2, 2), (1, 0, 3, 2), (1, 1, 3, 3), (2, 0, 4, 2), (5, 5, 6, 6))
+    one, others = (
+        boxes((0, 0, 2, 2)),
+        boxes((0, 0, 2, 2), (1, 0, 3, 2), (1, 1, 3, 3), (2, 0, 4, 2), (5, 5, 6, 6)),
+    )
     assert F.box_iou(one, others).numpy()[0] == pytest.approx([1, 1 / 3, 1 / 7, 0, 0])
     assert F.box_area(others).tolist() == [4, 4, 4, 4, 1]
     assert F.box_iou(others, one).shape == (5, 1)
 
 
 def test_the_generalised_loss_by_hand():
-    """Two unit squares with a gap of 2 between them: nothing is shared, and of a 4 × 1 box around them half is empty."""
+    """Two unit squares with a gap of 2 between them: of the 4 × 1 box around them half is empty."""
     apart, same = boxes((0, 0, 1, 1)), boxes((3, 0, 4, 1))
     assert F.generalized_box_iou_loss(apart, same).item() == pytest.approx(1.5)
     assert F.generalized_box_iou_loss(apart, apart).item() == pytest.approx(0, abs=1e-6)
-    both = F.generalized_box_iou_loss(boxes((0, 0, 1, 1), (0, 0, 1, 1)), boxes((3, 0, 4, 1), (0, 0, 1, 1)), "sum")
+    both = F.generalized_box_iou_loss(
+        boxes((0, 0, 1, 1), (0, 0, 1, 1)), boxes((3, 0, 4, 1), (0, 0, 1, 1)), "sum"
+    )
     assert both.item() == pytest.approx(1.5, abs=1e-6)
 
 
@@ -54,4 +59,7 @@ def test_classes_do_not_suppress_each_other():
     rows = boxes((0, 0, 10, 10), (1, 0, 11, 10), (0, 0, 10, 10))
     scores, classes = koubai.tensor([0.5, 0.9, 0.4]), koubai.tensor([0, 1, 0])
     assert F.batched_nms(rows, scores, classes, 0.5).tolist() == [1, 0]
-    assert F.batched_nms(boxes(), koubai.tensor(np.zeros(0)), koubai.tensor(np.zeros(0, np.int64)), 0.5).tolist() == []
+    assert (
+        F.batched_nms(boxes(), koubai.tensor(np.zeros(0)), koubai.tensor(np.zeros(0, np.int64)), 0.5).tolist()
+        == []
+    )

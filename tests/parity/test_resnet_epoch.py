@@ -1,4 +1,4 @@
-"""One epoch of the recipe image-resnet is PyTorch's from equal weights: same batches, same schedule, same statistics."""
+"""One epoch of the recipe image-resnet is PyTorch's from equal weights: same batches, schedule and statistics."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,9 @@ class ResNet20(torch.nn.Module):
         inputs = 16
         for number, width in enumerate((16, 32, 64), 1):
             first = Block(inputs, width, 1 if number == 1 else 2)
-            self.add_module(f"layer{number}", torch.nn.Sequential(first, Block(width, width, 1), Block(width, width, 1)))
+            self.add_module(
+                f"layer{number}", torch.nn.Sequential(first, Block(width, width, 1), Block(width, width, 1))
+            )
             inputs = width
         self.fc = torch.nn.Linear(64, 10)
 
@@ -53,7 +55,9 @@ def test_one_epoch_is_that_of_pytorch(tmp_path: Path, monkeypatch: pytest.Monkey
     recipe = RECIPES["image-resnet"]
     ours = Training(recipe, recipe.settings(epochs=1, batch_size=30, lr=0.02))
     theirs = ResNet20()
-    theirs.load_state_dict({name: torch.tensor(value.numpy()) for name, value in ours.model.state_dict().items()})
+    theirs.load_state_dict(
+        {name: torch.tensor(value.numpy()) for name, value in ours.model.state_dict().items()}
+    )
     batches = [[torch.tensor(part.numpy()) for part in batch] for batch in ours.loader]
     ours.loader.set_epoch(0)
     optimizer = torch.optim.SGD(theirs.parameters(), lr=0.02, momentum=0.9, nesterov=True, weight_decay=5e-4)
@@ -70,4 +74,6 @@ def test_one_epoch_is_that_of_pytorch(tmp_path: Path, monkeypatch: pytest.Monkey
     assert history["loss"][0] == pytest.approx(sum(losses) / len(ours.task.train), rel=1e-4)
     for name, value in ours.model.state_dict().items():
         wanted = theirs.state_dict()[name].numpy()
-        np.testing.assert_allclose(value.numpy(), wanted, rtol=2e-3, atol=2e-3 * max(np.abs(wanted).max(), 1e-3))
+        np.testing.assert_allclose(
+            value.numpy(), wanted, rtol=2e-3, atol=2e-3 * max(np.abs(wanted).max(), 1e-3)
+        )

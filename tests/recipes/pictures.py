@@ -36,7 +36,9 @@ def cifar_archive(path: Path, per_file: int = 40) -> Path:
             images = random.integers(0, 60, (per_file, 3, 32, 32))
             for image, label in zip(images, labels):
                 image[label % 3, 3 * (label // 3) : 3 * (label // 3) + 12] += 190
-            content = np.concatenate([labels[:, None], images.reshape(per_file, -1)], 1).astype(np.uint8).tobytes()
+            content = (
+                np.concatenate([labels[:, None], images.reshape(per_file, -1)], 1).astype(np.uint8).tobytes()
+            )
             member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))

@@ -24,7 +24,15 @@ def _no_download(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def training(**settings: Any) -> Training:
     recipe = RECIPES["detect"]
-    quick = {"epochs": 5, "batch_size": 16, "scenes": 240, "test_scenes": 40, "width": 4, "side": 48, "lr": 0.01}
+    quick = {
+        "epochs": 5,
+        "batch_size": 16,
+        "scenes": 240,
+        "test_scenes": 40,
+        "width": 4,
+        "side": 48,
+        "lr": 0.01,
+    }
     return Training(recipe, recipe.settings(**quick | settings))
 
 
@@ -113,7 +121,9 @@ def test_a_picture_of_another_size_and_on_paper(trained: Training, tmp_path: Pat
     paper = 255 - np.clip(255 * scene, 0, 255).astype(np.uint8)
     image.fromarray(paper).resize((144, 144)).save(tmp_path / "paper.png")
     predictor = trained.task.predictor
-    rows, drawn = predictor.answer(trained.model, str(tmp_path / "paper.png"), predictor.options(threshold=0.1))
+    rows, drawn = predictor.answer(
+        trained.model, str(tmp_path / "paper.png"), predictor.options(threshold=0.1)
+    )
     assert isinstance(rows, Table)
     assert isinstance(drawn, Pictures)
     assert drawn.images.shape == (1, 144, 144)
@@ -122,7 +132,9 @@ def test_a_picture_of_another_size_and_on_paper(trained: Training, tmp_path: Pat
 
 
 @pytest.mark.parametrize("size", [(10, 300), (8, 8), (1, 1)])
-def test_a_picture_of_odd_size_is_no_reason_to_fail(trained: Training, tmp_path: Path, size: tuple[int, int]) -> None:
+def test_a_picture_of_odd_size_is_no_reason_to_fail(
+    trained: Training, tmp_path: Path, size: tuple[int, int]
+) -> None:
     image = pytest.importorskip("PIL.Image")
     pixels = np.arange(size[0] * size[1], dtype=np.uint8).reshape(size)
     image.fromarray(pixels).save(tmp_path / "odd.png")

@@ -11,7 +11,16 @@ from koubai.recipes.exhibit import Confusion
 
 from .pictures import barred
 
-QUICK = {"epochs": 3, "batch_size": 32, "width": 4, "hidden": 16, "lr": 0.02, "dropout": 0.0, "shift": 1, "rotation": 3}
+QUICK = {
+    "epochs": 3,
+    "batch_size": 32,
+    "width": 4,
+    "hidden": 16,
+    "lr": 0.02,
+    "dropout": 0.0,
+    "shift": 1,
+    "rotation": 3,
+}
 
 
 @pytest.fixture(autouse=True)

@@ -52,7 +52,10 @@ def test_its_plan_is_the_papers() -> None:
     )
     made = training(crop=4, flip=True)
     assert sum(parameter.numel() for parameter in made.model.parameters()) == 269_722
-    assert [type(change).__name__ for change in made.task.augment.transforms] == ["RandomCrop", "RandomHorizontalFlip"]
+    assert [type(change).__name__ for change in made.task.augment.transforms] == [
+        "RandomCrop",
+        "RandomHorizontalFlip",
+    ]
     assert training(crop=0, flip=False).task.augment is None
 
 

@@ -189,7 +189,10 @@ def test_what_is_no_sound_is_refused(trained: Training, tmp_path: Path) -> None:
     predictor = trained.task.predictor
     (tmp_path / "text.wav").write_text("This is not a sound.")
     silence = write(tmp_path / "silence.wav", np.zeros(800))
-    for source, words in ((str(tmp_path / "text.wav"), "text.wav is not a"), (silence, "nothing but silence")):
+    for source, words in (
+        (str(tmp_path / "text.wav"), "text.wav is not a"),
+        (silence, "nothing but silence"),
+    ):
         with pytest.raises(ValueError, match=words):
             predictor.answer(trained.model, source, predictor.options())
     with pytest.raises(FileNotFoundError, match="There is no file"):

@@ -12,6 +12,7 @@ from koubai.data.csv_dataset import CSVDataset, from_csv
 from koubai.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 from koubai.data.download import DownloadError, RemoteFile, data_folder, fetch
 from koubai.data.downloaded import fashion_mnist, mnist
+from koubai.data.fsdd import Recordings, spoken_digits
 from koubai.data.idx import read_idx
 from koubai.data.image import (
     Cutout,
@@ -36,7 +37,6 @@ from koubai.data.sampler import (
 )
 from koubai.data.schema import Schema, infer_schema
 from koubai.data.split import random_split, stratified_indices, stratified_split
-from koubai.data.fsdd import Recordings, spoken_digits
 from koubai.data.table import Table, read_csv
 from koubai.data.text import (
     CHARACTERS,

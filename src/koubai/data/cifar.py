@@ -54,7 +54,9 @@ def read_cifar10(archive: Path) -> LabelledData:
             train, test = (_part(tar, names) for names in (_TRAIN, _TEST))
     except (tarfile.TarError, EOFError, zlib.error, KeyError) as error:
         raise ValueError(
-            _("{path} is not an archive of CIFAR-10 in the binary format: {error}").format(path=archive, error=error)
+            _("{path} is not an archive of CIFAR-10 in the binary format: {error}").format(
+                path=archive, error=error
+            )
         ) from error
     return LabelledData("cifar-10", "classification", train, test, class_names=_CLASSES)
 

@@ -85,7 +85,9 @@ def spoken_digits(progress: bool = True) -> Recordings:
         _unpack(fetch(_ARCHIVE, progress), folder)
     paths = sorted(folder.glob("*.wav"), key=lambda path: path.name)
     if _checksum(paths) != _SHA256:
-        problem = _("The recordings in {folder} are not those of the data set: move the folder away to get them again.")
+        problem = _(
+            "The recordings in {folder} are not those of the data set: move the folder away to get them again."
+        )
         raise ValueError(problem.format(folder=folder))
     return read_recordings(paths)
 

@@ -35,4 +35,6 @@ __all__ = [
     "treatable",
 ]
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*IMAGES, IMAGE_CNN, IMAGE_RESNET, DETECT, *TABLES, SPEECH)}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (*IMAGES, IMAGE_CNN, IMAGE_RESNET, DETECT, *TABLES, SPEECH)
+}

@@ -20,7 +20,9 @@ class ImageCNNSettings(Settings):
     """Settings of the convolutional network for small grey pictures."""
 
     data: Literal["mnist", "fashion-mnist"] = Field("mnist", description=N_("digits or clothes"))
-    width: int = Field(16, ge=1, description=N_("channels of the first convolutions; the later ones have twice as many"))
+    width: int = Field(
+        16, ge=1, description=N_("channels of the first convolutions; the later ones have twice as many")
+    )
     hidden: int = Field(128, ge=1, description=N_("neurons of the hidden layer"))
     dropout: float = Field(
         0.3, ge=0, lt=1, description=N_("share of hidden neurons left out at random while training")

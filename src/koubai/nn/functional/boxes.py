@@ -102,7 +102,9 @@ def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: floa
     """
     if not len(boxes):
         return koubai.tensor(np.zeros(0, np.int64))
-    apart = (boxes.amax() - boxes.amin() + 1) * idxs.to(boxes.dtype)  # moves each class out of the others' reach
+    apart = (boxes.amax() - boxes.amin() + 1) * idxs.to(
+        boxes.dtype
+    )  # moves each class out of the others' reach
     return nms(boxes + apart.unsqueeze(1), scores, iou_threshold)
 
 
@@ -122,5 +124,6 @@ def _shared_and_covered(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]
 def _around(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """The smallest boxes around both."""
     return koubai.cat(
-        [koubai.minimum(boxes1[..., :2], boxes2[..., :2]), koubai.maximum(boxes1[..., 2:], boxes2[..., 2:])], -1
+        [koubai.minimum(boxes1[..., :2], boxes2[..., :2]), koubai.maximum(boxes1[..., 2:], boxes2[..., 2:])],
+        -1,
     )

@@ -62,7 +62,8 @@ def mean_average_precision(
 
 def _of_class(k: int, detected: Sequence[Boxes], true: Sequence[Boxes], threshold: float) -> float:
     own = [
-        (found.where(found.classes == k), there.where(there.classes == k)) for found, there in zip(detected, true)
+        (found.where(found.classes == k), there.where(there.classes == k))
+        for found, there in zip(detected, true)
     ]
     things = sum(len(there.edges) for _, there in own)
     if not things:

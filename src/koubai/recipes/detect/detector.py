@@ -23,7 +23,9 @@ from koubai.recipes.detect.scenes import NOTHING
 STRIDE = 4  # pixels of a cell
 COARSEST = 8  # pixels of a cell of the coarse grid; a picture's sides are multiples of it
 _REACH = 0.75  # cells from a box's centre to the centres of the cells that are to see it
-_PRIOR = 0.01  # what every class score begins at, as a probability (Lin et al. 2017, "Focal Loss", section 4.1)
+_PRIOR = (
+    0.01  # what every class score begins at, as a probability (Lin et al. 2017, "Focal Loss", section 4.1)
+)
 _ALPHA, _GAMMA = 0.25, 2.0  # of the focal loss, from the same paper
 _BOX = 4
 
@@ -81,7 +83,7 @@ def _convolution(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module,
 
 def in_cells(boxes: NDArray[Any]) -> NDArray[Any]:
     """Boxes (…, 5) of a class and edges in pixels, with edges in cells, where numbers are small."""
-    return boxes / np.array([1, *[STRIDE] * _BOX], boxes.dtype)
+    return np.asarray(boxes / np.array([1, *[STRIDE] * _BOX], boxes.dtype))
 
 
 def boxes_of(output: Tensor) -> Tensor:
@@ -102,7 +104,9 @@ def detection_loss(output: Tensor, truth: Tensor) -> Tensor:
     classes = output.shape[1] - _BOX
     mine, seen = _assigned(truth, output.shape[2:])  # (N, H, W, 5), (N, H, W)
     count = koubai.clamp(seen.sum(), min=1.0)
-    wanted = (mine[..., :1] == koubai.arange(classes)).to(output.dtype) * seen.unsqueeze(-1)  # (N, H, W, classes)
+    wanted = (mine[..., :1] == koubai.arange(classes)).to(output.dtype) * seen.unsqueeze(
+        -1
+    )  # (N, H, W, classes)
     scores = output[:, :classes].permute(0, 2, 3, 1)
     confusion = F.focal_loss(scores, wanted, _ALPHA, _GAMMA, reduction="sum")
     misplaced = F.generalized_box_iou_loss(boxes_of(output), mine[..., 1:]) * seen
@@ -110,7 +114,7 @@ def detection_loss(output: Tensor, truth: Tensor) -> Tensor:
 
 
 def _assigned(truth: Tensor, grid: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """For each cell the box (class and edges) centred within reach, the smallest of several; and whether there is one."""
+    """For each cell the box (class and edges) centred within reach, the smallest of several; whether there is one."""
     boxes = truth.unsqueeze(1).unsqueeze(1)  # (N, 1, 1, K, 5)
     centres = (boxes[..., 1:3] + boxes[..., 3:5]) / 2
     cells = _centres(grid).unsqueeze(0).unsqueeze(3)  # (1, H, W, 1, 2)

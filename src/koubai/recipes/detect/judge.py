@@ -53,7 +53,11 @@ def judged(predictor: DetectPredictor, model: Module, test: TensorDataset) -> Ou
         samples=len(test),
         exhibits=(
             _scenes(N_("The first scenes"), range(min(_SHOWN, len(test))), predictor, images, true, shown),
-            *([_scenes(N_("Scenes with most mistakes"), worst, predictor, images, true, shown)] if worst else []),
+            *(
+                [_scenes(N_("Scenes with most mistakes"), worst, predictor, images, true, shown)]
+                if worst
+                else []
+            ),
             Bars(
                 title=N_("Average precision of each digit"),
                 names=predictor.classes,
@@ -99,4 +103,6 @@ def _scenes(
         ((N_("true"), predictor.read(true[k])), (N_("seen"), predictor.read(shown[k]))) for k in chosen
     ]
     boxes = tuple((*predictor.named(true[k], true=True), *predictor.named(shown[k])) for k in chosen)
-    return Pictures(title=title, note=_NOTE, images=images[list(chosen)], captions=tuple(captions), boxes=boxes)
+    return Pictures(
+        title=title, note=_NOTE, images=images[list(chosen)], captions=tuple(captions), boxes=boxes
+    )

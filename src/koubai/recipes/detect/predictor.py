@@ -37,7 +37,9 @@ class DetectOptions(AnswerOptions):
     size: int | None = Field(
         None,
         ge=16,
-        description=N_("pixels of the picture's shorter side for the network, which knows digits of 14 to 35 pixels"),
+        description=N_(
+            "pixels of the picture's shorter side for the network, which knows digits of 14 to 35 pixels"
+        ),
         json_schema_extra={"unset": N_("the side of a training scene")},
     )
 
@@ -124,7 +126,11 @@ class DetectPredictor(Predictor):
             (self.classes[k], f"{100 * score:.1f} %", *(int(edge) for edge in np.rint(edges)))
             for edges, k, score in zip(found.edges, found.classes, found.scores)
         )
-        note = "" if len(found.edges) else N_("Nothing was found; a lower --threshold or another --size may find more.")
+        note = (
+            ""
+            if len(found.edges)
+            else N_("Nothing was found; a lower --threshold or another --size may find more.")
+        )
         return Table(header=header, rows=tuple(rows), note=note)
 
     def _drawn(self, picture: Array, found: Boxes) -> Pictures:
@@ -139,13 +145,15 @@ def _best(scores: NDArray[Any], edges: NDArray[Any], threshold: float, apart: bo
     boxes, values = koubai.tensor(found.edges), koubai.tensor(found.scores)
     if not len(cells):
         return found
-    kept = F.batched_nms(boxes, values, koubai.tensor(classes), _SAME) if apart else F.nms(boxes, values, _SAME)
+    kept = (
+        F.batched_nms(boxes, values, koubai.tensor(classes), _SAME) if apart else F.nms(boxes, values, _SAME)
+    )
     places = kept.numpy()[:_MOST]
     return Boxes(*(values[places] for values in found))
 
 
 def _white_on_black(pixels: NDArray[Any]) -> NDArray[np.float32]:
-    """Grey levels as those of a scene: 0 for the background, 1 for the brightest ink; dark ink on paper is turned round.
+    """Grey levels as those of a scene, 0 for the background and 1 for the brightest ink; dark ink is turned round.
 
     Raises:
         ValueError: the picture has one grey level only.

@@ -29,7 +29,9 @@ class DetectSettings(Settings):
     side: int = Field(
         64, ge=48, multiple_of=COARSEST, description=N_("pixels of a scene's side, a multiple of 8")
     )
-    width: int = Field(16, ge=1, description=N_("channels of the first convolution; the grids have 4 and 8 times as many"))
+    width: int = Field(
+        16, ge=1, description=N_("channels of the first convolution; the grids have 4 and 8 times as many")
+    )
 
 
 def detect_task(settings: DetectSettings) -> Task:

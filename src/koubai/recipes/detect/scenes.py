@@ -113,7 +113,7 @@ def _area(boxes: NDArray[Any]) -> NDArray[Any]:
 def _resized(image: Image, side: int) -> Image:
     """A square picture at another size, by bilinear interpolation along rows, then along columns."""
     weights = _weights(len(image), side)
-    return weights @ image @ weights.T
+    return np.asarray(weights @ image @ weights.T, np.float32)
 
 
 @cache

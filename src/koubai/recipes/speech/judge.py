@@ -130,7 +130,11 @@ def _by_speaker(names: Sequence[str], speakers: Truth, right: NDArray[np.bool_])
 
 
 def _worst_sounds(
-    waves: NDArray[Any], speakers: Truth, names: Sequence[str], worst: Sequence[int], captions: Sequence[Caption]
+    waves: NDArray[Any],
+    speakers: Truth,
+    names: Sequence[str],
+    worst: Sequence[int] | Truth,
+    captions: Sequence[Caption],
 ) -> tuple[Exhibit, ...]:
     """Spectrograms of the sounds that were misheard most, low pitches at the bottom."""
     if not len(worst):

@@ -15,7 +15,9 @@ from koubai import nn
 from koubai.engine.tensor import Tensor
 from koubai.nn import functional as F
 
-_FLOOR = 1e-2  # added to powers, so that silence has a logarithm; that of a whole sound of loudness 1 is about 1e3
+_FLOOR = (
+    1e-2  # added to powers, so that silence has a logarithm; that of a whole sound of loudness 1 is about 1e3
+)
 
 
 class LogMel(nn.Module):
@@ -70,7 +72,7 @@ def _triangles(bands: int, frequencies: NDArray[Any]) -> NDArray[np.float64]:
     corners = _hertz(np.linspace(0.0, _mel(float(frequencies[-1])), bands + 2))[:, None]
     rising = (frequencies - corners[:-2]) / (corners[1:-1] - corners[:-2])
     falling = (corners[2:] - frequencies) / (corners[2:] - corners[1:-1])
-    return np.maximum(0.0, np.minimum(rising, falling))
+    return np.asarray(np.maximum(0.0, np.minimum(rising, falling)))
 
 
 def _mel(frequency: float) -> float:

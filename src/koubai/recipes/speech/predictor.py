@@ -26,7 +26,11 @@ class SpeechOptions(AnswerOptions):
     """What an answer for a sound can be told."""
 
     beam: int = Field(
-        8, ge=1, description=N_("how many beginnings of the text the search keeps; 1 takes the best letter at each time")
+        8,
+        ge=1,
+        description=N_(
+            "how many beginnings of the text the search keeps; 1 takes the best letter at each time"
+        ),
     )
 
 
@@ -98,7 +102,9 @@ class SpeechPredictor(Predictor):
         heard = {letter: np.exp(logs[self.letters.index(letter)]) for letter in shown}
         seconds = np.linspace(0.0, samples / self.rate, logs.shape[1])
         words = Texts(passages=((N_("what is said"), text or "–"),))
-        return words, Lines(title=N_("When each letter is heard"), curves=heard, places=seconds, axis=N_("seconds"))
+        return words, Lines(
+            title=N_("When each letter is heard"), curves=heard, places=seconds, axis=N_("seconds")
+        )
 
 
 def _digits(logs: NDArray[Any]) -> Bars:

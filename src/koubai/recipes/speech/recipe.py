@@ -34,11 +34,19 @@ class SpeechSettings(Settings):
         "cnn", description=N_("cnn names the digit of a recording, crnn spells several digits in a row")
     )
     bands: int = Field(40, ge=4, description=N_("bands of the mel spectrum"))
-    hidden: int = Field(128, ge=2, description=N_("channels of the convolutions and units of the recurrent layer"))
-    dropout: float = Field(0.1, ge=0, lt=1, description=N_("share of channels left out at random while training"))
+    hidden: int = Field(
+        128, ge=2, description=N_("channels of the convolutions and units of the recurrent layer")
+    )
+    dropout: float = Field(
+        0.1, ge=0, lt=1, description=N_("share of channels left out at random while training")
+    )
     noise: float = Field(0.2, ge=0, description=N_("largest loudness of added noise; a recording's is 1"))
-    shift: float = Field(0.1, ge=0, description=N_("move training sounds at random by up to this many seconds"))
-    utterances: int = Field(3000, ge=1, description=N_("crnn: how many utterances are joined from the recordings"))
+    shift: float = Field(
+        0.1, ge=0, description=N_("move training sounds at random by up to this many seconds")
+    )
+    utterances: int = Field(
+        3000, ge=1, description=N_("crnn: how many utterances are joined from the recordings")
+    )
     digits: int = Field(4, ge=1, description=N_("crnn: digits of an utterance at most"))
 
 
