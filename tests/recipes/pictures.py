@@ -27,6 +27,23 @@ def barred(name: str = "bars") -> LabelledData:
     return LabelledData(name, "classification", bars(600, 0), bars(200, 1), class_names=BARS)
 
 
+def shapes(count: int, seed: int) -> TensorDataset:
+    """A lying bar, a standing bar or a square, white on black (N, 1, 28, 28), and which it is (N,)."""
+    labels = np.random.default_rng(seed).integers(0, 3, count)
+    images = np.zeros((count, 1, 28, 28), np.float32)
+    for image, label in zip(images[:, 0], labels):
+        height, width = ((5, 18), (18, 5), (14, 14))[label]
+        image[4 : 4 + height, 4 : 4 + width] = 1.0
+    return TensorDataset(images, labels)
+
+
+def shaped() -> LabelledData:
+    """Shapes, in parts."""
+    return LabelledData(
+        "shapes", "classification", shapes(300, 0), shapes(100, 1), class_names=("–", "|", "□")
+    )
+
+
 def cifar_archive(path: Path, per_file: int = 40) -> Path:
     """An archive in CIFAR-10's binary format, with pictures whose colour tells the class."""
     random = np.random.default_rng(0)

@@ -14,18 +14,18 @@ from koubai.recipes.detect.detector import Detector, boxes_of, detection_loss, i
 from koubai.recipes.detect.scenes import MOST, NOTHING, compose
 from koubai.recipes.exhibit import Pictures, Table
 
-from .pictures import barred, bars
+from .pictures import shaped, shapes
 
 
 @pytest.fixture(autouse=True)
 def _no_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detect, "mnist", barred)
+    monkeypatch.setattr(detect, "mnist", shaped)
 
 
 def training(**settings: Any) -> Training:
     recipe = RECIPES["detect"]
     quick = {
-        "epochs": 5,
+        "epochs": 8,
         "batch_size": 16,
         "scenes": 240,
         "test_scenes": 40,
@@ -39,7 +39,7 @@ def training(**settings: Any) -> Training:
 @pytest.fixture(scope="module")
 def trained() -> Training:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(detect, "mnist", barred)
+        patch.setattr(detect, "mnist", shaped)
         made = training()
         made.fit()
     return made
@@ -47,7 +47,7 @@ def trained() -> Training:
 
 class TestScenes:
     def made(self, seed: int = 0) -> Any:
-        images, labels = (tensor.numpy() for tensor in bars(100, 3).tensors)
+        images, labels = (tensor.numpy() for tensor in shapes(100, 3).tensors)
         return compose(images[:, 0], labels, 60, 64, seed)
 
     def test_each_box_fits_its_thing(self) -> None:
