@@ -1,61 +1,13 @@
 """Downloads from a server on this machine: resumed, checked, from several addresses, with advice offline."""
 
 import hashlib
-import http.server
 import threading
 
 import pytest
 
 from koubai.data import DownloadError, RemoteFile, data_folder, fetch
 
-CONTENT = bytes(range(256)) * 2000
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Serves `content` and notes the requests; it can cut each answer short, or know no ranges."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.content = CONTENT
-        self.at_most = len(CONTENT)
-        self.ranges = True
-        self.asked: list[str | None] = []
-
-    def handle_error(self, request, client_address):
-        pass
-
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        server = self.server
-        wanted = self.headers.get("Range")
-        server.asked.append(wanted)
-        if self.path != "/file.bin":
-            self.send_error(404)
-            return
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and server.ranges else 0
-        body = server.content[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header(
-                "Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}"
-            )
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: server.at_most])
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def server():
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+from .server import CONTENT, address
 
 
 @pytest.fixture(autouse=True)
@@ -63,10 +15,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("KOUBAI_DATA", str(tmp_path))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     return tmp_path
-
-
-def address(server, path="file.bin"):
-    return f"http://127.0.0.1:{server.server_port}/{path}"
 
 
 def remote(*addresses):
@@ -169,6 +117,19 @@ def test_a_file_put_there_by_hand_needs_no_server(folder):
     (folder / "some").mkdir()
     (folder / "some" / "file.bin").write_bytes(CONTENT)
     assert fetch(remote()).read_bytes() == CONTENT
+
+
+def test_a_file_of_unknown_size_and_checksum_is_what_the_server_sent_to_its_end(server, folder):
+    file = RemoteFile("some/file.bin", None, None, (address(server),))
+    (folder / "some").mkdir()
+    (folder / "some" / "file.bin.part").write_bytes(b"from another day")
+    server.at_most = 1000
+    with pytest.raises(DownloadError, match="sent 1000 of 512000 bytes"):
+        fetch(file)
+    server.at_most = len(CONTENT)
+    assert fetch(file).read_bytes() == CONTENT
+    assert fetch(file).read_bytes() == CONTENT
+    assert server.asked == [None, None]  # never continued, since nobody could say whether it fits
 
 
 def test_processes_at_the_same_time_fetch_once(server):

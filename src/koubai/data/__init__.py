@@ -7,12 +7,14 @@ Names follow `torch.utils.data`, and torchvision's transforms for images. All ch
 from koubai.data.aozora import AozoraWork, aozora, read_aozora
 from koubai.data.bundled import breast_cancer, diabetes, digits, iris, wine
 from koubai.data.catalogue import DATASETS, Card, load
+from koubai.data.cifar import cifar10
 from koubai.data.collate import default_collate, default_convert
 from koubai.data.corpora import ParallelTexts, names, shakespeare, small_parallel_enja
 from koubai.data.csv_dataset import CSVDataset, from_csv
 from koubai.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 from koubai.data.download import DownloadError, RemoteFile, data_folder, fetch
 from koubai.data.downloaded import fashion_mnist, mnist
+from koubai.data.fsdd import Recordings, spoken_digits
 from koubai.data.graph_data import GraphData, graph_from_csv
 from koubai.data.idx import read_idx
 from koubai.data.image import (
@@ -54,6 +56,7 @@ from koubai.data.text import (
 )
 from koubai.data.transform import Compose, Transform
 from koubai.data.vocabulary import Vocabulary
+from koubai.data.wav import read_sound, resample
 from koubai.data.windows import RandomWindows, windows
 
 __all__ = [
@@ -88,6 +91,7 @@ __all__ = [
     "RandomVerticalFlip",
     "RandomWindows",
     "Ratings",
+    "Recordings",
     "RemoteFile",
     "Sampler",
     "Scaler",
@@ -108,6 +112,7 @@ __all__ = [
     "airline_passengers",
     "aozora",
     "breast_cancer",
+    "cifar10",
     "cora",
     "data_folder",
     "default_collate",
@@ -132,11 +137,14 @@ __all__ = [
     "read_aozora",
     "read_csv",
     "read_idx",
+    "read_sound",
+    "resample",
     "scaler_from_state",
     "sequences_from_csv",
     "series_from_csv",
     "shakespeare",
     "small_parallel_enja",
+    "spoken_digits",
     "stratified_indices",
     "stratified_split",
     "sunspots",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from koubai.data import bundled, downloaded
+from koubai.data import bundled, cifar, downloaded
 from koubai.data.csv_dataset import from_csv
 from koubai.data.labelled import LabelledData
 from koubai.data.schema import Task
@@ -67,6 +67,16 @@ DATASETS: dict[str, Card] = {
     ),
     "fashion-mnist": Card(
         downloaded.fashion_mnist, "clothes", 70000, (1, 28, 28), 10, "Xiao et al. 2017", "MIT", download=31
+    ),
+    "cifar-10": Card(
+        cifar.cifar10,
+        "animals and vehicles in colour",
+        60000,
+        (3, 32, 32),
+        10,
+        "Krizhevsky 2009",
+        _NONE,
+        download=170,
     ),
 }
 

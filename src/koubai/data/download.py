@@ -30,14 +30,15 @@ class RemoteFile:
 
     Args:
         path: where it stands below the data folder, such as "mnist/train-images-idx3-ubyte.gz".
-        sha256: the checksum of its content, in hexadecimal.
-        size: bytes.
+        sha256: the checksum of its content, in hexadecimal; None where nobody can know it, as for an archive that a
+            server packs anew: it is whole when the server sent it to its end, and who unpacks it checks what is in it.
+        size: bytes; None likewise.
         addresses: where it can be had, the canonical address first.
     """
 
     path: str
-    sha256: str
-    size: int
+    sha256: str | None
+    size: int | None
     addresses: tuple[str, ...]
 
 
@@ -107,7 +108,7 @@ def _try_address(address: str, remote: RemoteFile, part: Path, show: Callable[[i
         except (OSError, ValueError) as error:
             return str(error) or type(error).__name__
         now = _size(part)
-        if _is_whole(part, remote):
+        if remote.size is None or _is_whole(part, remote):
             return None
         if now < remote.size and now <= before:
             return f"sent {now} of {remote.size} bytes"
@@ -120,15 +121,22 @@ def _try_address(address: str, remote: RemoteFile, part: Path, show: Callable[[i
 
 def _receive(address: str, remote: RemoteFile, part: Path, show: Callable[[int], object]) -> None:
     """Append what is missing to the part file, or write it anew where the server cannot continue."""
-    start = _size(part)
-    if start >= remote.size:  # complete but unchecked, or too long; the checksum decides
-        return
+    start = 0 if remote.size is None else _size(part)
+    if remote.size is not None and start >= remote.size:
+        return  # complete but unchecked, or too long; the checksum decides
     with _open(address, start) as response:
         continues = response.status == 206 and f"bytes {start}-" in response.headers.get("Content-Range", "")
         with part.open("ab" if continues else "wb") as stream:
-            while (chunk := response.read(_CHUNK)) and stream.tell() <= remote.size:
+            while (chunk := response.read(_CHUNK)) and (remote.size is None or stream.tell() <= remote.size):
                 stream.write(chunk)
                 show(stream.tell())
+            _check_length(response.headers.get("Content-Length"), stream.tell(), remote)
+
+
+def _check_length(announced: str | None, received: int, remote: RemoteFile) -> None:
+    """A file of unknown size is whole when all came that the server announced."""
+    if remote.size is None and announced is not None and received != int(announced):
+        raise OSError(f"sent {received} of {announced} bytes")
 
 
 @contextmanager
@@ -152,6 +160,8 @@ def _open(address: str, start: int) -> Iterator[Any]:
 
 
 def _is_whole(path: Path, remote: RemoteFile) -> bool:
+    if remote.size is None:
+        return path.exists()
     if _size(path) != remote.size:
         return False
     with path.open("rb") as stream:
@@ -171,7 +181,7 @@ def _advice(remote: RemoteFile, target: Path, damaged: bool, reasons: list[str])
         _("Without a connection, get it on another machine and put it there by hand:"),
         f"  {remote.addresses[0]}",
         f"  -> {target}",
-        f"  SHA-256 {remote.sha256}, {remote.size} bytes",
+        *([f"  SHA-256 {remote.sha256}, {remote.size} bytes"] if remote.sha256 else []),
         _("The environment variable KOUBAI_DATA names another folder for data sets."),
     ]
     return "\n".join(lines)
@@ -191,7 +201,7 @@ def _locked(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _progress_bar(name: str, size: int, wanted: bool) -> Iterator[Callable[[int], object]]:
+def _progress_bar(name: str, size: int | None, wanted: bool) -> Iterator[Callable[[int], object]]:
     """Give a function that shows how many bytes there are now."""
     if not (wanted and sys.stderr.isatty()):
         yield lambda received: None

@@ -5,8 +5,11 @@ of its own, named for it, that is added here.
 """
 
 from koubai.recipes.biology import BIOLOGY, BiologySettings
+from koubai.recipes.detect import DETECT
 from koubai.recipes.forecast import FORECAST, ForecastSettings
 from koubai.recipes.graph import GRAPH, GraphSettings
+from koubai.recipes.image_cnn import IMAGE_CNN
+from koubai.recipes.image_resnet import IMAGE_RESNET
 from koubai.recipes.images import IMAGES, ImageSettings
 from koubai.recipes.labelled import LabelledPredictor
 from koubai.recipes.outcome import Outcome
@@ -15,6 +18,7 @@ from koubai.recipes.recipe import Recipe
 from koubai.recipes.recommend import RECOMMEND, RecommendSettings
 from koubai.recipes.script import load_script
 from koubai.recipes.settings import Settings
+from koubai.recipes.speech import SPEECH
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
 from koubai.recipes.task import Task
 from koubai.recipes.text_gpt import TEXT_GPT
@@ -55,5 +59,9 @@ RECIPES: dict[str, Recipe] = {
         TEXT_GPT,
         TEXT_LSTM,
         TRANSLATE,
+        IMAGE_CNN,
+        IMAGE_RESNET,
+        DETECT,
+        SPEECH,
     )
 }

@@ -61,6 +61,7 @@ class Box(BaseModel):
     Attributes:
         left, top, right, bottom: its edges.
         true: whether it is where something is, or where the model sees something.
+        name: what stands beside it, such as "7 98 %"; empty for nothing.
     """
 
     left: float
@@ -68,6 +69,7 @@ class Box(BaseModel):
     right: float
     bottom: float
     true: bool = False
+    name: str = ""
 
 
 class Pictures(Exhibit):

@@ -27,6 +27,13 @@ _NAMES = {
     "variety": N_("share that is different"),
     "bleu": N_("BLEU"),
     "chrf": N_("chrF"),
+    "word_error_rate": N_("word error rate"),
+    "character_error_rate": N_("character error rate"),
+    "greedy_word_error_rate": N_("word error rate without beam search"),
+    "sentence_accuracy": N_("utterances without a mistake"),
+    "map_50": N_("mAP@0.5"),
+    "map_50_95": N_("mAP@0.5:0.95"),
+    "scenes_without_mistake": N_("scenes without a mistake"),
     "lr": N_("learning rate"),
 }
 # What the doctor calls its evidence; `_` finds the translation of a name where it is shown.
@@ -38,7 +45,21 @@ EVIDENCE = (
     N_("share of targets out of reach"), N_("size"), N_("skill on new samples"), N_("skill on training samples"),
     N_("steps"), N_("swing"), N_("told apart"), N_("units"), N_("update to weight"), N_("usual"),
 )  # fmt: skip
-_SHARES = frozenset({"accuracy", "coverage", "motif_letters", "novelty", "top_k_accuracy", "variety"})
+_SHARES = frozenset(
+    {
+        "accuracy",
+        "character_error_rate",
+        "coverage",
+        "greedy_word_error_rate",
+        "motif_letters",
+        "novelty",
+        "scenes_without_mistake",
+        "sentence_accuracy",
+        "top_k_accuracy",
+        "variety",
+        "word_error_rate",
+    }
+)
 
 
 def label(metric: str) -> str:

@@ -2,6 +2,7 @@
 
 from koubai.nn.functional.activation import *
 from koubai.nn.functional.attention import *
+from koubai.nn.functional.boxes import *
 from koubai.nn.functional.conv import *
 from koubai.nn.functional.ctc_decoding import *
 from koubai.nn.functional.distance import *

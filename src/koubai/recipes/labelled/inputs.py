@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from koubai.data import Schema, Table, read_csv
 from koubai.data.table import is_number
 from koubai.i18n import _
+from koubai.recipes.picture_file import SUFFIXES as PICTURES
+from koubai.recipes.picture_file import open_picture
 
 if TYPE_CHECKING:
     from koubai.recipes.labelled.predictor import LabelledPredictor
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+_BILINEAR = 2  # Pillow's number of this way to resize
 _TABLES = (".csv", ".tsv", ".txt")
 
 
@@ -47,10 +49,10 @@ def read_inputs(source: str, predictor: LabelledPredictor) -> NDArray[Any]:
 def _read(path: Path, source: str, predictor: LabelledPredictor) -> NDArray[Any]:
     kind = path.suffix.lower()
     if not path.is_file():
-        if kind in (*_PICTURES, *_TABLES, ".npy") or not _is_row(source):
+        if kind in (*PICTURES, *_TABLES, ".npy") or not _is_row(source):
             raise FileNotFoundError(_("There is no file {path}.").format(path=source))
         return _row(source, predictor)
-    if kind in _PICTURES:
+    if kind in PICTURES:
         return _picture(path, predictor)
     if kind in _TABLES:
         return _table(path, predictor)
@@ -60,7 +62,7 @@ def _read(path: Path, source: str, predictor: LabelledPredictor) -> NDArray[Any]
         _(
             "{path} is of no kind that can be read: a picture ({pictures}), a table ({tables}) or an array "
             "(.npy)."
-        ).format(path=source, pictures=" ".join(_PICTURES), tables=" ".join(_TABLES))
+        ).format(path=source, pictures=" ".join(PICTURES), tables=" ".join(_TABLES))
     )
 
 
@@ -126,17 +128,7 @@ def _picture(path: Path, predictor: LabelledPredictor) -> NDArray[Any]:
 
 
 def _pixels(path: Path, mode: str, size: tuple[int, int]) -> NDArray[np.float64]:
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise ImportError(
-            _("Reading pictures needs Pillow, which is not installed: pip install 'koubai[recipes]'")
-        ) from error
-    try:
-        with Image.open(path) as image:
-            small = image.convert(mode).resize(size, Image.Resampling.BILINEAR)
-    except (UnidentifiedImageError, OSError) as error:
-        raise ValueError(_("{path} is not a picture that can be read.").format(path=path)) from error
+    small = open_picture(path, mode).resize(size, _BILINEAR)
     return np.asarray(small, dtype=np.float64) / 255
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from koubai.data import LabelledData, Scaler, TensorDataset
 from koubai.i18n import N_
 from koubai.nn import Module
-from koubai.recipes.exhibit import Agreement, Confusion, Exhibit, Pictures, Table
+from koubai.recipes.exhibit import Agreement, Caption, Confusion, Exhibit, Pictures, Table
 from koubai.recipes.labelled.predictor import LabelledPredictor, raw_inputs
 from koubai.recipes.outcome import Outcome
 from koubai.train.metrics import make_metric
@@ -20,12 +20,12 @@ HEADLINES = {"classification": "accuracy", "regression": "r2"}
 """The metric a result is about, by task."""
 
 _METRICS = {"classification": ("accuracy", "precision", "recall", "f1"), "regression": ("r2", "mae", "rmse")}
-_BASELINES = {
+BASELINES = {
     "classification": N_("always answering the most frequent class"),
     "regression": N_("always answering the mean"),
 }
 _WORST = 12  # how many mistakes are shown
-_WORST_TITLE = N_("Samples it got most wrong")
+WORST_TITLE = N_("Samples it got most wrong")
 
 
 def judged(
@@ -47,12 +47,12 @@ def judged(
     inputs = raw_inputs(data, test)
     outputs = predictor.outputs_of(model, inputs)
     truth, known = (_targets(part, target_scaler) for part in (test, data.train))
-    answers = _answers(data.task, outputs, truth)
+    answers = answers_of(data.task, outputs, truth)
     return Outcome(
         headline=HEADLINES[data.task],
-        metrics=_measured(data.task, outputs, truth),
-        baseline=_measured(data.task, _constant_answer(known, outputs), truth),
-        baseline_name=_BASELINES[data.task],
+        metrics=measured(data.task, outputs, truth),
+        baseline=measured(data.task, constant_answer(known, outputs), truth),
+        baseline_name=BASELINES[data.task],
         samples=len(test),
         exhibits=_exhibits(data, inputs, answers),
         answers=answers,
@@ -65,7 +65,8 @@ def _targets(part: TensorDataset, scaler: Scaler | None) -> NDArray[Any]:
     return scaler.inverse_transform(targets) if scaler else targets
 
 
-def _measured(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> Mapping[str, float]:
+def measured(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> Mapping[str, float]:
+    """The metrics of a task: "classification" with scores (N, classes), or "regression" with values (N, outputs)."""
     values = {}
     for name in _METRICS[task]:
         metric = make_metric(name)
@@ -74,7 +75,7 @@ def _measured(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> Mapping[
     return values
 
 
-def _constant_answer(known: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+def constant_answer(known: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
     """The best answer that is the same for every sample: the classes' frequencies, or the mean."""
     if known.dtype.kind == "i":
         row = np.bincount(known, minlength=outputs.shape[1]) / len(known)
@@ -83,7 +84,7 @@ def _constant_answer(known: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]
     return np.broadcast_to(row, outputs.shape)
 
 
-def _answers(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def answers_of(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """The truth (N,), what was predicted (N,), how surely (N,), and the most wrong samples, worst first (K,)."""
     worst = _worst(task, outputs, truth)
     if task == "regression":
@@ -115,36 +116,41 @@ def _exhibits(
     if data.task == "regression":
         first: Exhibit = Agreement(title=N_("Predicted and true values"), truth=truth, predicted=predicted)
     else:
-        counts = np.zeros((len(data.class_names),) * 2, dtype=np.int64)
-        np.add.at(counts, (truth, predicted), 1)
-        first = Confusion(title=N_("Confusion matrix"), names=data.class_names, counts=counts)
+        first = confusion(data.class_names, truth, predicted)
     worst = answers["worst"]
     return (first, _worst_samples(data, inputs[worst], answers)) if len(worst) else (first,)
+
+
+def confusion(names: tuple[str, ...], truth: NDArray[Any], predicted: NDArray[Any]) -> Confusion:
+    """How often each true class (N,) was taken for each class (N,)."""
+    counts = np.zeros((len(names),) * 2, dtype=np.int64)
+    np.add.at(counts, (truth, predicted), 1)
+    return Confusion(title=N_("Confusion matrix"), names=names, counts=counts)
 
 
 def _worst_samples(
     data: LabelledData, inputs: NDArray[Any], answers: Mapping[str, NDArray[Any]]
 ) -> Pictures | Table:
     """The most wrong samples: as pictures where the inputs are pictures, else as rows."""
-    told = [_told(data, answers, int(k)) for k in answers["worst"]]
+    captions = [told(data.task, data.class_names, answers, int(k)) for k in answers["worst"]]
     if len(data.input_shape) == 3 and data.input_shape[0] in (1, 3) and min(data.input_shape[1:]) > 3:
-        return Pictures(title=_WORST_TITLE, images=inputs, captions=tuple(told))
+        return Pictures(title=WORST_TITLE, images=inputs, captions=tuple(captions))
     names = data.feature_names
     rows: Iterable[tuple[str | int, ...]] = (
         (int(k) + 1, *(value for _, value in caption), *(f"{x:.4g}" for x in row.ravel()[: len(names)]))
-        for k, caption, row in zip(answers["worst"], told, inputs)
+        for k, caption, row in zip(answers["worst"], captions, inputs)
     )
-    header = (N_("sample"), *(name for name, _ in told[0]), *names)
-    return Table(title=_WORST_TITLE, header=header, rows=tuple(rows))
+    header = (N_("sample"), *(name for name, _ in captions[0]), *names)
+    return Table(title=WORST_TITLE, header=header, rows=tuple(rows))
 
 
-def _told(data: LabelledData, answers: Mapping[str, NDArray[Any]], k: int) -> tuple[tuple[str, str], ...]:
+def told(task: str, names: tuple[str, ...], answers: Mapping[str, NDArray[Any]], k: int) -> Caption:
     """The true and the predicted answer of a sample, and how sure the model was of a class."""
     true, predicted = answers["truth"][k], answers["predicted"][k]
-    if data.task == "regression":
+    if task == "regression":
         return ((N_("true"), f"{true:.4g}"), (N_("predicted"), f"{predicted:.4g}"))
     return (
-        (N_("true"), data.class_names[true]),
-        (N_("predicted"), data.class_names[predicted]),
+        (N_("true"), names[true]),
+        (N_("predicted"), names[predicted]),
         (N_("certainty"), f"{100 * answers['certainty'][k]:.1f} %"),
     )

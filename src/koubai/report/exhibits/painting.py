@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,8 @@ _TRUE, _SEEN = (
     (95, 203, 152),
     (240, 160, 103),
 )  # report.css's green for what is there, orange for what is seen
+_DARK = (29, 36, 41)  # report.css's ink
+_NAME_SIZE = 14  # pixels of the letters beside a box
 _GAP = 8  # pixels between pictures in one file
 Pixels = NDArray[np.uint8]  # (H, W, 3)
 
@@ -50,7 +53,7 @@ def _pixels(image: Array, heat: Array | None, boxes: Sequence[Box]) -> Pixels:
     large = np.round(255 * whole).astype(np.uint8).repeat(times, axis=0).repeat(times, axis=1)
     for box in sorted(boxes, key=lambda box: not box.true):  # what is seen above what is there
         _outline(large, box, times)
-    return large
+    return _with_names(large, boxes, times)
 
 
 def _heated(pixels: Array, heat: Array) -> Array:
@@ -67,3 +70,24 @@ def _outline(pixels: Pixels, box: Box, times: int) -> None:
     colour = _TRUE if box.true else _SEEN
     pixels[top : top + 2, left : right + 2] = pixels[bottom : bottom + 2, left : right + 2] = colour
     pixels[top : bottom + 2, left : left + 2] = pixels[top : bottom + 2, right : right + 2] = colour
+
+
+def _with_names(pixels: Pixels, boxes: Sequence[Box], times: int) -> Pixels:
+    """The picture with each box's name above it, or inside where there is no room; without Pillow as it was."""
+    named = [box for box in boxes if box.name]
+    if not named:
+        return pixels
+    try:
+        from PIL import Image, ImageDraw, ImageFont
+    except ImportError:
+        return pixels
+    image = Image.fromarray(pixels)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(_NAME_SIZE)
+    for box in named:
+        width, height = (math.ceil(side) for side in draw.textbbox((0, 0), box.name, font)[2:])
+        x = int(np.clip(round(box.left * times), 0, max(0, image.width - width - 4)))
+        y = round(box.top * times) - height - 3
+        y = y if y >= 0 else round(box.top * times)
+        draw.rectangle((x, y, x + width + 3, y + height + 3), fill=_TRUE if box.true else _SEEN)
+        draw.text((x + 2, y), box.name, fill=_DARK, font=font)
+    return np.asarray(image)
