@@ -15,7 +15,7 @@ import koubai
 from koubai import nn
 from koubai.data import DataLoader, TensorDataset
 from koubai.doctor.facts.task import Task, skill, task_of
-from koubai.doctor.framework import Array
+from koubai.doctor.framework import Array, Framework
 from koubai.i18n import _
 from koubai.optim import Optimizer
 from koubai.train import Callback, EarlyStopping, NonFiniteLoss, SwitchOptimizer, Trainer
@@ -124,7 +124,7 @@ class Training:
     def outputs(self) -> int:
         """How many numbers the model gives for a sample."""
         with koubai.no_grad(), np.errstate(all="ignore"):
-            model = copy.deepcopy(self.model).eval()
+            model = Framework().copied(self.model).eval()
             shape = model(koubai.tensor(self.train[0][:2])).shape
         return 1 if len(shape) < 2 else int(shape[1])
 
@@ -143,7 +143,7 @@ class Training:
         """
         with koubai.fork_rng():
             koubai.manual_seed(seed)
-            model = copy.deepcopy(self.model)
+            model = Framework().copied(self.model)
             if seed:
                 _shuffle_weights(model, seed)
             optimizer = self.optimizer(model.parameters(), **self.options)
