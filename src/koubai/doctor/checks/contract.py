@@ -78,7 +78,8 @@ def _targets_out_of_reach(c: Consultation) -> Evidence | None:
 
 def _not_what_the_loss_takes(c: Consultation) -> Evidence | None:
     wants = {
-        ("probabilities", "free"): 0.9,
+        ("probabilities", "free"): 0.95 if _unseen(c) >= _BEYOND else 0.9,
+        ("probabilities", "log_distribution"): 0.95,
         ("probabilities", "symmetric"): 0.9,
         ("probabilities", "positive"): 0.9,
         ("scores", "unit"): 0.8,
@@ -105,6 +106,11 @@ def _not_what_the_loss_takes(c: Consultation) -> Evidence | None:
         code="nn.CrossEntropyLoss()   # takes scores: no activation before it",
         withdrawn_if=_("the loss applies what is missing itself"),
     )
+
+
+def _unseen(c: Consultation) -> float:
+    """Return the share of the answers that are no probabilities: a loss that cuts them off gives them no gradient."""
+    return float(np.mean((c.answers < 0) | (c.answers > 1)))
 
 
 def _sigmoid_for_classes(c: Consultation) -> Evidence | None:

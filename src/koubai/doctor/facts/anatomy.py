@@ -13,8 +13,18 @@ import numpy as np
 from koubai.doctor.framework import Array
 from koubai.doctor.patient import Patient, Sample
 
-__all__ = ["SATURATING", "Anatomy", "Layer", "examine_layers", "first_tensor", "leaf_modules", "saturated"]
+__all__ = [
+    "SATURATING",
+    "Anatomy",
+    "Layer",
+    "dropping",
+    "examine_layers",
+    "first_tensor",
+    "leaf_modules",
+    "saturated",
+]
 
+_DROPOUT = ("Dropout", "AlphaDropout", "FeatureAlphaDropout")
 SATURATING = ("Sigmoid", "Tanh", "Hardsigmoid", "Softsign", "Hardtanh", "LogSigmoid")
 
 
@@ -96,6 +106,12 @@ def leaf_modules(model: Any) -> Iterator[tuple[str, Any]]:
     for path, module in model.named_modules():
         if next(iter(module.children()), None) is None:
             yield path or "model", module
+
+
+def dropping(model: Any) -> list[Any]:
+    """Return the dropout layers that drop anything."""
+    layers = [layer for layer in model.modules() if type(layer).__name__.startswith(_DROPOUT)]
+    return [layer for layer in layers if getattr(layer, "p", 0) > 0]
 
 
 def first_tensor(value: Any) -> Any:

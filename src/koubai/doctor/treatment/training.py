@@ -118,15 +118,19 @@ class Training:
     @cached_property
     def task(self) -> Task:
         """The kind of question that the targets ask."""
-        return task_of(self.train[1], self.outputs)
+        return task_of(self.train[1], self._answers)
 
-    @cached_property
+    @property
     def outputs(self) -> int:
         """How many numbers the model gives for a sample."""
+        return 1 if len(self._answers) < 2 else self._answers[1]
+
+    @cached_property
+    def _answers(self) -> tuple[int, ...]:
+        """The shape of what the model gives for two samples."""
         with koubai.no_grad(), np.errstate(all="ignore"):
             model = Framework().copied(self.model).eval()
-            shape = model(koubai.tensor(self.train[0][:2])).shape
-        return 1 if len(shape) < 2 else int(shape[1])
+            return tuple(model(koubai.tensor(self.train[0][:2])).shape)
 
     @property
     def steps(self) -> int:
