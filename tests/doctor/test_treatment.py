@@ -102,7 +102,9 @@ HELPS = {
     "more_epochs": lambda: blob_training(lr=1e-3, epochs=2),
     "long_enough": lambda: blob_training(lr=1e-3, epochs=2),
     "less_regularisation": lambda: curve_training().but(options={"weight_decay": 1.0}),
-    "less_dropout": lambda: curve_training(MENU["dropout"].apply(curve_training()).model).with_model(_dropping),
+    "less_dropout": lambda: curve_training(MENU["dropout"].apply(curve_training()).model).with_model(
+        _dropping
+    ),
 }
 
 

@@ -62,7 +62,9 @@ def samples(count=160):
 
 def trained(model, doctor, **options):
     koubai.manual_seed(0)
-    trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=30.0), doctor=doctor, **options)
+    trainer = Trainer(
+        model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=30.0), doctor=doctor, **options
+    )
     trainer.fit(samples(), samples(), epochs=4, batch_size=SIZE)
     return [p.detach().numpy().tobytes() for p in model.parameters()]
 

@@ -133,7 +133,9 @@ def test_of_the_gradients_noise(signs):
         each = len(X) * each
         noise = each.var(0, ddof=1).sum()
         pairs.append([noise, (each.mean(0) ** 2).sum() - noise / len(X)])
-        np.testing.assert_allclose([signs.layers[name].noise, signs.layers[name].signal], pairs[-1], rtol=2e-3)
+        np.testing.assert_allclose(
+            [signs.layers[name].noise, signs.layers[name].signal], pairs[-1], rtol=2e-3
+        )
     noise, signal = np.sum(pairs, 0)
     np.testing.assert_allclose(signs.noise_scale, noise / signal if signal > 0 else np.inf, rtol=2e-3)
     assert np.isnan([signs.layers["1"].noise, signs.layers["3"].signal]).all()

@@ -73,7 +73,16 @@ def _function(hook: Any) -> Any:
     return getattr(hook, "__func__", hook)
 
 
-_PUT = {"append", "add", "extend", "insert", "update", "write", "put", "appendleft"}  # methods of no useful value
+_PUT = {
+    "append",
+    "add",
+    "extend",
+    "insert",
+    "update",
+    "write",
+    "put",
+    "appendleft",
+}  # methods of no useful value
 
 
 def _returns_nothing(code: CodeType) -> bool:

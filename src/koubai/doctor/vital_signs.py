@@ -225,7 +225,9 @@ class Observer:
             again: for the same batch after the update, if they are known.
         """
         with self.framework.no_grad():
-            layers = [[*row, *self._gradients.get(n, _no_gradient(row[0]))] for n, row in enumerate(self._rows)]
+            layers = [
+                [*row, *self._gradients.get(n, _no_gradient(row[0]))] for n, row in enumerate(self._rows)
+            ]
             parameters = [self._parameter_row(name, gradients, again) for name in self.parameters]
             self._rows, self._before, self._gradients = [], {}, {}
             return {"numbers": self.framework.stack([x for row in (*layers, *parameters) for x in row])}
@@ -234,7 +236,9 @@ class Observer:
         """Return measured numbers as vital signs."""
         numbers = iter(self.framework.array(measured["numbers"]).tolist())
         layers = {name: LayerSigns(*islice(numbers, len(LayerSigns._fields))) for name in self.layers}
-        parameters = {name: ParameterSigns(*islice(numbers, len(ParameterSigns._fields))) for name in self.parameters}
+        parameters = {
+            name: ParameterSigns(*islice(numbers, len(ParameterSigns._fields))) for name in self.parameters
+        }
         return Signs(step, loss, float(measured.get("later", "nan")), layers, parameters)
 
     def _hook(self, path: str) -> Any:
@@ -296,7 +300,9 @@ def _gradient_row(module: Any, g: Any) -> list[Any]:
     if g.ndim < 2 or len(g) < 2 or tuple(getattr(bias, "shape", ())) != (g.shape[units],):
         return [size, *_no_gradient(size)[1:]]
     positions = [n for n in range(1, g.ndim) if n != units]
-    each = len(g) * (g.sum(positions) if positions else g).float()  # (N, units): the samples' gradients of the bias
+    each = (
+        len(g) * (g.sum(positions) if positions else g).float()
+    )  # (N, units): the samples' gradients of the bias
     whole = each.mean(0)
     noise, square = ((each - whole) ** 2).sum() / (len(g) - 1), (whole * whole).sum()
     counts = (square > _CANCELLED * noise / len(g)).float()

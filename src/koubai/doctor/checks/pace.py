@@ -427,7 +427,10 @@ def optimizer(c: Consultation) -> Evidence | None:
 def _scheduled_away(c: Consultation) -> float:
     """Return how many times as high as now the learning rate was before a schedule lowered it."""
     groups = c.patient.optimizer.param_groups
-    return max((float(g["initial_lr"]) / float(g["lr"]) for g in groups if g.get("initial_lr") and g["lr"]), default=1.0)
+    return max(
+        (float(g["initial_lr"]) / float(g["lr"]) for g in groups if g.get("initial_lr") and g["lr"]),
+        default=1.0,
+    )
 
 
 @check("plateau")

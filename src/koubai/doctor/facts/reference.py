@@ -31,7 +31,9 @@ def linear_skill(task: Task, features: Array, target: Array, rank: int | None = 
     z, wanted = _standard(features), _columns(task, target)
     centre = wanted.mean(0)
     kernel = z @ z.T / z.shape[1] + 1.0  # the constant stands for the bias
-    answers = (_of_rank(_left_out(kernel, wanted - centre, strength), rank) + centre for strength in _STRENGTHS)
+    answers = (
+        _of_rank(_left_out(kernel, wanted - centre, strength), rank) + centre for strength in _STRENGTHS
+    )
     return max(skill(task, answer, target) for answer in answers)
 
 

@@ -137,10 +137,13 @@ class Training:
         """How many updates there will be."""
         return self.epochs * -(-len(self.train[0]) // self.batch_size)
 
-    def run(self, seed: int = 0, callbacks: tuple[Callback, ...] = ()) -> tuple[Result, Any]:
+    def run(
+        self, seed: int = 0, callbacks: tuple[Callback, ...] = (), epochs: int | None = None
+    ) -> tuple[Result, Any]:
         """Train a copy, and return what came of it and the trained model.
 
         Args:
+            epochs: how many of its epochs, from the first on; None is all.
             seed: of the order of batches and of dropout; seeds above 0 also draw the first weights anew, from the
                 same distribution.
             callbacks: of the trainer.
@@ -162,7 +165,7 @@ class Training:
             )
             try:
                 history = trainer.fit(
-                    self.batches(), self._validation(), self.epochs, batch_size=self.batch_size
+                    self.batches(), self._validation(), epochs or self.epochs, batch_size=self.batch_size
                 )
             except NonFiniteLoss:
                 return Result(-np.inf, tuple(trainer.history.get("loss", ()))), model
