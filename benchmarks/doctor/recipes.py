@@ -16,7 +16,7 @@ from koubai.train import RunRecord
 __all__ = ["RECIPES", "alarms"]
 
 # Where no proxy listens: data that are not on this machine are not fetched, and the recipe says what is missing.
-_OFFLINE = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+_OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
 
 
 def alarms(name: str, seed: int) -> list[str]:

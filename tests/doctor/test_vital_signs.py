@@ -127,7 +127,7 @@ def test_of_the_whole_step(signs):
 
 def test_of_the_gradients_noise(signs):
     """Of the biases: the samples' own gradients, their spread and the square of their mean without it."""
-    before, _, gradients, *_ = expected()
+    _, _, gradients, *_ = expected()
     pairs = []
     for name, each in (("0", gradients[0]), ("2", gradients[2])):
         each = len(X) * each

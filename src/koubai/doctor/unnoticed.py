@@ -1,8 +1,8 @@
 """What else a look would leave behind: attributes that a forward sets, and hooks that were hung on layers to look on.
 
-A user's forward may count its calls, carry a state or keep an output; a hook may record activations. While the doctor
-looks, both belong to somebody else's training: attributes get their values back, and hooks that only look on are silent.
-Hooks that may change what goes through are part of the model, and run.
+A user's forward may count its calls, carry a state or keep an output; a hook may record activations. Both belong to the
+training, not to a look at it: attributes get their values back, and hooks that only look on are silent. Hooks that may
+change what goes through are part of the model, and run.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def silence(model: Any) -> list[tuple[dict[Any, Any], dict[Any, Any]]]:
     before = [(shelf, dict(shelf)) for shelf in shelves]
     for shelf, hooks in before:
         for number, hook in hooks.items():
-            if only_looks_on(getattr(hook, "function", hook)):
+            function: Any = getattr(hook, "function", hook)
+            if only_looks_on(function):
                 del shelf[number]
     return before
 
@@ -69,7 +70,7 @@ def _function(hook: Any) -> Any:
     while isinstance(hook, functools.partial):
         hook = hook.func
     if not hasattr(hook, "__code__") and not hasattr(hook, "__func__"):
-        hook = getattr(type(hook), "__call__", hook)
+        hook = type(hook).__call__
     return getattr(hook, "__func__", hook)
 
 

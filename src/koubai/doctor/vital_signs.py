@@ -32,8 +32,8 @@ class LayerSigns(NamedTuple):
         dead: share of the units that are 0 for every sample of the batch.
         saturated: share of a sigmoid's or tanh's output whose slope is below a tenth of the largest.
         gradient: root mean square of the loss's gradient with respect to the output, 0 if none arrived.
-        noise, signal: of the gradient of the layer's bias, how much it differs from sample to sample, tr Σ, and its
-            squared size without that, |G|²; NaN for a layer without bias or a single sample, 0 if the bias has no effect.
+        noise, signal: of the gradient of the layer's bias: how much it differs from sample to sample, tr Σ, and its
+            squared size without that, |G|²; NaN without a bias or with one sample, 0 if the bias has no effect.
     """
 
     size: float

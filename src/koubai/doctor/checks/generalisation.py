@@ -59,7 +59,7 @@ def overfitting(c: Consultation) -> Evidence | None:
 
 
 def _gap(c: Consultation) -> float:
-    """Return by how much two skills have to differ: two standard deviations, where a rare class makes them uncertain."""
+    """Return by how much two skills have to differ: two standard deviations where a rare class leaves them vague."""
     return max(_GAP, 2 * noise_of(c.task, c.validation_target))
 
 

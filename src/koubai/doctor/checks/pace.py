@@ -329,7 +329,8 @@ def _dropped_too_much(c: Consultation) -> Evidence | None:
     return found(
         0.93,
         _(
-            "in 100 steps from here the loss falls by {without:.0%} without dropout, by {same:.0%} with dropout of {share:g}"
+            "in 100 steps from here the loss falls by {without:.0%} without dropout, "
+            "by {same:.0%} with dropout of {share:g}"
         ).format(without=without, same=max(same, -9.99), share=share),
         _("drop 0.1 to 0.5 of the units"),
         code="nn.Dropout(0.2)",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -80,9 +80,10 @@ def examine_layers(patient: Patient, sample: Sample) -> Anatomy:
         inputs = [_leaf(x) for x in sample.inputs[:1]] + list(sample.inputs[1:])
         with _watched(patient.model, seen):
             output = patient.model(*inputs, **sample.options)
-        loss = patient.loss(first_tensor(output), sample.target)
-        if getattr(loss, "requires_grad", False):
-            loss.backward()
+        with suppress(RuntimeError, ValueError, IndexError):  # a loss that refuses tells nothing of the layers
+            loss = patient.loss(first_tensor(output), sample.target)
+            if getattr(loss, "requires_grad", False):
+                loss.backward()
         gradients = {
             name: framework.array(parameter.grad)
             for name, parameter in patient.model.named_parameters()

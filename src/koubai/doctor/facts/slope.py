@@ -16,6 +16,7 @@ __all__ = ["slopes"]
 _RELATIVE = 1e-2  # change of the loss that is aimed at: float32 knows it to 1e-7, so the slope to 1e-5
 _NEAR = 0.05  # of the weight: farther away it is another function
 _VISIBLE = 2e-4  # of the loss: smaller changes are lost in rounding
+_KEPT = 1e-4  # of the weight: float32 rounds at 1e-7 of it, a part in a thousand of such a move
 _STEADY = 0.1  # between two distances: a larger difference is curvature or a kink, not a slope
 
 
@@ -38,7 +39,7 @@ def slopes(patient: Patient, sample: Sample) -> Iterator[tuple[str, float, float
             continue
         weight = float(np.linalg.norm(framework.array(parameter)))
         distance = min(_RELATIVE * (abs(loss) + 1e-6) / norm, _NEAR * weight or np.inf)
-        if norm * distance < _VISIBLE * abs(loss):
+        if norm * distance < _VISIBLE * abs(loss) or distance < _KEPT * weight:
             continue
         near, far = (_slope(patient, sample, parameter, g / norm, distance * share) for share in (0.25, 1.0))
         if abs(near - far) <= _STEADY * max(abs(near), abs(far)):

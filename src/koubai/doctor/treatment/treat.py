@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -57,28 +57,23 @@ def treating(
         proof = replace(proof, trials=(*proof.trials, _trial(training, remedies, _FIRST)))
         if proof.trials[-1].skill > NOTHING_TO_WISH_FOR:
             break
-    for proof in _to_the_end(training, proof):
-        if proof.coming is not None:
-            yield proof
+    proof = yield from _to_the_end(training, proof)
     yield from _confirmed(training, proof, fresh)
 
 
-def _to_the_end(training: Training, proof: Proof[Treated]) -> Iterator[Proof[Treated]]:
+def _to_the_end(training: Training, proof: Proof[Treated]) -> Generator[Proof[Treated], None, Proof[Treated]]:
     """Train in full what did best, and the others only if that is no better than the untreated training."""
-    yield proof
     ranked = sorted(proof.trials, key=lambda trial: trial.skill, reverse=True)
     for short in ranked:
         helped = any(t.settled and t.skill > proof.untreated + ENOUGH for t in proof.trials)
-        if helped and short.skill < ranked[0].skill - ENOUGH:
-            return
-        if short.settled or not short.fits:
-            continue
-        yield replace(proof, coming=Coming(short.remedies))
-        longer = _trial(training, short.remedies)
-        proof = replace(proof, trials=tuple(longer if t is short else t for t in proof.trials))
-        yield proof
-        if longer.skill > NOTHING_TO_WISH_FOR:
-            return
+        perfect = any(t.skill > NOTHING_TO_WISH_FOR for t in proof.trials)
+        if perfect or (helped and short.skill < ranked[0].skill - ENOUGH):
+            break
+        if short.fits and not short.settled:
+            yield replace(proof, coming=Coming(short.remedies))
+            longer = _trial(training, short.remedies)
+            proof = replace(proof, trials=tuple(longer if t is short else t for t in proof.trials))
+    return proof
 
 
 def _confirmed(training: Training, proof: Proof[Treated], fresh: int) -> Iterator[Proof[Treated]]:
