@@ -50,7 +50,10 @@ def sample_leak(c: Consultation) -> Evidence | None:
     """In evaluation mode, what the model answers for a sample depends on the samples beside it."""
     if len(c.sample) < 8:
         return None
-    half, ends = len(c.sample) // 2, [0, -1]  # first and last: a recurrent net that takes samples for times looks back
+    half, ends = (
+        len(c.sample) // 2,
+        [0, -1],
+    )  # first and last: a recurrent net that takes samples for times looks back
     one = c.patient.answers(c.sample.take([0, *range(1, half), 0]))
     other = c.patient.answers(c.sample.take([0, *range(half, 2 * half - 1), 0]))
     if one.shape != other.shape or not np.isfinite(one[ends]).all() or not np.isfinite(other[ends]).all():

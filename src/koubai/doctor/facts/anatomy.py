@@ -80,7 +80,9 @@ def examine_layers(patient: Patient, sample: Sample) -> Anatomy:
         inputs = [_leaf(x) for x in sample.inputs[:1]] + list(sample.inputs[1:])
         with _watched(patient.model, seen):
             output = patient.model(*inputs, **sample.options)
-        with suppress(RuntimeError, ValueError, IndexError):  # a loss that refuses tells nothing of the layers
+        with suppress(
+            RuntimeError, ValueError, IndexError
+        ):  # a loss that refuses tells nothing of the layers
             loss = patient.loss(first_tensor(output), sample.target)
             if getattr(loss, "requires_grad", False):
                 loss.backward()
