@@ -89,13 +89,13 @@ def report(title: str, subjects: Sequence[Subject], seeds: int, treat: bool, ran
 def report_recipes(names: Sequence[str], seeds: int) -> None:
     """Train recipes and print what the doctor says of them, one by one."""
     said: list[list[str]] = []
-    for name, seed in ((name, seed) for name in names for seed in range(seeds)):
+    for name in names:
         try:
-            said.append(alarms(name, seed))
-        except RuntimeError as problem:  # the data cannot be had
-            print(f"{name:16} left out: {str(problem).splitlines()[0]}", flush=True)
-            continue
-        print(f"{name:16} seed {seed}: {', '.join(said[-1]) or 'silent'}", flush=True)
+            for seed in range(seeds):
+                said.append(alarms(name, seed))
+                print(f"{name:16} seed {seed}: {', '.join(said[-1]) or 'silent'}", flush=True)
+        except RuntimeError as problem:  # its data, or a library that it wants, are not here
+            print(f"{name:16} left out: {' '.join(str(problem).split())[:200]}", flush=True)
     print(f"false alarms: {sum(map(bool, said))} of {len(said)}")
 
 

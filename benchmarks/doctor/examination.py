@@ -110,7 +110,7 @@ def repair(subject: Subject, seed: int, findings: Sequence[Finding], trials: int
     """Let the doctor treat the faulty training, and return the score of the best of its trials."""
     setup = subject.make(seed, False)
     proof = treat(training_of(setup), findings, trials=trials, fresh=0)
-    return judged(setup, max(proof.trials, key=lambda trial: trial.skill))
+    return judged(setup, max(proof.trials, key=lambda trial: (trial.settled, trial.skill)))
 
 
 def judged(setup: Setup, trial: Any) -> float:

@@ -6,7 +6,7 @@ import pytest
 import koubai
 from koubai import nn, optim
 from koubai.doctor import Doctor, attach
-from koubai.doctor.vital_signs import Signs, is_due, next_due
+from koubai.doctor.vital_signs import Signs, is_due, next_due, noise_scale
 from koubai.train import Callback, Trainer
 
 RNG = np.random.default_rng(0)
@@ -123,6 +123,51 @@ def test_of_the_whole_step(signs):
     np.testing.assert_allclose(signs.along, -LR * (g @ g), rtol=1e-3)
     np.testing.assert_allclose(signs.curvature, -LR * (h - g) @ g, rtol=2e-2)
     np.testing.assert_allclose(signs.cosine, (g @ h) / np.linalg.norm(g) / np.linalg.norm(h), rtol=1e-4)
+
+
+def test_of_the_gradients_noise(signs):
+    """Of the biases: the samples' own gradients, their spread and the square of their mean without it."""
+    _, _, gradients, *_ = expected()
+    pairs = []
+    for name, each in (("0", gradients[0]), ("2", gradients[2])):
+        each = len(X) * each
+        noise = each.var(0, ddof=1).sum()
+        pairs.append([noise, (each.mean(0) ** 2).sum() - noise / len(X)])
+        np.testing.assert_allclose(
+            [signs.layers[name].noise, signs.layers[name].signal], pairs[-1], rtol=2e-3
+        )
+    noise, signal = np.sum(pairs, 0)
+    np.testing.assert_allclose(signs.noise_scale, noise / signal if signal > 0 else np.inf, rtol=2e-3)
+    assert np.isnan([signs.layers["1"].noise, signs.layers["3"].signal]).all()
+
+
+def test_the_noise_scale_is_that_of_all_gradients():
+    """Many samples, whose noise scale is known: of one weight and one bias, at a distance from the best answer."""
+    rng = np.random.default_rng(0)
+    x, noise = rng.standard_normal((2, 4000, 1)).astype("f")
+    model, loss = nn.Linear(1, 1), nn.MSELoss()
+    with koubai.no_grad():
+        model.weight.fill_(1.0), model.bias.fill_(1.0)
+    optimizer, x = optim.SGD(model.parameters(), lr=0.0), koubai.tensor(x)
+    watch = attach(model, optimizer, loss, every=1)
+    for n in range(0, 4000, 40):
+        optimizer.zero_grad()
+        loss(model(x[n : n + 40]), x[n : n + 40] + 3 * koubai.tensor(noise[n : n + 40])).backward()
+        optimizer.step()
+    assert noise_scale(watch.history.signs) == pytest.approx(9, rel=0.2)  # (2 · 3)² / 2²
+    assert noise_scale([]) != noise_scale([])
+
+
+def test_a_bias_that_batch_normalisation_takes_away_has_no_noise():
+    model = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3))
+    optimizer, loss = optim.SGD(model.parameters(), lr=LR), nn.MSELoss()
+    watch = attach(model, optimizer, loss)
+    loss(model(koubai.tensor(X)), koubai.tensor(Y)).backward()
+    optimizer.step()
+    layers = watch.history.signs[0].layers
+    assert layers["0"].noise == layers["0"].signal == 0
+    assert layers["1"].noise > 0
+    assert layers["3"].noise > 0
 
 
 def test_can_be_written_down():

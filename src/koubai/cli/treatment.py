@@ -80,8 +80,8 @@ def _stop(record: RunRecord, proof: Proof[Any] | None) -> None:
 def _opening(training: Any) -> str:
     judged = len((training.validation or training.train)[0])
     return _(
-        "Each trial: {epochs} epochs, {steps:,} steps, judged by {samples:,} samples. Skill 0 is the best constant "
-        "answer, 1 is right throughout."
+        "The training has {epochs} epochs, {steps:,} steps. Each trial makes a quarter of its steps, the best one goes "
+        "on to the end; {samples:,} samples judge. Skill 0 is the best constant answer, 1 is right throughout."
     ).format(epochs=training.epochs, steps=training.steps, samples=judged)
 
 

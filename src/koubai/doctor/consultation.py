@@ -14,7 +14,7 @@ import numpy as np
 from koubai.doctor.facts.anatomy import Anatomy, examine_layers
 from koubai.doctor.facts.contract import Expects, Range, expects, range_of, range_of_layer
 from koubai.doctor.facts.reference import linear_skill, neighbour_skill
-from koubai.doctor.facts.task import Task, skill, task_of
+from koubai.doctor.facts.task import Task, labels_of, skill, task_of
 from koubai.doctor.facts.trial import Trial, go_on
 from koubai.doctor.framework import Array
 from koubai.doctor.history import History
@@ -174,12 +174,27 @@ class Consultation:
     @cached_property
     def linear(self) -> float:
         """What a linear model reaches."""
-        return -np.inf if self.features is None else linear_skill(self.task, *self._compared)
+        return linear_skill(self.task, *self._compared, self._narrowest) if self._comparable else -np.inf
 
     @cached_property
     def neighbours(self) -> float:
         """What the nearest neighbours reach."""
-        return -np.inf if self.features is None else neighbour_skill(self.task, *self._compared)
+        return neighbour_skill(self.task, *self._compared) if self._comparable else -np.inf
+
+    @property
+    def _narrowest(self) -> int | None:
+        """The fewest numbers that a sample passes through on its way."""
+        widths = [int(np.prod(layer.output.shape[1:])) for layer in self.anatomy.weighted]
+        return min(widths, default=None)
+
+    @property
+    def has_one_label(self) -> bool:
+        """Whether a sample has one label, not one for each of its places."""
+        return self.task in ("classes", "binary") and len(labels_of(self.target)) == len(self.sample)
+
+    @property
+    def _comparable(self) -> bool:
+        return self.features is not None and (self.task in ("numbers", "multilabel") or self.has_one_label)
 
     @property
     def _compared(self) -> tuple[Array, Array]:
@@ -213,13 +228,13 @@ class Consultation:
         """How many numbers can be trained."""
         return sum(int(np.prod(p.shape)) for p in self.patient.model.parameters() if p.requires_grad)
 
-    def trial(self, factor: float, batch_size: int | None = None) -> Trial:
+    def trial(self, factor: float, batch_size: int | None = None, dropout: bool = True) -> Trial:
         """Return what becomes of the loss if the training goes on from here with the learning rate times a factor."""
-        key = (factor, batch_size or self.history.batch_size)
+        key = (factor, batch_size or self.history.batch_size, dropout)
         if key not in self._trials:
             self._trials[key] = go_on(self.patient, self.sample, *key)
         return self._trials[key]
 
     @cached_property
-    def _trials(self) -> dict[tuple[float, int], Trial]:
+    def _trials(self) -> dict[tuple[float, int, bool], Trial]:
         return {}

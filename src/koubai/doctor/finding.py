@@ -119,7 +119,9 @@ CAUSES: dict[str, Cause] = {
     "double_softmax": Cause("contract", N_("softmax is applied twice"), (*_SIGNAL, *_PACE)),
     "loss_mismatch": Cause("contract", N_("the loss does not fit the task"), _PACE),
     "detached_graph": Cause("contract", N_("parameters that cannot learn"), (*_SIGNAL, *_PACE)),
-    "sample_leakage": Cause("contract", N_("samples leak into each other")),
+    "sample_leakage": Cause(
+        "contract", N_("samples leak into each other"), (*_SIGNAL, *_SLOW, "overfitting", "train_eval_mode")
+    ),
     "train_eval_mode": Cause("contract", N_("training and evaluation mode disagree"), ("overfitting",)),
     "tiny_batch_batchnorm": Cause(
         "contract", N_("batch normalisation with batches of a few samples"), (*_PACE, "train_eval_mode")

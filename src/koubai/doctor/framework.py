@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import koubai
+from koubai.doctor.unnoticed import silence, unnoticed
 from koubai.engine.modes import modes
 from koubai.train.rng import load_random_state, random_state
 
@@ -103,7 +104,7 @@ class Framework:
 
     @contextmanager
     def undisturbed(self, model: Any, *, training: bool | None = None) -> Iterator[None]:
-        """Run the model; afterwards modes, buffers, gradients and generators are as they were.
+        """Run the model; afterwards modes, buffers, gradients, attributes and generators are as they were.
 
         The buffers are set aside, not overwritten, for a backward pass that is still to come may need their values.
 
@@ -117,12 +118,13 @@ class Framework:
         gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
         state = self.random_state(model)
         try:
-            _set_aside(buffers)
-            if training is not None:
-                model.train(training)
-            for parameter, _ in gradients:
-                parameter.grad = None
-            yield
+            with unnoticed(model):
+                _set_aside(buffers)
+                if training is not None:
+                    model.train(training)
+                for parameter, _ in gradients:
+                    parameter.grad = None
+                yield
         finally:
             for layer, mode in modes:
                 layer.training = mode
@@ -133,6 +135,12 @@ class Framework:
                 parameter.grad = gradient
             self.load_random_state(model, state)
 
+    def copied(self, model: Any) -> Any:
+        """Return a copy of the model, on which nobody looks on."""
+        other = copy.deepcopy(model, _computed(model))
+        silence(other)
+        return other
+
     def twin(self, model: Any, optimizer: Any, **options: Any) -> tuple[Any, Any]:
         """Return a copy of the model, and a fresh optimizer of the same kind for it.
 
@@ -141,7 +149,7 @@ class Framework:
             optimizer: its optimizer.
             options: what to change in all parameter groups; a function is given the present value.
         """
-        other = copy.deepcopy(model, _computed(model))
+        other = self.copied(model)
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         theirs = dict(other.named_parameters())
         groups = []

@@ -19,6 +19,9 @@ TRIVIAL = 0.1  # the noise of a skill that is judged on a few hundred samples: 2
 MARGIN = 0.1  # the same noise between two skills
 FEW = 64  # samples that any sound model can learn by heart
 BY_HEART = 0.9
+# Steps that Adam's average of gradients and momentum 0.9 look back over: a training that ends before (a trial run, a
+# test) is not under way yet, and how well its model does is no evidence of anything.
+UNDER_WAY = 10
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def harm_of(c: Consultation) -> Harm | None:
         return Harm("broken", _("the training ended in numbers that are not finite"))
     if c.history.diverges:
         return Harm("diverged", _("the loss is higher than at the start"))
-    if c.target.size == 0 or not _varies(c):
+    if c.target.size == 0 or not _varies(c) or c.history.steps < UNDER_WAY:
         return None
     if c.skill < TRIVIAL:
         return Harm(

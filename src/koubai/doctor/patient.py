@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -71,7 +70,7 @@ class Patient:
 
     def copied(self) -> Patient:
         """Return the patient with a copy of the model, whose weights may be moved without anybody noticing."""
-        return Patient(copy.deepcopy(self.model), self.loss, self.optimizer)
+        return Patient(self.framework.copied(self.model), self.loss, self.optimizer)
 
     def output(self, sample: Sample, training: bool = False) -> Any:
         """Return the model's output for some samples; nothing is changed by looking."""

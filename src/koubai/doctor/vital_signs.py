@@ -6,6 +6,7 @@ its own that changes nothing; in an eager one, and in a loop written by hand, by
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
@@ -15,9 +16,10 @@ import numpy as np
 from koubai.doctor.facts.anatomy import first_tensor, leaf_modules
 from koubai.doctor.framework import Framework, framework_of
 from koubai.doctor.looking import is_looking
+from koubai.doctor.unnoticed import unnoticed
 from koubai.train import Rehearsal
 
-__all__ = ["LayerSigns", "Observer", "ParameterSigns", "Signs", "is_due", "next_due"]
+__all__ = ["LayerSigns", "Observer", "ParameterSigns", "Signs", "is_due", "next_due", "noise_scale"]
 
 
 class LayerSigns(NamedTuple):
@@ -30,6 +32,8 @@ class LayerSigns(NamedTuple):
         dead: share of the units that are 0 for every sample of the batch.
         saturated: share of a sigmoid's or tanh's output whose slope is below a tenth of the largest.
         gradient: root mean square of the loss's gradient with respect to the output, 0 if none arrived.
+        noise, signal: of the gradient of the layer's bias: how much it differs from sample to sample, tr Σ, and its
+            squared size without that, |G|²; NaN without a bias or with one sample, 0 if the bias has no effect.
     """
 
     size: float
@@ -38,6 +42,8 @@ class LayerSigns(NamedTuple):
     dead: float
     saturated: float
     gradient: float
+    noise: float = float("nan")
+    signal: float = float("nan")
 
 
 class ParameterSigns(NamedTuple):
@@ -96,6 +102,11 @@ class Signs:
         norm = np.sqrt(sum(g * g for g, _ in sizes) * sum(h * h for _, h in sizes))
         return float(turn / norm) if norm else float("nan")
 
+    @property
+    def noise_scale(self) -> float:
+        """The batch size up to which larger ones pay, as far as this step tells; see `noise_scale`."""
+        return noise_scale([self])
+
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers, rounded to what a picture can show."""
         return {
@@ -116,6 +127,21 @@ class Signs:
 
 def _rounded(row: tuple[float, ...]) -> list[float]:
     return [float(f"{value:.5g}") for value in row]
+
+
+def noise_scale(signs: Sequence[Signs]) -> float:
+    """Return the simple noise scale tr Σ / |G|² of the biases' gradients: up to this batch size larger ones pay.
+
+    Noise and signal are averaged over the steps before they are divided (McCandlish et al. 2018, "An Empirical Model of
+    Large-Batch Training", appendix A.1), for a single step knows |G|² badly. Biases stand for all parameters, since
+    their gradients are known sample by sample at no cost (as those of normalisation layers do in Gray et al. 2024).
+    It is infinite where no signal rises above the noise, NaN where nothing was measured.
+    """
+    pairs = [(x.noise, x.signal) for s in signs for x in s.layers.values() if np.isfinite(x.noise + x.signal)]
+    noise, signal = (sum(values) for values in zip(*pairs)) if pairs else (0.0, 0.0)
+    if not noise:
+        return float("nan")
+    return noise / signal if signal > 0 else float("inf")
 
 
 _EARLY = (0, 1, 3, 10, 30)
@@ -147,7 +173,7 @@ class Observer:
         self.parameters = {n: p for n, p in model.named_parameters() if id(p) in held and p.requires_grad}
         self.layers: list[str] = []
         self._rows: list[Any] = []
-        self._gradients: dict[int, Any] = {}
+        self._gradients: dict[int, list[Any]] = {}
         self._before: dict[str, Any] = {}
         self._handles: list[Any] = []
 
@@ -161,13 +187,14 @@ class Observer:
 
     def __call__(self, rehearsal: Rehearsal) -> dict[str, Any]:
         """Observe a rehearsed step; what is returned are tensors, for `signs`."""
-        self.begin()
-        try:
-            loss = rehearsal.step()
-        finally:
-            self.end()
-        gradients = self.gradients()
-        later = rehearsal.again()
+        with unnoticed(self.model):
+            self.begin()
+            try:
+                loss = rehearsal.step()
+            finally:
+                self.end()
+            gradients = self.gradients()
+            later = rehearsal.again()
         return {**self.measured(gradients, self.gradients()), "loss": loss, "later": later}
 
     def begin(self, layers: bool = True) -> None:
@@ -200,7 +227,9 @@ class Observer:
             again: for the same batch after the update, if they are known.
         """
         with self.framework.no_grad():
-            layers = [[*row, self._gradients.get(n, row[0] * 0)] for n, row in enumerate(self._rows)]
+            layers = [
+                [*row, *self._gradients.get(n, _no_gradient(row[0]))] for n, row in enumerate(self._rows)
+            ]
             parameters = [self._parameter_row(name, gradients, again) for name in self.parameters]
             self._rows, self._before, self._gradients = [], {}, {}
             return {"numbers": self.framework.stack([x for row in (*layers, *parameters) for x in row])}
@@ -208,8 +237,10 @@ class Observer:
     def signs(self, step: int, loss: float, measured: dict[str, Any]) -> Signs:
         """Return measured numbers as vital signs."""
         numbers = iter(self.framework.array(measured["numbers"]).tolist())
-        layers = {name: LayerSigns(*islice(numbers, 6)) for name in self.layers}
-        parameters = {name: ParameterSigns(*islice(numbers, 7)) for name in self.parameters}
+        layers = {name: LayerSigns(*islice(numbers, len(LayerSigns._fields))) for name in self.layers}
+        parameters = {
+            name: ParameterSigns(*islice(numbers, len(ParameterSigns._fields))) for name in self.parameters
+        }
         return Signs(step, loss, float(measured.get("later", "nan")), layers, parameters)
 
     def _hook(self, path: str) -> Any:
@@ -222,13 +253,13 @@ class Observer:
             with self.framework.no_grad():
                 self._rows.append(_layer_row(type(module).__name__, y.detach()))
             if y.requires_grad:
-                y.register_hook(lambda gradient: self._arrived(number, gradient))
+                y.register_hook(lambda gradient: self._arrived(number, module, gradient))
 
         return hook
 
-    def _arrived(self, number: int, gradient: Any) -> None:
+    def _arrived(self, number: int, module: Any, gradient: Any) -> None:
         with self.framework.no_grad():
-            self._gradients[number] = _size(gradient.detach())
+            self._gradients[number] = _gradient_row(module, gradient.detach())
 
     def _parameter_row(self, name: str, gradients: dict[str, Any], again: dict[str, Any] | None) -> list[Any]:
         w = self._before[name]
@@ -253,6 +284,31 @@ def _size(x: Any) -> Any:
 def _norm(x: Any) -> Any:
     x = x.float()
     return (x * x).sum().sqrt()
+
+
+# Of the mean's square that noise alone leaves: what is smaller was taken away, as batch normalisation takes the bias.
+_CANCELLED = 1e-3
+
+
+def _no_gradient(number: Any) -> list[Any]:
+    return [number * 0, number * float("nan"), number * float("nan")]
+
+
+def _gradient_row(module: Any, g: Any) -> list[Any]:
+    """Return size, noise and signal of the gradient that arrived at a layer's output."""
+    size = _size(g)
+    bias = getattr(module, "bias", None)
+    units = 1 if g.ndim in (2, 4, 5) else g.ndim - 1
+    if g.ndim < 2 or len(g) < 2 or tuple(getattr(bias, "shape", ())) != (g.shape[units],):
+        return [size, *_no_gradient(size)[1:]]
+    positions = [n for n in range(1, g.ndim) if n != units]
+    each = (
+        len(g) * (g.sum(positions) if positions else g).float()
+    )  # (N, units): the samples' gradients of the bias
+    whole = each.mean(0)
+    noise, square = ((each - whole) ** 2).sum() / (len(g) - 1), (whole * whole).sum()
+    counts = (square > _CANCELLED * noise / len(g)).float()
+    return [size, counts * noise, counts * (square - noise / len(g))]
 
 
 def _layer_row(kind: str, y: Any) -> list[Any]:

@@ -13,8 +13,9 @@ from koubai.report.labels import duration
 
 
 def remedies_text(trial: Trial) -> str:
-    """The remedies of a trial in words."""
-    return _(", ").join(str(MENU[name]) for name in trial.remedies if name in MENU)
+    """The remedies of a trial in words, and how far it went if it was not gone on with."""
+    words = _(", ").join(str(MENU[name]) for name in trial.remedies if name in MENU)
+    return words if trial.part == 1 else words + _(" (first {part:.0%} of the steps)").format(part=trial.part)
 
 
 def skill_text(trial: Trial) -> str:

@@ -78,11 +78,12 @@ def _targets_out_of_reach(c: Consultation) -> Evidence | None:
 
 def _not_what_the_loss_takes(c: Consultation) -> Evidence | None:
     wants = {
-        ("probabilities", "free"): 0.9,
+        ("probabilities", "free"): 0.95 if _unseen(c) >= _BEYOND else 0.9,
+        ("probabilities", "log_distribution"): 0.95,
         ("probabilities", "symmetric"): 0.9,
         ("probabilities", "positive"): 0.9,
         ("scores", "unit"): 0.8,
-        ("logits", "unit"): 0.8,
+        ("logits", "unit"): 0.95,  # a sigmoid of a sigmoid lies between 0.5 and 0.73, whatever is learnt
         ("log_probabilities", "free"): 0.9,
         ("log_probabilities", "distribution"): 0.95,
         ("log_probabilities", "unit"): 0.9,
@@ -105,6 +106,11 @@ def _not_what_the_loss_takes(c: Consultation) -> Evidence | None:
         code="nn.CrossEntropyLoss()   # takes scores: no activation before it",
         withdrawn_if=_("the loss applies what is missing itself"),
     )
+
+
+def _unseen(c: Consultation) -> float:
+    """Return the share of the answers that are no probabilities: a loss that cuts them off gives them no gradient."""
+    return float(np.mean((c.answers < 0) | (c.answers > 1)))
 
 
 def _sigmoid_for_classes(c: Consultation) -> Evidence | None:
@@ -153,6 +159,8 @@ def _adds_up(x: Array) -> bool:
 def label_encoding(c: Consultation) -> Evidence | None:
     """The targets are class numbers, but the loss takes them for something else."""
     values = np.unique(c.target)
+    if c.task == "classes" and c.target.dtype.kind in "iu" and c.outputs > 1:
+        return _no_such_class(c, values)
     if c.expects not in ("probabilities", "logits") and not _refused(c):
         return None
     whole = np.array_equal(values, np.rint(values)) and len(values) < max(20, len(c.target) / 4)
@@ -168,6 +176,22 @@ def label_encoding(c: Consultation) -> Evidence | None:
         code=f"nn.Linear(…, {int(values.max()) + 1})   # nn.CrossEntropyLoss()",
         withdrawn_if=_("the labels are probabilities"),
         numbers={N_("classes"): len(values)},
+    )
+
+
+def _no_such_class(c: Consultation, values: Array) -> Evidence | None:
+    """Judge class numbers by how many classes the model knows; what the loss passes over may be any number below 0."""
+    if values.max() < c.outputs:
+        return None
+    return found(
+        0.97,
+        _("labels go up to {high}, but {outputs} outputs stand for the classes 0 to {last}").format(
+            high=values.max(), outputs=c.outputs, last=c.outputs - 1
+        ),
+        _("number the classes from 0, or give one output for each class"),
+        code=f"y - {values.min()}" if values.min() > 0 else f"nn.Linear(…, {values.max() + 1})",
+        withdrawn_if=_("the loss passes over these labels"),
+        numbers={N_("outputs"): c.outputs, N_("highest label"): int(values.max())},
     )
 
 

@@ -8,7 +8,7 @@ from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
 from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.facts.reference import linear_skill, vote
-from koubai.doctor.facts.task import labels_of
+from koubai.doctor.facts.task import labels_of, noise_of
 from koubai.i18n import N_, _
 
 _GAP = 0.15  # between two skills of a few hundred samples: three times the noise of each
@@ -25,7 +25,7 @@ _ENOUGH = 60  # samples
 @check("overfitting", harms=True)
 def overfitting(c: Consultation) -> Evidence | None:
     """Training samples are known far better than new ones, and validation has turned up."""
-    if c.validation is None or c.skill - c.validation_skill < _GAP:
+    if c.validation is None or not c.skill - c.validation_skill >= _gap(c):
         return None
     losses = np.array(c.history.values.get("val_loss", ()), np.float64)
     bound = _TURNED if c.skill - c.validation_skill < 2 * _GAP else _TURNED_SLOWLY
@@ -58,6 +58,11 @@ def overfitting(c: Consultation) -> Evidence | None:
     )
 
 
+def _gap(c: Consultation) -> float:
+    """Return by how much two skills have to differ: two standard deviations where a rare class leaves them vague."""
+    return max(_GAP, 2 * noise_of(c.task, c.validation_target))
+
+
 @check("domain_shift", harms=True)
 def domain_shift(c: Consultation) -> Evidence | None:
     """A linear model can tell training from validation inputs (two-sample test, Lopez-Paz and Oquab 2017)."""
@@ -68,7 +73,7 @@ def domain_shift(c: Consultation) -> Evidence | None:
         or min(len(c.features), len(c.validation_features)) < 20
     ):
         return None
-    if c.skill - c.validation_skill < _GAP:
+    if not c.skill - c.validation_skill >= _gap(c):
         return None
     size = min(len(c.features), len(c.validation_features))
     both = np.concatenate([c.features[:size], c.validation_features[:size]])
@@ -94,7 +99,7 @@ def label_noise(c: Consultation) -> Evidence | None:
     The idea is that of confident learning (Northcutt et al. 2021): judge each label by others' evidence. The nearest
     validation samples judge here, so that a net that has learnt the wrong labels by heart has no say.
     """
-    if c.task not in ("classes", "binary") or c.features is None or c.validation_features is None:
+    if not c.has_one_label or c.features is None or c.validation_features is None:
         return None
     size = min(len(c.features), len(c.validation_features))
     if size < _ENOUGH:
@@ -133,6 +138,8 @@ def class_imbalance(c: Consultation) -> Evidence | None:
     if majority < _MAJORITY or len(classes) < 2:
         return None
     said = c.said_classes
+    if len(said) != len(labels):
+        return None
     rare = [k for k in classes if k != classes[counts.argmax()]]
     recall = float(np.mean([(said[labels == k] == k).mean() for k in rare]))
     usual = classes[counts.argmax()]
@@ -173,7 +180,7 @@ def train_eval_mode(c: Consultation) -> Evidence | None:
         )
         return _modes(symptom, "F.dropout(x, 0.5, training=self.training)")
     drawn = c.training_skill if c.history.steps > 1 else 0.0
-    if drawn - c.skill < 2 * _GAP or drawn < 0.3:
+    if not (drawn - c.skill >= 2 * _GAP and drawn >= 0.3):
         return None
     return _modes(
         _(
@@ -212,7 +219,7 @@ def tiny_batch_batchnorm(c: Consultation) -> Evidence | None:
     layers = [layer.path for layer in c.anatomy.layers if layer.kind.startswith("BatchNorm")]
     if not layers or not 0 < size <= 4 or c.history.steps < 2:
         return None
-    if abs(c.training_skill - c.skill) < _GAP:
+    if not abs(c.training_skill - c.skill) >= _GAP:
         return None
     return found(
         0.88,

@@ -50,12 +50,15 @@ def sample_leak(c: Consultation) -> Evidence | None:
     """In evaluation mode, what the model answers for a sample depends on the samples beside it."""
     if len(c.sample) < 8:
         return None
-    half = len(c.sample) // 2
-    one = c.patient.answers(c.sample.take([0, *range(1, half)]))
-    other = c.patient.answers(c.sample.take([0, *range(half, 2 * half - 1)]))
-    if one.shape != other.shape or not np.isfinite(one[0]).all() or not np.isfinite(other[0]).all():
+    half, ends = (
+        len(c.sample) // 2,
+        [0, -1],
+    )  # first and last: a recurrent net that takes samples for times looks back
+    one = c.patient.answers(c.sample.take([0, *range(1, half), 0]))
+    other = c.patient.answers(c.sample.take([0, *range(half, 2 * half - 1), 0]))
+    if one.shape != other.shape or not np.isfinite(one[ends]).all() or not np.isfinite(other[ends]).all():
         return None
-    moved = float(np.abs(one[0] - other[0]).max() / (np.abs(one[0]).max() + 1e-6))
+    moved = float(np.abs(one[ends] - other[ends]).max() / (np.abs(one[ends]).max() + 1e-6))
     if moved < _LEAK:
         return None
     return found(

@@ -9,6 +9,7 @@ from koubai.doctor.consultation import Consultation
 from koubai.doctor.facts.slope import slopes
 from koubai.i18n import N_, _
 
+_HUGE = 1e4  # what is larger has exploded: then it is not the formula
 _WRONG = 0.3  # relative: rounding and kinks of ReLU stay below a tenth
 
 
@@ -21,10 +22,13 @@ def unsafe_math(c: Consultation) -> Evidence | None:
     if (
         layer is not None
         and not layer.kind.startswith(("Exp", "Linear", "Conv"))
-        and np.abs(layer.input).max() < 1e4
+        and np.abs(layer.input).max() < _HUGE
     ):
         where, path = _("{path} gives values that are not finite for inputs of up to {size:.3g}"), layer.path
         return _unsafe(where.format(path=path, size=float(np.abs(layer.input).max())), path)
+    passed = _passes_into_nothing(c)
+    if passed is not None:
+        return passed
     if (
         c.expects not in ("scores", "logits", "unknown")
         or c.task == "numbers"
@@ -38,6 +42,23 @@ def unsafe_math(c: Consultation) -> Evidence | None:
     return _unsafe(
         _("the loss is not finite for scores of a few hundred, which a safe cross-entropy takes"), None
     )
+
+
+def _passes_into_nothing(c: Consultation) -> Evidence | None:
+    """Judge what a model or a loss computes outside of layers: finite numbers go in, and none come out."""
+    sizes = [float(np.abs(layer.output).max()) for layer in c.anatomy.layers if layer.output.size]
+    if not sizes or not np.isfinite(sizes).all() or max(sizes) > _HUGE:
+        return None
+    if not np.isfinite(c.answers).all():
+        name = type(c.patient.model).__name__
+        where = _("{path} gives values that are not finite, though its layers give up to {size:.3g}")
+        return _unsafe(where.format(path=name, size=max(sizes)), None)
+    if np.isinf(c.patient.loss_of(c.answers, c.target)):
+        return _unsafe(
+            _("the loss is infinite for answers of up to {size:.3g}").format(size=np.abs(c.answers).max()),
+            None,
+        )
+    return None
 
 
 def _unsafe(symptom: str, layer: str | None) -> Evidence:

@@ -6,6 +6,7 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
+from koubai.doctor.facts.anatomy import dropping
 from koubai.doctor.facts.curvature import curvature_bounds, gradient_noise
 from koubai.doctor.framework import Array
 from koubai.doctor.vital_signs import Signs
@@ -25,6 +26,8 @@ _FEW_STEPS = 100
 _SMALLER = 16  # samples
 _SWING = 0.05  # a mean over an epoch of N samples is known to 1 / sqrt(N): 5 % is beyond chance from 400 samples on
 _COLLAPSED = 0.1
+_DROPOUT_TAKES = 3.0  # times as many steps, at most (Srivastava et al. 2014, "Dropout", section 10)
+_FLAT = 0.01  # of the largest curvature: a difference of gradients in float32 tells no less
 _PULL = 2.0  # penalty to data (Ben Braiek and Khomh 2023, "Testing Feedforward Neural Networks Training Programs")
 
 
@@ -117,10 +120,16 @@ def _spiked(c: Consultation) -> tuple[float, str] | None:
     if len(losses) < 5:
         return None
     first = max(abs(losses[0]), c.constant_loss, 1e-6)
-    peak = losses[: max(10, len(losses) // 5)].max()
+    early = losses[: max(10, len(losses) // 5)]
+    peak = _without_single_peaks(early).max()
     if peak < _SPIKE * first:
         return None
     return 0.92, _("the loss jumped from {first:.3g} to {peak:.3g}").format(first=first, peak=peak)
+
+
+def _without_single_peaks(losses: Array) -> Array:
+    """Return the median of each three steps: a batch with an outlier makes one peak, weights that are off make more."""
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(losses, 3), axis=1))
 
 
 def _killed(c: Consultation) -> tuple[float, str] | None:
@@ -279,6 +288,9 @@ def over_regularised(c: Consultation) -> Evidence | None:
             share=shrunk
         )
         return _too_strong(symptom, {N_("share of the first size"): shrunk})
+    dropped = _dropped_too_much(c)
+    if dropped is not None:
+        return dropped
     penalty, data = _forces(c)
     norms = np.linalg.norm(penalty), np.linalg.norm(data)
     if not min(norms) > 0:
@@ -305,6 +317,28 @@ def _too_strong(symptom: str, numbers: dict[str, float]) -> Evidence:
     )
 
 
+def _dropped_too_much(c: Consultation) -> Evidence | None:
+    """Judge dropout: whether the training goes on well without it, and not with it."""
+    layers = dropping(c.patient.model)
+    if not layers:
+        return None
+    without, same = c.trial(1.0, dropout=False).fall, c.trial(1.0).fall
+    if without < _BETTER or without - max(same, -1.0) < _BETTER or without < _DROPOUT_TAKES * same:
+        return None
+    share = max(float(layer.p) for layer in layers)
+    return found(
+        0.93,
+        _(
+            "in 100 steps from here the loss falls by {without:.0%} without dropout, "
+            "by {same:.0%} with dropout of {share:g}"
+        ).format(without=without, same=max(same, -9.99), share=share),
+        _("drop 0.1 to 0.5 of the units"),
+        code="nn.Dropout(0.2)",
+        withdrawn_if=_("the model does no better with less dropout"),
+        numbers={N_("dropout"): share},
+    )
+
+
 def _shrunk(c: Consultation) -> float | None:
     """Return the median share of their first norm that decayed weights have left; None without decay or signs."""
     if len(c.history.signs) < 2 or not max(c.patient.option("weight_decay"), c.patient.option("l1")):
@@ -320,7 +354,9 @@ def _forces(c: Consultation) -> tuple[Array, Array]:
     """Return the gradients of the penalty (weight decay, and terms in the loss) and of the data, as vectors."""
     patient, framework = c.patient, c.patient.framework
     decay = {
-        id(p): float(g.get("weight_decay", 0.0)) for g in patient.optimizer.param_groups for p in g["params"]
+        id(p): (float(g.get("weight_decay", 0.0)), float(g.get("l1", 0.0)))
+        for g in patient.optimizer.param_groups
+        for p in g["params"]
     }
     weights = dict(patient.model.named_parameters())
     total = {name: c.anatomy.gradients.get(name) for name in weights}
@@ -337,7 +373,9 @@ def _forces(c: Consultation) -> tuple[Array, Array]:
         if gradient is None:
             continue
         term = inside.get(name, np.zeros_like(gradient))
-        penalty.append((term + decay.get(id(parameter), 0.0) * framework.array(parameter)).ravel())
+        weight = framework.array(parameter)
+        l2, l1 = decay.get(id(parameter), (0.0, 0.0))
+        penalty.append((term + l2 * weight + l1 * np.sign(weight)).ravel())
         data.append((gradient - term).ravel())
     return np.concatenate(penalty or [np.zeros(1)]), np.concatenate(data or [np.zeros(1)])
 
@@ -371,18 +409,28 @@ def optimizer(c: Consultation) -> Evidence | None:
         return None
     lately = (losses[-4:-2].mean() - losses[-2:].mean()) / max(abs(losses[-4:-2].mean()), 1e-12)
     first, last = (_ratio(signs) for signs in (c.history.signs[0], c.history.signs[-1]))
-    if lately > 0.02 or last > _HALTED * first or c.trial(1.0).fall < _BETTER:
+    fall = c.trial(_scheduled_away(c)).fall
+    if lately > 0.02 or last > _HALTED * first or fall < _BETTER:
         return None
     return found(
         0.86,
         _(
             "updates have shrunk from {first:.1e} to {last:.1e} of the weights, "
             "but with a fresh optimizer the loss falls by {fall:.0%}"
-        ).format(first=first, last=last, fall=c.trial(1.0).fall),
+        ).format(first=first, last=last, fall=fall),
         _("use Adam or RMSprop, whose memory fades, and a schedule that does not end so early"),
         code="optim.Adam(model.parameters(), lr=0.001)",
         withdrawn_if=_("a fresh optimizer does no better"),
         numbers={N_("first update"): first, N_("last update"): last},
+    )
+
+
+def _scheduled_away(c: Consultation) -> float:
+    """Return how many times as high as now the learning rate was before a schedule lowered it."""
+    groups = c.patient.optimizer.param_groups
+    return max(
+        (float(g["initial_lr"]) / float(g["lr"]) for g in groups if g.get("initial_lr") and g["lr"]),
+        default=1.0,
     )
 
 
@@ -395,7 +443,9 @@ def plateau(c: Consultation) -> Evidence | None:
     if abs(losses[5] - losses[-1]) > 0.02 * abs(losses[5]) or c.trial(10.0).fall > _BETTER:
         return None
     lowest, highest = curvature_bounds(c.patient, c.sample)
-    saddle = lowest < -0.01 * abs(highest)
+    if lowest > _FLAT * abs(highest):
+        return None  # it stands in a minimum: there is nothing more to learn here
+    saddle = lowest < -_FLAT * abs(highest)
     place = (
         _("a saddle point: the loss falls along the direction of curvature {lowest:.2g}")
         if saddle

@@ -16,6 +16,7 @@ _DEAD = 0.9  # share of a layer's units
 _EXPLOSIVE = ("Exponential", "Exp")
 _DEEP = 12  # the shallowest net that degradation was shown for had 20 layers, with normalisation
 _LARGE_GAIN = 3.0  # times He's: after three layers values have grown by 27
+_SMALL_GAIN = 0.25  # times He's; what remains after three layers is a hundredth (tanh and the like want 0.7)
 _LOUD = 3.0  # times the loss of a constant answer, which is where a good start lies
 
 
@@ -168,7 +169,7 @@ def dying_relu(c: Consultation) -> Evidence | None:
 
 @check("init")
 def init(c: Consultation) -> Evidence | None:
-    """Initial weights are all alike, or far larger than their layer needs."""
+    """Initial weights are all alike, or far larger or smaller than their layers need."""
     for layer in c.anatomy.weighted[:-1]:
         weight = c.patient.framework.array(layer.weight)
         if weight.shape[0] > 1 and np.allclose(weight, weight[:1], rtol=1e-3, atol=0):
@@ -178,6 +179,9 @@ def init(c: Consultation) -> Evidence | None:
             return _drawn_badly(0.93, symptom, layer.path)
     if not c.history.signs or not c.history.losses:
         return None
+    faded = _fades_forwards(c)
+    if faded is not None:
+        return faded
     name, gain = max(_gains(c), key=lambda pair: pair[1], default=("", 0.0))
     first = c.history.losses[0]
     if gain < _LARGE_GAIN or first < _LOUD * max(c.constant_loss, 1e-6):
@@ -187,6 +191,24 @@ def init(c: Consultation) -> Evidence | None:
         "{name} began with {gain:.1f} times He's size"
     ).format(first=first, constant=c.constant_loss, name=name, gain=gain)
     return _drawn_badly(0.93, symptom, name.rpartition(".")[0] or None)
+
+
+def _fades_forwards(c: Consultation) -> Evidence | None:
+    """Judge weights that are too small: from layer to layer less of what tells samples apart is left."""
+    gains = [(name, gain) for name, gain in _gains(c) if gain < _SMALL_GAIN]
+    spreads = [float(layer.output.std(0).mean()) for layer in c.anatomy.weighted]
+    if len(gains) < 3 or len(spreads) < 3 or not spreads[-1] < _VANISHED * spreads[0]:
+        return None
+    name, gain = gains[0]
+    symptom = _(
+        "from the first to the last layer the differences between samples shrink to {share:.1e}: "
+        "{name} began with {gain:.1e} times He's size"
+    ).format(share=spreads[-1] / spreads[0], name=name, gain=gain)
+    return {
+        **_drawn_badly(0.93, symptom, name.rpartition(".")[0] or None),
+        "curve": spreads,
+        "curve_name": _("differences between samples from the first to the last layer"),
+    }
 
 
 def _gains(c: Consultation) -> list[tuple[str, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,8 +13,18 @@ import numpy as np
 from koubai.doctor.framework import Array
 from koubai.doctor.patient import Patient, Sample
 
-__all__ = ["SATURATING", "Anatomy", "Layer", "examine_layers", "first_tensor", "leaf_modules", "saturated"]
+__all__ = [
+    "SATURATING",
+    "Anatomy",
+    "Layer",
+    "dropping",
+    "examine_layers",
+    "first_tensor",
+    "leaf_modules",
+    "saturated",
+]
 
+_DROPOUT = ("Dropout", "AlphaDropout", "FeatureAlphaDropout")
 SATURATING = ("Sigmoid", "Tanh", "Hardsigmoid", "Softsign", "Hardtanh", "LogSigmoid")
 
 
@@ -70,9 +80,12 @@ def examine_layers(patient: Patient, sample: Sample) -> Anatomy:
         inputs = [_leaf(x) for x in sample.inputs[:1]] + list(sample.inputs[1:])
         with _watched(patient.model, seen):
             output = patient.model(*inputs, **sample.options)
-        loss = patient.loss(first_tensor(output), sample.target)
-        if getattr(loss, "requires_grad", False):
-            loss.backward()
+        with suppress(
+            RuntimeError, ValueError, IndexError
+        ):  # a loss that refuses tells nothing of the layers
+            loss = patient.loss(first_tensor(output), sample.target)
+            if getattr(loss, "requires_grad", False):
+                loss.backward()
         gradients = {
             name: framework.array(parameter.grad)
             for name, parameter in patient.model.named_parameters()
@@ -96,6 +109,12 @@ def leaf_modules(model: Any) -> Iterator[tuple[str, Any]]:
     for path, module in model.named_modules():
         if next(iter(module.children()), None) is None:
             yield path or "model", module
+
+
+def dropping(model: Any) -> list[Any]:
+    """Return the dropout layers that drop anything."""
+    layers = [layer for layer in model.modules() if type(layer).__name__.startswith(_DROPOUT)]
+    return [layer for layer in layers if getattr(layer, "p", 0) > 0]
 
 
 def first_tensor(value: Any) -> Any:

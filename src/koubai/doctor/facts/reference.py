@@ -15,13 +15,15 @@ __all__ = ["linear_skill", "neighbour_skill", "vote"]
 _NEIGHBOURS = 5  # few enough for a hundred samples, enough for a vote
 
 
-def linear_skill(task: Task, features: Array, target: Array) -> float:
+def linear_skill(task: Task, features: Array, target: Array, rank: int | None = None) -> float:
     """Return the skill of a linear model (ridge regression, the best of three strengths, leaving each sample out).
 
     Args:
         task: the kind of question.
         features: (N, F).
         target: (N,) or (N, K).
+        rank: with how many numbers in between, as in a model with a narrow layer; None is no limit. What is to be
+            reproduced through them is best kept by its principal components.
 
     The residual of a sample that was left out is a / diag((K + λI)⁻¹), with a = (K + λI)⁻¹ y (Rasmussen and Williams
     2006, section 5.4.2).
@@ -29,9 +31,18 @@ def linear_skill(task: Task, features: Array, target: Array) -> float:
     z, wanted = _standard(features), _columns(task, target)
     centre = wanted.mean(0)
     kernel = z @ z.T / z.shape[1] + 1.0  # the constant stands for the bias
-    return max(
-        skill(task, _left_out(kernel, wanted - centre, strength) + centre, target) for strength in _STRENGTHS
+    answers = (
+        _of_rank(_left_out(kernel, wanted - centre, strength), rank) + centre for strength in _STRENGTHS
     )
+    return max(skill(task, answer, target) for answer in answers)
+
+
+def _of_rank(answers: Array, rank: int | None) -> Array:
+    """Return the nearest answers that a few numbers for each sample can give (reduced-rank regression)."""
+    if rank is None or rank >= min(answers.shape):
+        return answers
+    left, sizes, right = np.linalg.svd(answers, full_matrices=False)
+    return np.asarray((left[:, :rank] * sizes[:rank]) @ right[:rank])
 
 
 _STRENGTHS = (1e-3, 1e-1, 10.0)

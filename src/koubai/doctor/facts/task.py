@@ -13,7 +13,7 @@ import numpy as np
 
 from koubai.doctor.framework import Array
 
-__all__ = ["Task", "labels_of", "skill", "task_of"]
+__all__ = ["Task", "labels_of", "noise_of", "skill", "task_of"]
 
 Task = Literal["classes", "binary", "multilabel", "numbers"]
 
@@ -22,20 +22,31 @@ def task_of(target: Array, answers: tuple[int, ...]) -> Task:
     """Return the kind of question.
 
     Args:
-        target: the targets (N,), (N, 1) or (N, K), or one for each place of a sample, such as a word or a pixel.
-        answers: the shape of the model's outputs, (N,), (N, C) or (N, C, places ...).
+        target: the targets: (N,), (N, 1) or (N, K), or class numbers (N, ...) of places in a sequence or an image.
+        answers: the shape of the model's outputs, (N, C) or (N, C, ...).
     """
     target = np.asarray(target)
-    outputs = 1 if len(answers) < 2 else answers[1]
-    each = target.ndim == 1 or (target.ndim > 1 and answers[2:] == target.shape[1:])
-    if target.dtype.kind in "iub" and target.ndim >= 1 and (each or outputs > target.shape[-1]):
+    outputs = answers[1] if len(answers) > 1 else 1
+    if target.dtype.kind in "iub" and target.ndim >= 1 and _may_be_classes(target, answers, outputs):
         few = target.size and outputs == 1 and set(np.unique(target)) <= {0, 1}
         return "binary" if few else "classes"
+    if target.ndim > 1 and target.shape[-1] == outputs > 1 and _are_shares(target):
+        return "classes"
     if not np.isin(target, (0, 1)).all():
         return "numbers"
     if target.ndim < 2 or target.shape[-1] == 1:
         return "binary"
-    return "classes" if (target.sum(-1) == 1).all() else "multilabel"
+    return "multilabel"
+
+
+def _may_be_classes(target: Array, answers: tuple[int, ...], outputs: int) -> bool:
+    each_place = len(answers) == target.ndim + 1 and answers[2:] == target.shape[1:]
+    return target.ndim == 1 or each_place or outputs > target.shape[-1]
+
+
+def _are_shares(target: Array) -> bool:
+    """Whether rows are probabilities of classes: one-hot, smoothed, mixed, or another model's."""
+    return bool(target.min(initial=0) >= 0 and np.allclose(target.sum(-1), 1, atol=1e-3))
 
 
 def labels_of(target: Array) -> Array:
@@ -47,7 +58,10 @@ def labels_of(target: Array) -> Array:
 
 
 def skill(task: Task, answers: Array, target: Array, threshold: float = 0.5) -> float:
-    """Return how much better answers are than the best constant, at most 1; NaN counts as -inf.
+    """Return how much better answers are than the best constant, at most 1.
+
+    It is -inf if answers are not finite, and NaN if they are no answers to these targets one by one, as those of a loss
+    that aligns sequences are none.
 
     Args:
         task: the kind of question.
@@ -65,12 +79,24 @@ def skill(task: Task, answers: Array, target: Array, threshold: float = 0.5) -> 
     right = np.asarray(target).reshape(len(target), -1) > 0.5
     said = answers.reshape(len(answers), -1) > threshold
     if said.shape != right.shape and 1 not in (said.shape[1], right.shape[1]):
-        return -np.inf
+        return np.nan
     said = np.broadcast_to(said, np.broadcast_shapes(said.shape, right.shape))
     right = np.broadcast_to(right, said.shape)
     varied = [column for column in range(right.shape[1]) if len(np.unique(right[:, column])) > 1]
     each = [_avoided(said[:, column].astype(int), right[:, column].astype(int)) for column in varied]
     return float(np.mean(each)) if each else 0.0
+
+
+def noise_of(task: Task, target: Array) -> float:
+    """Return the standard deviation of a skill that is judged on these targets, at most: of shares of few samples.
+
+    The share of n samples that are recognised is known to 1 / sqrt(4 n); balanced, the rarest class counts most.
+    """
+    if task not in ("classes", "binary") or not len(target):
+        return float(1 / np.sqrt(max(1, len(target))))
+    counts = np.unique(labels_of(target), return_counts=True)[1]
+    classes = max(2, len(counts))
+    return float(np.sqrt((0.25 / counts).sum()) / (classes - 1))
 
 
 def _classes(answers: Array) -> Array:
@@ -83,8 +109,10 @@ def _classes(answers: Array) -> Array:
 def _explained(answers: Array, target: Array) -> float:
     target = target.reshape(len(target), -1)
     answers = answers.reshape(len(answers), -1)
-    if answers.shape != target.shape and 1 not in (answers.shape[1], target.shape[1]):
-        return -np.inf
+    if len(answers) != len(target) or (
+        answers.shape != target.shape and 1 not in (answers.shape[1], target.shape[1])
+    ):
+        return np.nan
     spread = ((target - target.mean(0)) ** 2).mean(0)
     with np.errstate(over="ignore"):
         wrong = ((answers - target) ** 2).mean(0)
@@ -98,7 +126,7 @@ def _explained(answers: Array, target: Array) -> float:
 def _avoided(said: Array, right: Array) -> float:
     """Return the share of the best constant's errors that are avoided, all samples or all classes counting alike."""
     if len(said) != len(right) or not len(right):
-        return -np.inf
+        return np.nan
     classes, counts = np.unique(right, return_counts=True)
     majority = counts.max() / len(right)
     if majority == 1:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from koubai.doctor.facts.anatomy import dropping
 from koubai.doctor.patient import Patient, Sample
 
 __all__ = ["Trial", "go_on", "trained"]
@@ -37,7 +38,7 @@ class Trial:
         return (self.before - self.after) / (abs(self.before) + 1e-12)
 
 
-def go_on(patient: Patient, sample: Sample, factor: float, batch_size: int) -> Trial:
+def go_on(patient: Patient, sample: Sample, factor: float, batch_size: int, dropout: bool = True) -> Trial:
     """Train a copy of the model for some steps and return the loss before and after.
 
     Args:
@@ -45,9 +46,18 @@ def go_on(patient: Patient, sample: Sample, factor: float, batch_size: int) -> T
         sample: what to train on.
         factor: what the learning rate is multiplied by.
         batch_size: samples of each step.
+        dropout: whether layers drop what they drop.
     """
     steps = STEPS if factor >= 1 else SLOW_STEPS
-    later = trained(patient, sample, factor=factor, batch_size=batch_size, steps=steps, seconds=SECONDS)
+    later = trained(
+        patient,
+        sample,
+        factor=factor,
+        batch_size=batch_size,
+        steps=steps,
+        seconds=SECONDS,
+        dropout=dropout,
+    )
     return Trial(_loss(patient, sample), float("nan") if later is None else _loss(later, sample))
 
 
@@ -56,7 +66,14 @@ def _loss(patient: Patient, sample: Sample) -> float:
 
 
 def trained(
-    patient: Patient, sample: Sample, *, factor: float, batch_size: int, steps: int, seconds: float
+    patient: Patient,
+    sample: Sample,
+    *,
+    factor: float,
+    batch_size: int,
+    steps: int,
+    seconds: float,
+    dropout: bool = True,
 ) -> Patient | None:
     """Return the patient as it is after some more steps; None if the loss refused, or was not finite any more.
 
@@ -67,12 +84,15 @@ def trained(
         batch_size: samples of each step.
         steps: how many, unless the time runs out before.
         seconds: how long that may take.
+        dropout: whether layers drop what they drop.
     """
     framework = patient.framework
     random = framework.random_state(patient.model)
     model, optimizer = framework.twin(patient.model, patient.optimizer, lr=lambda lr: float(lr) * factor)
     copied, order = Patient(model, patient.loss, optimizer), np.random.default_rng(0)
     model.train()
+    for layer in [] if dropout else dropping(model):
+        layer.eval()
     framework.seed(0)
     deadline = time.monotonic() + seconds
     try:

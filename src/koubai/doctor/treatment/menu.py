@@ -345,8 +345,13 @@ def _early_stopping(t: Training) -> Training:
 
 @_remedy("less_regularisation", N_("a thousandth of the penalty on weights"), "weight_decay /= 1000")
 def _less_regularisation(t: Training) -> Training:
-    decay = {name: t.options[name] / 1000 for name in ("weight_decay", "l1") if name in t.options}
-    return t.but(options=decay)
+    decay = {name: t.options[name] / 1000 for name in ("weight_decay", "l1") if t.options.get(name)}
+    return t.but(options=decay) if decay else t
+
+
+@_remedy("less_dropout", N_("dropout of at most a fifth"), "nn.Dropout(0.2)")
+def _less_dropout(t: Training) -> Training:
+    return t.with_model(lambda m: surgery.drop_less(m, 0.2)) if surgery.drops(t.model, 0.2) else t
 
 
 @_remedy("weight_decay", N_("weight decay"), "weight_decay=0.01")

@@ -25,7 +25,7 @@ _FOR: dict[str, tuple[str, ...]] = {
     "dying_relu": ("leaky_relu",),
     "init": ("he_initialisation",),
     "missing_nonlinearity": ("relu",),
-    "over_regularised": ("less_regularisation",),
+    "over_regularised": ("less_regularisation", "less_dropout"),
     "lr_too_high": ("lr_divided_by_10", "clip"),
     "lr_too_low": ("lr_times_10",),
     "oscillation": ("larger_batch", "schedule"),

@@ -8,8 +8,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from koubai.doctor.treatment.training import Training
 
-__all__ = ["ENOUGH", "Coming", "Proof", "Treated", "Trial"]
+__all__ = ["ENOUGH", "NOTHING_TO_WISH_FOR", "Coming", "Proof", "Treated", "Trial"]
 
+NOTHING_TO_WISH_FOR = 0.99  # of skill
 ENOUGH = 0.02  # of skill: what two trainings of different seeds differ by anyway
 
 
@@ -25,6 +26,7 @@ class Trial:
         fits: whether it could run at all: a remedy may not fit a model.
         same_loss: whether its losses can be compared with those of the untreated training.
         changes: the options that it changed, such as "lr: 30 → 3".
+        part: of its epochs that it was trained for: those that do worse than others are not gone on with.
     """
 
     remedies: tuple[str, ...]
@@ -34,6 +36,12 @@ class Trial:
     fits: bool = True
     same_loss: bool = True
     changes: tuple[str, ...] = ()
+    part: float = 1.0
+
+    @property
+    def settled(self) -> bool:
+        """Whether more epochs would tell nothing new: it had all, or leaves nothing to wish for."""
+        return self.part == 1 or self.skill > NOTHING_TO_WISH_FOR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +73,7 @@ class Proof(Generic[T]):
 
     Attributes:
         before: the training as it was.
-        trials: in the order in which they were made, with the seed and the batches of the untreated one (seed 0).
+        trials: one for each prescription, with the seed and the batches of the untreated one (seed 0).
         confirmed: pairs of skills, untreated and treated, on the fresh seeds 1, 2, ...
         causes: what was found, by names in `CAUSES`.
         coming: what is trained next; None when all is done.
@@ -84,8 +92,9 @@ class Proof(Generic[T]):
 
     @property
     def leading(self) -> T | None:
-        """The trial with the highest skill, if it is better than the untreated training."""
-        best = max(self.trials, key=lambda trial: trial.skill, default=None)
+        """The settled trial with the highest skill, if it is better than the untreated training."""
+        settled = [trial for trial in self.trials if trial.settled]
+        best = max(settled or self.trials, key=lambda trial: trial.skill, default=None)
         return best if best is not None and best.skill > self.untreated + ENOUGH else None
 
     @property
@@ -135,7 +144,7 @@ def _plain(trial: Trial) -> dict[str, Any]:
 
 
 def _trial(saved: dict[str, Any]) -> Trial:
-    values = {name: saved[name] for name in Trial.__dataclass_fields__}
+    values = {name: saved[name] for name in Trial.__dataclass_fields__ if name in saved}
     losses = tuple(math.nan if loss is None else loss for loss in saved["losses"])
     texts = {name: tuple(saved[name]) for name in ("remedies", "changes")}
     return Trial(**{**values, **texts, "skill": _skill(saved["skill"]), "losses": losses})

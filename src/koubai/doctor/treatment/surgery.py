@@ -10,11 +10,14 @@ from typing import Any
 
 import koubai
 from koubai import nn
+from koubai.doctor.facts.anatomy import dropping
 
 __all__ = [
     "activations",
     "add_residuals",
+    "drop_less",
     "dropout",
+    "drops",
     "initialise",
     "insert_normalisation",
     "output_layer",
@@ -152,6 +155,18 @@ def dropout(model: Any, share: float) -> Any:
     leaves = [(p, n, c) for p, n, c in _leaves(model) if type(c).__name__ in ACTIVATIONS]
     for parent, name, child in leaves:
         setattr(parent, name, nn.Sequential(child, nn.Dropout(share)))
+    return model
+
+
+def drops(model: Any, share: float) -> list[Any]:
+    """Return the dropout layers that drop more than this share."""
+    return [layer for layer in dropping(model) if layer.p > share]
+
+
+def drop_less(model: Any, share: float) -> Any:
+    """Let dropout drop no more than this share."""
+    for layer in drops(model, share):
+        layer.p = share
     return model
 
 

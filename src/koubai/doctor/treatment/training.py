@@ -15,7 +15,7 @@ import koubai
 from koubai import nn
 from koubai.data import DataLoader, TensorDataset
 from koubai.doctor.facts.task import Task, skill, task_of
-from koubai.doctor.framework import Array
+from koubai.doctor.framework import Array, Framework
 from koubai.i18n import _
 from koubai.optim import Optimizer
 from koubai.train import Callback, EarlyStopping, NonFiniteLoss, SwitchOptimizer, Trainer
@@ -122,14 +122,14 @@ class Training:
 
     @property
     def outputs(self) -> int:
-        """How many numbers the model gives for a sample, or for each of its places."""
+        """How many numbers the model gives for a sample."""
         return 1 if len(self._answers) < 2 else self._answers[1]
 
     @cached_property
     def _answers(self) -> tuple[int, ...]:
         """The shape of what the model gives for two samples."""
         with koubai.no_grad(), np.errstate(all="ignore"):
-            model = copy.deepcopy(self.model).eval()
+            model = Framework().copied(self.model).eval()
             return tuple(model(koubai.tensor(self.train[0][:2])).shape)
 
     @property
@@ -137,17 +137,20 @@ class Training:
         """How many updates there will be."""
         return self.epochs * -(-len(self.train[0]) // self.batch_size)
 
-    def run(self, seed: int = 0, callbacks: tuple[Callback, ...] = ()) -> tuple[Result, Any]:
+    def run(
+        self, seed: int = 0, callbacks: tuple[Callback, ...] = (), epochs: int | None = None
+    ) -> tuple[Result, Any]:
         """Train a copy, and return what came of it and the trained model.
 
         Args:
+            epochs: how many of its epochs, from the first on; None is all.
             seed: of the order of batches and of dropout; seeds above 0 also draw the first weights anew, from the
                 same distribution.
             callbacks: of the trainer.
         """
         with koubai.fork_rng():
             koubai.manual_seed(seed)
-            model = copy.deepcopy(self.model)
+            model = Framework().copied(self.model)
             if seed:
                 _shuffle_weights(model, seed)
             optimizer = self.optimizer(model.parameters(), **self.options)
@@ -162,7 +165,7 @@ class Training:
             )
             try:
                 history = trainer.fit(
-                    self.batches(), self._validation(), self.epochs, batch_size=self.batch_size
+                    self.batches(), self._validation(), epochs or self.epochs, batch_size=self.batch_size
                 )
             except NonFiniteLoss:
                 return Result(-np.inf, tuple(trainer.history.get("loss", ()))), model
