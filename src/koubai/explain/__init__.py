@@ -4,13 +4,16 @@
 Read in this order: `symbol` and `expression` (formulas on single numbers), `written` (running ops on formulas),
 `recording` and `local` (what the network did, step by step), `naming`, `derivation` (forward and backward), `update`,
 `worksheet`, then `pages` and `text` (how it is read). `graph` draws it, and `cost` shows why backpropagation matters.
+`koubai.explain.influence` says of networks of any size which inputs an answer hangs on (`influence`, `attribution`).
 """
 
 import sys
 from types import ModuleType
 from typing import Any
 
+from koubai.explain.attribution import gradient_times_input, integrated_gradients, smooth_grad
 from koubai.explain.cost import GradientCost, gradient_costs
+from koubai.explain.influence import Influence, influence, loss_gradient_norms
 from koubai.explain.numbers import with_numbers
 from koubai.explain.presets import ACTIVATIONS, PRESETS, preset
 from koubai.explain.recording import label
@@ -20,12 +23,18 @@ __all__ = [
     "ACTIVATIONS",
     "PRESETS",
     "GradientCost",
+    "Influence",
     "Problem",
     "Worksheet",
     "explain",
     "gradient_costs",
+    "gradient_times_input",
+    "influence",
+    "integrated_gradients",
     "label",
+    "loss_gradient_norms",
     "preset",
+    "smooth_grad",
     "solve",
     "with_numbers",
 ]
