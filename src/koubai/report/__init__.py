@@ -2,8 +2,17 @@
 
 from koubai.report.content import Content
 from koubai.report.exhibits import draw_exhibit
+from koubai.report.influence import influence_page
 from koubai.report.page import page
 from koubai.report.run import write_report
 from koubai.report.worksheet import write_cheat_sheet, write_worksheet
 
-__all__ = ["Content", "draw_exhibit", "page", "write_cheat_sheet", "write_report", "write_worksheet"]
+__all__ = [
+    "Content",
+    "draw_exhibit",
+    "influence_page",
+    "page",
+    "write_cheat_sheet",
+    "write_report",
+    "write_worksheet",
+]
