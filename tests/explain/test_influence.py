@@ -69,7 +69,7 @@ def test_few_steps_leave_a_gap_that_is_told():
 
 def test_the_loss_of_each_sample_is_its_own():
     model, x, loss = net(), points(), nn.CrossEntropyLoss()
-    found = influence(model, x, "loss", target=CLASSES, loss=loss)
+    found = influence(model, x, "loss", target=CLASSES, loss=loss, method="gradient")
     model.eval()
     for k in range(5):
         own = x[k : k + 1].detach().requires_grad_()
@@ -141,7 +141,7 @@ def test_tokens_get_a_number_each():
     output = model.out(koubai.tanh(vectors + model.position(koubai.arange(6))).mean(1))
     output[:, 1].sum().backward()
     expected = (vectors.grad * vectors.detach()).sum(-1).numpy()
-    np.testing.assert_allclose(influence(model, tokens, of=1).values, expected, atol=1e-7)
+    np.testing.assert_allclose(influence(model, tokens, of=1, method="gradient").values, expected, atol=1e-7)
     assert not any(layer._hooks for layer in model.modules())
 
 

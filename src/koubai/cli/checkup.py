@@ -28,6 +28,13 @@ def show_checkup(console: Console, checkup: Checkup, history: Mapping[str, Seque
         console.print(part)
 
 
+def show_layers(console: Console, checkup: Checkup) -> None:
+    """Print which layers learn: how gradients flow back to them and stop, and how far updates move their weights."""
+    if checkup.flowing:
+        for part in (*_flow(checkup.flowing[-1], checkup.title), *_updates(checkup.flowing)):
+            console.print(part)
+
+
 def _parts(checkup: Checkup, history: Mapping[str, Sequence[float]]) -> Iterator[RenderableType]:
     mark, style = ("✓", "green") if checkup.healthy else ("!", "yellow") if checkup.findings else ("–", "dim")
     yield Text(f"{mark} {checkup.summary}", style=style)

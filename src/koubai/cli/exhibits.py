@@ -8,9 +8,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from koubai.cli.colours import show_map, show_tokens
 from koubai.cli.tables import plain_table, show_table
 from koubai.i18n import _
-from koubai.recipes.exhibit import Bars, Exhibit, Pictures, Table, Texts
+from koubai.recipes.exhibit import Bars, Exhibit, Pictures, Table, Texts, Tokens
 
 _BAR = 30  # columns of the longest bar
 
@@ -54,8 +55,16 @@ def _texts(exhibit: Texts) -> None:
 def _pictures(exhibit: Pictures) -> None:
     for caption in exhibit.captions:
         typer.echo("  ".join(f"{_(name)} {value}".strip() for name, value in caption))
-    if exhibit.boxes or exhibit.heat is not None:
+    if exhibit.heat is not None:
+        for heat in exhibit.heat:
+            show_map(heat)
+    elif exhibit.boxes:
         typer.echo(_("A picture: save it with --save FILE.png"))
+
+
+@_show.register
+def _tokens(exhibit: Tokens) -> None:
+    show_tokens(exhibit)
 
 
 @_show.register

@@ -74,7 +74,7 @@ def influence(
     *,
     target: Tensor | Array | None = None,
     loss: Loss | None = None,
-    method: Method = "gradient",
+    method: Method = "integrated",
     baseline: Tensor | Array | float = 0.0,
     steps: int = 50,
     samples: int = 50,

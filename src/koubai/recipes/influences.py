@@ -59,7 +59,7 @@ def explained_name(found: Influence, known: Known, k: int) -> str:
     number = int(found.classes[k])
     if number < len(known.output_names):
         return _("Influence on the class {name}").format(name=known.output_names[number])
-    return _("Influence on the output {number}").format(number=number + 1)
+    return _("Influence on the output {number}").format(number=number)
 
 
 def _account(found: Influence, k: int) -> str:
