@@ -30,9 +30,23 @@ def show_checkup(console: Console, checkup: Checkup, history: Mapping[str, Seque
 
 def show_layers(console: Console, checkup: Checkup) -> None:
     """Print which layers learn: how gradients flow back to them and stop, and how far updates move their weights."""
-    if checkup.flowing:
-        for part in (*_flow(checkup.flowing[-1], checkup.title), *_updates(checkup.flowing)):
-            console.print(part)
+    if not checkup.flowing:
+        console.print(Text(_("Nothing is recorded of the gradients inside the network."), style="dim"))
+        return
+    for part in _flow(checkup.flowing[-1], checkup.title):
+        console.print(part)
+    console.print(Padding(Text(_where_it_stops(checkup)), (0, 0, 0, 3)))
+    for part in _updates(checkup.flowing):
+        console.print(part)
+
+
+def _where_it_stops(checkup: Checkup) -> str:
+    stuck = bottleneck(gradient_flow(checkup.flowing[-1]))
+    if stuck is None:
+        return _("The gradient comes through to the first layer that learns.")
+    return _("Most of the gradient is lost in {layer}: what comes before it hardly learns.").format(
+        layer=checkup.title(stuck)
+    )
 
 
 def _parts(checkup: Checkup, history: Mapping[str, Sequence[float]]) -> Iterator[RenderableType]:

@@ -53,12 +53,12 @@ def _texts(exhibit: Texts) -> None:
 
 @_show.register
 def _pictures(exhibit: Pictures) -> None:
-    for caption in exhibit.captions:
+    heats = [None] * len(exhibit.images) if exhibit.heat is None else exhibit.heat
+    for caption, heat in zip(exhibit.captions, heats, strict=True):
         typer.echo("  ".join(f"{_(name)} {value}".strip() for name, value in caption))
-    if exhibit.heat is not None:
-        for heat in exhibit.heat:
+        if heat is not None and heat.any():
             show_map(heat)
-    elif exhibit.boxes:
+    if exhibit.boxes:
         typer.echo(_("A picture: save it with --save FILE.png"))
 
 

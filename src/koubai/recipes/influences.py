@@ -21,7 +21,7 @@ _STRONGEST = 12  # samples with the largest gradients
 _PULL = N_("Samples that pull hardest at the weights")
 _PULL_NOTE = N_(
     "The norm of the loss's gradient with respect to all parameters, of each sample alone: how far it would move the "
-    "weights in the next step."
+    "weights in the next step. --sample N shows what one of them hangs on."
 )
 
 
@@ -40,15 +40,16 @@ def sample_exhibits(found: Influence, inputs: Array, known: Known) -> list[Exhib
 def _sample(found: Influence, given: Array, names: Sequence[Sequence[str]], known: Known, k: int) -> Exhibit:
     title, note, values = explained_name(found, known, k), _account(found, k), found.values[k]
     if not names:
-        return Pictures(
-            title=title, note=note, images=given[k : k + 1], captions=(_EITHER,), heat=_flat(values)[None]
-        )
+        both = np.stack([given[k], given[k]])
+        heat = np.stack([np.zeros(given.shape[2:]), _flat(values)])  # (2, H, W)
+        return Pictures(title=title, note=note, images=both, captions=(_PLAIN, _EITHER), heat=heat)
     if given.dtype.kind in "iu":
         return Tokens(title=title, note=note, words=tuple(names[k]), weights=values)
     shown = [f"{name} = {value:.4g}" for name, value in zip(names[k], given[k].ravel().tolist(), strict=True)]
     return _bars(title, note, shown, values.ravel())
 
 
+_PLAIN: Caption = ((N_("the picture itself"), ""),)
 _EITHER: Caption = ((N_("red: for it"), ""), (N_("blue: against it"), ""))
 
 
@@ -133,12 +134,9 @@ def strongest_exhibit(norms: Array, numbers: Array, inputs: Array, targets: Arra
         passages = ("  ".join(f"{_(name)} {value}" for name, value in caption) for caption in captions)
         texts = tuple((told, " ".join(words)) for told, words in zip(passages, names, strict=True))
         return Texts(title=_PULL, note=_PULL_NOTE, passages=texts)
-    rows = (
-        (*(value for _name, value in caption), *(f"{x:.4g}" for x in row.ravel()[:_MOST_BARS]))
-        for caption, row in zip(captions, given, strict=True)
-    )
-    header = (*(name for name, _value in captions[0]), *names[0][:_MOST_BARS])
-    return Table(title=_PULL, note=_PULL_NOTE, header=header, rows=tuple(rows))
+    header = tuple(name for name, _value in captions[0])
+    rows = tuple(tuple(value for _name, value in caption) for caption in captions)
+    return Table(title=_PULL, note=_PULL_NOTE, header=header, rows=rows)
 
 
 def _told(number: int, norm: float, target: Array, known: Known) -> Iterator[tuple[str, str]]:
