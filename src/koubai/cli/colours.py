@@ -50,7 +50,7 @@ def _pooled(heat: NDArray[Any]) -> NDArray[Any]:
     padded[: heat.shape[0], : heat.shape[1]] = heat
     blocks = padded.reshape(height // side, side, width // side, side)
     low, high = blocks.min(axis=(1, 3)), blocks.max(axis=(1, 3))
-    return np.where(-low > high, low, high)
+    return np.asarray(np.where(-low > high, low, high))
 
 
 def _cell(share: float) -> tuple[str, str]:

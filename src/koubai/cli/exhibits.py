@@ -10,6 +10,7 @@ from rich.text import Text
 
 from koubai.cli.colours import show_map, show_tokens
 from koubai.cli.tables import plain_table, show_table
+from koubai.cli.wrapping import lines_of
 from koubai.i18n import _
 from koubai.recipes.exhibit import Bars, Exhibit, Pictures, Table, Texts, Tokens
 
@@ -23,7 +24,8 @@ def show_exhibit(exhibit: Exhibit) -> None:
         console.print(Text(_(exhibit.title), style="bold"))
     _show(exhibit)
     if exhibit.note:
-        console.print(Text(_(exhibit.note), style="dim"))
+        for line in lines_of(_(exhibit.note), console.width):
+            console.print(Text(line, style="dim"))
 
 
 @singledispatch

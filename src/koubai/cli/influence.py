@@ -102,7 +102,7 @@ def influence(
         _explained(of, samples),
         target=samples.targets,
         loss=samples.loss,
-        method=method,  # type: ignore[arg-type]  # checked above
+        method=method,
         baseline=samples.known.baseline if samples.inputs.dtype.kind == "f" else 0.0,
     )
     alone = source is not None or sample is not None

@@ -35,8 +35,8 @@ def gradients(scores: Scores, points: Tensor) -> Tensor:
     total = scores(leaf).sum()
     if not total.requires_grad:  # the numbers do not depend on the points at all
         return leaf.detach() * 0
-    found: Tensor
     (found,) = koubai.grad(total, leaf, allow_unused=True, materialize_grads=True)
+    assert isinstance(found, Tensor)
     return found
 
 

@@ -97,7 +97,7 @@ class LabelledPredictor(Predictor):
         """For pictures on a dark ground the ground; else 0, the mean of the training inputs where they are scaled."""
         if not (is_picture(self.shape) and self.dark):
             return 0.0
-        return self._scaled(np.full((1, *self.shape), self.low))[0]
+        return np.asarray(self._scaled(np.full((1, *self.shape), self.low))[0])
 
     def model_inputs(self, source: str) -> NDArray[Any]:
         """What the user hands in, scaled as the training inputs (N, *shape)."""

@@ -23,7 +23,6 @@ def coloured(exhibit: Tokens) -> Html:
         tag("span", "0"),
         " ",
         _word(f"+{largest:.3g}", largest, 1.0),
-        class_="soft",
         aria_label=_("What the colours mean"),
     )
     return tag("div", tag("p", words, class_="tokens"), legend, class_="card")
