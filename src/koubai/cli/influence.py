@@ -17,10 +17,11 @@ from koubai.atomic import write_file
 from koubai.cli.checkup import show_layers
 from koubai.cli.errors import MISUSED, Mistake
 from koubai.cli.exhibits import show_exhibit
+from koubai.cli.explain import with_ending
 from koubai.cli.predict import save_picture
 from koubai.cli.run_folders import find_run
 from koubai.cli.session import load_weights, recipe_of
-from koubai.explain.influence import METHODS, Influence, Of, loss_gradient_norms
+from koubai.explain.influence import METHODS, Influence, Method, Of, loss_gradient_norms
 from koubai.explain.influence import influence as influence_of
 from koubai.i18n import _
 from koubai.nn import Module
@@ -87,13 +88,9 @@ def influence(
     html: Annotated[Path | None, typer.Option("--html", metavar=_("FILE"), help=_("write a page"))] = None,
 ) -> None:
     """Show the influence, and write the files that are asked for."""
-    if method not in METHODS:
-        problem = _("There is no method {name}; there are {names}.")
-        raise Mistake(problem.format(name=method, names=", ".join(METHODS)), code=MISUSED)
     if source is not None and sample is not None:
         raise Mistake(_("Give either INPUT or --sample, not both."), code=MISUSED)
-    if html is not None and html.suffix != ".html":
-        raise Mistake(_("{path} must end in {ending}.").format(path=html, ending=".html"), code=MISUSED)
+    page = html and with_ending(html, ".html")
     record = find_run(run)
     samples = _handed_in(record, source) if source is not None else _of_test_part(record, sample, over)
     found = influence_of(
@@ -102,7 +99,7 @@ def influence(
         _explained(of, samples),
         target=samples.targets,
         loss=samples.loss,
-        method=method,
+        method=_method(method),
         baseline=samples.known.baseline if samples.inputs.dtype.kind == "f" else 0.0,
     )
     alone = source is not None or sample is not None
@@ -111,10 +108,18 @@ def influence(
     _show(exhibits, checkup)
     if save is not None:
         save_picture(exhibits, save)
-    if html is not None:
-        page = influence_page(record.folder.name, _line(found), exhibits, checkup)
-        write_file(html, page.encode())
-        typer.echo(_("Written: {path}").format(path=html))
+    if page is not None:
+        write_file(page, influence_page(record.folder.name, _line(found), exhibits, checkup).encode())
+        typer.echo(_("Written: {path}").format(path=page))
+
+
+def _method(name: str) -> Method:
+    """The method that the user named."""
+    known: dict[str, Method] = {method: method for method in METHODS}
+    if name not in known:
+        problem = _("There is no method {name}; there are {names}.")
+        raise Mistake(problem.format(name=name, names=", ".join(known)), code=MISUSED)
+    return known[name]
 
 
 def _handed_in(record: RunRecord, source: str) -> _Samples:
@@ -135,17 +140,19 @@ def _of_test_part(record: RunRecord, sample: int | None, over: int) -> _Samples:
     """One sample of the run's test part, or some drawn at random, always the same ones."""
     training = Training(*recipe_of(record))
     test = training.task.test
+    predictor = training.recipe.predictor.load(record.folder)
+    known = predictor if isinstance(predictor, Explainable) else Unnamed()
     inputs, *others, targets = (np.asarray(tensor.numpy()) for tensor in test.tensors)
-    if others:
-        words = _("The model of {recipe} takes several inputs; influence is shown for models of one.")
+    if others or (inputs.dtype.kind != "f" and isinstance(known, Unnamed)):
+        words = _(
+            "Influence is not shown for runs of {recipe}: it takes a model of one input, numbers or tokens."
+        )
         raise Mistake(words.format(recipe=training.recipe.name))
     if sample is not None and sample > len(test):
         raise Mistake(_("The test part has {count:,} samples.").format(count=len(test)))
     order = koubai.randperm(len(test), generator=koubai.Generator().manual_seed(0)).numpy()
     chosen = np.sort(order[:over]) if sample is None else np.array([sample - 1])
     load_weights(record, training.model)
-    predictor = training.recipe.predictor.load(record.folder)
-    known = predictor if isinstance(predictor, Explainable) else Unnamed()
     loss = training.task.loss
     return _Samples(training.model, known, inputs[chosen], targets[chosen], loss, chosen + 1)
 

@@ -111,35 +111,65 @@ def influence(
         >>> found.values.shape, found.explained.shape
         ((1, 2), (1,))
     """
+    drawn_from = Generator().manual_seed(0) if generator is None else generator
+    chosen = _Chosen(method, baseline, steps, samples, noise, drawn_from)
+    frozen = _frozen(model)
+    given, wanted = as_inputs(frozen, inputs), None if target is None else koubai.as_tensor(target)
+    _check(method, of, given, wanted, loss)
+    parts = [slice(start, start + _BATCH) for start in range(0, len(given), _BATCH)]
+    with fork_rng():
+        rows = [
+            _one_batch(frozen, given[p], of, None if wanted is None else wanted[p], loss, chosen)
+            for p in parts
+        ]
+    values, explained, at_baseline, classes = (np.concatenate(column) for column in zip(*rows, strict=True))
+    return Influence(values, explained, at_baseline, classes if len(classes) else None, method)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A method with its settings."""
+
+    method: Method
+    baseline: Tensor | Array | float
+    steps: int
+    samples: int
+    noise: float
+    generator: Generator
+
+    def values(self, scores: Scores, points: Tensor, baseline: Tensor) -> Tensor:
+        if self.method == "gradient":
+            return gradient_times_input(scores, points, baseline)
+        if self.method == "integrated":
+            return integrated_gradients(scores, points, baseline, self.steps)
+        return smooth_grad(scores, points, self.samples, self.noise, self.generator) * (points - baseline)
+
+
+def _check(method: str, of: Of, inputs: Tensor, target: Tensor | None, loss: Loss | None) -> None:
     if method not in METHODS:
         known = ", ".join(METHODS)
         raise ValueError(_("There is no method {name}; there are {names}.").format(name=method, names=known))
     if of == "loss" and (target is None or loss is None):
         raise ValueError(_("The influence on the loss needs a target and a loss."))
-    drawn_from = Generator().manual_seed(0) if generator is None else generator
-    frozen = _frozen(model)
-    given = as_inputs(frozen, inputs)
-    wanted = None if target is None else koubai.as_tensor(target)
-    if not len(given):
+    if not len(inputs):
         raise ValueError(_("There are no samples."))
-    if wanted is not None and len(wanted) != len(given):
+    if target is not None and len(target) != len(inputs):
         problem = _("There are {inputs} samples but {targets} targets.")
-        raise ValueError(problem.format(inputs=len(given), targets=len(wanted)))
+        raise ValueError(problem.format(inputs=len(inputs), targets=len(target)))
 
-    def one_batch(part: slice) -> tuple[Array, ...]:
-        with points_of(frozen, given[part]) as (points, run):
-            number = _number(run, points, of, None if wanted is None else wanted[part], loss)
-            start = _baseline(baseline, points)
-            values = _values(method, number.scores, points, start, (steps, samples, noise, drawn_from))
-            with koubai.no_grad():
-                ends = number.scores(points), number.scores(koubai.zeros_like(points) + start)
-        per_input = values if values.ndim == given.ndim else values.sum(-1)  # (N, T, D) of tokens to (N, T)
-        return per_input.numpy(), ends[0].numpy(), ends[1].numpy(), number.classes
 
-    with fork_rng():
-        parts = [one_batch(slice(start, start + _BATCH)) for start in range(0, len(given), _BATCH)]
-    joined, explained, at_baseline, classes = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Influence(joined, explained, at_baseline, classes if len(classes) else None, method)
+def _one_batch(
+    model: Module, inputs: Tensor, of: Of, target: Tensor | None, loss: Loss | None, chosen: _Chosen
+) -> tuple[Array, ...]:
+    """Influence, number, number at the baseline, and classes of some samples."""
+    with points_of(model, inputs) as (points, run):
+        number = _number(run, points, of, target, loss)
+        baseline = _baseline(chosen.baseline, points)
+        values = chosen.values(number.scores, points, baseline)
+        with koubai.no_grad():
+            ends = [number.scores(x).numpy() for x in (points, koubai.zeros_like(points) + baseline)]
+    per_input = values if values.ndim == inputs.ndim else values.sum(-1)  # (N, T, D) of tokens to (N, T)
+    return per_input.numpy(), *ends, number.classes
 
 
 def loss_gradient_norms(model: Module, inputs: Tensor | Array, target: Tensor | Array, loss: Loss) -> Array:
@@ -268,18 +298,3 @@ def _baseline(baseline: Tensor | Array | float, points: Tensor) -> Tensor:
         problem = _("The baseline of shape {shape} does not fit the inputs of shape {wanted}.")
         raise ValueError(problem.format(shape=tuple(start.shape), wanted=tuple(points.shape)))
     return start
-
-
-def _values(
-    method: Method,
-    scores: Scores,
-    points: Tensor,
-    baseline: Tensor,
-    chosen: tuple[int, int, float, Generator],
-) -> Tensor:
-    steps, samples, noise, generator = chosen
-    if method == "gradient":
-        return gradient_times_input(scores, points, baseline)
-    if method == "integrated":
-        return integrated_gradients(scores, points, baseline, steps)
-    return smooth_grad(scores, points, samples, noise, generator) * (points - baseline)
