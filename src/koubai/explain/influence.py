@@ -63,7 +63,7 @@ class Influence:
 
     @property
     def mean(self) -> Array:
-        """Mean of |influence| over the samples: which features or pixels count for all of them."""
+        """Mean size (absolute value) over the samples: which features or pixels count for all of them."""
         return np.asarray(np.abs(self.values).mean(axis=0))
 
 
