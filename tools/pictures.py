@@ -73,6 +73,14 @@ def explain(folder: Path, language: str) -> Path:
     return page
 
 
+def influence(folder: Path, language: str) -> Path:
+    """Train the demo, and return the page on what one of its answers hangs on."""
+    run, page = train_demo(folder, language).parent, folder / "influence.html"
+    command = [sys.executable, "-m", "koubai", "influence", run, "--sample", "3", "--html", page]
+    subprocess.run([*command, "--lang", language], cwd=folder, check=True)
+    return page
+
+
 def photograph(page: Path, picture: Path, folder: Path, height: int) -> None:
     """Save the upper part of a page as a browser shows it."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -92,7 +100,12 @@ def photograph(page: Path, picture: Path, folder: Path, height: int) -> None:
 def main() -> None:
     """Draw all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    made = ((train_demo, "report", 1620), (train_faulty, "doctor", 2050), (explain, "explain", 1100))
+    made = (
+        (train_demo, "report", 1620),
+        (train_faulty, "doctor", 2050),
+        (explain, "explain", 1100),
+        (influence, "influence", 560),
+    )
     for language, ending in (("en", ""), ("ja", "_ja")):
         for make, name, height in made:
             with tempfile.TemporaryDirectory() as temporary:

@@ -1,5 +1,6 @@
 """Each kind of exhibit survives the disk, is shown in a report, and is a picture where it can be one."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from koubai.recipes.exhibit import (
     Pictures,
     Table,
     Texts,
+    Tokens,
 )
 from koubai.report import draw_exhibit
 from koubai.report.exhibits import shown
@@ -55,6 +57,7 @@ EXHIBITS: tuple[Exhibit, ...] = (
         cells=(("a", "↵"), ("犬", "")),
     ),
     Bars(title="importance", names=("height", "width"), values=np.array([0.5, -0.25])),
+    Tokens(title="words", words=("not", "<b>good</b>"), weights=np.array([-0.5, 2.0])),
 )
 
 
@@ -90,8 +93,28 @@ def test_they_are_shown(exhibit: Exhibit) -> None:
     assert html.startswith("<div")
     assert exhibit.note in html
     picture = draw_exhibit(exhibit)
-    assert (picture is None) == isinstance(exhibit, Table | Texts)
+    assert (picture is None) == isinstance(exhibit, Table | Texts | Tokens)
     assert picture is None or picture.startswith(b"\x89PNG")
+
+
+def test_negative_heat_has_a_colour_of_its_own() -> None:
+    heat = np.array([[[1.0, -1.0], [0.0, 0.0]]]).repeat(4, axis=1).repeat(4, axis=2)
+    exhibit = Pictures(images=np.zeros((1, 8, 8)), captions=((),), heat=heat)
+    from PIL import Image
+
+    picture = draw_exhibit(exhibit)
+    assert picture is not None
+    with Image.open(BytesIO(picture)) as image:
+        red, _green, blue = image.convert("RGB").split()
+        left, right = (0, 0), (image.width - 1, 0)
+        assert red.getpixel(left) > 2 * blue.getpixel(left)  # type: ignore[operator]
+        assert blue.getpixel(right) > 2 * red.getpixel(right)  # type: ignore[operator]
+
+
+def test_words_are_coloured_by_their_weights_and_stay_text() -> None:
+    html = "".join(shown(Tokens(words=("not", "<b>good</b>"), weights=np.array([-0.5, 2.0]))))
+    assert '<span class="token cold" style="--share: 0.250" title="-0.5">not</span>' in html
+    assert '<span class="token" style="--share: 1.000" title="2">&lt;b&gt;good&lt;/b&gt;</span>' in html
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from koubai.cli.doctor import doctor
 from koubai.cli.explain import explain
 from koubai.cli.export import export
 from koubai.cli.help import Command, Group
+from koubai.cli.influence import influence
 from koubai.cli.learn import learn_app
 from koubai.cli.plan import plan
 from koubai.cli.predict import predict
@@ -56,6 +57,11 @@ def build_app() -> typer.Typer:
         help=_("Let a trained model answer for new data."),
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(predict)
+    app.command(
+        "influence",
+        cls=Command,
+        help=_("Show which inputs an answer or the loss hangs on, and which layers learn."),
+    )(influence)
     app.command("export", cls=Command, help=_("Write a trained model as an object file for C programs."))(
         export
     )

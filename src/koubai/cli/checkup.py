@@ -28,6 +28,27 @@ def show_checkup(console: Console, checkup: Checkup, history: Mapping[str, Seque
         console.print(part)
 
 
+def show_layers(console: Console, checkup: Checkup) -> None:
+    """Print which layers learn: how gradients flow back to them and stop, and how far updates move their weights."""
+    if not checkup.flowing:
+        console.print(Text(_("Nothing is recorded of the gradients inside the network."), style="dim"))
+        return
+    for part in _flow(checkup.flowing[-1], checkup.title):
+        console.print(part)
+    console.print(Padding(Text(_where_it_stops(checkup)), (0, 0, 0, 3)))
+    for part in _updates(checkup.flowing):
+        console.print(part)
+
+
+def _where_it_stops(checkup: Checkup) -> str:
+    stuck = bottleneck(gradient_flow(checkup.flowing[-1]))
+    if stuck is None:
+        return _("The gradient comes through to the first layer that learns.")
+    return _("Most of the gradient is lost in {layer}: what comes before it hardly learns.").format(
+        layer=checkup.title(stuck)
+    )
+
+
 def _parts(checkup: Checkup, history: Mapping[str, Sequence[float]]) -> Iterator[RenderableType]:
     mark, style = ("✓", "green") if checkup.healthy else ("!", "yellow") if checkup.findings else ("–", "dim")
     yield Text(f"{mark} {checkup.summary}", style=style)

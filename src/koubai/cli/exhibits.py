@@ -8,9 +8,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from koubai.cli.colours import show_map, show_tokens
 from koubai.cli.tables import plain_table, show_table
+from koubai.cli.wrapping import lines_of
 from koubai.i18n import _
-from koubai.recipes.exhibit import Bars, Exhibit, Pictures, Table, Texts
+from koubai.recipes.exhibit import Bars, Exhibit, Pictures, Table, Texts, Tokens
 
 _BAR = 30  # columns of the longest bar
 
@@ -22,7 +24,8 @@ def show_exhibit(exhibit: Exhibit) -> None:
         console.print(Text(_(exhibit.title), style="bold"))
     _show(exhibit)
     if exhibit.note:
-        console.print(Text(_(exhibit.note), style="dim"))
+        for line in lines_of(_(exhibit.note), console.width):
+            console.print(Text(line, style="dim"))
 
 
 @singledispatch
@@ -52,10 +55,18 @@ def _texts(exhibit: Texts) -> None:
 
 @_show.register
 def _pictures(exhibit: Pictures) -> None:
-    for caption in exhibit.captions:
+    heats = [None] * len(exhibit.images) if exhibit.heat is None else exhibit.heat
+    for caption, heat in zip(exhibit.captions, heats, strict=True):
         typer.echo("  ".join(f"{_(name)} {value}".strip() for name, value in caption))
-    if exhibit.boxes or exhibit.heat is not None:
+        if heat is not None and heat.any():
+            show_map(heat)
+    if exhibit.boxes:
         typer.echo(_("A picture: save it with --save FILE.png"))
+
+
+@_show.register
+def _tokens(exhibit: Tokens) -> None:
+    show_tokens(exhibit)
 
 
 @_show.register

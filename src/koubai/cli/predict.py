@@ -14,7 +14,7 @@ from koubai.cli.errors import MISUSED, Mistake
 from koubai.cli.exhibits import show_exhibit
 from koubai.cli.options import option_name, settings_from
 from koubai.cli.run_folders import find_run
-from koubai.cli.session import recipe_of
+from koubai.cli.session import load_weights, recipe_of
 from koubai.i18n import _
 from koubai.recipes.exhibit import Exhibit
 from koubai.report import draw_exhibit
@@ -41,16 +41,12 @@ def predict(
     predictor = recipe.predictor.load(record.folder)
     options = settings_from(predictor.options, _typed(ctx.args, predictor.options))
     model = recipe.model(settings, predictor)
-    try:
-        record.load_weights(model)
-    except FileNotFoundError:
-        raise Mistake(_("The run {run} has no weights yet.").format(run=run)) from None
-    model.eval()
+    load_weights(record, model)
     answer = predictor.answer(model, source, options)
     for exhibit in answer:
         show_exhibit(exhibit)
     if save is not None:
-        _save(answer, save)
+        save_picture(answer, save)
 
 
 def _typed(words: Sequence[str], options: type[BaseModel]) -> dict[str, str]:
@@ -69,8 +65,12 @@ def _typed(words: Sequence[str], options: type[BaseModel]) -> dict[str, str]:
     return typed
 
 
-def _save(answer: Sequence[Exhibit], file: Path) -> None:
-    """The answer's first picture, as PNG."""
+def save_picture(answer: Sequence[Exhibit], file: Path) -> None:
+    """Write the answer's first picture, as PNG.
+
+    Raises:
+        Mistake: the file has another ending, or the answer has no picture.
+    """
     if file.suffix.lower() != ".png":
         raise Mistake(_("{path} must end in {ending}.").format(path=file, ending=".png"), code=MISUSED)
     pictures = filter(None, map(draw_exhibit, answer))

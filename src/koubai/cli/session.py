@@ -14,6 +14,7 @@ from koubai.cli.progress import ProgressView
 from koubai.cli.run_folders import find_run, new_folder
 from koubai.doctor.chart import read_findings
 from koubai.i18n import _
+from koubai.nn import Module
 from koubai.recipes import RECIPES, Outcome, Recipe, Settings, Training, load_script
 from koubai.report import write_report
 from koubai.report.labels import label, written
@@ -78,6 +79,19 @@ def recipe_of(record: RunRecord) -> tuple[Recipe, Settings]:
     script, settings = config.get("script"), config["settings"]
     recipe = load_script(Path(script), settings["seed"]) if script else RECIPES[config["recipe"]]
     return recipe, recipe.settings(**settings)
+
+
+def load_weights(record: RunRecord, model: Module) -> None:
+    """Give a model the weights that a run has kept, ready to answer.
+
+    Raises:
+        Mistake: there are none yet.
+    """
+    try:
+        record.load_weights(model)
+    except FileNotFoundError:
+        raise Mistake(_("The run {run} has no weights yet.").format(run=record.folder)) from None
+    model.eval()
 
 
 def _run(training: Training, record: RunRecord, console: Console, resume: bool) -> None:

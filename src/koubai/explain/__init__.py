@@ -4,15 +4,18 @@
 Read in this order: `symbol` and `expression` (formulas on single numbers), `written` (running ops on formulas),
 `recording` and `local` (what the network did, step by step), `naming`, `derivation` (forward and backward), `update`,
 `worksheet`, then `pages` and `text` (how it is read). `graph` draws it, `cost` shows why backpropagation matters, and
-`comparison` holds it against PyTorch, Keras, and a learner's own numbers.
+`comparison` holds it against PyTorch, Keras, and a learner's own numbers. `influence` and `attribution` say of networks
+of any size which inputs an answer hangs on.
 """
 
 import sys
 from types import ModuleType
 from typing import Any
 
+from koubai.explain.attribution import gradient_times_input, integrated_gradients, smooth_grad
 from koubai.explain.comparison import Comparison, compare
 from koubai.explain.cost import GradientCost, gradient_costs
+from koubai.explain.influence import Influence, influence, loss_gradient_norms
 from koubai.explain.numbers import with_numbers
 from koubai.explain.presets import ACTIVATIONS, PRESETS, preset
 from koubai.explain.recording import label
@@ -23,13 +26,19 @@ __all__ = [
     "PRESETS",
     "Comparison",
     "GradientCost",
+    "Influence",
     "Problem",
     "Worksheet",
     "compare",
     "explain",
     "gradient_costs",
+    "gradient_times_input",
+    "influence",
+    "integrated_gradients",
     "label",
+    "loss_gradient_norms",
     "preset",
+    "smooth_grad",
     "solve",
     "with_numbers",
 ]

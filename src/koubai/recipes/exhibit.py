@@ -79,7 +79,8 @@ class Pictures(Exhibit):
         images: (N, H, W), (N, 1, H, W) or (N, 3, H, W), of any range.
         captions: for each picture names and values.
         boxes: for each picture the boxes drawn on it; empty for none.
-        heat: (N, H, W), laid over the pictures from 0 (nothing) to its largest value, or None.
+        heat: (N, H, W), laid over the pictures from 0 (nothing) to its largest size, red what is positive and blue what
+            is negative, or None.
     """
 
     images: Array
@@ -163,8 +164,21 @@ class Bars(Exhibit):
     values: Array
 
 
+class Tokens(Exhibit):
+    """Words of a text, each coloured by its weight: red what is positive, blue what is negative.
+
+    Attributes:
+        words: in their order.
+        weights: of the words (N,).
+    """
+
+    words: tuple[str, ...]
+    weights: Array
+
+
 KINDS: dict[str, type[Exhibit]] = {
-    kind.__name__: kind for kind in (Table, Texts, Pictures, Confusion, Agreement, Lines, HeatMap, Bars)
+    kind.__name__: kind
+    for kind in (Table, Texts, Pictures, Confusion, Agreement, Lines, HeatMap, Bars, Tokens)
 }
 
 

@@ -2,6 +2,7 @@
 
 from koubai.report.content import Content
 from koubai.report.exhibits import draw_exhibit
+from koubai.report.influence import influence_page
 from koubai.report.page import page
 from koubai.report.run import write_report
 from koubai.report.worksheet import write_cheat_sheet, write_comparison, write_worksheet
@@ -9,6 +10,7 @@ from koubai.report.worksheet import write_cheat_sheet, write_comparison, write_w
 __all__ = [
     "Content",
     "draw_exhibit",
+    "influence_page",
     "page",
     "write_cheat_sheet",
     "write_comparison",

@@ -12,7 +12,7 @@ from koubai.data import LabelledData, Scaler, TensorDataset
 from koubai.i18n import N_
 from koubai.nn import Module
 from koubai.recipes.exhibit import Agreement, Caption, Confusion, Exhibit, Pictures, Table
-from koubai.recipes.labelled.predictor import LabelledPredictor, raw_inputs
+from koubai.recipes.labelled.predictor import LabelledPredictor, is_picture, raw_inputs
 from koubai.recipes.outcome import Outcome
 from koubai.train.metrics import make_metric
 
@@ -133,7 +133,7 @@ def _worst_samples(
 ) -> Pictures | Table:
     """The most wrong samples: as pictures where the inputs are pictures, else as rows."""
     captions = [told(data.task, data.class_names, answers, int(k)) for k in answers["worst"]]
-    if len(data.input_shape) == 3 and data.input_shape[0] in (1, 3) and min(data.input_shape[1:]) > 3:
+    if is_picture(data.input_shape):
         return Pictures(title=WORST_TITLE, images=inputs, captions=tuple(captions))
     names = data.feature_names
     rows: Iterable[tuple[str | int, ...]] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from koubai import nn
 from koubai.data import LabelledData, Scaler, Schema, TensorDataset, scaler_from_state
 from koubai.data.schema import Column
 from koubai.recipes.exhibit import Table
+from koubai.recipes.explainable import places
 from koubai.recipes.labelled.inputs import read_inputs
 from koubai.recipes.predictor import AnswerOptions, Predictor
 
@@ -70,7 +72,7 @@ class LabelledPredictor(Predictor):
         Returns:
             probabilities (N, classes), or values (N, outputs) in the targets' own unit.
         """
-        scaled = scaler_from_state(self.scaler).transform(inputs) if self.scaler else inputs
+        scaled = self._scaled(inputs)
         model.eval()
         with koubai.no_grad():
             parts = [self._finished(model, scaled[i : i + _BATCH]) for i in range(0, len(scaled), _BATCH)]
@@ -85,6 +87,35 @@ class LabelledPredictor(Predictor):
             scaler_from_state(self.target_scaler).inverse_transform(values) if self.target_scaler else values
         )
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The classes; of a regression none."""
+        return self.class_names
+
+    @property
+    def baseline(self) -> float | NDArray[Any]:
+        """For pictures on a dark ground the ground; else 0, the mean of the training inputs where they are scaled."""
+        if not (is_picture(self.shape) and self.dark):
+            return 0.0
+        return np.asarray(self._scaled(np.full((1, *self.shape), self.low))[0])
+
+    def model_inputs(self, source: str) -> NDArray[Any]:
+        """What the user hands in, scaled as the training inputs (N, *shape)."""
+        return self._scaled(read_inputs(source, self)).astype(np.float32)
+
+    def as_given(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """The model's inputs before scaling (N, *shape)."""
+        return scaler_from_state(self.scaler).inverse_transform(inputs) if self.scaler else inputs
+
+    def part_names(self, inputs: NDArray[Any]) -> Sequence[Sequence[str]]:
+        """The columns' names for each row; none for pictures."""
+        if is_picture(self.shape):
+            return ()
+        return [self.columns.feature_names if self.columns else places(self.shape)] * len(inputs)
+
+    def _scaled(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        return scaler_from_state(self.scaler).transform(inputs) if self.scaler else inputs
+
     def answer(self, model: nn.Module, source: str, options: AnswerOptions) -> tuple[Table]:
         """One row for each input: its number, then values, or the likeliest classes."""
         answers = self.outputs_of(model, read_inputs(source, self))
@@ -95,6 +126,11 @@ class LabelledPredictor(Predictor):
             return [f"{value:.6g}" for value in answer]
         order = np.argsort(-answer, kind="stable")[:_RUNNERS_UP]
         return [f"{self.class_names[k]} {100 * answer[k]:.1f} %" for k in order]
+
+
+def is_picture(shape: tuple[int, ...]) -> bool:
+    """Whether inputs of this shape can be shown as pictures: (1, H, W) or (3, H, W) with both sides above 3."""
+    return len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) > 3
 
 
 def raw_inputs(data: LabelledData, part: TensorDataset) -> NDArray[Any]:

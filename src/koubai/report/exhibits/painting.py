@@ -18,6 +18,7 @@ _TRUE, _SEEN = (
 )  # report.css's green for what is there, orange for what is seen
 _DARK = (29, 36, 41)  # report.css's ink
 _NAME_SIZE = 14  # pixels of the letters beside a box
+_HOT, _COLD = np.array([1.0, 0.25, 0.1]), np.array([0.1, 0.45, 1.0])
 _GAP = 8  # pixels between pictures in one file
 Pixels = NDArray[np.uint8]  # (H, W, 3)
 
@@ -57,10 +58,11 @@ def _pixels(image: Array, heat: Array | None, boxes: Sequence[Box]) -> Pixels:
 
 
 def _heated(pixels: Array, heat: Array) -> Array:
-    """Red laid over grey: the more heat, the less of the picture is left."""
-    share = np.clip(heat / max(heat.max(), 1e-12), 0, 1)[..., None]  # (H, W, 1)
+    """Red laid over grey, blue where the heat is negative: the more heat, the less of the picture is left."""
+    share = np.clip(np.abs(heat) / max(np.abs(heat).max(), 1e-12), 0, 1)[..., None]  # (H, W, 1)
     grey = pixels.mean(axis=2, keepdims=True)
-    return np.asarray(grey * (1 - 0.75 * share) + np.array([1.0, 0.25, 0.1]) * 0.75 * share)
+    colours = np.where(heat[..., None] < 0, _COLD, _HOT)
+    return np.asarray(grey * (1 - 0.75 * share) + colours * 0.75 * share)
 
 
 def _outline(pixels: Pixels, box: Box, times: int) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import singledispatch
 
 from koubai.i18n import _
-from koubai.recipes.exhibit import Confusion, Exhibit, Pictures, Table, Texts
+from koubai.recipes.exhibit import Confusion, Exhibit, Pictures, Table, Texts, Tokens
 from koubai.report.canvas import MatplotlibMissing
 from koubai.report.exhibits.charts import draw_chart
 from koubai.report.exhibits.confusion import confusion_matrix
 from koubai.report.exhibits.painting import one_file, painted
+from koubai.report.exhibits.tokens import coloured
 from koubai.report.html import Html, table, tag
 from koubai.report.pictures import data_uri, themed
 
@@ -29,7 +30,7 @@ def draw_exhibit(exhibit: Exhibit) -> bytes | None:
     Raises:
         MatplotlibMissing: when it needs Matplotlib, which is not installed.
     """
-    if isinstance(exhibit, Table | Texts):
+    if isinstance(exhibit, Table | Texts | Tokens):
         return None
     return one_file(exhibit) if isinstance(exhibit, Pictures) else draw_chart(exhibit)
 
@@ -71,6 +72,11 @@ def _pictures(exhibit: Pictures) -> Html:
         for image, caption in zip(painted(exhibit), exhibit.captions, strict=True)
     )
     return tag("div", figures, class_=f"samples{large}")
+
+
+@_html.register
+def _tokens(exhibit: Tokens) -> Html:
+    return coloured(exhibit)
 
 
 @_html.register
