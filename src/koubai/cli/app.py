@@ -8,6 +8,7 @@ import typer
 
 from koubai import __version__
 from koubai.cli.doctor import doctor
+from koubai.cli.downhill import downhill
 from koubai.cli.explain import explain
 from koubai.cli.export import export
 from koubai.cli.help import Command, Group
@@ -35,6 +36,9 @@ def build_app() -> typer.Typer:
     app.command(
         "explain", cls=Command, help=_("Write one training step out: every gradient, by hand, with numbers.")
     )(explain)
+    app.command(
+        "downhill", cls=Command, help=_("Watch optimizers walk down a loss surface, at any learning rate.")
+    )(downhill)
     app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
     app.command("predict", cls=Command, help=_("Let a trained model answer for new data."))(predict)
     app.command("export", cls=Command, help=_("Write a trained model as an object file for C programs."))(

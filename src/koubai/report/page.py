@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 from koubai.doctor.treatment import Proof, Trial
-from koubai.i18n import _, language
+from koubai.i18n import _
 from koubai.recipes.outcome import Outcome
 from koubai.report.canvas import DARK, LIGHT, MatplotlibMissing, Theme
 from koubai.report.checkup import Checkup
 from koubai.report.content import Content
 from koubai.report.curves import draw_agreement, draw_curve
+from koubai.report.document import html_document
 from koubai.report.findings import findings
 from koubai.report.flow_pictures import draw_bars, draw_flow_over_time, draw_updates
 from koubai.report.html import Html, table, tag
@@ -23,20 +23,10 @@ from koubai.report.result import metrics_table, result
 from koubai.report.treatment import losses, treatment
 from koubai.report.verdict import Verdict, read_curves
 
-_STYLE = Path(__file__).with_name("report.css")
-
 
 def page(content: Content) -> str:
     """The report as HTML, in the user's language."""
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{content.name} · Koubai"),
-        tag("style", Html(_STYLE.read_text(encoding="utf-8"))),
-    )
-    body = tag("body", tag("main", _sections(content)))
-    return f"<!doctype html>\n{tag('html', head, body, lang=language())}\n"
+    return html_document(content.name, tag("main", _sections(content)))
 
 
 def _sections(content: Content) -> Iterator[Html]:

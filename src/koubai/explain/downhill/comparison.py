@@ -16,6 +16,7 @@ RATES = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2
 """Learning rates from far too small to far too large."""
 BATCHES = (None, 32, 1)
 """Samples for an update: all, a mini-batch, one."""
+_MANY = 500  # updates, with which a page is still light
 _CLEARLY = 10  # times smaller than the right one
 
 
@@ -114,13 +115,13 @@ def compare_batches(
         sizes: of the batches; None for all samples.
         rates: the learning rates.
         optimizer: a key of `OPTIMIZERS`.
-        steps: updates; by default as many as one epoch has in batches of one.
+        steps: updates; by default as many as one epoch has in batches of one, but at most 500.
         seed: decides the order of the samples.
 
     Raises:
         ValueError: the loss is not a mean over samples, or a batch is larger than the data.
     """
-    updates = surface.samples if steps is None else steps
+    updates = min(surface.samples, _MANY) if steps is None else steps
     paths = {
         _batch_title(size): {
             rate: descend(surface, optimizer, rate, steps=updates, batch=size, seed=seed) for rate in rates

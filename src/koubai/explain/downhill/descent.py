@@ -36,8 +36,15 @@ OPTIMIZERS: dict[str, tuple[str, Maker]] = {
 
 
 def optimizer_title(name: str) -> str:
-    """What an optimizer is called, in the user's language."""
-    return _(OPTIMIZERS[name][0])
+    """What an optimizer is called, in the user's language.
+
+    Args:
+        name: a key of `OPTIMIZERS`.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    return _(OPTIMIZERS[_known(name)][0])
 
 
 class Verdict(StrEnum):
@@ -62,7 +69,7 @@ class Verdict(StrEnum):
 
 _VERDICTS = {
     Verdict.ARRIVES: N_("arrives"),
-    Verdict.SLOW: N_("still on its way"),
+    Verdict.SLOW: N_("on its way"),
     Verdict.FLAT: N_("stuck where it is flat"),
     Verdict.SWINGS: N_("swings"),
     Verdict.DIVERGES: N_("diverges"),

@@ -18,8 +18,8 @@ __all__ = ["SURFACES", "regression", "surface"]
 def _bowl() -> Surface:
     return Surface(
         _("an ill-conditioned bowl: steep one way, flat the other"),
-        "L = (x² + 20y²) / 2",
-        lambda x, y, rows: (x**2 + 20 * y**2) / 2,
+        "L = (x² + 16y²) / 2",
+        lambda x, y, rows: (x**2 + 16 * y**2) / 2,
         start=(-4.0, 1.3),
         bounds=((-5.0, 2.5), (-2.2, 2.2)),
         lowest=0.0,
@@ -118,15 +118,16 @@ def regression(
 
     design = np.stack([given[0], np.ones(len(given[0]))], axis=1)  # (samples, 2)
     best = np.linalg.lstsq(design, given[1], rcond=None)[0]
-    around = max(1.0, 2.5 * float(np.abs(best).max()))
-    begin = start or (float(best[0] - 0.8 * around), float(best[1] + 0.7 * around))
+    reach = max(1.0, 2 * float(np.abs(best).max()))
+    begin = start or (float(best[0] - reach), float(best[1] + 0.8 * reach))
+    around = 1.3 * float(np.abs(best - begin).max())
     lowest = float(np.mean((design @ best - given[1]) ** 2))
     return Surface(
         title or _("a line through data"),
         _("L(w, b) = mean of (wx + b − t)² over {count:,} samples").format(count=len(given[0])),
         loss,
         start=begin,
-        bounds=((best[0] - around, best[0] + around), (best[1] - around, best[1] + around)),
+        bounds=tuple((float(middle) - around, float(middle) + around) for middle in best),  # type: ignore[arg-type]
         lowest=lowest,
         minima=((float(best[0]), float(best[1])),),
         names=("w", "b"),
