@@ -11,6 +11,7 @@ from koubai.cli.doctor import doctor
 from koubai.cli.downhill import downhill
 from koubai.cli.explain import explain
 from koubai.cli.export import export
+from koubai.cli.gallery import gallery
 from koubai.cli.help import Command, Group
 from koubai.cli.predict import predict
 from koubai.cli.replay import replay
@@ -39,6 +40,9 @@ def build_app() -> typer.Typer:
     app.command(
         "downhill", cls=Command, help=_("Watch optimizers walk down a loss surface, at any learning rate.")
     )(downhill)
+    app.command(
+        "gallery", cls=Command, help=_("Compare activations and first weights: do gradients get through?")
+    )(gallery)
     app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
     app.command("predict", cls=Command, help=_("Let a trained model answer for new data."))(predict)
     app.command("export", cls=Command, help=_("Write a trained model as an object file for C programs."))(
