@@ -42,7 +42,7 @@
     button.textContent = `${written(flow.ratio)} ${data.fates[flow.fate][0]}`;
     button.style.setProperty("--much", much.toFixed(3));
     button.style.setProperty("--far", power(flow.ratio) < 0 ? "var(--vanishes)" : "var(--explodes)");
-    button.classList.toggle("strong", much > 0.55);
+    button.classList.toggle("strong", much > 0.72);
     button.dataset.setting = `${activation} ${init}`;
     button.dataset.ratio = flow.ratio;
     button.setAttribute("aria-pressed", activation === chosen[0] && init === chosen[1]);

@@ -105,7 +105,6 @@ def _data(flows: Sequence[Flow]) -> dict[str, Any]:
         "inits": {name: init_title(name) for name in inits},
         "fates": {fate.value: [fate.mark, fate.title] for fate in Fate},
         "sentence": _("Gradient at the first layer: {ratio} times that at the last. It {fate}."),
-        "nothing": _("nothing"),
         "curves": {name: _curve(name) for name in activations},
         "flows": {_key(flow): _flow(flow) for flow in flows},
     }

@@ -23,6 +23,7 @@ POWERS = 12  # of ten, up and down, that the colours tell apart
 _SHADES = ("#2667a8", "#a9c6e3", "#fbfaf6", "#f2b48c", "#b83a34")  # vanishes … stays … explodes
 _FAMOUS = ("sigmoid", "tanh", "relu", "gelu", "selu")
 _CURVES = 3
+_LINES = ("#66737b", "#2566b8", "#d1342f", "#178a4c", "#e5850b", "#c33f8e", "#5b35a8")
 
 Way = tuple[bool, str]
 
@@ -98,10 +99,8 @@ def power(ratio: float) -> float:
 
 def _draw_curves(axes: Axes, flows: Sequence[Flow], labelled: bool, theme: Theme) -> None:
     """How the gradient changes through the layers, a line for each kind of first weights, its seeds as a band."""
-    from matplotlib import colormaps
-
     for number, flow in enumerate(flows):
-        colour = colormaps["viridis"](0.95 * number / max(len(flows) - 1, 1))
+        colour = _LINES[number % len(_LINES)]
         relative = np.maximum(flow.gradients / flow.gradients[:, -1:], 1e-300)
         layers = np.arange(1, relative.shape[1] + 1)
         axes.fill_between(layers, relative.min(axis=0), relative.max(axis=0), color=colour, alpha=0.2, linewidth=0)
