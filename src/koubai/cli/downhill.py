@@ -31,6 +31,7 @@ from koubai.explain.downhill import Path as Way
 from koubai.i18n import _
 from koubai.report.downhill import write_downhill
 
+_FEWER = RATES[1::2]  # where each step runs a whole model
 _STYLES = {Verdict.ARRIVES: "green", Verdict.SWINGS: "yellow", Verdict.DIVERGES: "red"}
 
 
@@ -81,7 +82,7 @@ def downhill(
     console = Console(highlight=False)
     with console.status(_("The optimizers are walking …")):
         where, laid = surface_of(surface, (input_column, target_column), kind, seed)
-        rates = RATES if lr is None else (lr,)
+        rates = (RATES if laid is None else _FEWER) if lr is None else (lr,)
         groups = list(_groups(where, laid, names, rates, steps, batch_size, seed))
     files = [path for path in (html and html.with_suffix(".html"), png and png.with_suffix(".png")) if path]
     for path in files:

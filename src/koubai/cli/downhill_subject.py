@@ -22,7 +22,7 @@ from koubai.recipes import Training
 from koubai.train import RunRecord
 
 PlaneKind = Literal["path", "random"]
-_JUDGES = 512  # samples that the loss of a run's model is the mean over
+_JUDGES = 256  # samples that the loss of a run's model is the mean over
 
 
 def surface_of(wanted: str, columns: Sequence[str | None], kind: PlaneKind, seed: int) -> tuple[Surface, Plane | None]:
@@ -80,4 +80,4 @@ def _around(record: RunRecord, kind: PlaneKind, seed: int) -> tuple[Surface, Pla
     def loss(model: Module) -> Tensor:
         return training.trainer.loss(model(inputs), targets)
 
-    return landscape(model, loss, plane, title=record.folder.name), plane
+    return landscape(model, loss, plane, title=record.folder.name, steps=40), plane
