@@ -1,4 +1,4 @@
-"""Draws the pictures that the documents show: reports and worksheets in a browser, and the cost of gradients.
+"""Draws the pictures that the documents show: reports, worksheets, descents and the gallery in a browser, and the cost of gradients.
 
     python tools/pictures.py        # needs Chromium on the PATH, and fonts with Japanese characters
 
@@ -73,6 +73,24 @@ def explain(folder: Path, language: str) -> Path:
     return page
 
 
+def downhill(folder: Path, language: str) -> Path:
+    """Write the page on which optimizers walk."""
+    return written(folder, language, "downhill", "bowl")
+
+
+def gallery(folder: Path, language: str) -> Path:
+    """Write the page of activations and first weights."""
+    return written(folder, language, "gallery")
+
+
+def written(folder: Path, language: str, *what: str) -> Path:
+    """Write a command's page."""
+    page = folder / "page.html"
+    command = [sys.executable, "-m", "koubai", *what, "--html", page, "--lang", language]
+    subprocess.run(command, cwd=folder, check=True)
+    return page
+
+
 def photograph(page: Path, picture: Path, folder: Path, height: int) -> None:
     """Save the upper part of a page as a browser shows it."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -92,7 +110,13 @@ def photograph(page: Path, picture: Path, folder: Path, height: int) -> None:
 def main() -> None:
     """Draw all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    made = ((train_demo, "report", 1620), (train_faulty, "doctor", 2050), (explain, "explain", 1100))
+    made = (
+        (train_demo, "report", 1620),
+        (train_faulty, "doctor", 2050),
+        (explain, "explain", 1100),
+        (downhill, "downhill", 900),
+        (gallery, "gallery", 1070),
+    )
     for language, ending in (("en", ""), ("ja", "_ja")):
         for make, name, height in made:
             with tempfile.TemporaryDirectory() as temporary:

@@ -4,6 +4,7 @@
 Read in this order: `symbol` and `expression` (formulas on single numbers), `written` (running ops on formulas),
 `recording` and `local` (what the network did, step by step), `naming`, `derivation` (forward and backward), `update`,
 `worksheet`, then `pages` and `text` (how it is read). `graph` draws it, and `cost` shows why backpropagation matters.
+Apart from worksheets: `downhill` (optimizers on loss surfaces) and `gallery` (activations and first weights).
 """
 
 import sys

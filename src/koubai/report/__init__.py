@@ -1,8 +1,10 @@
-"""Reports of a run (what came out, is it good, where it went wrong, how it was made), and worksheets."""
+"""Reports of a run (what came out, is it good, where it went wrong, how it was made); worksheets, descents and the gallery."""
 
 from koubai.report.content import Content
+from koubai.report.downhill import write_downhill
+from koubai.report.gallery import write_gallery
 from koubai.report.page import page
 from koubai.report.run import write_report
 from koubai.report.worksheet import write_worksheet
 
-__all__ = ["Content", "page", "write_report", "write_worksheet"]
+__all__ = ["Content", "page", "write_downhill", "write_gallery", "write_report", "write_worksheet"]
