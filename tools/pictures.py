@@ -1,4 +1,4 @@
-"""Draws the pictures that the documents show: reports, worksheets, descents and the gallery in a browser, and the cost of gradients.
+"""Draws the pictures that the documents show: pages in a browser, and the cost of gradients.
 
     python tools/pictures.py        # needs Chromium on the PATH, and fonts with Japanese characters
 

@@ -31,7 +31,9 @@ def csv(folder):
 def test_tables_fit_a_screen_of_80_columns(language, more, workplace, capsys):
     csv(workplace)
     file = ["line.csv", "--input", "size", "--target", "price", "--steps", "31"]
-    assert run(["downhill", *file, *more, "--optimizer", "sgd", "--optimizer", "adam", "--lang", language]) == 0
+    assert (
+        run(["downhill", *file, *more, "--optimizer", "sgd", "--optimizer", "adam", "--lang", language]) == 0
+    )
     out = capsys.readouterr().out
     assert "SGD" in out
     assert "30" in out  # updates in an epoch of single samples

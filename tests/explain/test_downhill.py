@@ -109,12 +109,12 @@ def test_rates_are_too_small_right_and_too_large():
 
 
 def test_batches_are_epochs_of_shuffled_samples():
-    x, t, where = line()
+    *_data, where = line()
     batches = where.batches(12, seed=3)
     epochs = [[next(batches) for _update in range(4)] for _epoch in range(2)]
     for epoch in epochs:
         assert [len(batch) for batch in epoch] == [12, 12, 12, 4]
-        assert sorted(sum(epoch, [])) == list(range(40))
+        assert sorted(row for batch in epoch for row in batch) == list(range(40))
     assert epochs[0] != epochs[1]
 
 
@@ -213,7 +213,7 @@ def test_the_plane_of_a_path_holds_its_ends():
 
 
 def test_three_weight_sets_lie_in_their_plane():
-    model, loss, sets = trained()
+    *_model, sets = trained()
     plane = path_plane([sets[0], sets[3], sets[6]])
     assert sum(plane.explained) == pytest.approx(1)
     for weights, (x, y) in zip((sets[0], sets[3]), plane.path):

@@ -20,7 +20,14 @@ def test_derivatives_are_right_where_there_is_one(name):
 
 def test_every_activation_of_one_number_is_shown():
     shown = {type(make()) for make in GALLERY.values()}
-    several = {"GLU", "Softmax", "LogSoftmax", "Softmin", "Softmax2d", "Swish"}  # not number by number, or a second name
+    several = {
+        "GLU",
+        "Softmax",
+        "LogSoftmax",
+        "Softmin",
+        "Softmax2d",
+        "Swish",
+    }  # not number by number, or a second name
     assert {getattr(nn, name) for name in nn.activation.__all__ if name not in several} == shown
 
 

@@ -16,8 +16,21 @@ def probed(page, script, folder):
     probe = f"<script>const found = {{}}; {script}; {end} document.body.dataset.probe = JSON.stringify(found);</script>"
     page = page.replace("<head>", f"<head>{_WATCH}").replace("</body>", f"{probe}</body>")
     (folder / "probe.html").write_text(page, encoding="utf-8")
-    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--no-first-run"]
-    command = [BROWSER, *quiet, f"--user-data-dir={folder / 'profile'}", "--dump-dom", (folder / "probe.html").as_uri()]
+    quiet = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-background-networking",
+        "--no-first-run",
+    ]
+    command = [
+        BROWSER,
+        *quiet,
+        f"--user-data-dir={folder / 'profile'}",
+        "--dump-dom",
+        (folder / "probe.html").as_uri(),
+    ]
     dom = subprocess.run(command, check=True, capture_output=True, text=True, timeout=180).stdout
     found = re.search(r'data-probe="([^"]+)"', dom)
     assert found is not None

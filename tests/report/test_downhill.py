@@ -5,10 +5,10 @@ import re
 
 import numpy as np
 import pytest
+from tests.report.browser import BROWSER, probed
 
 from koubai.explain.downhill import compare_batches, compare_optimizers, descend, regression, surface
 from koubai.report.downhill import write_downhill
-from tests.report.browser import BROWSER, probed
 
 RATES = (0.01, 0.1, 0.2)
 pytest.importorskip("contourpy")
@@ -59,7 +59,8 @@ const rows = () => [...room.querySelectorAll("tbody tr")].map((row) => ({
   name: row.cells[0].textContent, text: row.cells[1].textContent, verdict: row.lastChild.textContent }));
 const ball = () => find(".walkers g").getAttribute("transform");
 found.start = { rate: find(".rate").textContent, count: find(".count").textContent, rows: rows() };
-found.rates = [0, 1, 2].map((index) => { move(find("#rate"), index); return { rate: find(".rate").textContent, rows: rows() }; });
+const at = (index) => { move(find("#rate"), index); return { rate: find(".rate").textContent, rows: rows() }; };
+found.rates = [0, 1, 2].map(at);
 move(find("#rate"), 0);
 move(find(".time"), 7);
 found.seventh = { count: find(".count").textContent, rows: rows(), ball: ball() };
@@ -84,7 +85,10 @@ found.axis = [...room.querySelectorAll(".frame text")].at(-1).textContent
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser is installed (Chromium)")
 def test_a_browser_plays_the_descent(tmp_path, data):
-    groups = [compare_optimizers(data, ["sgd", "adam"], RATES, steps=20), compare_batches(data, (None, 8, 1), RATES)]
+    groups = [
+        compare_optimizers(data, ["sgd", "adam"], RATES, steps=20),
+        compare_batches(data, (None, 8, 1), RATES),
+    ]
     page = write_downhill(groups, tmp_path / "line.html").read_text(encoding="utf-8")
     found = probed(page, PROBE, tmp_path)
     assert found["errors"] == []
@@ -95,7 +99,7 @@ def test_a_browser_plays_the_descent(tmp_path, data):
             own = descend(data, name, rate, steps=20)
             assert row["point"] == pytest.approx(own.points[-1], rel=1e-5, abs=1e-12)
             assert row["loss"] == pytest.approx(own.losses[-1], rel=1e-5)
-            assert own.verdict.title in row["verdict"]
+            assert own.verdict.words in row["verdict"]
     own = descend(data, "sgd", RATES[0], steps=20)
     assert found["start"]["count"] == "update 20 of 20"
     assert found["seventh"]["count"] == "update 7 of 20"
@@ -115,7 +119,9 @@ def test_a_browser_plays_the_descent(tmp_path, data):
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_picture_is_drawn(language, tmp_path, monkeypatch):
     monkeypatch.setenv("KOUBAI_LANG", language)
-    path = write_downhill([compare_optimizers(surface("saddle"), ["sgd", "adam"], RATES, steps=10)], tmp_path / "a.png")
+    path = write_downhill(
+        [compare_optimizers(surface("saddle"), ["sgd", "adam"], RATES, steps=10)], tmp_path / "a.png"
+    )
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from tests.report.browser import BROWSER, probed
 
 from koubai.explain.gallery import NORMS, Setting, curve, measure, settings
 from koubai.report.gallery import write_gallery
-from tests.report.browser import BROWSER, probed
 
 SMALL = {"depth": 6, "width": 8, "samples": 8, "seeds": 2}
 
@@ -17,12 +17,16 @@ def english(monkeypatch):
 
 @pytest.fixture(scope="module")
 def flows():
-    return [measure(setting, **SMALL) for setting in settings(["relu", "sigmoid"], ["he", "small"], (False, True), NORMS)]
+    return [
+        measure(setting, **SMALL)
+        for setting in settings(["relu", "sigmoid"], ["he", "small"], (False, True), NORMS)
+    ]
 
 
 PROBE = """
 const room = document.querySelector(".gallery"), find = (what) => room.querySelector(what);
-const cells = () => Object.fromEntries([...room.querySelectorAll(".fates button")].map((cell) => [cell.dataset.setting, Number(cell.dataset.ratio)]));
+const buttons = () => [...room.querySelectorAll(".fates button")];
+const cells = () => Object.fromEntries(buttons().map((cell) => [cell.dataset.setting, Number(cell.dataset.ratio)]));
 const heights = (what) => find(what).getAttribute("points").split(" ").map((point) => Number(point.split(",")[1]));
 found.plain = cells();
 find('[data-setting="sigmoid small"]').click();

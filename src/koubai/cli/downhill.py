@@ -52,11 +52,13 @@ def downhill(
         float | None, _option(metavar=_("NUMBER"), help=_("one learning rate η, instead of a ladder of them"))
     ] = None,
     optimizer: Annotated[
-        list[str] | None, _option(metavar=_("NAME"), help=_("one or more of {names}").format(names=", ".join(OPTIMIZERS)))
+        list[str] | None,
+        _option(metavar=_("NAME"), help=_("one or more of {names}").format(names=", ".join(OPTIMIZERS))),
     ] = None,
     steps: Annotated[int | None, _option(metavar=_("INTEGER"), help=_("updates"), min=1)] = None,
     batch_size: Annotated[
-        int, _option(metavar=_("INTEGER"), help=_("samples in a mini-batch (32), on a surface of data"), min=2)
+        int,
+        _option(metavar=_("INTEGER"), help=_("samples in a mini-batch (32), on a surface of data"), min=2),
     ] = 32,
     input_column: Annotated[
         str | None, _option("--input", metavar=_("COLUMN"), help=_("the input's column in a CSV file"))
@@ -67,7 +69,8 @@ def downhill(
     plane: Annotated[
         str,
         _option(
-            metavar=_("NAME"), help=_("directions around a run's weights: path (of its checkpoints) or random (path)")
+            metavar=_("NAME"),
+            help=_("directions around a run's weights: path (of its checkpoints) or random (path)"),
         ),
     ] = "path",
     seed: Annotated[int, _option(metavar=_("INTEGER"), help=_("of random directions and orders (0)"))] = 0,
@@ -114,7 +117,7 @@ def _show(console: Console, where: Surface, groups: Sequence[Descents]) -> None:
     for group in groups:
         console.print()
         show_table(_batches(group) if group.title == _("batch sizes") else _optimizers(group))
-    marks = (f"{verdict.mark} {verdict.title}" for verdict in Verdict)
+    marks = (f"{verdict.mark} {verdict.words}" for verdict in Verdict)
     console.print(Text("\n" + "   ".join(marks), style="dim"))
 
 
@@ -135,7 +138,9 @@ def _optimizers(group: Descents) -> Table:
 def _cell(rate: float | None, paths: Any) -> Text:
     if rate is None:
         return Text("–", style="dim")
-    return Text(f"{rate:g} → {_number(paths[rate].losses[-1])} {paths[rate].verdict.mark}", _style(paths[rate]))
+    return Text(
+        f"{rate:g} → {_number(paths[rate].losses[-1])} {paths[rate].verdict.mark}", _style(paths[rate])
+    )
 
 
 def _single(group: Descents) -> Table:
@@ -151,7 +156,7 @@ def _single(group: Descents) -> Table:
     for name, paths in group.paths.items():
         path = paths[rate]
         losses = (_number(path.losses[min(moment, path.updates)]) for moment in moments)
-        table.add_row(name, *losses, Text(f"{path.verdict.mark} {path.verdict.title}", _style(path)))
+        table.add_row(name, *losses, Text(f"{path.verdict.mark} {path.verdict.words}", _style(path)))
     return table
 
 
@@ -159,7 +164,13 @@ def _batches(group: Descents) -> Table:
     """Batch, mini-batch and one sample: what an epoch costs in updates, and what it brings."""
     table = plain_table()
     table.add_column(group.title, no_wrap=True, vertical="bottom")
-    for title in (_("updates\nper epoch"), "η", _("loss after\n1 epoch"), _("updates\nuphill"), _("turned\nback")):
+    for title in (
+        _("updates\nper epoch"),
+        "η",
+        _("loss after\n1 epoch"),
+        _("updates\nuphill"),
+        _("turned\nback"),
+    ):
         table.add_column(title, justify="right", no_wrap=True, vertical="bottom")
     table.add_column(_("in the end"), no_wrap=True, vertical="bottom")
     for name, paths in group.paths.items():

@@ -1,4 +1,4 @@
-"""What `koubai downhill` walks on: a surface by its name, a line through a CSV file, or a run's loss around its weights."""
+"""What `koubai downhill` walks on: a surface by its name, a line through a CSV file, or a run's loss."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from koubai.cli.run_folders import find_run
 from koubai.cli.session import recipe_of
 from koubai.data import CSVDataset, read_csv
 from koubai.engine.tensor import Tensor
-from koubai.explain.downhill import SURFACES, Plane, Surface, landscape, path_plane, random_plane, regression, surface
+from koubai.explain.downhill import (
+    SURFACES,
+    Plane,
+    Surface,
+    landscape,
+    path_plane,
+    random_plane,
+    regression,
+    surface,
+)
 from koubai.explain.downhill.surfaces import standardized
 from koubai.i18n import _
 from koubai.nn import Module
@@ -25,7 +34,9 @@ PlaneKind = Literal["path", "random"]
 _JUDGES = 256  # samples that the loss of a run's model is the mean over
 
 
-def surface_of(wanted: str, columns: Sequence[str | None], kind: PlaneKind, seed: int) -> tuple[Surface, Plane | None]:
+def surface_of(
+    wanted: str, columns: Sequence[str | None], kind: PlaneKind, seed: int
+) -> tuple[Surface, Plane | None]:
     """The surface that a user named, and the plane if it is one of weights.
 
     Args:
@@ -46,7 +57,9 @@ def surface_of(wanted: str, columns: Sequence[str | None], kind: PlaneKind, seed
     except Mistake as mistake:
         hint = _("Surfaces: {names}; or a run, or a CSV file with --input and --target.")
         raise Mistake(
-            _("There is no surface or run {name}.").format(name=wanted), hint.format(names=", ".join(SURFACES)), MISUSED
+            _("There is no surface or run {name}.").format(name=wanted),
+            hint.format(names=", ".join(SURFACES)),
+            MISUSED,
         ) from mistake
     return _around(record, kind, seed)
 

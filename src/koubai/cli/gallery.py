@@ -1,4 +1,4 @@
-"""`koubai gallery`: activations and first weights, measured: a table on the screen, a page with switches, or a picture."""
+"""`koubai gallery`: activations and first weights, measured: a table, a page with switches, or a picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,19 @@ from koubai.cli.errors import MISUSED, Mistake
 from koubai.cli.options import wrapped
 from koubai.cli.sparkline import sparkline
 from koubai.cli.tables import plain_table, show_table
-from koubai.explain.gallery import GALLERY, INITS, NORMS, Fate, Flow, Norm, Setting, curve, init_title, measure, settings
+from koubai.explain.gallery import (
+    GALLERY,
+    INITS,
+    NORMS,
+    Fate,
+    Flow,
+    Norm,
+    Setting,
+    curve,
+    init_title,
+    measure,
+    settings,
+)
 from koubai.i18n import _
 from koubai.report.gallery import write_gallery
 from koubai.report.gallery.labels import way_title
@@ -34,15 +46,25 @@ def _option(*names: str, help: str, metavar: str | None = None, **limits: Any) -
 def gallery(
     activation: Annotated[
         str | None,
-        typer.Argument(metavar="ACTIVATION", help=_("one activation, layer by layer; all of them without it"), show_default=False),
+        typer.Argument(
+            metavar="ACTIVATION",
+            help=_("one activation, layer by layer; all of them without it"),
+            show_default=False,
+        ),
     ] = None,
     residual: Annotated[bool, _option("--residual", help=_("with residual connections"))] = False,
-    norm: Annotated[str, _option(metavar=_("NAME"), help=_("normalisation: {names} (none)").format(names=", ".join(NORMS)))] = "none",
+    norm: Annotated[
+        str,
+        _option(metavar=_("NAME"), help=_("normalisation: {names} (none)").format(names=", ".join(NORMS))),
+    ] = "none",
     depth: Annotated[int, _option(metavar=_("INTEGER"), help=_("layers (30)"), min=2)] = 30,
     width: Annotated[int, _option(metavar=_("INTEGER"), help=_("units in each layer (64)"), min=1)] = 64,
     seeds: Annotated[int, _option(metavar=_("INTEGER"), help=_("networks for each cell (3)"), min=1)] = 3,
     html: Annotated[
-        Path | None, _option(metavar=_("FILE"), help=_("write a page with switches; it measures all settings, about a minute"))
+        Path | None,
+        _option(
+            metavar=_("FILE"), help=_("write a page with switches; it measures all settings, about a minute")
+        ),
     ] = None,
     png: Annotated[Path | None, _option(metavar=_("FILE"), help=_("write a picture of all settings"))] = None,
 ) -> None:
@@ -62,7 +84,7 @@ def gallery(
         console.print(_heading(activation))
     console.print(Text(_subtitle(flows[0]), style="dim"))
     show_table(_layers(flows) if activation else _overview(flows))
-    console.print(Text("   ".join(f"{fate.mark} {fate.title}" for fate in Fate), style="dim"))
+    console.print(Text("   ".join(f"{fate.mark} {fate.words}" for fate in Fate), style="dim"))
 
 
 def _checked(activation: str | None, norm: str) -> list[str]:
@@ -82,9 +104,17 @@ def _measured(console: Console, wanted: Sequence[Setting], sizes: dict[str, int]
 
 def _heading(activation: str) -> Text:
     drawn = curve(activation)
-    words = _("f from {low:.3g} to {high:.3g} between −5 and 5; f′ from {least:.3g} to {most:.3g}, f′(0) = {middle:.3g}")
+    words = _(
+        "f from {low:.3g} to {high:.3g} between −5 and 5; f′ from {least:.3g} to {most:.3g}, f′(0) = {middle:.3g}"
+    )
     middle = drawn.slope[len(drawn.slope) // 2]
-    numbers = {"low": drawn.y.min(), "high": drawn.y.max(), "least": drawn.slope.min(), "most": drawn.slope.max(), "middle": middle}
+    numbers = {
+        "low": drawn.y.min(),
+        "high": drawn.y.max(),
+        "least": drawn.slope.min(),
+        "most": drawn.slope.max(),
+        "middle": middle,
+    }
     return Text.assemble((activation, "bold"), "\n", words.format(**numbers))
 
 
@@ -123,9 +153,11 @@ def _layers(flows: Sequence[Flow]) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for flow in flows:
-        end = Text(f"{flow.fate.mark} {flow.fate.title}", _STYLES[flow.fate])
+        end = Text(f"{flow.fate.mark} {flow.fate.words}", _STYLES[flow.fate])
         signal = float(np.median(flow.signals[:, -1]))
-        table.add_row(init_title(flow.setting.init), _line(list(_logs(flow))), _number(flow.ratio), _number(signal), end)
+        table.add_row(
+            init_title(flow.setting.init), _line(list(_logs(flow))), _number(flow.ratio), _number(signal), end
+        )
     return table
 
 

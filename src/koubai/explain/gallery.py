@@ -123,8 +123,9 @@ def curve(activation: str, reach: float = 5.0, points: int = 201) -> Curve:
     """
     x = koubai.linspace(-reach, reach, points, dtype=koubai.float64).requires_grad_()
     y = GALLERY[_known(activation)]().double().eval()(x)
-    (slope,) = koubai.grad(y.sum(), [x])
-    return Curve(*(np.array(part.detach().numpy(), np.float64) for part in (x, y, slope)))
+    y.sum().backward()
+    assert x.grad is not None
+    return Curve(*(np.array(part.detach().numpy(), np.float64) for part in (x, y, x.grad)))
 
 
 def _known(activation: str) -> str:
@@ -159,7 +160,7 @@ class Fate(StrEnum):
     EXPLODES = "explodes"
 
     @property
-    def title(self) -> str:
+    def words(self) -> str:
         """In the user's language."""
         return _(_FATES[self])
 
@@ -211,9 +212,7 @@ def settings(
     return (Setting(activation, first, residual, norm) for residual, norm, activation, first in chosen)
 
 
-def measure(
-    setting: Setting, *, depth: int = 30, width: int = 64, samples: int = 64, seeds: int = 3
-) -> Flow:
+def measure(setting: Setting, *, depth: int = 30, width: int = 64, samples: int = 64, seeds: int = 3) -> Flow:
     """Send a signal forward and a gradient back through new networks, and see how large they are at each layer.
 
     The input is normal noise with deviation 1, as data are after normalisation, and so is the gradient that arrives at
@@ -244,18 +243,26 @@ def _check(setting: Setting, *sizes: int) -> None:
         message = _("first weights are one of {inits}, normalisation one of {norms}")
         raise ValueError(message.format(inits=", ".join(INITS), norms=", ".join(NORMS)))
     if min(sizes) < 1 or (setting.norm == "batch" and sizes[2] < 2):
-        raise ValueError(_("depth, width, samples and seeds are at least 1, and samples 2 with batch normalisation"))
+        raise ValueError(
+            _("depth, width, samples and seeds are at least 1, and samples 2 with batch normalisation")
+        )
 
 
 def _block(setting: Setting, width: int) -> Module:
     """One layer: Linear, normalisation, activation, and maybe a connection around them."""
-    norms = {"none": [], "batch": [nn.BatchNorm1d], "layer": [nn.LayerNorm]}[setting.norm]
-    parts = [nn.Linear(width, width), *(norm(width) for norm in norms), GALLERY[setting.activation]()]
+    norms: dict[str, list[Module]] = {
+        "none": [],
+        "batch": [nn.BatchNorm1d(width)],
+        "layer": [nn.LayerNorm(width)],
+    }
+    parts = [nn.Linear(width, width), *norms[setting.norm], GALLERY[setting.activation]()]
     block = nn.Sequential(*parts)
     return (nn.Residual(block) if setting.residual else block).double()
 
 
-def _pass(setting: Setting, blocks: list[Module], width: int, samples: int, seed: int) -> tuple[list[float], list[float]]:
+def _pass(
+    setting: Setting, blocks: list[Module], width: int, samples: int, seed: int
+) -> tuple[list[float], list[float]]:
     """Gradients and signals of one network."""
     _fill(blocks, _first_weights(setting.init, len(blocks), width, seed))
     koubai.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Reports of a run (what came out, is it good, where it went wrong, how it was made); worksheets, descents and the gallery."""
+"""Reports of a run (what came out, is it good, where it went wrong, how it was made); pages of `explain`."""
 
 from koubai.report.content import Content
 from koubai.report.downhill import write_downhill

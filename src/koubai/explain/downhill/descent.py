@@ -57,7 +57,7 @@ class Verdict(StrEnum):
     DIVERGES = "diverges"
 
     @property
-    def title(self) -> str:
+    def words(self) -> str:
         """In the user's language."""
         return _(_VERDICTS[self])
 
@@ -190,7 +190,9 @@ def judged(surface: Surface, points: Array, batch: int | None = None) -> Path:
     arrival = int(outside[-1]) + 1 if len(outside) else 0
     samples = surface.samples or 1
     verdict = _verdict(surface, points, above)
-    return Path(points, losses, samples, batch or samples, verdict, arrival if arrival < len(points) else None)
+    return Path(
+        points, losses, samples, batch or samples, verdict, arrival if arrival < len(points) else None
+    )
 
 
 def _verdict(surface: Surface, points: Array, above: Array) -> Verdict:

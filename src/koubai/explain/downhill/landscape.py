@@ -44,7 +44,9 @@ class Plane:
 
     def weights(self, x: float, y: float) -> Named:
         """The parameters at a point."""
-        return {name: self.centre[name] + x * self.first[name] + y * self.second[name] for name in self.centre}
+        return {
+            name: self.centre[name] + x * self.first[name] + y * self.second[name] for name in self.centre
+        }
 
     def slopes(self, gradients: Named) -> tuple[float, float]:
         """The derivatives along both directions, of a loss with these gradients (the chain rule)."""
@@ -69,7 +71,8 @@ def random_plane(model: Module, seed: int = 0) -> Plane:
     centre = _parameters(model)
     generator = koubai.Generator().manual_seed(seed)
     first, second = (
-        {name: _filter_normalised(value, generator) for name, value in centre.items()} for _direction in range(2)
+        {name: _filter_normalised(value, generator) for name, value in centre.items()}
+        for _direction in range(2)
     )
     return Plane(centre, first, second, np.zeros((0, 2)))
 
@@ -104,7 +107,9 @@ def path_plane(weight_sets: Sequence[Weights]) -> Plane:
         >>> surface = landscape(model, lambda model: loss(model(x), t), path_plane(sets))
     """
     if len(weight_sets) < 3:
-        raise ValueError(_("a path needs at least 3 weight sets; there are {count}").format(count=len(weight_sets)))
+        raise ValueError(
+            _("a path needs at least 3 weight sets; there are {count}").format(count=len(weight_sets))
+        )
     arrays = [_floats(weights) for weights in weight_sets]
     _check_alike(arrays)
     last = arrays[-1]
@@ -143,7 +148,9 @@ def _unflat(vector: Array, like: Named) -> Named:
 
 
 def _parameters(model: Module) -> Named:
-    return {name: parameter.detach().numpy().astype(np.float64) for name, parameter in model.named_parameters()}
+    return {
+        name: parameter.detach().numpy().astype(np.float64) for name, parameter in model.named_parameters()
+    }
 
 
 def landscape(
@@ -163,7 +170,7 @@ def landscape(
         plane: from `random_plane` or `path_plane`.
         title: what the model is.
         steps: of the optimizers.
-        columns: of the grid on which the lowest loss is looked for.
+        columns: points along each axis of the map, on which the lowest loss is looked for, too.
 
     Returns:
         the surface. Descents begin at the first weights of the path, or in a corner of a random plane.
@@ -181,8 +188,9 @@ def landscape(
         lowest=0.0,
         names=_names(plane),
         steps=steps,
+        columns=columns,
     )
-    lowest = float(np.nanmin(surface.grid(columns)[2]))
+    lowest = float(np.nanmin(surface.grid()[2]))
     centre = float(surface.at(np.zeros(2)))
     return replace(surface, lowest=min(lowest, centre))
 

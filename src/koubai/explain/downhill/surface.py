@@ -35,6 +35,7 @@ class Surface:
         names: what the two parameters are called.
         samples: how many samples the loss is a mean over; 0 if it is not one.
         steps: after how many updates the optimizers have shown what they can do.
+        columns: points along each axis of a map; fewer where each of them takes a run of a model.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Surface:
     names: tuple[str, str] = ("x", "y")
     samples: int = 0
     steps: int = 150
+    columns: int = 121
 
     @property
     def size(self) -> float:
@@ -80,16 +82,13 @@ class Surface:
         assert place.grad is not None
         return np.asarray(place.grad.numpy())
 
-    def grid(self, columns: int = 81) -> tuple[Array, Array, Array]:
+    def grid(self) -> tuple[Array, Array, Array]:
         """The loss on a grid over the part that is shown.
-
-        Args:
-            columns: points along each axis.
 
         Returns:
             the x of the columns, the y of the rows, and the loss (rows, columns).
         """
-        xs, ys = (np.linspace(low, high, columns) for low, high in self.bounds)
+        xs, ys = (np.linspace(low, high, self.columns) for low, high in self.bounds)
         return xs, ys, self.at(np.stack(np.meshgrid(xs, ys), axis=-1))  # (rows, columns, 2)
 
     def batches(self, size: int | None, seed: int = 0) -> Iterator[Rows]:

@@ -138,7 +138,9 @@ def regression(
 
 def _check(inputs: Array, targets: Array) -> None:
     if inputs.shape != targets.shape or len(inputs) < 3:
-        problem = _("a regression needs as many targets as inputs, at least 3; there are {targets} and {inputs}")
+        problem = _(
+            "a regression needs as many targets as inputs, at least 3; there are {targets} and {inputs}"
+        )
         raise ValueError(problem.format(targets=len(targets), inputs=len(inputs)))
     if not (np.isfinite(inputs).all() and np.isfinite(targets).all()):
         raise ValueError(_("the data of a regression have to be finite numbers"))

@@ -29,13 +29,23 @@ def contour_map(surface: Surface) -> Html:
         MatplotlibMissing: when it is not installed; with it comes what finds contours.
     """
     shape = tag("clipPath", tag("rect", width=WIDTH, height=HEIGHT, rx=6), id="map-edge")
-    inside = tag("g", _bands(surface), _minima(surface), _fog(), tag("g", class_="trails"), clip_path="url(#map-edge)")
+    inside = tag(
+        "g", _bands(surface), _minima(surface), _fog(), tag("g", class_="trails"), clip_path="url(#map-edge)"
+    )
     walkers = tag("g", class_="walkers")
     axes = tag("g", _ticks(surface), class_="axes")
     box = f"{-_EDGE_LEFT} -8 {WIDTH + _EDGE_LEFT + 8} {HEIGHT + 8 + _EDGE_BELOW}"
     defs = tag("defs", shape, _ball_shine(), _hole())
     return tag(
-        "svg", defs, inside, axes, walkers, viewBox=box, class_="map", role="img", aria_label=_("contour map of the loss")
+        "svg",
+        defs,
+        inside,
+        axes,
+        walkers,
+        viewBox=box,
+        class_="map",
+        role="img",
+        aria_label=_("contour map of the loss"),
     )
 
 
@@ -44,20 +54,15 @@ def _bands(surface: Surface) -> Iterator[Html]:
     require_matplotlib()
     from contourpy import FillType, contour_generator
 
-    xs, ys, values = surface.grid(121 if not _is_slow(surface) else 41)
+    xs, ys, values = surface.grid()
     levels = contour_levels(values, surface.lowest)
-    values = np.nan_to_num(values, nan=1e300, posinf=1e300)
-    finder = contour_generator(xs, ys, values, fill_type=FillType.OuterCode)
+    heights = np.nan_to_num(values, nan=1e300, posinf=1e300)
+    finder = contour_generator(xs, ys, heights, fill_type=FillType.OuterCode)
     yield tag("rect", width=WIDTH, height=HEIGHT, class_="band", style="--t: 1")
     for number in range(len(levels) - 1, -1, -1):
-        polygons, codes = finder.filled(-np.inf, levels[number])
+        polygons, codes = finder.filled(-np.inf, levels[number])[:2]
         path = " ".join(_path(surface, points, code) for points, code in zip(polygons, codes))
         yield tag("path", d=path, class_="band", style=f"--t: {number / len(levels):.3f}")
-
-
-def _is_slow(surface: Surface) -> bool:
-    """Whether each point needs a run of a whole model."""
-    return surface.names[0] in ("d₁", "PC1")
 
 
 def _path(surface: Surface, points: Array, codes: Array) -> str:
@@ -65,7 +70,8 @@ def _path(surface: Surface, points: Array, codes: Array) -> str:
     places = on_map(surface, points)
     letters = {1: "M", 2: "L", 79: "L"}
     return "".join(
-        f"{letters[int(code)]}{x:.1f} {y:.1f}" + ("Z" if code == 79 else "") for (x, y), code in zip(places, codes)
+        f"{letters[int(code)]}{x:.1f} {y:.1f}" + ("Z" if code == 79 else "")
+        for (x, y), code in zip(places, codes)
     )
 
 

@@ -30,7 +30,12 @@ def downhill_page(groups: Sequence[Descents]) -> str:
         MatplotlibMissing: when it is not installed; with it comes what finds contours.
     """
     surface = groups[0].surface
-    heading = tag("header", tag("h1", _("The mountain in the fog")), _opening(), tag("p", _subject(groups), class_="subject"))
+    heading = tag(
+        "header",
+        tag("h1", _("The mountain in the fog")),
+        _opening(),
+        tag("p", _subject(groups), class_="subject"),
+    )
     left = tag("div", contour_map(surface), _playing(), class_="card map-card")
     right = tag("div", _chart(surface.samples), _table(surface.samples), class_="card numbers-card")
     body = (
@@ -40,7 +45,9 @@ def downhill_page(groups: Sequence[Descents]) -> str:
         embedded_data(_data(groups)),
         embedded_script(_FOLDER / "downhill.js"),
     )
-    footer = tag("footer", _("Made by Koubai. Every step was taken by its own optimizers; this page only shows them."))
+    footer = tag(
+        "footer", _("Made by Koubai. Every step was taken by its own optimizers; this page only shows them.")
+    )
     main = tag("main", heading, tag("section", body, class_="downhill"), _reading(surface.samples), footer)
     return html_document(surface.title, main, _FOLDER / "downhill.css")
 
@@ -64,14 +71,25 @@ def _comparisons(groups: Sequence[Descents]) -> Html | None:
     if len(groups) < 2:
         return None
     choices = (
-        tag("label", tag("input", type="radio", name="group", value=number, checked=None if number else ""), " ", group.title)
+        tag(
+            "label",
+            tag("input", type="radio", name="group", value=number, checked=None if number else ""),
+            " ",
+            group.title,
+        )
         for number, group in enumerate(groups)
     )
     return tag("p", tag("span", _("Compare:"), class_="soft"), choices, class_="choices")
 
 
 def _rate_slider() -> Html:
-    name = tag("label", _("learning rate"), " ", tag("b", tag("span", "η = "), tag("output", class_="rate")), for_="rate")
+    name = tag(
+        "label",
+        _("learning rate"),
+        " ",
+        tag("b", tag("span", "η = "), tag("output", class_="rate")),
+        for_="rate",
+    )
     small, large = tag("span", _("too small"), class_="soft"), tag("span", _("too large"), class_="soft")
     slider = tag("input", type="range", id="rate", min=0, max=1, value=0, step=1)
     return tag("div", name, tag("div", small, slider, large, class_="ends"), class_="card rate-card")
@@ -79,9 +97,25 @@ def _rate_slider() -> Html:
 
 def _playing() -> Html:
     buttons = (
-        tag("button", "▶", type="button", class_="play", aria_label=_("play or pause"), title=_("play or pause")),
-        tag("button", "◂", type="button", class_="back", aria_label=_("one update back"), title=_("one update back")),
-        tag("button", "▸", type="button", class_="on", aria_label=_("one update on"), title=_("one update on")),
+        tag(
+            "button",
+            "▶",
+            type="button",
+            class_="play",
+            aria_label=_("play or pause"),
+            title=_("play or pause"),
+        ),
+        tag(
+            "button",
+            "◂",
+            type="button",
+            class_="back",
+            aria_label=_("one update back"),
+            title=_("one update back"),
+        ),
+        tag(
+            "button", "▸", type="button", class_="on", aria_label=_("one update on"), title=_("one update on")
+        ),
     )
     time = tag("input", type="range", class_="time", min=0, max=1, value=0, step=1, aria_label=_("update"))
     count = tag("output", class_="count")
@@ -105,9 +139,18 @@ def _table(samples: int) -> Html:
 def _reading(samples: int) -> Html:
     """How to read what is seen."""
     points = [
-        _("Too small: the walker is on its way for ever. Too large: it jumps over the valley, swings, or leaves the map."),
-        _("Momentum (γ = 0.9) rolls on like a ball: it cuts zigzags short, and overshoots. Nesterov looks ahead before it steps."),
-        _("Adagrad, RMSprop and Adam give each parameter a step of its own, so a steep and a flat direction hardly matter."),
+        _(
+            "Too small: the walker is on its way for ever. Too large: it jumps over the valley, swings, or "
+            "leaves the map."
+        ),
+        _(
+            "Momentum (γ = 0.9) rolls on like a ball: it cuts zigzags short, and overshoots. Nesterov looks "
+            "ahead before it steps."
+        ),
+        _(
+            "Adagrad, RMSprop and Adam give each parameter a step of its own, so a steep and a flat direction "
+            "hardly matter."
+        ),
     ]
     if samples:
         points.append(
@@ -157,7 +200,7 @@ def _way(way: Way) -> dict[str, Any]:
         "p": [_short(value) for value in way.points[:end].flat],
         "l": [_short(value) for value in way.losses[:end]],
         "kind": way.verdict.value,
-        "verdict": f"{way.verdict.mark} {way.verdict.title}",
+        "verdict": f"{way.verdict.mark} {way.verdict.words}",
     }
 
 

@@ -1,4 +1,4 @@
-"""Descents as one picture: rates that are too small, right and too large, every walker at its right one, and the losses."""
+"""Descents as one picture: learning rates too small, right and too large, all walkers, and their losses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def draw_downhill(groups: Sequence[Descents], theme: Theme = LIGHT) -> bytes:
     Raises:
         MatplotlibMissing: when Matplotlib is not installed.
     """
-    grid = groups[0].surface.grid(121 if groups[0].surface.samples or len(groups[0].surface.minima) else 41)
+    grid = groups[0].surface.grid()
     rows = len(groups) + (len(groups[0].rates) > 1)
 
     def draw(figure: Figure, theme: Theme) -> None:
@@ -48,7 +48,9 @@ def draw_downhill(groups: Sequence[Descents], theme: Theme = LIGHT) -> bytes:
             _draw_rates(parts[0], groups[0], grid, theme)
         for part, group in zip(parts[rows - len(groups) :], groups):
             _draw_group(part, group, grid, theme)
-        figure.suptitle(groups[0].surface.title, x=0.01, ha="left", color=theme.ink, fontsize=13, fontweight="bold")
+        figure.suptitle(
+            groups[0].surface.title, x=0.01, ha="left", color=theme.ink, fontsize=13, fontweight="bold"
+        )
 
     return figure_picture(draw, theme, (11.0, 0.4 + 3.7 * rows))
 
@@ -64,7 +66,9 @@ def _draw_rates(figure: Figure, group: Descents, grid: tuple[np.ndarray, ...], t
         path = group.paths[name][rate]
         _draw_map(axes, group, grid, {name: (rate, path)}, theme)
         heading = f"{name}, η = {rate:g}: {title}"
-        axes.set_title(f"{heading}\n{path.verdict.mark} {path.verdict.title}", loc="left", color=theme.ink, fontsize=10)
+        axes.set_title(
+            f"{heading}\n{path.verdict.mark} {path.verdict.words}", loc="left", color=theme.ink, fontsize=10
+        )
 
 
 def _draw_group(figure: Figure, group: Descents, grid: tuple[np.ndarray, ...], theme: Theme) -> None:
@@ -73,7 +77,9 @@ def _draw_group(figure: Figure, group: Descents, grid: tuple[np.ndarray, ...], t
     over, beside = figure.subplots(1, 2, width_ratios=(1, 1.25))
     _draw_map(over, group, grid, chosen, theme)
     _draw_losses(beside, group, chosen, theme)
-    over.set_title(_("{group}, each at its right η").format(group=group.title), loc="left", color=theme.ink, fontsize=10)
+    over.set_title(
+        _("{group}, each at its right η").format(group=group.title), loc="left", color=theme.ink, fontsize=10
+    )
 
 
 def _draw_map(axes: Axes, group: Descents, grid: tuple[np.ndarray, ...], ways: Ways, theme: Theme) -> None:
@@ -83,7 +89,9 @@ def _draw_map(axes: Axes, group: Descents, grid: tuple[np.ndarray, ...], ways: W
     levels = contour_levels(values, surface.lowest)
     colours = LinearSegmentedColormap.from_list("map", [_LOW, _HIGH], N=max(len(levels) + 1, 2))
     if len(levels):
-        axes.contourf(xs, ys, values, [-np.inf, *levels, np.inf], colors=colours(np.linspace(0, 1, len(levels) + 1)))
+        axes.contourf(
+            xs, ys, values, [-np.inf, *levels, np.inf], colors=colours(np.linspace(0, 1, len(levels) + 1))
+        )
         axes.contour(xs, ys, values, levels, colors="#ffffff", linewidths=0.6)
     for x, y in surface.minima:
         axes.plot([x], [y], "+", color=LIGHT.ink, markersize=9, markeredgewidth=1.6, zorder=3)
@@ -101,7 +109,9 @@ def _draw_way(axes: Axes, path: Path, size: float, colour: str) -> None:
     shown = path.points[: _followed(path, size)]
     dots = 2.6 if path.updates <= 200 else 0
     axes.plot(*shown.T, color=colour, linewidth=1.5, marker="o", markersize=dots, solid_joinstyle="round")
-    axes.plot(*shown[-1], "o", color=colour, markersize=8, markeredgecolor="#ffffff", markeredgewidth=1.5, zorder=4)
+    axes.plot(
+        *shown[-1], "o", color=colour, markersize=8, markeredgecolor="#ffffff", markeredgewidth=1.5, zorder=4
+    )
 
 
 def _followed(path: Path, size: float) -> int:

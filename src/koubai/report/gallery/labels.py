@@ -6,7 +6,11 @@ from koubai.i18n import N_, _
 
 __all__ = ["norm_title", "way_title"]
 
-_NORMS = {"none": N_("no normalisation"), "batch": N_("batch normalisation"), "layer": N_("layer normalisation")}
+_NORMS = {
+    "none": N_("no normalisation"),
+    "batch": N_("batch normalisation"),
+    "layer": N_("layer normalisation"),
+}
 
 
 def norm_title(norm: str) -> str:

@@ -1,4 +1,4 @@
-"""The gallery as one HTML page that needs no other file: switches, a map of settings, and the curves of the chosen one."""
+"""The gallery as one HTML page that needs no other file: switches, a map of settings, and curves of one."""
 
 from __future__ import annotations
 
@@ -31,17 +31,30 @@ def gallery_page(flows: Sequence[Flow]) -> str:
     title = _("Gallery of activations and first weights")
     depth = flows[0].gradients.shape[1]
     header = tag("header", tag("h1", title), tag("p", _opening(depth, len(flows[0].gradients))))
-    sides = tag("div", tag("div", _map(), class_="card map-card"), tag("div", _details(depth), class_="card"), class_="sides")
-    room = tag(
-        "section", _switches(flows), sides, embedded_data(_data(flows)), embedded_script(_FOLDER / "gallery.js"), class_="gallery"
+    sides = tag(
+        "div",
+        tag("div", _map(), class_="card map-card"),
+        tag("div", _details(depth), class_="card"),
+        class_="sides",
     )
-    footer = tag("footer", _("Made by Koubai. Every number was measured in networks that its own engine ran."))
+    room = tag(
+        "section",
+        _switches(flows),
+        sides,
+        embedded_data(_data(flows)),
+        embedded_script(_FOLDER / "gallery.js"),
+        class_="gallery",
+    )
+    footer = tag(
+        "footer", _("Made by Koubai. Every number was measured in networks that its own engine ran.")
+    )
     return html_document(title, tag("main", header, room, _reading(), footer), _FOLDER / "gallery.css")
 
 
 def _opening(depth: int, seeds: int) -> str:
     return _(
-        "Before any training: how large is the gradient at the first of {depth} layers, compared with the last? Each cell "
+        "Before any training: how large is the gradient at the first of {depth} layers, compared with the "
+        "last? Each cell "
         "is the median of {seeds} networks. Choose one to see its activation, and the gradient layer by layer."
     ).format(depth=depth, seeds=seeds)
 
@@ -50,7 +63,12 @@ def _switches(flows: Sequence[Flow]) -> Html:
     norms = _unique(flow.setting.norm for flow in flows)
     residuals = _unique(flow.setting.residual for flow in flows)
     radios = (
-        tag("label", tag("input", type="radio", name="norm", value=norm, checked=None if number else ""), " ", norm_title(norm))
+        tag(
+            "label",
+            tag("input", type="radio", name="norm", value=norm, checked=None if number else ""),
+            " ",
+            norm_title(norm),
+        )
         for number, norm in enumerate(norms)
     )
     checked = "" if residuals == [True] else None
@@ -60,7 +78,7 @@ def _switches(flows: Sequence[Flow]) -> Html:
 
 
 def _map() -> Html:
-    legend = (tag("span", f"{fate.mark} {fate.title}", class_=f"fate-{fate}") for fate in Fate)
+    legend = (tag("span", f"{fate.mark} {fate.words}", class_=f"fate-{fate}") for fate in Fate)
     body = tag("div", tag("table", tag("thead"), tag("tbody"), class_="fates"), class_="scroll")
     return tag("div", body, tag("p", legend, class_="legend"))
 
@@ -69,7 +87,12 @@ def _details(depth: int) -> Html:
     heading = tag("h2", class_="chosen")
     sentence = tag("p", class_="sentence", aria_live="polite")
     graphs = (
-        _graph("graph", _("f(x) and its derivative f′(x)"), tag("span", "f", class_="line-f"), tag("span", "f′", class_="line-slope")),
+        _graph(
+            "graph",
+            _("f(x) and its derivative f′(x)"),
+            tag("span", "f", class_="line-f"),
+            tag("span", "f′", class_="line-slope"),
+        ),
         _graph(
             "flow",
             _("Gradient by layer (last layer = 1)"),
@@ -88,10 +111,19 @@ def _graph(name: str, title: str, *legend: Html) -> Html:
 
 def _reading() -> Html:
     points = [
-        _("Each layer multiplies the gradient by its weights and by f′. Sigmoid's f′ is at most 0.25, so 30 layers take all of it."),
-        _("First weights set the balance: He's are made for the ReLU family, Xavier's for tanh, LeCun's for SELU. Too small, and all vanishes; too large, and all explodes."),
+        _(
+            "Each layer multiplies the gradient by its weights and by f′. Sigmoid's f′ is at most 0.25, so 30 "
+            "layers take all of it."
+        ),
+        _(
+            "First weights set the balance: He's are made for the ReLU family, Xavier's for tanh, LeCun's for "
+            "SELU. Too small, and all vanishes; too large, and all explodes."
+        ),
         _("All layers have the same width here, for which Xavier's and LeCun's weights are the same."),
-        _("Normalisation brings each layer's signal back to size; a residual connection lets the gradient pass by undamped."),
+        _(
+            "Normalisation brings each layer's signal back to size; a residual connection lets the gradient pass "
+            "by undamped."
+        ),
     ]
     return tag("section", tag("h2", _("What to look for")), tag("ul", (tag("li", point) for point in points)))
 
@@ -103,7 +135,7 @@ def _data(flows: Sequence[Flow]) -> dict[str, Any]:
         "powers": POWERS,
         "activations": activations,
         "inits": {name: init_title(name) for name in inits},
-        "fates": {fate.value: [fate.mark, fate.title] for fate in Fate},
+        "fates": {fate.value: [fate.mark, fate.words] for fate in Fate},
         "sentence": _("Gradient at the first layer: {ratio} times that at the last. It {fate}."),
         "curves": {name: _curve(name) for name in activations},
         "flows": {_key(flow): _flow(flow) for flow in flows},

@@ -1,4 +1,4 @@
-"""The gallery as one picture: for each way of building a net a map of activations by first weights, and curves below."""
+"""The gallery as one picture: maps of activations by first weights for each way of building a net, and curves."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from koubai.report.gallery.labels import way_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 __all__ = ["draw_gallery"]
@@ -44,10 +46,16 @@ def draw_gallery(flows: Sequence[Flow], theme: Theme = LIGHT) -> bytes:
     famous = [name for name in _FAMOUS if name in activations] or activations
 
     def draw(figure: Figure, theme: Theme) -> None:
-        above, below = figure.subfigures(2, 1, height_ratios=(0.24 * len(activations) + 1.4, 3.2))
+        above, below = figure.subfigures(
+            2, 1, squeeze=False, height_ratios=(0.24 * len(activations) + 1.4, 3.2)
+        ).ravel()
         _draw_maps(above, ways, activations, theme)
-        for number, (axes, name) in enumerate(zip(np.ravel(below.subplots(1, min(_CURVES, len(famous)))), famous)):
-            _draw_curves(axes, [flow for flow in plain_flows if flow.setting.activation == name], number == 0, theme)
+        for number, (axes, name) in enumerate(
+            zip(np.ravel(below.subplots(1, min(_CURVES, len(famous)))), famous)
+        ):
+            _draw_curves(
+                axes, [flow for flow in plain_flows if flow.setting.activation == name], number == 0, theme
+            )
 
     width = max(9.0, 2.2 + 2.0 * len(ways))
     return figure_picture(draw, theme, (width, 0.24 * len(activations) + 4.6))
@@ -61,7 +69,9 @@ def _place(flow: Flow) -> tuple[bool, int]:
     return flow.setting.residual, ("none", "batch", "layer").index(flow.setting.norm)
 
 
-def _draw_maps(figure: Figure, ways: Mapping[Way, list[Flow]], activations: Sequence[str], theme: Theme) -> None:
+def _draw_maps(
+    figure: Figure, ways: Mapping[Way, list[Flow]], activations: Sequence[str], theme: Theme
+) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
     shades = LinearSegmentedColormap.from_list("fate", _SHADES)
@@ -77,13 +87,23 @@ def _draw_maps(figure: Figure, ways: Mapping[Way, list[Flow]], activations: Sequ
     figure.suptitle(title, x=0.01, ha="left", color=theme.ink, fontsize=12, fontweight="bold")
 
 
-def _draw_map(axes: Axes, flows: Sequence[Flow], activations: Sequence[str], shades: object, theme: Theme) -> object:
+def _draw_map(
+    axes: Axes, flows: Sequence[Flow], activations: Sequence[str], shades: Colormap, theme: Theme
+) -> QuadMesh:
     inits = list(dict.fromkeys(flow.setting.init for flow in flows))
     powers = np.full((len(activations), len(inits)), np.nan)
     for flow in flows:
         powers[activations.index(flow.setting.activation), inits.index(flow.setting.init)] = power(flow.ratio)
-    mesh = axes.pcolormesh(powers, cmap=shades, vmin=-POWERS, vmax=POWERS, edgecolors=theme.card, linewidth=1.2)
-    axes.set_xticks(np.arange(len(inits)) + 0.5, list(map(init_title, inits)), rotation=55, ha="right", rotation_mode="anchor")
+    mesh = axes.pcolormesh(
+        powers, cmap=shades, vmin=-POWERS, vmax=POWERS, edgecolors=theme.card, linewidth=1.2
+    )
+    axes.set_xticks(
+        np.arange(len(inits)) + 0.5,
+        list(map(init_title, inits)),
+        rotation=55,
+        ha="right",
+        rotation_mode="anchor",
+    )
     axes.set_yticks(np.arange(len(activations)) + 0.5, activations)
     axes.set_ylim(len(activations), 0)
     plain(axes, theme, None)
@@ -103,7 +123,9 @@ def _draw_curves(axes: Axes, flows: Sequence[Flow], labelled: bool, theme: Theme
         colour = _LINES[number % len(_LINES)]
         relative = np.maximum(flow.gradients / flow.gradients[:, -1:], 1e-300)
         layers = np.arange(1, relative.shape[1] + 1)
-        axes.fill_between(layers, relative.min(axis=0), relative.max(axis=0), color=colour, alpha=0.2, linewidth=0)
+        axes.fill_between(
+            layers, relative.min(axis=0), relative.max(axis=0), color=colour, alpha=0.2, linewidth=0
+        )
         name = init_title(flow.setting.init) if labelled else None
         axes.plot(layers, np.median(relative, axis=0), color=colour, linewidth=1.6, label=name)
     axes.set_yscale("log")
