@@ -67,9 +67,12 @@ def surface_of(
 def _line_through(path: Path, column: str | None, target: str | None) -> Surface:
     if column is None or target is None:
         raise Mistake(_("A CSV file needs --input COLUMN and --target COLUMN."), code=MISUSED)
-    others = [name for name in read_csv(path).columns if name not in (column, target)]
+    table = read_csv(path)
+    for name in (column, target):
+        table.position(name)  # an error that names the columns, if there is none
+    others = [name for name in table.columns if name not in (column, target)]
     data = CSVDataset(path, target, missing="drop", drop=others, task="regression")
-    if data.feature_names != (column,):
+    if any(feature.categories is not None for feature in data.schema.features):
         raise Mistake(_("The column {name} of {path} does not hold numbers.").format(name=column, path=path))
     x, t = (standardized(np.asarray(tensor.numpy(), np.float64).reshape(-1)) for tensor in data.tensors)
     title = _("{file}: {target} by {input}, both with mean 0 and deviation 1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -60,8 +61,8 @@ def _bands(surface: Surface) -> Iterator[Html]:
     finder = contour_generator(xs, ys, heights, fill_type=FillType.OuterCode)
     yield tag("rect", width=WIDTH, height=HEIGHT, class_="band", style="--t: 1")
     for number in range(len(levels) - 1, -1, -1):
-        polygons, codes = finder.filled(-np.inf, levels[number])[:2]
-        path = " ".join(_path(surface, points, code) for points, code in zip(polygons, codes))
+        region: Any = finder.filled(-np.inf, levels[number])  # polygons, and the codes of their points
+        path = " ".join(_path(surface, points, code) for points, code in zip(*region))
         yield tag("path", d=path, class_="band", style=f"--t: {number / len(levels):.3f}")
 
 
