@@ -114,7 +114,7 @@ def main() -> None:
         (train_demo, "report", 1620),
         (train_faulty, "doctor", 2050),
         (explain, "explain", 1100),
-        (downhill, "downhill", 900),
+        (downhill, "downhill", 835),
         (gallery, "gallery", 1070),
     )
     for language, ending in (("en", ""), ("ja", "_ja")):

@@ -12,7 +12,9 @@ from koubai.engine.tensor import Tensor
 from koubai.explain.downhill.surface import Array, Rows, Surface
 from koubai.i18n import _
 
-__all__ = ["SURFACES", "regression", "surface"]
+__all__ = ["SURFACES", "regression", "standardized", "surface"]
+
+Point = tuple[float, float]
 
 
 def _bowl() -> Surface:
@@ -116,24 +118,36 @@ def regression(
         xs, ts = (x, t) if rows is None else (x[rows], t[rows])
         return ((w.unsqueeze(-1) * xs + b.unsqueeze(-1) - ts) ** 2).mean(-1)  # (..., samples) -> (...)
 
-    design = np.stack([given[0], np.ones(len(given[0]))], axis=1)  # (samples, 2)
-    best = np.linalg.lstsq(design, given[1], rcond=None)[0]
-    reach = max(1.0, 2 * float(np.abs(best).max()))
-    begin = start or (float(best[0] - reach), float(best[1] + 0.8 * reach))
-    around = 1.3 * float(np.abs(best - begin).max())
-    lowest = float(np.mean((design @ best - given[1]) ** 2))
+    best, lowest = _least_squares(*given)
+    begin, bounds = _surroundings(best, start)
     return Surface(
         title or _("a line through data"),
         _("L(w, b) = mean of (wx + b − t)² over {count:,} samples").format(count=len(given[0])),
         loss,
         start=begin,
-        bounds=tuple((float(middle) - around, float(middle) + around) for middle in best),  # type: ignore[arg-type]
+        bounds=bounds,
         lowest=lowest,
         minima=((float(best[0]), float(best[1])),),
         names=("w", "b"),
         samples=len(given[0]),
         steps=steps,
     )
+
+
+def _least_squares(x: Array, t: Array) -> tuple[Array, float]:
+    """The best w and b, and their loss."""
+    design = np.stack([x, np.ones(len(x))], axis=1)  # (samples, 2)
+    best = np.linalg.lstsq(design, t, rcond=None)[0]
+    return best, float(np.mean((design @ best - t) ** 2))
+
+
+def _surroundings(best: Array, start: Point | None) -> tuple[Point, tuple[Point, Point]]:
+    """Where descents begin, and a square around the minimum that has room for it."""
+    w, b = map(float, best)
+    reach = max(1.0, 2 * abs(w), 2 * abs(b))
+    begin = start or (w - reach, b + 0.8 * reach)
+    around = 1.3 * max(abs(w - begin[0]), abs(b - begin[1]))
+    return begin, ((w - around, w + around), (b - around, b + around))
 
 
 def _check(inputs: Array, targets: Array) -> None:

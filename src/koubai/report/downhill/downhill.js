@@ -24,7 +24,7 @@
   const written = (value) => (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)
     ? value.toExponential(2) : String(Number(value.toPrecision(4)))).replaceAll("-", "−");
 
-  const fixed = (value) => Math.abs(value) >= 1e4 ? written(value) : value.toFixed(4).replace("-", "−");
+  const fixed = (value) => Math.abs(value) >= 1e4 ? written(value) : (value.toFixed(4) === "-0.0000" ? "0.0000" : value.toFixed(4)).replace("-", "−");
 
   // Where a walker is at a moment between two updates.
   const at = (walker, moment) => {
