@@ -97,30 +97,18 @@ def _rate_slider() -> Html:
 
 def _playing() -> Html:
     buttons = (
-        tag(
-            "button",
-            "▶",
-            type="button",
-            class_="play",
-            aria_label=_("play or pause"),
-            title=_("play or pause"),
-        ),
-        tag(
-            "button",
-            "◂",
-            type="button",
-            class_="back",
-            aria_label=_("one update back"),
-            title=_("one update back"),
-        ),
-        tag(
-            "button", "▸", type="button", class_="on", aria_label=_("one update on"), title=_("one update on")
-        ),
+        _button("▶", "play", _("play or pause")),
+        _button("◂", "back", _("one update back")),
+        _button("▸", "on", _("one update on")),
     )
     time = tag("input", type="range", class_="time", min=0, max=1, value=0, step=1, aria_label=_("update"))
     count = tag("output", class_="count")
     fog = tag("label", tag("input", type="checkbox", class_="fogged"), " ", _("fog"))
     return tag("div", buttons, time, count, fog, class_="playing")
+
+
+def _button(sign: str, name: str, title: str) -> Html:
+    return tag("button", sign, type="button", class_=name, aria_label=title, title=title)
 
 
 def _chart(samples: int) -> Html:
