@@ -123,7 +123,7 @@ def _ticks(surface: Surface) -> Iterator[Html]:
         y = (high - value) / (high - low) * HEIGHT
         yield tag("text", f"{value:g}", x=-8, y=f"{y + 4:.1f}", text_anchor="end")
     yield tag("text", surface.names[0], x=WIDTH / 2, y=HEIGHT + 31, text_anchor="middle", class_="name")
-    yield tag("text", surface.names[1], x=-38, y=HEIGHT / 2, text_anchor="middle", class_="name")
+    yield tag("text", surface.names[1], x=-44, y=HEIGHT / 2, text_anchor="start", class_="name")
 
 
 def nice_ticks(low: float, high: float) -> list[float]:
