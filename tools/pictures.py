@@ -1,4 +1,4 @@
-"""Draws the pictures that the documents show: reports and worksheets in a browser, and the cost of gradients.
+"""Draws the pictures that the documents show: pages in a browser, and the cost of gradients.
 
     python tools/pictures.py        # needs Chromium on the PATH, and fonts with Japanese characters
 
@@ -75,9 +75,25 @@ def explain(folder: Path, language: str) -> Path:
 
 def influence(folder: Path, language: str) -> Path:
     """Train the demo, and return the page on what one of its answers hangs on."""
-    run, page = train_demo(folder, language).parent, folder / "influence.html"
-    command = [sys.executable, "-m", "koubai", "influence", run, "--sample", "3", "--html", page]
-    subprocess.run([*command, "--lang", language], cwd=folder, check=True)
+    run = train_demo(folder, language).parent
+    return written(folder, language, "influence", str(run), "--sample", "3")
+
+
+def downhill(folder: Path, language: str) -> Path:
+    """Write the page on which optimizers walk."""
+    return written(folder, language, "downhill", "bowl")
+
+
+def gallery(folder: Path, language: str) -> Path:
+    """Write the page of activations and first weights."""
+    return written(folder, language, "gallery")
+
+
+def written(folder: Path, language: str, *what: str) -> Path:
+    """Write a command's page."""
+    page = folder / "page.html"
+    command = [sys.executable, "-m", "koubai", *what, "--html", page, "--lang", language]
+    subprocess.run(command, cwd=folder, check=True)
     return page
 
 
@@ -105,6 +121,8 @@ def main() -> None:
         (train_faulty, "doctor", 2050),
         (explain, "explain", 1100),
         (influence, "influence", 560),
+        (downhill, "downhill", 835),
+        (gallery, "gallery", 1070),
     )
     for language, ending in (("en", ""), ("ja", "_ja")):
         for make, name, height in made:

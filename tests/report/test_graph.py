@@ -1,12 +1,9 @@
 """The computation graph: what is made of what, where it is drawn, and what a browser shows as the slider moves."""
 
-import json
-import re
-import shutil
-import subprocess
 import xml.etree.ElementTree as xml
 
 import pytest
+from tests.report.browser import BROWSER, probed
 
 import koubai
 from koubai import nn
@@ -15,7 +12,6 @@ from koubai.explain.graph import graph_of
 from koubai.explain.notation import decimal
 from koubai.report import write_worksheet
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -97,7 +93,6 @@ def test_the_svg_shows_the_engines_numbers(name, tmp_path):
 
 
 PROBE = """
-<script>
 const seen = [], graph = document.querySelector(".graph"), slider = graph.querySelector("input[type=range]");
 for (let at = 0; at <= Number(slider.max); at += 1) {
   slider.value = at;
@@ -110,9 +105,7 @@ const fold = graph.querySelector("input[type=checkbox]");
 const shown = () => [...graph.querySelectorAll(".scroll")].map((part) => getComputedStyle(part).display);
 const before = shown();
 fold.click();
-const fetched = performance.getEntriesByType("resource").length;
-document.body.dataset.probe = JSON.stringify({ seen, before, after: shown(), fetched, errors: window.errors });
-</script>
+Object.assign(found, { seen, before, after: shown() })
 """
 
 
@@ -120,21 +113,7 @@ document.body.dataset.probe = JSON.stringify({ seen, before, after: shown(), fet
 def test_the_slider_moves_through_both_passes_in_a_browser(tmp_path):
     sheet = solve(preset("2-2-1"))
     page = write_worksheet(sheet, tmp_path / "step.html").read_text(encoding="utf-8")
-    watch = "<script>window.errors = []; onerror = (text) => window.errors.push(text);</script>"
-    page = page.replace("<head>", f"<head>{watch}").replace("</body>", f"{PROBE}</body>")
-    (tmp_path / "probe.html").write_text(page, encoding="utf-8")
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--dump-dom",
-    ]
-    command = [BROWSER, *options, (tmp_path / "probe.html").as_uri()]
-    dom = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
-    found = re.search(r'data-probe="([^"]+)"', dom)
-    assert found is not None
-    probe = json.loads(found[1].replace("&quot;", '"').replace("&amp;", "&").replace("&nbsp;", "\u00a0"))
+    probe = probed(page, PROBE, tmp_path)
     assert probe["errors"] == []
     assert probe["fetched"] == 0
     assert probe["before"] == ["block", "none"]

@@ -9,8 +9,10 @@ import typer
 from koubai import __version__
 from koubai.cli.compare import compare
 from koubai.cli.doctor import doctor
+from koubai.cli.downhill import downhill
 from koubai.cli.explain import explain
 from koubai.cli.export import export
+from koubai.cli.gallery import gallery
 from koubai.cli.help import Command, Group
 from koubai.cli.influence import influence
 from koubai.cli.learn import learn_app
@@ -50,6 +52,12 @@ def build_app() -> typer.Typer:
         cls=Command,
         help=_("Say what a training will need and take: memory, time, cost, and more data."),
     )(plan)
+    app.command(
+        "downhill", cls=Command, help=_("Watch optimizers walk down a loss surface, at any learning rate.")
+    )(downhill)
+    app.command(
+        "gallery", cls=Command, help=_("Compare activations and first weights: do gradients get through?")
+    )(gallery)
     app.command("runs", cls=Command, help=_("Show all runs with their best and last results."))(runs)
     app.command(
         "predict",

@@ -5,7 +5,8 @@ Read in this order: `symbol` and `expression` (formulas on single numbers), `wri
 `recording` and `local` (what the network did, step by step), `naming`, `derivation` (forward and backward), `update`,
 `worksheet`, then `pages` and `text` (how it is read). `graph` draws it, `cost` shows why backpropagation matters, and
 `comparison` holds it against PyTorch, Keras, and a learner's own numbers. `influence` and `attribution` say of networks
-of any size which inputs an answer hangs on.
+of any size which inputs an answer hangs on. `downhill` lets optimizers walk on loss surfaces, `gallery` compares
+activations and first weights.
 """
 
 import sys

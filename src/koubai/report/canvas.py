@@ -82,7 +82,29 @@ def picture(
     Raises:
         MatplotlibMissing: with what to install.
     """
-    _require_matplotlib()
+
+    def on_axes(figure: Figure, theme: Theme) -> None:
+        axes = figure.subplots()
+        draw(axes, theme)
+        plain(axes, theme, grid)
+
+    return figure_picture(on_axes, theme, size)
+
+
+def figure_picture(
+    draw: Callable[[Figure, Theme], None], theme: Theme = LIGHT, size: tuple[float, float] = (5.2, 3.4)
+) -> bytes:
+    """Let `draw` draw on an empty figure, which may get several axes, and return it as PNG.
+
+    Args:
+        draw: called with the figure and the theme.
+        theme: the colours.
+        size: width and height in inches, at 160 dots per inch.
+
+    Raises:
+        MatplotlibMissing: with what to install.
+    """
+    require_matplotlib()
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -93,9 +115,7 @@ def picture(
     spoken = language() if family else "en"
     with speaking(spoken), matplotlib.rc_context({"font.family": [family or "DejaVu Sans", "DejaVu Sans"]}):
         figure = Figure(figsize=size, layout="constrained", facecolor=theme.card)  # no window, no pyplot
-        axes = figure.subplots()
-        draw(axes, theme)
-        _plain(axes, theme, grid)
+        draw(figure, theme)
         _let_japanese_be_read(figure)
         buffer = BytesIO()
         with warnings.catch_warnings():
@@ -104,7 +124,7 @@ def picture(
     return buffer.getvalue()
 
 
-def _plain(axes: Axes, theme: Theme, grid: Literal["x", "y"] | None) -> None:
+def plain(axes: Axes, theme: Theme, grid: Literal["x", "y"] | None) -> None:
     """No box, quiet grid lines, ticks in the soft colour."""
     axes.set_facecolor(theme.card)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -154,7 +174,12 @@ def _newly_installed() -> str | None:
     return best
 
 
-def _require_matplotlib() -> None:
+def require_matplotlib() -> None:
+    """Make sure that Matplotlib is there.
+
+    Raises:
+        MatplotlibMissing: with what to install.
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:

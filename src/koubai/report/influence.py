@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from koubai.i18n import _
 from koubai.recipes.exhibit import Exhibit
 from koubai.report.checkup import Checkup
+from koubai.report.document import html_document
 from koubai.report.exhibits import shown
-from koubai.report.parts import document, flow, heading, made_from, section
+from koubai.report.html import tag
+from koubai.report.parts import flow, heading, made_from, section
 
 
 def influence_page(run: str, line: str, exhibits: Sequence[Exhibit], checkup: Checkup | None = None) -> str:
@@ -23,4 +25,5 @@ def influence_page(run: str, line: str, exhibits: Sequence[Exhibit], checkup: Ch
     sections = [section(_(exhibit.title), shown(exhibit)) for exhibit in exhibits]
     if checkup and checkup.flowing:
         sections.append(section(_("Gradients inside the network"), flow(checkup)))
-    return document(run, heading(_("Influence"), line), sections, made_from(run))
+    body = tag("main", heading(_("Influence"), line), sections, made_from(run))
+    return html_document(run, body)

@@ -10,12 +10,13 @@ from koubai.recipes.outcome import Outcome
 from koubai.report.canvas import MatplotlibMissing, Theme
 from koubai.report.content import Content
 from koubai.report.curves import draw_curve
+from koubai.report.document import html_document
 from koubai.report.exhibits import shown
 from koubai.report.findings import findings
 from koubai.report.html import Html, table, tag
 from koubai.report.labels import duration
 from koubai.report.lines import draw_lines
-from koubai.report.parts import card, document, flow, framed, heading, made_from, section
+from koubai.report.parts import card, flow, framed, heading, made_from, section
 from koubai.report.result import metrics_table, result
 from koubai.report.treatment import losses, treatment
 from koubai.report.verdict import Verdict, read_curves
@@ -23,7 +24,7 @@ from koubai.report.verdict import Verdict, read_curves
 
 def page(content: Content) -> str:
     """The report as HTML, in the user's language."""
-    return document(content.name, _sections(content))
+    return html_document(content.name, tag("main", _sections(content)))
 
 
 def _sections(content: Content) -> Iterator[Html]:

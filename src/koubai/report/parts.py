@@ -1,31 +1,15 @@
-"""What the pages of a run are put together from: the document, sections, cards, and the flow of its gradients."""
+"""What the pages of a run are put together from: sections, cards, and the flow of its gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-from koubai.i18n import _, language
+from koubai.i18n import _
 from koubai.report.canvas import MatplotlibMissing, Theme
 from koubai.report.checkup import Checkup
 from koubai.report.flow_pictures import draw_bars, draw_flow_over_time, draw_updates
 from koubai.report.html import Html, tag
 from koubai.report.pictures import themed
-
-_STYLE = Path(__file__).with_name("report.css")
-
-
-def document(title: str, *body: object) -> str:
-    """A whole page that needs no other file and fetches nothing, in the user's language."""
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{title} · Koubai"),
-        tag("style", Html(_STYLE.read_text(encoding="utf-8"))),
-    )
-    whole = tag("html", head, tag("body", tag("main", body)), lang=language())
-    return f"<!doctype html>\n{whole}\n"
 
 
 def heading(title: str, line: str) -> Html:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,12 @@ class Checkpoints:
                 if stored.training["progress"]["updates"] < step:
                     return stored
         return None
+
+    def whole(self) -> Iterator[StoredCheckpoint]:
+        """Yield all checkpoints that are whole, the oldest first."""
+        for name in self.names():
+            with suppress(DamagedCheckpoint):
+                yield self._read(name)
 
     def best_one(self) -> StoredCheckpoint:
         """Return the checkpoint of the best epoch, or the newest if no epoch is finished."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from koubai.explain.notation import decimal
 from koubai.explain.text import TextNotation
 from koubai.explain.worksheet import Worksheet
 from koubai.i18n import _
+from koubai.report.document import embedded_data, embedded_script
 from koubai.report.html import Html, tag
 
 __all__ = ["graph_section", "graph_svg"]
@@ -44,16 +44,14 @@ def graph_section(sheet: Worksheet, digits: int) -> Html:
     slider = tag("input", type="range", min=0, max=last, value=last, aria_label=_("step of both passes"))
     many = len(whole) > _MANY
     fold = tag("label", tag("input", type="checkbox", checked="" if many else None), " ", _("fold modules"))
-    words = tag(
-        "script", Html(json.dumps(list(_captions(whole)), ensure_ascii=False)), type="application/json"
-    )
+    words = embedded_data(list(_captions(whole)))
     pictures = (
         tag("div", _picture(nodes, digits), class_=f"scroll {name}")
         for name, nodes in (("whole", whole), ("folded", folded))
     )
     controls = tag("p", slider, fold, class_="controls")
     caption = tag("p", class_="caption", aria_live="polite")
-    script = tag("script", Html((_FOLDER / "graph.js").read_text(encoding="utf-8")))
+    script = embedded_script(_FOLDER / "graph.js")
     return tag("div", controls, caption, pictures, words, script, class_="card graph")
 
 

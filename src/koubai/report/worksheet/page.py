@@ -10,7 +10,8 @@ from koubai.explain.expression import Named
 from koubai.explain.pages import Line, Page, Part, forms_of, pages
 from koubai.explain.text import sign_of
 from koubai.explain.worksheet import Worksheet
-from koubai.i18n import _, language
+from koubai.i18n import _
+from koubai.report.document import html_document
 from koubai.report.html import Html, tag
 from koubai.report.worksheet.graph import graph_section
 from koubai.report.worksheet.mathml import MathNotation, equation, role_class
@@ -41,19 +42,11 @@ def document(title: str, body: Html) -> str:
         title: of the network.
         body: what stands on it.
     """
-    styles = "".join((path).read_text(encoding="utf-8") for path in _styles())
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{title or _('Worksheet')} · Koubai"),
-        tag("style", Html(styles)),
-    )
-    return f"<!doctype html>\n{tag('html', head, tag('body', body), lang=language())}\n"
+    return html_document(title or _("Worksheet"), body, *_styles())
 
 
 def _styles() -> list[Path]:
-    return [_FOLDER.parent / "report.css", _FOLDER / "worksheet.css", _FOLDER / "graph.css"]
+    return [_FOLDER / "worksheet.css", _FOLDER / "graph.css"]
 
 
 def _header(sheet: Worksheet, digits: int) -> Html:
