@@ -137,7 +137,7 @@ def regression(
 def _least_squares(x: Array, t: Array) -> tuple[Array, float]:
     """The best w and b, and their loss."""
     design = np.stack([x, np.ones(len(x))], axis=1)  # (samples, 2)
-    best = np.linalg.lstsq(design, t, rcond=None)[0]
+    best = np.asarray(np.linalg.lstsq(design, t, rcond=None)[0], np.float64)
     return best, float(np.mean((design @ best - t) ** 2))
 
 
