@@ -115,7 +115,7 @@ def main() -> None:
         (train_faulty, "doctor", 2050),
         (explain, "explain", 1100),
         (downhill, "downhill", 835),
-        (gallery, "gallery", 1070),
+        (gallery, "gallery", 1000),
     )
     for language, ending in (("en", ""), ("ja", "_ja")):
         for make, name, height in made:
