@@ -122,7 +122,7 @@ def main() -> None:
         (explain, "explain", 1100),
         (influence, "influence", 560),
         (downhill, "downhill", 835),
-        (gallery, "gallery", 1070),
+        (gallery, "gallery", 1000),
     )
     for language, ending in (("en", ""), ("ja", "_ja")):
         for make, name, height in made:
