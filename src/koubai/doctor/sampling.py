@@ -100,9 +100,9 @@ def is_quick(patient: Patient, sample: Sample) -> bool:
 
 def _pass(patient: Patient, sample: Sample) -> float:
     """Return how many seconds it takes to go through the model with a few samples."""
-    began = time.perf_counter()
+    began = time.thread_time()
     patient.answers(sample.take(slice(0, _FEW)))
-    return max(time.perf_counter() - began, 1e-6)
+    return max(time.thread_time() - began, 1e-6)
 
 
 def most(batch: Batch) -> int:

@@ -54,10 +54,8 @@ def _passes_into_nothing(c: Consultation) -> Evidence | None:
         where = _("{path} gives values that are not finite, though its layers give up to {size:.3g}")
         return _unsafe(where.format(path=name, size=max(sizes)), None)
     if np.isinf(c.patient.loss_of(c.answers, c.target)):
-        return _unsafe(
-            _("the loss is infinite for answers of up to {size:.3g}").format(size=np.abs(c.answers).max()),
-            None,
-        )
+        what = _("the loss is infinite for answers of up to {size:.3g}")
+        return _unsafe(what.format(size=np.abs(c.answers).max()), None)
     return None
 
 
