@@ -24,10 +24,12 @@ from koubai.data.image import (
 )
 from koubai.data.labelled import LabelledData
 from koubai.data.loader import DataLoader
+from koubai.data.mixed import MixedColumns
 from koubai.data.mixing import Mixup, mixup
 from koubai.data.normalize import MinMaxScale, Scaler, Standardize, scaler_from_state
 from koubai.data.planetoid import cora
 from koubai.data.ratings import Ratings, movielens, ratings_from_csv, synthetic_ratings
+from koubai.data.records import Records, adult, california_housing, penguins
 from koubai.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -69,6 +71,7 @@ __all__ = [
     "IterableDataset",
     "LabelledData",
     "MinMaxScale",
+    "MixedColumns",
     "Mixup",
     "Paraphrase",
     "RandomCrop",
@@ -81,6 +84,7 @@ __all__ = [
     "RandomSwap",
     "RandomVerticalFlip",
     "Ratings",
+    "Records",
     "RemoteFile",
     "Sampler",
     "Scaler",
@@ -97,8 +101,10 @@ __all__ = [
     "Tokenizer",
     "Transform",
     "WeightedRandomSampler",
+    "adult",
     "airline_passengers",
     "breast_cancer",
+    "california_housing",
     "cora",
     "data_folder",
     "default_collate",
@@ -116,6 +122,7 @@ __all__ = [
     "mixup",
     "mnist",
     "movielens",
+    "penguins",
     "planted_motif",
     "random_split",
     "ratings_from_csv",

@@ -1,6 +1,7 @@
-"""Whole networks, to train as they are or to change: for images, sequences, compression and recommendation."""
+"""Whole networks, to train as they are or to change: for images, sequences, tables, compression and recommendation."""
 
 from koubai.models.autoencoder import *
 from koubai.models.recommendation import *
 from koubai.models.resnet import *
 from koubai.models.sequence_cnn import *
+from koubai.models.tabular import *

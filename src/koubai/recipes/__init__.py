@@ -16,6 +16,7 @@ from koubai.recipes.recommend import RECOMMEND, RecommendSettings
 from koubai.recipes.script import load_script
 from koubai.recipes.settings import Settings
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
+from koubai.recipes.tabular import TABULAR, TabularSettings
 from koubai.recipes.task import Task
 from koubai.recipes.training import Training
 from koubai.recipes.treatable import treatable
@@ -34,6 +35,7 @@ __all__ = [
     "RecommendSettings",
     "Settings",
     "TableSettings",
+    "TabularSettings",
     "Task",
     "Training",
     "load_script",
@@ -41,5 +43,5 @@ __all__ = [
 ]
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (*IMAGES, *TABLES, BIOLOGY, FORECAST, GRAPH, RECOMMEND)
+    recipe.name: recipe for recipe in (*IMAGES, *TABLES, BIOLOGY, FORECAST, GRAPH, RECOMMEND, TABULAR)
 }

@@ -21,6 +21,8 @@ _NAMES = {
     "mase": N_("error over the seasonal forecast's"),
     "motif_letters": N_("letters of the motif found"),
     "coverage": N_("coverage of the interval"),
+    "trees_accuracy": N_("accuracy of gradient-boosted trees"),
+    "trees_r2": N_("R² of gradient-boosted trees"),
     "lr": N_("learning rate"),
 }
 # What the doctor calls its evidence; `_` finds the translation of a name where it is shown.
@@ -32,7 +34,7 @@ EVIDENCE = (
     N_("share of targets out of reach"), N_("size"), N_("skill on new samples"), N_("skill on training samples"),
     N_("steps"), N_("swing"), N_("told apart"), N_("units"), N_("update to weight"), N_("usual"),
 )  # fmt: skip
-_SHARES = frozenset({"accuracy", "top_k_accuracy", "coverage", "motif_letters"})
+_SHARES = frozenset({"accuracy", "top_k_accuracy", "coverage", "motif_letters", "trees_accuracy"})
 
 
 def label(metric: str) -> str:
