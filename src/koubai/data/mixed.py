@@ -26,12 +26,15 @@ class NumberColumn:
         mean: of the training rows, which stands in for a missing cell.
         std: of the training rows.
         gaps: whether the training rows have missing cells, so that the model sees where they are.
+        edges: between pieces that hold equally many training rows, in standard deviations from the mean; empty
+            for none.
     """
 
     name: str
     mean: float
     std: float
     gaps: bool
+    edges: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,21 +63,23 @@ class MixedColumns:
     words: tuple[WordColumn, ...]
 
     @classmethod
-    def fit(cls, table: Table, schema: Schema) -> MixedColumns:
-        """Take means, deviations and words from the training rows.
+    def fit(cls, table: Table, schema: Schema, pieces: int = 0) -> MixedColumns:
+        """Take means, deviations, edges of so many pieces, and words from the training rows.
 
         A word of a single row says nothing about another row, so it counts as unknown, and its row teaches what
         is to be expected of unknown words. A column that has no other words, such as one of names, is left out.
         """
         features = schema.features
-        numbers = tuple(_number_column(table, column) for column in features if column.categories is None)
+        numbers = tuple(
+            _number_column(table, column.name, pieces) for column in features if column.categories is None
+        )
         words = tuple(_word_column(table, column) for column in features if column.categories is not None)
         return cls(numbers, tuple(column for column in words if column.words))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all columns, numbers first."""
-        return tuple(column.name for column in (*self.numbers, *self.words))
+        return tuple(column.name for column in self.numbers) + tuple(column.name for column in self.words)
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
@@ -115,7 +120,7 @@ class MixedColumns:
         means, stds = (
             np.array([getattr(column, part) for column in self.numbers]) for part in ("mean", "std")
         )
-        own = numbers[:, :count].astype(np.float64) * stds + means
+        own: NDArray[np.float64] = numbers[:, :count].astype(np.float64) * stds + means
         gaps = [k for k, column in enumerate(self.numbers) if column.gaps]
         own[:, gaps] = np.where(numbers[:, count:] > 0, np.nan, own[:, gaps])
         return own
@@ -147,12 +152,13 @@ class MixedColumns:
         return _columns(columns, len(table), np.int64)
 
 
-def _number_column(table: Table, column: Column) -> NumberColumn:
-    values = _numbers(table, column.name)
+def _number_column(table: Table, name: str, pieces: int) -> NumberColumn:
+    values = _numbers(table, name)
     known = values[np.isfinite(values)]
-    if not len(known):
-        return NumberColumn(column.name, 0.0, 1.0, False)
-    return NumberColumn(column.name, float(known.mean()), float(known.std()) or 1.0, len(known) < len(values))
+    mean, std = float(known.mean()), float(known.std()) or 1.0
+    shares = np.linspace(0, 1, pieces + 1) if pieces else np.empty(0)
+    edges = np.unique(np.quantile((known - mean) / std, shares))
+    return NumberColumn(name, mean, std, len(known) < len(values), tuple(map(float, edges)))
 
 
 def _word_column(table: Table, column: Column) -> WordColumn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import koubai
 from koubai import nn
@@ -23,6 +24,9 @@ class TabularNet(nn.Module):
         outputs: classes, or predicted values.
         hidden: neurons of each hidden layer.
         dropout: share of them left out at random while training.
+        edges: for each of the first numbers of a row the places where it is cut into pieces, in ascending order;
+            the network then sees of each piece how much of it lies below the number, 0 to 1, which lets it bend
+            where there is something to tell (Gorishniy et al. 2022, piecewise linear encoding).
 
     Shape:
         numbers (N, numbers), codes integers (N, columns of words); output (N, outputs).
@@ -33,6 +37,10 @@ class TabularNet(nn.Module):
         koubai.Size([5, 3])
     """
 
+    columns: Tensor
+    lows: Tensor
+    widths: Tensor
+
     def __init__(
         self,
         numbers: int,
@@ -40,10 +48,16 @@ class TabularNet(nn.Module):
         outputs: int,
         hidden: Sequence[int] = (200, 100),
         dropout: float = 0.0,
+        edges: Sequence[Sequence[float]] = (),
     ) -> None:
         super().__init__()
         self.embeddings = nn.ModuleList(_vectors(count) for count in cardinalities)
-        width = numbers + sum(table.embedding_dim for table in self.embeddings)
+        pieces = [(k, low, high - low) for k, own in enumerate(edges) for low, high in pairwise(own)]
+        columns, lows, widths = zip(*pieces) if pieces else ((), (), ())
+        self.register_buffer("columns", koubai.tensor(columns, dtype=koubai.int64))
+        self.register_buffer("lows", koubai.tensor(lows, dtype=koubai.float32))
+        self.register_buffer("widths", koubai.tensor(widths, dtype=koubai.float32))
+        width = numbers + len(pieces) + sum(table.embedding_dim for table in self.embeddings)
         layers: list[nn.Module] = []
         for inputs, neurons in zip([width, *hidden], hidden):
             layers += [nn.Linear(inputs, neurons), nn.BatchNorm1d(neurons), nn.ReLU(), nn.Dropout(dropout)]
@@ -53,7 +67,8 @@ class TabularNet(nn.Module):
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """The scores of the classes, or the predicted values."""
         vectors = [table(codes[:, place]) for place, table in enumerate(self.embeddings)]
-        return self.layers(koubai.cat([numbers, *vectors], dim=1))  # type: ignore[no-any-return]
+        pieces = ((numbers[:, self.columns] - self.lows) / self.widths).clamp(0, 1)  # (N, pieces)
+        return self.layers(koubai.cat([numbers, pieces, *vectors], dim=1))  # type: ignore[no-any-return]
 
 
 def _vectors(count: int) -> nn.Embedding:

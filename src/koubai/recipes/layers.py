@@ -25,7 +25,7 @@ Row = list[str]
 
 def write_layers(model: Module, inputs: tuple[Tensor, ...], folder: Path) -> None:
     """Summarise the model for one sample, batch first; keep a row for each layer, then the totals."""
-    table = summary(model, inputs, show=False)
+    table = summary(model, inputs, mode="eval", show=False)  # one sample has no variance to train with
     rows = [_row(layer) for layer in table.layers if layer.is_worth_a_row]
     sums = (f"{table.total(what):,}" for what in ("parameters", "multiply_adds"))
     rows.append(["", "", *sums, _bytes(table.total("activations"))])

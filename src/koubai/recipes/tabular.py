@@ -79,6 +79,9 @@ class TabularSettings(Settings):
     )
     drop: str = Field("", description=N_("columns to leave out, with commas between them"))
     balanced: bool = Field(False, description=N_("let rare classes count as much as frequent ones"))
+    pieces: int = Field(
+        16, ge=0, description=N_("pieces with equally many rows that each number is cut into; 0: none")
+    )
     hidden: int = Field(128, ge=1, description=N_("neurons of each hidden layer"))
     layers: int = Field(2, ge=0, description=N_("hidden layers; with 0 the model is linear"))
     dropout: float = Field(
@@ -117,7 +120,9 @@ class TabularPredictor(Predictor):
         """The likeliest classes or the value for each row; words never seen are taken as unknown, and told."""
         table = read_rows(source, self.order)
         outputs = self.outputs(model, self.columns.encode(table))
-        rows = tuple((number, *self._told(row)) for number, row in enumerate(outputs, 1))
+        rows: tuple[tuple[int | str, ...], ...] = tuple(
+            (number, *self._told(row)) for number, row in enumerate(outputs, 1)
+        )
         strange = self.columns.unknown(table)
         words = "; ".join(f"{name}: {', '.join(map(repr, own[:5]))}" for name, own in strange.items())
         note = _("Not known from training, so taken as missing: {words}.").format(words=words)
@@ -154,7 +159,7 @@ def tabular_task(settings: TabularSettings) -> Task:
     """Rows in three parts; what is standardised and which words are known is taken from the training part."""
     records, schema = _load(settings)
     tables = _cut(records, schema, settings)
-    predictor = _predictor(tables["train"], schema)
+    predictor = _predictor(tables["train"], schema, settings.pieces)
     parts: dict[str, Any] = {name: _part(predictor, schema, table) for name, table in tables.items()}
     return Task(
         **parts,
@@ -172,7 +177,8 @@ def tabular_model(settings: TabularSettings, predictor: TabularPredictor) -> Tab
     width = len(columns.numbers) + sum(column.gaps for column in columns.numbers)
     outputs = len(predictor.class_names) or 1
     hidden = (settings.hidden,) * settings.layers
-    return TabularNet(width, columns.cardinalities, outputs, hidden, settings.dropout)
+    edges = [column.edges for column in columns.numbers]
+    return TabularNet(width, columns.cardinalities, outputs, hidden, settings.dropout, edges)
 
 
 def _load(settings: TabularSettings) -> tuple[Records, Schema]:
@@ -208,8 +214,8 @@ def _two(table: Table, schema: Schema, share: float, seed: int) -> tuple[Table, 
     return table.take(rest), table.take(part)
 
 
-def _predictor(train: Table, schema: Schema) -> TabularPredictor:
-    columns = MixedColumns.fit(train, schema)
+def _predictor(train: Table, schema: Schema, pieces: int) -> TabularPredictor:
+    columns = MixedColumns.fit(train, schema, pieces)
     order = tuple(column.name for column in schema.features if column.name in columns.names)
     names = schema.class_names
     if names:
@@ -281,9 +287,10 @@ def _constant(predictor: TabularPredictor, learnt: NDArray[Any], rows: int) -> N
 
 def _measured(outputs: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
     """The metrics; the area under the ROC curve only where every class occurs."""
-    names = ("r2", "mae", "rmse")
+    names = ["r2", "mae", "rmse"]
     if truth.ndim == 1:
-        names = ("accuracy", "macro_f1", "roc_auc")[: 3 if len(np.unique(truth)) == outputs.shape[1] else 2]
+        whole = len(np.unique(truth)) == outputs.shape[1]
+        names = ["accuracy", "f1", *(["roc_auc"] if whole else [])]
     return {name: _value(name, outputs, truth) for name in names}
 
 

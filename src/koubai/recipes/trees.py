@@ -28,6 +28,15 @@ def boosted_trees(known: Columns, truth: NDArray[Any], asked: Columns, seed: int
         from sklearn import ensemble
     except ImportError:
         return None
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    with threadpool_limits(1, "openmp"):  # on a busy machine its threads would wait for each other
+        return _fitted_answers(ensemble, known, truth, asked, seed)
+
+
+def _fitted_answers(
+    ensemble: Any, known: Columns, truth: NDArray[Any], asked: Columns, seed: int
+) -> NDArray[Any]:
     numbers, codes = known
     few = [False] * numbers.shape[1] + (codes.max(axis=0, initial=0) < _CATEGORIES).tolist()
     options = {"categorical_features": few, "random_state": seed % 2**32}
