@@ -77,12 +77,16 @@ class TabularSettings(Settings):
         description=N_("what is predicted"),
         json_schema_extra={"unset": N_("words are classes, numbers a regression")},
     )
-    drop: str = Field("", description=N_("columns to leave out, with commas between them"))
+    drop: str | None = Field(
+        None,
+        description=N_("columns to leave out, with commas between them"),
+        json_schema_extra={"unset": N_("none")},
+    )
     balanced: bool = Field(False, description=N_("let rare classes count as much as frequent ones"))
     pieces: int = Field(
         16, ge=0, description=N_("pieces with equally many rows that each number is cut into; 0: none")
     )
-    hidden: int = Field(128, ge=1, description=N_("neurons of each hidden layer"))
+    hidden: int = Field(256, ge=1, description=N_("neurons of each hidden layer"))
     layers: int = Field(2, ge=0, description=N_("hidden layers; with 0 the model is linear"))
     dropout: float = Field(
         0.2, ge=0, lt=1, description=N_("share of hidden neurons left out at random while training")
@@ -188,7 +192,7 @@ def _load(settings: TabularSettings) -> tuple[Records, Schema]:
     else:
         records = _LOADERS[settings.data]()
     target = settings.target_column or records.target
-    drop = [name.strip() for name in settings.drop.split(",") if name.strip()]
+    drop = [name.strip() for name in (settings.drop or "").split(",") if name.strip()]
     train = _known(records.train, target)
     schema = infer_schema(train, target, drop=drop, task=settings.task)
     test = records.test and _known(records.test, target)
@@ -364,5 +368,5 @@ TABULAR = Recipe(
     tabular_model,
     TabularPredictor,
     TabularSettings,
-    {"epochs": 20, "lr": 0.002, "patience": 8, "schedule": "cosine", "weight_decay": 1e-4},
+    {"epochs": 30, "lr": 0.002, "patience": 8, "schedule": "cosine", "weight_decay": 1e-4},
 )
