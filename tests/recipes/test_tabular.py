@@ -36,7 +36,7 @@ def made_up(path: Path, rows: int = 600, seed: int = 3) -> Path:
 
 
 def training(file: Path, target: str = "sold", drop: str = "amount", **settings: Any) -> Training:
-    chosen = {"epochs": 12, "lr": 0.01, "hidden": 32, "batch_size": 32} | settings
+    chosen = {"epochs": 12, "lr": 0.01, "hidden": 32, "batch_size": 36} | settings
     return Training(RECIPE, RECIPE.settings(file=file, target_column=target, drop=drop, **chosen))
 
 
@@ -219,6 +219,6 @@ def test_thresholds_trade_precision_for_recall() -> None:
 def test_penguins_go_through() -> None:
     if not (Path(os.environ.get("KOUBAI_DATA", "nowhere")) / "penguins").is_dir():
         pytest.skip("KOUBAI_DATA has no penguins")
-    made = Training(RECIPE, RECIPE.settings(data="penguins", smoke=True))
+    made = Training(RECIPE, RECIPE.settings(data="penguins", smoke=True, hidden=32, batch_size=256))
     made.fit()
     assert made.judge().samples > 50
