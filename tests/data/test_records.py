@@ -51,7 +51,7 @@ def test_decoding_gives_the_cells_back(table: Table) -> None:
     columns = fitted(table)
     rows = columns.decode(*columns.encode(table))
     assert rows == (
-        (1, "?", "red"), (2, 5, "red"), (3, 7, "blue"), (2, 6, "blue"), (2, "?", "?")
+        ("1", "?", "red"), ("2", "5", "red"), ("3", "7", "blue"), ("2", "6", "blue"), ("2", "?", "?")
     )  # fmt: skip
 
 

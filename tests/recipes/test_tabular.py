@@ -99,8 +99,15 @@ def test_worst_rows_show_the_cells_of_the_file(outcome: Outcome, file: Path) -> 
     worst = outcome.exhibits[-1]
     assert worst.header == ("true", "predicted", "certainty", "price", "idle", "goods")
     lines = file.read_text().splitlines()
-    for true, _guess, _sure, price, idle, goods in worst.rows:
-        cells = ("NA" if goods == "?" else goods, "" if price == "?" else f"{price:.3f}", f"{idle:.3f}", true)
+    assert worst.rows
+    for true, guess, _sure, price, idle, goods in worst.rows:
+        assert guess != true
+        cells = (
+            "NA" if goods == "?" else goods,
+            "" if price == "?" else f"{float(price):.3f}",
+            f"{float(idle):.3f}",
+            true,
+        )
         assert any(",".join(cells) in line for line in lines)
 
 

@@ -103,12 +103,10 @@ class MixedColumns:
         marks = [np.isnan(own) for own, column in zip(values, self.numbers) if column.gaps]
         return _columns([*scaled, *marks], len(table), np.float32), self._codes(table)
 
-    def decode(
-        self, numbers: NDArray[np.float32], codes: NDArray[np.int64]
-    ) -> tuple[tuple[float | str, ...], ...]:
+    def decode(self, numbers: NDArray[np.float32], codes: NDArray[np.int64]) -> tuple[tuple[str, ...], ...]:
         """The rows that `encode` was given, in the order of `names`; what was missing or unknown is "?"."""
-        columns: list[list[float | str]] = [
-            [float(f"{value:.6g}") if np.isfinite(value) else "?" for value in own]
+        columns = [
+            [f"{value:.6g}" if np.isfinite(value) else "?" for value in own]
             for own in self.values(numbers).T.tolist()
         ]
         columns += [[("?", *column.words)[code] for code in own] for column, own in zip(self.words, codes.T)]

@@ -110,7 +110,8 @@ def _exhibits(
         {name: predictor.columns.places(name) for name in predictor.order},
         derived_generator(seed, "importance"),
     )
-    return (first[0], importance, *first[1:], _worst(predictor, inputs, outputs, truth))
+    worst = _worst(predictor, inputs, outputs, truth)
+    return (first[0], importance, *first[1:], *([worst] if worst.rows else []))
 
 
 def _classes(names: tuple[str, ...], outputs: NDArray[Any], truth: NDArray[Any]) -> list[Exhibit]:
@@ -124,11 +125,12 @@ def _classes(names: tuple[str, ...], outputs: NDArray[Any], truth: NDArray[Any])
 
 
 def _worst(predictor: TabularPredictor, inputs: Inputs, outputs: NDArray[Any], truth: NDArray[Any]) -> Table:
-    """The rows with the least belief in the truth, or those that were missed by most, with their cells."""
+    """The wrong answers with the least belief in the truth, or the values missed by most, with their cells."""
     names = predictor.class_names
     rows = np.arange(len(truth))
+    wrong = np.flatnonzero(outputs.argmax(axis=1) != truth) if names else rows
     missed = 1 - outputs[rows, truth] if names else np.abs(outputs - truth)[:, 0]
-    worst = np.argsort(-missed, kind="stable")[:_WORST]
+    worst = wrong[np.argsort(-missed[wrong], kind="stable")][:_WORST]
     cells = predictor.columns.decode(*(array[worst] for array in inputs))
     told: list[tuple[str, ...]] = [
         (names[truth[k]], names[outputs[k].argmax()], f"{100 * outputs[k].max():.1f} %")
