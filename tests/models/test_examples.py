@@ -14,6 +14,7 @@ MODULES = [
     "models.recommendation",
     "models.resnet",
     "models.sequence_cnn",
+    "models.tabular",
     "nn.functional.ctc_decoding",
     "nn.functional.graph",
     "nn.graph_convolution",

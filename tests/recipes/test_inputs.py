@@ -103,7 +103,7 @@ class TestTables:
 
     def test_a_missing_column(self, tmp_path: Path) -> None:
         (tmp_path / "rows.csv").write_text("width,size\n2,1\n")
-        with pytest.raises(ValueError, match="no column 'colour'"):
+        with pytest.raises(ValueError, match="columns are missing: colour"):
             read_inputs(str(tmp_path / "rows.csv"), TABLE)
 
     def test_a_row_for_pictures(self) -> None:

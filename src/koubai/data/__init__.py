@@ -28,10 +28,12 @@ from koubai.data.image import (
 )
 from koubai.data.labelled import LabelledData
 from koubai.data.loader import DataLoader
+from koubai.data.mixed import MixedColumns
 from koubai.data.mixing import Mixup, mixup
 from koubai.data.normalize import MinMaxScale, Scaler, Standardize, scaler_from_state
 from koubai.data.planetoid import cora
 from koubai.data.ratings import Ratings, movielens, ratings_from_csv, synthetic_ratings
+from koubai.data.records import Records, adult, california_housing, penguins
 from koubai.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -77,6 +79,7 @@ __all__ = [
     "IterableDataset",
     "LabelledData",
     "MinMaxScale",
+    "MixedColumns",
     "Mixup",
     "ParallelTexts",
     "Paraphrase",
@@ -92,6 +95,7 @@ __all__ = [
     "RandomWindows",
     "Ratings",
     "Recordings",
+    "Records",
     "RemoteFile",
     "Sampler",
     "Scaler",
@@ -109,9 +113,11 @@ __all__ = [
     "Transform",
     "Vocabulary",
     "WeightedRandomSampler",
+    "adult",
     "airline_passengers",
     "aozora",
     "breast_cancer",
+    "california_housing",
     "cifar10",
     "cora",
     "data_folder",
@@ -131,6 +137,7 @@ __all__ = [
     "mnist",
     "movielens",
     "names",
+    "penguins",
     "planted_motif",
     "random_split",
     "ratings_from_csv",

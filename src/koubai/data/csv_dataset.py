@@ -120,7 +120,7 @@ def from_csv(
         table = drop_missing(table, schema)
     whole = schema.with_fills(table) if missing == "fill" else schema
     inputs, targets = whole.encode(table)  # before the cut, so that a wrong cell is what is told first
-    parts = _cut_rows(table, targets, test, seed)
+    parts = cut_rows(table, targets, test, seed)
     if missing == "fill":
         schema = schema.with_fills(table.take(parts[0]))
         inputs = schema.encode_inputs(table)
@@ -136,7 +136,12 @@ def from_csv(
     )
 
 
-def _cut_rows(table: Table, targets: NDArray[np.generic], test: float, seed: int) -> list[Any]:
+def cut_rows(table: Table, targets: NDArray[np.generic], test: float, seed: int) -> list[Any]:
+    """The rows that are left, and those of the part, when it is cut off; classes keep their shares.
+
+    Raises:
+        ValueError: when there are too few rows; it names the file.
+    """
     try:
         return part_indices(targets, test, seed)
     except ValueError as error:

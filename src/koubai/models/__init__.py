@@ -1,4 +1,4 @@
-"""Whole networks, to train as they are or to change: for images, sequences, texts, compression, recommendation."""
+"""Whole networks, to train or to change: for images, sequences, texts, tables, compression, recommendation."""
 
 from koubai.models.autoencoder import *
 from koubai.models.character_rnn import *
@@ -6,4 +6,5 @@ from koubai.models.gpt import *
 from koubai.models.recommendation import *
 from koubai.models.resnet import *
 from koubai.models.sequence_cnn import *
+from koubai.models.tabular import *
 from koubai.models.translator import *

@@ -20,6 +20,7 @@ from koubai.recipes.script import load_script
 from koubai.recipes.settings import Settings
 from koubai.recipes.speech import SPEECH
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
+from koubai.recipes.tabular import TABULAR, TabularSettings
 from koubai.recipes.task import Task
 from koubai.recipes.text_gpt import TEXT_GPT
 from koubai.recipes.text_lstm import TEXT_LSTM
@@ -41,6 +42,7 @@ __all__ = [
     "RecommendSettings",
     "Settings",
     "TableSettings",
+    "TabularSettings",
     "Task",
     "Training",
     "load_script",
@@ -56,6 +58,7 @@ RECIPES: dict[str, Recipe] = {
         FORECAST,
         GRAPH,
         RECOMMEND,
+        TABULAR,
         TEXT_GPT,
         TEXT_LSTM,
         TRANSLATE,

@@ -34,6 +34,8 @@ _NAMES = {
     "map_50": N_("mAP@0.5"),
     "map_50_95": N_("mAP@0.5:0.95"),
     "scenes_without_mistake": N_("scenes without a mistake"),
+    "trees_accuracy": N_("accuracy of gradient-boosted trees"),
+    "trees_r2": N_("R² of gradient-boosted trees"),
     "lr": N_("learning rate"),
 }
 # What the doctor calls its evidence; `_` finds the translation of a name where it is shown.
@@ -56,6 +58,7 @@ _SHARES = frozenset(
         "scenes_without_mistake",
         "sentence_accuracy",
         "top_k_accuracy",
+        "trees_accuracy",
         "variety",
         "word_error_rate",
     }

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from koubai.data import Schema, Table, read_csv
-from koubai.data.table import is_number
+from koubai.data import Schema
 from koubai.i18n import _
 from koubai.recipes.picture_file import SUFFIXES as PICTURES
 from koubai.recipes.picture_file import open_picture
+from koubai.recipes.rows import TABLES, is_row, read_rows
 
 if TYPE_CHECKING:
     from koubai.recipes.labelled.predictor import LabelledPredictor
 
 _BILINEAR = 2  # Pillow's number of this way to resize
-_TABLES = (".csv", ".tsv", ".txt")
 
 
 def read_inputs(source: str, predictor: LabelledPredictor) -> NDArray[Any]:
@@ -49,40 +46,26 @@ def read_inputs(source: str, predictor: LabelledPredictor) -> NDArray[Any]:
 def _read(path: Path, source: str, predictor: LabelledPredictor) -> NDArray[Any]:
     kind = path.suffix.lower()
     if not path.is_file():
-        if kind in (*PICTURES, *_TABLES, ".npy") or not _is_row(source):
+        if kind in (*PICTURES, *TABLES, ".npy") or not is_row(source):
             raise FileNotFoundError(_("There is no file {path}.").format(path=source))
-        return _row(source, predictor)
+        return _rows(source, predictor)
     if kind in PICTURES:
         return _picture(path, predictor)
-    if kind in _TABLES:
-        return _table(path, predictor)
+    if kind in TABLES:
+        return _rows(source, predictor)
     if kind == ".npy":
         return _array(path, predictor)
     raise ValueError(
         _(
             "{path} is of no kind that can be read: a picture ({pictures}), a table ({tables}) or an array "
             "(.npy)."
-        ).format(path=source, pictures=" ".join(PICTURES), tables=" ".join(_TABLES))
+        ).format(path=source, pictures=" ".join(PICTURES), tables=" ".join(TABLES))
     )
 
 
-def _is_row(source: str) -> bool:
-    return "," in source or is_number(source)
-
-
-def _row(source: str, predictor: LabelledPredictor) -> NDArray[Any]:
+def _rows(source: str, predictor: LabelledPredictor) -> NDArray[Any]:
     columns = _columns(source, predictor)
-    cells = tuple(cell.strip() for cell in source.split(","))
-    return columns.encode_inputs(_named(Table(source, cells, (cells,), (1,)), columns))
-
-
-def _table(path: Path, predictor: LabelledPredictor) -> NDArray[Any]:
-    """A file whose header has the columns' names (others are left out), or one without a header."""
-    columns = _columns(str(path), predictor)
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    header = not _starts_with_data(path, delimiter)
-    table = read_csv(path, delimiter=delimiter, header=header)
-    return columns.encode_inputs(table if header else _named(table, columns))
+    return columns.encode_inputs(read_rows(source, [column.name for column in columns.features]))
 
 
 def _columns(source: str, predictor: LabelledPredictor) -> Schema:
@@ -93,24 +76,6 @@ def _columns(source: str, predictor: LabelledPredictor) -> Schema:
             )
         )
     return predictor.columns
-
-
-def _named(table: Table, columns: Schema) -> Table:
-    """A table without a header gets the names of the columns, if it has as many."""
-    names = tuple(column.name for column in columns.features)
-    if len(table.columns) != len(names):
-        raise ValueError(
-            _("{source} has {given} cells in a row, but there are {wanted} columns: {names}").format(
-                source=table.path, given=len(table.columns), wanted=len(names), names=", ".join(names)
-            )
-        )
-    return replace(table, columns=names)
-
-
-def _starts_with_data(path: Path, delimiter: str) -> bool:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        first = next(csv.reader(file, delimiter=delimiter), [])
-    return any(is_number(cell) for cell in first)
 
 
 def _picture(path: Path, predictor: LabelledPredictor) -> NDArray[Any]:
