@@ -23,6 +23,8 @@ from koubai.data.image import (
     RandomVerticalFlip,
 )
 from koubai.data.labelled import LabelledData
+from koubai.data.labelled_texts import LabelledTexts, ag_news, imdb, texts_from_csv
+from koubai.data.language_identification import language_identification
 from koubai.data.loader import DataLoader
 from koubai.data.mixing import Mixup, mixup
 from koubai.data.normalize import MinMaxScale, Scaler, Standardize, scaler_from_state
@@ -68,6 +70,7 @@ __all__ = [
     "GraphData",
     "IterableDataset",
     "LabelledData",
+    "LabelledTexts",
     "MinMaxScale",
     "Mixup",
     "Paraphrase",
@@ -97,6 +100,7 @@ __all__ = [
     "Tokenizer",
     "Transform",
     "WeightedRandomSampler",
+    "ag_news",
     "airline_passengers",
     "breast_cancer",
     "cora",
@@ -109,8 +113,10 @@ __all__ = [
     "fetch",
     "from_csv",
     "graph_from_csv",
+    "imdb",
     "infer_schema",
     "iris",
+    "language_identification",
     "load",
     "minimum_temperatures",
     "mixup",
@@ -128,5 +134,6 @@ __all__ = [
     "stratified_split",
     "sunspots",
     "synthetic_ratings",
+    "texts_from_csv",
     "wine",
 ]

@@ -4,3 +4,4 @@ from koubai.models.autoencoder import *
 from koubai.models.recommendation import *
 from koubai.models.resnet import *
 from koubai.models.sequence_cnn import *
+from koubai.models.text_classifier import *

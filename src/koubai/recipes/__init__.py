@@ -17,6 +17,7 @@ from koubai.recipes.script import load_script
 from koubai.recipes.settings import Settings
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
 from koubai.recipes.task import Task
+from koubai.recipes.text_classify import TEXT_CLASSIFY, TextClassifySettings
 from koubai.recipes.training import Training
 from koubai.recipes.treatable import treatable
 
@@ -35,11 +36,12 @@ __all__ = [
     "Settings",
     "TableSettings",
     "Task",
+    "TextClassifySettings",
     "Training",
     "load_script",
     "treatable",
 ]
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (*IMAGES, *TABLES, BIOLOGY, FORECAST, GRAPH, RECOMMEND)
+    recipe.name: recipe for recipe in (*IMAGES, *TABLES, BIOLOGY, FORECAST, GRAPH, RECOMMEND, TEXT_CLASSIFY)
 }
