@@ -130,7 +130,8 @@ def _snippets(units: Sequence[str], between: str) -> list[str]:
     """Words or characters put together until each snippet has a length that is drawn at random."""
     random = derived_generator(0, "snippets")
     lengths = koubai.randint(_SHORTEST, _LONGEST + 1, (len(units),), generator=random).tolist()
-    snippets, start = [], 0
+    snippets: list[str] = []
+    start = 0
     while start < len(units):
         end, length = start, 0
         while end < len(units) and length < lengths[len(snippets)]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -33,12 +34,16 @@ from koubai.recipes.predictor import AnswerOptions, Predictor
 from koubai.recipes.recipe import Recipe
 from koubai.recipes.settings import Settings
 from koubai.recipes.task import Task
-from koubai.recipes.tokens import TOKENIZERS, ChangedTokens, Cut, TextCoder, counts
+from koubai.recipes.tokens import TOKENIZERS, ChangedTokens, Cut, TextCoder
 from koubai.train.metrics import make_metric
 
 _BATCH = 256  # texts per forward pass
 _METRICS = ("accuracy", "macro_f1")
-_LOADERS = {"languages": language_identification, "ag-news": ag_news, "imdb": imdb}
+_LOADERS: dict[str, Callable[[], LabelledTexts]] = {
+    "languages": language_identification,
+    "ag-news": ag_news,
+    "imdb": imdb,
+}
 _SHOWN = 12  # worst texts, and pieces of a class
 _HEAVY = 2.0  # times the mean weight, above which a token is marked
 
@@ -216,13 +221,15 @@ def _by_counts(
     known, labels = (np.asarray(tensor.numpy()) for tensor in train.tensors)
     chances = np.zeros((len(ids), len(predictor.class_names)))
     try:
-        from sklearn.linear_model import LogisticRegression  # imported here because the core does without it
+        from sklearn.feature_extraction.text import CountVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
     except ImportError:
         chances[:] = np.bincount(labels, minlength=chances.shape[1]) / len(labels)
         return N_("always answering the most frequent class"), chances
-    size = len(predictor.coder.tokens)
-    fitted = LogisticRegression(max_iter=2000).fit(counts(known, size), labels)
-    chances[:, fitted.classes_] = fitted.predict_proba(counts(ids, size))
+    counting = CountVectorizer(analyzer=predictor.coder.row)
+    fitted = make_pipeline(counting, LogisticRegression(max_iter=2000)).fit(known, labels)
+    chances[:, fitted.classes_] = fitted.predict_proba(ids)
     return N_("logistic regression on counts of the tokens"), chances
 
 
@@ -251,10 +258,11 @@ def _by_length(
     rows = []
     for low, high in pairwise(bounds.tolist()):
         own = (low <= lengths) & (lengths < high)
-        shares = ((answer[own] == truth[own]).mean() for answer in (predicted, counted) if own.any())
-        rows.append((f"{low}–{high - 1}", int(own.sum()), *(f"{100 * share:.1f} %" for share in shares)))
+        right = ((answer[own] == truth[own]).mean() for answer in (predicted, counted))
+        shares = tuple(f"{100 * share:.1f} %" for share in right)
+        rows.append((f"{low}–{high - 1}", int(own.sum()), *shares))
     header = (N_("tokens"), N_("samples"), N_("accuracy"), N_("accuracy by counting"))
-    return Table(title=N_("Accuracy by length"), header=header, rows=tuple(row for row in rows if row[1]))
+    return Table(title=N_("Accuracy by length"), header=header, rows=tuple(rows))
 
 
 def _pieces(
@@ -333,5 +341,5 @@ TEXT_CLASSIFY = Recipe(
     text_classify_model,
     TextClassPredictor,
     TextClassifySettings,
-    {"epochs": 15, "lr": 0.002, "weight_decay": 1e-4, "schedule": "cosine"},
+    {"epochs": 15, "lr": 0.005, "weight_decay": 1e-4, "schedule": "cosine"},
 )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+import koubai
 from koubai.data.text import CHARACTERS, TextTransform, Tokenizer
 from koubai.engine.random import Generator
 
@@ -108,19 +109,10 @@ class ChangedTokens:
     def __call__(self, batch: Any, generator: Generator | None = None) -> Any:
         """Change the first item of a batch (ids, targets)."""
         ids, *others = batch
-        rows = [self._changed(self.coder.row(np.asarray(row)), generator) for row in ids]
-        return [self.coder.padded(rows), *others]
+        rows = [self._changed(self.coder.row(row), generator) for row in ids.numpy()]
+        return [koubai.from_numpy(self.coder.padded(rows)), *others]
 
     def _changed(self, row: list[str], generator: Generator | None) -> list[str]:
         for change in self.changes:
             row = change.change_tokens(row, generator)
         return row
-
-
-def counts(ids: Ids, tokens: int) -> Any:
-    """How often each token is in each row: a sparse matrix (N, tokens) of SciPy's."""
-    from scipy.sparse import csr_matrix  # imported here because the core does without it
-
-    rows, places = np.nonzero(ids)
-    values = np.ones(len(rows))
-    return csr_matrix((values, (rows, ids[rows, places])), shape=(len(ids), tokens))
