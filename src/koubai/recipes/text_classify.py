@@ -38,7 +38,7 @@ from koubai.recipes.tokens import TOKENIZERS, ChangedTokens, Cut, TextCoder
 from koubai.train.metrics import make_metric
 
 _BATCH = 256  # texts per forward pass
-_METRICS = ("accuracy", "macro_f1")
+_METRICS = ("accuracy", "f1")
 _LOADERS: dict[str, Callable[[], LabelledTexts]] = {
     "languages": language_identification,
     "ag-news": ag_news,
@@ -255,7 +255,7 @@ def _by_length(
     lengths = (ids > 0).sum(axis=1)
     bounds = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1]).astype(int))
     bounds[-1] += 1
-    rows = []
+    rows: list[tuple[str | int | float, ...]] = []
     for low, high in pairwise(bounds.tolist()):
         own = (low <= lengths) & (lengths < high)
         right = ((answer[own] == truth[own]).mean() for answer in (predicted, counted))
