@@ -79,7 +79,7 @@ def test_parts_are_drawn_but_for_fixed_ones() -> None:
         ("a,x\nb,\n", "line 3, column 'label': the cell is empty"),
         ("a,x\n,y\n", "line 3, column 'text': the cell is empty"),
         ("a,x\nb,x\n", "all texts are of one class"),
-        ("a,x\nb,x\nc,x\nd,y\n", "the class 'y' has 1 texts; at least 3 are needed"),
+        ("a,x\nb,x\nc,x\nd,y\n", "each class needs at least 3 texts, but the class 'y' has 1"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_told(tmp_path: Path, rows: str, problem: str) -> None:

@@ -162,7 +162,7 @@ def texts_from_csv(path: str | Path, text: str = "text", target: str = "label") 
     if len(class_names) < 2:
         raise wrong(path, _("all texts are of one class"))
     if counts.min() < _LEAST:
-        problem = _("the class {name!r} has {count} texts; at least {least} are needed")
+        problem = _("each class needs at least {least} texts, but the class {name!r} has {count}")
         rare = str(class_names[counts.argmin()])
         raise wrong(path, problem.format(name=rare, count=int(counts.min()), least=_LEAST))
     return LabelledTexts(Path(path).stem, tuple(texts), labels, tuple(class_names.tolist()))
