@@ -100,4 +100,4 @@ def test_snippets_of_six_kinds_are_short_and_in_one_part_only() -> None:
     joined = " ".join(data.texts)
     assert joined == joined.casefold()
     assert not set(joined) & set("。、,.;「」《》［＃()")
-    assert all(len(text) >= 10 for text in data.texts)
+    assert all(len(text) >= 9 for text in data.texts)

@@ -107,7 +107,7 @@ def test_the_same_seed_gives_the_same_bits(file: Path) -> None:
     def weights(**settings: Any) -> list[bytes]:
         made = training(file, epochs=1, deletion=0.2, swaps=1, dropout=0.1, **settings)
         made.fit()
-        return [parameter.numpy().tobytes() for parameter in made.model.parameters()]
+        return [parameter.detach().numpy().tobytes() for parameter in made.model.parameters()]
 
     assert weights(seed=1) == weights(seed=1)
     assert weights(seed=1) != weights(seed=2)

@@ -127,7 +127,7 @@ def _work(folder: str, size: int, sha256: str, progress: bool) -> str:
 
 
 def _snippets(units: Sequence[str], between: str) -> list[str]:
-    """Words or characters put together until each snippet has a length that is drawn at random."""
+    """Words, each with the space after it, or characters, put together up to a length that is drawn at random."""
     random = derived_generator(0, "snippets")
     lengths = koubai.randint(_SHORTEST, _LONGEST + 1, (len(units),), generator=random).tolist()
     snippets: list[str] = []
