@@ -67,12 +67,12 @@ def language_identification(per_class: int = 4000, progress: bool = True) -> Lab
         DownloadError: when the files are not in the data folder and cannot be had.
     """
     kinds = {
-        _("English sentences"): _spaced(_enja("train.en", progress)),
+        _("English"): _spaced(_enja("train.en", progress)),
         _("Shakespeare"): _spaced(fetch(_SHAKESPEARE, progress).read_text("utf-8")),
         _("Python"): _spaced(_library()),
-        _("Japanese sentences"): _unspaced(_enja("train.ja", progress)),
-        _("Natsume Soseki"): _unspaced(_works(_SOSEKI, progress)),
-        _("Miyazawa Kenji"): _unspaced(_works(_MIYAZAWA, progress)),
+        _("Japanese"): _unspaced(_enja("train.ja", progress)),
+        _("Soseki"): _unspaced(_works(_SOSEKI, progress)),
+        _("Miyazawa"): _unspaced(_works(_MIYAZAWA, progress)),
     }
     found = [_spread(snippets, per_class) for snippets in kinds.values()]
     texts = tuple(text for snippets in found for text in snippets)
