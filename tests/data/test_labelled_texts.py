@@ -11,6 +11,7 @@ import pytest
 
 from koubai.data import (
     LabelledTexts,
+    RemoteFile,
     ag_news,
     data_folder,
     imdb,
@@ -20,9 +21,7 @@ from koubai.data import (
 )
 
 
-def placed(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, remote: labelled_texts.RemoteFile, content: bytes
-) -> object:
+def placed(monkeypatch: pytest.MonkeyPatch, folder: Path, remote: RemoteFile, content: bytes) -> RemoteFile:
     """A small file in the place of the real one."""
     monkeypatch.setenv("KOUBAI_DATA", str(folder))
     path = folder / remote.path

@@ -31,7 +31,7 @@ def sentence(number: int) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("texts") / "bites.csv"
-    rows = (",".join(sentence(number)) for number in range(400))
+    rows = (",".join(sentence(number)) for number in range(300))
     path.write_text("said,who\n" + "\n".join(rows))
     return path
 
@@ -61,8 +61,14 @@ def test_the_order_of_words_tells_where_no_count_does(trained: Training) -> None
     assert outcome.baseline["accuracy"] < 0.7
 
 
-def test_a_transformer_learns_it_too(file: Path) -> None:
-    made = training(file, model="transformer", heads=2, layers=1, epochs=8, lr=0.01)
+def test_a_transformer_reads_words_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "moods.csv"
+    rows = (
+        f"{'we say' * (k % 3 > 0)} this was {('good', 'bad')[k % 2]} {'today' * (k % 5 > 0)},{k % 2}"
+        for k in range(200)
+    )
+    path.write_text("said,who\n" + "\n".join(rows))
+    made = training(path, model="transformer", heads=2, layers=1, epochs=2, batch_size=16, lr=0.01)
     made.fit()
     assert made.judge().result > 0.95
 
@@ -70,7 +76,7 @@ def test_a_transformer_learns_it_too(file: Path) -> None:
 def test_an_answer_names_the_class_and_the_words_that_count(trained: Training, tmp_path: Path) -> None:
     trained.describe(tmp_path)
     trained.judge().save(tmp_path)
-    assert Outcome.load(tmp_path).samples == 80
+    assert Outcome.load(tmp_path).samples == 60
     predictor = TextClassPredictor.load(tmp_path)
     text = "Today the dog bites the cat"
     classes, words = predictor.answer(trained.model, text, ASK)
