@@ -27,6 +27,8 @@ from koubai.data.image import (
     RandomVerticalFlip,
 )
 from koubai.data.labelled import LabelledData
+from koubai.data.labelled_texts import LabelledTexts, ag_news, imdb, texts_from_csv
+from koubai.data.language_identification import language_identification
 from koubai.data.loader import DataLoader
 from koubai.data.mixed import MixedColumns
 from koubai.data.mixing import Mixup, mixup
@@ -78,6 +80,7 @@ __all__ = [
     "GraphData",
     "IterableDataset",
     "LabelledData",
+    "LabelledTexts",
     "MinMaxScale",
     "MixedColumns",
     "Mixup",
@@ -114,6 +117,7 @@ __all__ = [
     "Vocabulary",
     "WeightedRandomSampler",
     "adult",
+    "ag_news",
     "airline_passengers",
     "aozora",
     "breast_cancer",
@@ -129,8 +133,10 @@ __all__ = [
     "fetch",
     "from_csv",
     "graph_from_csv",
+    "imdb",
     "infer_schema",
     "iris",
+    "language_identification",
     "load",
     "minimum_temperatures",
     "mixup",
@@ -156,6 +162,7 @@ __all__ = [
     "stratified_split",
     "sunspots",
     "synthetic_ratings",
+    "texts_from_csv",
     "windows",
     "wine",
 ]

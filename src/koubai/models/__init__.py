@@ -7,4 +7,5 @@ from koubai.models.recommendation import *
 from koubai.models.resnet import *
 from koubai.models.sequence_cnn import *
 from koubai.models.tabular import *
+from koubai.models.text_classifier import *
 from koubai.models.translator import *

@@ -22,6 +22,7 @@ from koubai.recipes.speech import SPEECH
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
 from koubai.recipes.tabular import TABULAR, TabularSettings
 from koubai.recipes.task import Task
+from koubai.recipes.text_classify import TEXT_CLASSIFY, TextClassifySettings
 from koubai.recipes.text_gpt import TEXT_GPT
 from koubai.recipes.text_lstm import TEXT_LSTM
 from koubai.recipes.training import Training
@@ -44,6 +45,7 @@ __all__ = [
     "TableSettings",
     "TabularSettings",
     "Task",
+    "TextClassifySettings",
     "Training",
     "load_script",
     "treatable",
@@ -59,6 +61,7 @@ RECIPES: dict[str, Recipe] = {
         GRAPH,
         RECOMMEND,
         TABULAR,
+        TEXT_CLASSIFY,
         TEXT_GPT,
         TEXT_LSTM,
         TRANSLATE,
