@@ -62,11 +62,28 @@ class Trained:
 
 
 GOALS = (
+    Goal("image-cnn", "MNIST", 0.993),
+    Goal("image-resnet", "CIFAR-10"),
+    Goal("text-gpt", "tiny Shakespeare"),
+    Goal("text-lstm", "names"),
+    Goal("text-lstm", "names", settings={"cell": "gru"}),
+    Goal("text-classify", "six kinds of snippets"),
+    Goal("detect", "scenes of MNIST digits", 0.9),
+    Goal("translate", "small_parallel_enja"),
+    Goal("tabular", "Adult", 0.85, {"data": "adult"}),
+    Goal("tabular", "California housing", settings={"data": "california-housing"}),
+    Goal("tabular", "penguins", settings={"data": "penguins"}),
+    Goal("forecast", "airline passengers"),
+    Goal("forecast", "sunspots", settings={"series": "sunspots"}),
+    Goal("forecast", "temperatures", settings={"series": "temperatures"}),
     Goal("graph", "Cora", 0.81),
     Goal("graph", "Cora", 0.81, {"model": "gat"}),
     Goal("recommend", "made-up ratings", settings={"data": "synthetic"}),
     Goal("recommend", "made-up ratings", settings={"data": "synthetic", "model": "towers"}),
     Goal("recommend", "MovieLens, small"),
+    Goal("speech", "free spoken digits", 0.97),
+    Goal("speech", "utterances", settings={"model": "crnn"}),
+    Goal("biology", "a planted motif"),
 )
 
 
