@@ -8,7 +8,10 @@ import pytest
 
 import koubai
 from koubai.data import RandomDeletion, RandomSwap, data_folder
+from koubai.explain import influence
 from koubai.recipes import RECIPES, Outcome, Training
+from koubai.recipes.exhibit import Tokens
+from koubai.recipes.influences import ranked_exhibit, sample_exhibits
 from koubai.recipes.predictor import AnswerOptions
 from koubai.recipes.text_classify import TextClassPredictor
 from koubai.recipes.tokens import ChangedTokens, TextCoder
@@ -85,6 +88,18 @@ def test_an_answer_names_the_class_and_the_words_that_count(trained: Training, t
     assert sum(words.values) == pytest.approx(1, abs=1e-4)
     (tmp_path / "told.txt").write_text(text)
     assert predictor.answer(trained.model, str(tmp_path / "told.txt"), ASK)[0] == classes
+
+
+def test_each_word_has_its_influence_and_padding_none(trained: Training) -> None:
+    predictor = trained.task.predictor
+    ids = predictor.model_inputs("today the dog bites the cat")
+    found = influence(trained.model, koubai.from_numpy(ids))
+    (shown,) = sample_exhibits(found, ids, predictor)
+    assert isinstance(shown, Tokens)
+    assert shown.words == ("today", "the", "dog", "bites", "the", "cat")
+    assert np.allclose(found.values[0, 6:], 0)
+    assert found.values.sum() == pytest.approx(found.explained[0] - found.at_baseline[0], abs=0.1)
+    assert "" not in ranked_exhibit(found, ids, predictor).names
 
 
 def test_padding_changes_no_answer(trained: Training) -> None:

@@ -44,7 +44,9 @@ def _sample(found: Influence, given: Array, names: Sequence[Sequence[str]], know
         heat = np.stack([np.zeros(given.shape[2:]), _flat(values)])  # (2, H, W)
         return Pictures(title=title, note=note, images=both, captions=(_PLAIN, _EITHER), heat=heat)
     if given.dtype.kind in "iu":
-        return Tokens(title=title, note=note, words=tuple(names[k]), weights=values)
+        places = [place for place, word in enumerate(names[k]) if word]  # the others are padding
+        words = tuple(names[k][place] for place in places)
+        return Tokens(title=title, note=note, words=words, weights=values[places])
     shown = [f"{name} = {value:.4g}" for name, value in zip(names[k], given[k].ravel().tolist(), strict=True)]
     return _bars(title, note, shown, values.ravel())
 
@@ -99,8 +101,10 @@ def ranked_exhibit(found: Influence, inputs: Array, known: Known) -> Exhibit:
 
 def _by_word(found: Influence, names: Sequence[Sequence[str]]) -> tuple[list[str], Array]:
     """The mean size of the influence of each word, wherever it stands."""
-    words, places = np.unique([word for sample in names for word in sample], return_inverse=True)
-    sizes = np.abs(found.values).ravel()
+    said = [word for sample in names for word in sample]
+    written = np.array([bool(word) for word in said])  # the others are padding
+    words, places = np.unique([word for word in said if word], return_inverse=True)
+    sizes = np.abs(found.values).ravel()[written]
     return words.tolist(), np.bincount(places, sizes) / np.bincount(places)
 
 

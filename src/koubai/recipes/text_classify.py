@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,18 +97,38 @@ class TextClassPredictor(Predictor):
         coder: makes rows of tokens.
     """
 
+    baseline: ClassVar[float] = 0.0
+
     class_names: tuple[str, ...]
     coder: TextCoder
 
-    def answer(self, model: TextClassifier, source: str, options: AnswerOptions) -> tuple[Table, Bars]:  # type: ignore[override]
-        """The classes with their probabilities, and the tokens that counted most."""
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The classes."""
+        return self.class_names
+
+    def model_inputs(self, source: str) -> NDArray[np.int64]:
+        """The tokens of a sentence or a .txt file, as a row of numbers (1, T)."""
         path = Path(source)
         text = path.read_text("utf-8-sig") if path.suffix == ".txt" else source
         if not text.strip():
             raise ValueError(_("The text is empty."))
         if not self.coder.known(text):
             raise ValueError(_("The model knows no word or character of this text."))
-        ids = self.coder.ids([text])
+        return self.coder.ids([text])
+
+    def as_given(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """The numbers themselves: a text has no scale."""
+        return inputs
+
+    def part_names(self, inputs: NDArray[Any]) -> list[list[str]]:
+        """The tokens of each row; those of padding are empty."""
+        rows = map(self.coder.row, inputs)
+        return [[*row, *[""] * (inputs.shape[1] - len(row))] for row in rows]
+
+    def answer(self, model: TextClassifier, source: str, options: AnswerOptions) -> tuple[Table, Bars]:  # type: ignore[override]
+        """The classes with their probabilities, and the tokens that counted most."""
+        ids = self.model_inputs(source)
         chances, weights = self.attended(model, ids)
         order = np.argsort(-chances[0], kind="stable")
         rows = tuple((self.class_names[k], f"{100 * chances[0, k]:.1f} %") for k in order)
