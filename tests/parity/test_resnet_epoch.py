@@ -49,15 +49,11 @@ class ResNet20(torch.nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
-def test_one_epoch_is_that_of_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = read_cifar10(cifar_archive(tmp_path / "cifar.tar.gz"))
-    monkeypatch.setattr(image_resnet, "cifar10", lambda: data)
-    recipe = RECIPES["image-resnet"]
-    ours = Training(recipe, recipe.settings(epochs=1, batch_size=30, lr=0.02))
-    theirs = ResNet20()
-    theirs.load_state_dict(
-        {name: torch.tensor(value.numpy()) for name, value in ours.model.state_dict().items()}
-    )
+def trained_by_pytorch(ours: Training, dtype: Any) -> tuple[ResNet20, float]:
+    """The same epoch in PyTorch, and its mean loss."""
+    theirs = ResNet20().to(dtype)
+    weights = {name: torch.tensor(value.numpy()) for name, value in ours.model.state_dict().items()}
+    theirs.load_state_dict(weights)
     batches = [[torch.tensor(part.numpy()) for part in batch] for batch in ours.loader]
     ours.loader.set_epoch(0)
     optimizer = torch.optim.SGD(theirs.parameters(), lr=0.02, momentum=0.9, nesterov=True, weight_decay=5e-4)
@@ -65,15 +61,26 @@ def test_one_epoch_is_that_of_pytorch(tmp_path: Path, monkeypatch: pytest.Monkey
     losses = []
     for x, y in batches:
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(theirs(x), y)
+        loss = torch.nn.functional.cross_entropy(theirs(x.to(dtype)), y)
         loss.backward()
         optimizer.step()
         schedule.step()
         losses.append(loss.item() * len(y))
+    return theirs, sum(losses) / len(ours.task.train)
+
+
+def test_one_epoch_is_that_of_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights are as near to those of float64 as PyTorch's own in float32: through 20 layers both drift a little."""
+    data = read_cifar10(cifar_archive(tmp_path / "cifar.tar.gz"))
+    monkeypatch.setattr(image_resnet, "cifar10", lambda: data)
+    recipe = RECIPES["image-resnet"]
+    ours = Training(recipe, recipe.settings(epochs=1, batch_size=30, lr=0.02))
+    (exact, loss), (single, _) = (trained_by_pytorch(ours, dtype) for dtype in (torch.float64, torch.float32))
     history = ours.fit()
-    assert history["loss"][0] == pytest.approx(sum(losses) / len(ours.task.train), rel=1e-4)
+    assert history["loss"][0] == pytest.approx(loss, rel=1e-4)
     for name, value in ours.model.state_dict().items():
-        wanted = theirs.state_dict()[name].numpy()
-        np.testing.assert_allclose(
-            value.numpy(), wanted, rtol=2e-3, atol=2e-3 * max(np.abs(wanted).max(), 1e-3)
+        wanted = exact.state_dict()[name].numpy()
+        drift, theirs = (
+            np.linalg.norm(got - wanted) for got in (value.numpy(), single.state_dict()[name].numpy())
         )
+        assert drift <= 10 * theirs + 1e-6 * np.linalg.norm(wanted), name
