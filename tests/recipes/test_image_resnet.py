@@ -62,7 +62,7 @@ def test_its_plan_is_the_papers() -> None:
 def test_the_same_seed_gives_the_same_weights_and_batches() -> None:
     def start(seed: int) -> list[np.ndarray]:
         made = training(seed=seed, flip=True)
-        return [made.model.conv1.weight.numpy(), *(part.numpy() for part in next(iter(made.loader)))]
+        return [made.model.conv1.weight.detach().numpy(), *(part.numpy() for part in next(iter(made.loader)))]
 
     first, again, other = start(1), start(1), start(2)
     assert all(map(np.array_equal, first, again))
