@@ -93,7 +93,7 @@ def noise_of(task: Task, target: Array) -> float:
     The share of n samples that are recognised is known to 1 / sqrt(4 n); balanced, the rarest class counts most.
     """
     if task not in ("classes", "binary") or not len(target):
-        return 1 / np.sqrt(max(1, len(target)))
+        return float(1 / np.sqrt(max(1, len(target))))
     counts = np.unique(labels_of(target), return_counts=True)[1]
     classes = max(2, len(counts))
     return float(np.sqrt((0.25 / counts).sum()) / (classes - 1))
