@@ -27,6 +27,26 @@ def curve(samples=240, seed=0):
     return x, (x**2 - 0.75 + 0.05 * np.random.default_rng(seed).standard_normal(x.shape)).astype("f")
 
 
+def places():
+    """Five points in each sample, each with a class of its own: (N, 2, 5) and (N, 5)."""
+    x, y = blobs(400)
+    return x.reshape(80, 5, 2).transpose(0, 2, 1).copy(), y.reshape(80, 5)
+
+
+def soft_blobs():
+    """Targets that are shares of the classes."""
+    x, y = blobs()
+    return x, (0.8 * np.eye(3)[y] + 0.2 / 3).astype("f")
+
+
+def divergence(output, target):
+    return nn.functional.kl_div(nn.functional.log_softmax(output, 1), target, reduction="batchmean")
+
+
+def upper_quantile(output, target):
+    return koubai.maximum(0.95 * (target - output), -0.05 * (target - output)).mean()
+
+
 def net(inputs, *hidden, outputs, last=(), activation=nn.ReLU):
     koubai.manual_seed(0)
     layers, width = [], inputs
@@ -96,6 +116,10 @@ def test_the_cause_is_named_first(cause):
             (curve()[0], curve()[1][:, 0]),
             epochs=30,
         ),
+        lambda: findings(net(2, 16, outputs=3), CE(), blobs(120), epochs=1),  # four steps prove nothing
+        lambda: findings(nn.Conv1d(2, 3, 1), CE(), places(), epochs=20),
+        lambda: findings(net(2, 16, outputs=3), divergence, soft_blobs()),
+        lambda: findings(net(1, 16, outputs=1), upper_quantile, curve(), validation=curve(seed=1)),
     ],
 )
 def test_a_sound_training_is_met_with_silence(sound):
@@ -115,6 +139,10 @@ class TestWhatIsFed:
 
         model = nn.Sequential(Deaf(), *net(2, 16, outputs=3))
         assert "ignored_input" in [f.cause for f in findings(model, CE(), blobs())]
+
+    def test_labels_that_stand_for_no_class(self):
+        x, y = blobs()
+        assert first(net(2, 16, outputs=3), CE(), (x, y + 1)) == "label_encoding"
 
     def test_batches_that_leave_few_steps(self):
         model = net(2, 16, outputs=3)

@@ -190,7 +190,7 @@ deep = partial(mlp, 64, (32,) * 8, 10, nn.Tanh)
 STRENGTHS = [
     fault(
         "strength: dropout of 0.97",
-        ("over_regularised",),
+        ("over_regularised", "dying_relu"),  # under such noise all units die
         partial(classifier, data=digits, epochs=20),
         {"model": partial(dropping, 0.97)},
         {"model": partial(dropping, 0.1)},

@@ -23,6 +23,7 @@ from koubai.doctor.patient import Patient, Sample
 __all__ = ["Consultation", "Moment"]
 
 _COMPARED = 256  # samples
+_ABOUT = 0.8  # of its loss: that of a skewed target's median, which MAE wants, is less than a fifth below the mean's
 
 Moment = Literal["before", "during", "after"]
 
@@ -215,6 +216,16 @@ class Consultation:
         mean = np.broadcast_to(self.target.mean(0, keepdims=True), self.target.shape).astype(np.float32)
         loss = self.patient.loss_of(mean, self.target)
         return abs(loss) if np.isfinite(loss) else 0.0
+
+    @cached_property
+    def aims_at_the_mean(self) -> bool:
+        """Whether the best constant answer, by the loss, is about the mean; that of a quantile is far from it."""
+        if self.task != "numbers" or self.expects != "numbers":
+            return True
+        levels = np.quantile(self.target, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0, keepdims=True)
+        answers = [np.broadcast_to(level, self.target.shape).astype(np.float32) for level in levels]
+        best = min(self.patient.loss_of(answer, self.target) for answer in answers)
+        return not 0 < best < _ABOUT * self.constant_loss
 
     # --- what goes on inside --------------------------------------------------------------------------------------
 

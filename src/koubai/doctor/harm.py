@@ -51,6 +51,8 @@ def harm_of(c: Consultation) -> Harm | None:
         return Harm("diverged", _("the loss is higher than at the start"))
     if c.target.size == 0 or not _varies(c) or c.history.steps < UNDER_WAY:
         return None
+    if not c.aims_at_the_mean:
+        return None  # R² is no measure of it
     if c.skill < TRIVIAL:
         return Harm(
             "trivial",
@@ -65,7 +67,10 @@ def harm_of(c: Consultation) -> Harm | None:
                 skill=c.skill, reference=c.reference
             ),
         )
-    if len(c.sample) <= FEW and c.parameters > len(c.sample) and c.skill < BY_HEART:
+    simple = (
+        c.linear > BY_HEART / 2 and c.skill >= c.linear
+    )  # then what is left is noise, better not learnt by heart
+    if len(c.sample) <= FEW and c.parameters > len(c.sample) and c.skill < BY_HEART and not simple:
         return Harm(
             "not_by_heart",
             _("the model has not learnt {samples} samples by heart (skill {skill:.2f})").format(

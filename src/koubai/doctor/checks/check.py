@@ -30,7 +30,12 @@ class Check(NamedTuple):
 
     def __call__(self, c: Consultation) -> Finding | None:
         """Return what it finds."""
-        evidence = self.look(c)
+        try:
+            evidence = self.look(c)
+        except (RuntimeError, ValueError, IndexError):
+            if c.history.error is None:
+                raise
+            return None  # the training has ended in an error: what ended it is in the way of looking, too
         return None if evidence is None else Finding(self.cause, **evidence)
 
 

@@ -27,6 +27,7 @@ _SMALLER = 16  # samples
 _SWING = 0.05  # a mean over an epoch of N samples is known to 1 / sqrt(N): 5 % is beyond chance from 400 samples on
 _COLLAPSED = 0.1
 _DROPOUT_TAKES = 3.0  # times as many steps, at most (Srivastava et al. 2014, "Dropout", section 10)
+_DECOUPLED = ("AdamW", "Lion", "Muon", "Adafactor")  # Loshchilov and Hutter 2019
 _FLAT = 0.01  # of the largest curvature: a difference of gradients in float32 tells no less
 _PULL = 2.0  # penalty to data (Ben Braiek and Khomh 2023, "Testing Feedforward Neural Networks Training Programs")
 
@@ -353,8 +354,10 @@ def _shrunk(c: Consultation) -> float | None:
 def _forces(c: Consultation) -> tuple[Array, Array]:
     """Return the gradients of the penalty (weight decay, and terms in the loss) and of the data, as vectors."""
     patient, framework = c.patient, c.patient.framework
+    # AdamW and Lion decay beside a step of fixed size: there the gradient is no measure of what the data want.
+    decoupled = type(patient.optimizer).__name__ in _DECOUPLED
     decay = {
-        id(p): (float(g.get("weight_decay", 0.0)), float(g.get("l1", 0.0)))
+        id(p): (0.0 if decoupled else float(g.get("weight_decay", 0.0)), float(g.get("l1", 0.0)))
         for g in patient.optimizer.param_groups
         for p in g["params"]
     }

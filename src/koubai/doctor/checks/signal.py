@@ -101,7 +101,7 @@ def hidden_activation(c: Consultation) -> Evidence | None:
         )
     fading = vanishing_gradient.look(c)
     saturating = [layer for layer in hidden if layer.kind in SATURATING]
-    if fading and len(saturating) >= 2:
+    if fading and len(saturating) >= 2 and _fades_forwards(c) is None:
         symptom = _(
             "{count} layers of {kind}, whose slope is below 1 nearly everywhere, stand behind each other"
         ).format(count=len(saturating), kind=saturating[0].kind)
