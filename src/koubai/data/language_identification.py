@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 import koubai
-from koubai.data.download import RemoteFile, fetch
+from koubai.data.aozora import AozoraWork, aozora
+from koubai.data.corpora import shakespeare, small_parallel_enja
 from koubai.data.draw import derived_generator
 from koubai.data.labelled_texts import LabelledTexts
 from koubai.i18n import _
@@ -21,36 +22,11 @@ from koubai.i18n import _
 _SHORTEST, _LONGEST = 10, 40  # characters of a snippet
 _RUN = 25  # snippets that stand one after the other, and go into the same part
 
-_GITHUB = "https://raw.githubusercontent.com/"
-_SHAKESPEARE = RemoteFile(
-    "tinyshakespeare/input.txt",
-    "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-    1115394,
-    (_GITHUB + "karpathy/char-rnn/master/data/tinyshakespeare/input.txt",),
-)
-_ENJA = {
-    "train.en": (1701356, "148b05dcd28638fe20ee84f2b1127001c80982be352007dda241fb759adadc76"),
-    "train.ja": (2784447, "fc81a1434349ec98a449d7ae9cd2530057f689637684ecfed3501ea6a8a07ecc"),
-}
-_AOZORA = "aozorahack/aozorabunko_text/0984f7dc18a2270bdfd2ff99bf14fd1b3ebb4f65/"
-# Botchan, Kokoro, I Am a Cat; Night on the Galactic Railroad
-_SOSEKI = (
-    ("000148/files/752_ruby_2438", 209990, "8b1087162da44dbf54705c15f5ba62c7c07db86bb6f38caacd4f5beb62e4618b"),
-    ("000148/files/773_ruby_5968", 374152, "d0124c6a71ca3c8f6898dc84578134789fcbdf6a1133121d205ebdaf52274594"),
-    ("000148/files/789_ruby_5639", 749051, "f8c511ab3e69e3a1ccfea475783c2e4d64917a2cdedfb67441ea27655aca5f75"),
-)  # fmt: skip
-_MIYAZAWA = (
-    ("000081/files/456_ruby_145", 85542, "e233543790f0aa5ba32ca39c7328f3668bb704c1be69259f4c17636ed23debbe"),
-)  # fmt: skip
 _MODULES = (
     "argparse", "ast", "base64", "calendar", "cmd", "configparser", "contextlib", "copy", "csv", "difflib", "enum",
     "fractions", "functools", "gettext", "heapq", "inspect", "locale", "optparse", "pathlib", "pickle", "queue",
     "random", "shutil", "statistics", "string", "subprocess", "tarfile", "textwrap", "threading", "uuid",
 )  # fmt: skip
-
-_RULE = re.compile(r"^-{20,}\r?$", re.MULTILINE)
-_MARKS = re.compile("《[^》]*》|［＃[^］]*］")  # ruby and notes
-_COLOPHON = re.compile("^底本：", re.MULTILINE)
 
 
 def language_identification(per_class: int = 4000, progress: bool = True) -> LabelledTexts:
@@ -66,13 +42,14 @@ def language_identification(per_class: int = 4000, progress: bool = True) -> Lab
     Raises:
         DownloadError: when the files are not in the data folder and cannot be had.
     """
+    sentences, works = small_parallel_enja(progress)[0], aozora(progress)
     kinds = {
-        _("English"): _spaced(_enja("train.en", progress)),
-        _("Shakespeare"): _spaced(fetch(_SHAKESPEARE, progress).read_text("utf-8")),
+        _("English"): _spaced(_joined(sentences.english)),
+        _("Shakespeare"): _spaced(shakespeare(progress)),
         _("Python"): _spaced(_library()),
-        _("Japanese"): _unspaced(_enja("train.ja", progress)),
-        _("Soseki"): _unspaced(_works(_SOSEKI, progress)),
-        _("Miyazawa"): _unspaced(_works(_MIYAZAWA, progress)),
+        _("Japanese"): _unspaced(_joined(sentences.japanese)),
+        _("Soseki"): _unspaced(_by("夏目漱石", works)),
+        _("Miyazawa"): _unspaced(_by("宮沢賢治", works)),
     }
     found = [_spread(snippets, per_class) for snippets in kinds.values()]
     texts = tuple(text for snippets in found for text in snippets)
@@ -98,12 +75,12 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.casefold())
 
 
-def _enja(file: str, progress: bool) -> str:
-    size, sha256 = _ENJA[file]
-    address = f"{_GITHUB}odashi/small_parallel_enja/master/{file}"
-    return fetch(RemoteFile(f"small_parallel_enja/{file}", sha256, size, (address,)), progress).read_text(
-        "utf-8"
-    )
+def _joined(sentences: Iterable[Sequence[str]]) -> str:
+    return "\n".join(map(" ".join, sentences))
+
+
+def _by(author: str, works: Iterable[AozoraWork]) -> str:
+    return "\n".join(work.text for work in works if work.author == author)
 
 
 def _library() -> str:
@@ -111,19 +88,6 @@ def _library() -> str:
     folder = Path(sysconfig.get_path("stdlib"))
     files = (folder / f"{name}.py" for name in _MODULES)
     return "\n".join(file.read_text("utf-8") for file in files if file.is_file())
-
-
-def _works(files: Sequence[tuple[str, int, str]], progress: bool) -> str:
-    return "\n".join(_work(*file, progress) for file in files)
-
-
-def _work(folder: str, size: int, sha256: str, progress: bool) -> str:
-    """A work of Aozora Bunko without its marks and its colophon."""
-    path = f"cards/{folder}/{folder.rpartition('/')[2]}.txt"
-    remote = RemoteFile(f"aozora/{path}", sha256, size, (_GITHUB + _AOZORA + path,))
-    text = fetch(remote, progress).read_bytes().decode("cp932")
-    body = text[list(_RULE.finditer(text))[-1].end() :]
-    return _MARKS.sub("", _COLOPHON.split(body)[0])
 
 
 def _snippets(units: Sequence[str], between: str) -> list[str]:

@@ -17,7 +17,8 @@ from koubai.data.sequences import LETTERS, encode, one_hot
 from koubai.data.split import stratified_indices
 from koubai.engine.tensor import Tensor
 from koubai.i18n import N_, _
-from koubai.recipes.exhibit import Bars, Confusion, Exhibit, HeatMap, Table
+from koubai.recipes.classes import confusion, likeliest
+from koubai.recipes.exhibit import Bars, Exhibit, HeatMap, Table
 from koubai.recipes.outcome import Outcome
 from koubai.recipes.predictor import AnswerOptions, Predictor
 from koubai.recipes.recipe import Recipe
@@ -92,9 +93,9 @@ class SequencePredictor(Predictor):
             raise ValueError(problem.format(count=len(codes), length=self.length))
         padded = np.pad(codes, (0, self.length - len(codes)), constant_values=-1)[None]
         chances, weights = explained(model, one_hot(padded))
-        order = np.argsort(-chances[0], kind="stable")
-        rows = tuple((self.class_names[k], f"{100 * chances[0, k]:.1f} %") for k in order)
-        return Table(rows=rows), _heaviest(codes, weights[0, : len(codes)])
+        return Table(rows=tuple(likeliest(self.class_names, chances[0]))), _heaviest(
+            codes, weights[0, : len(codes)]
+        )
 
 
 def _heaviest(codes: NDArray[np.int64], weights: NDArray[Any], width: int = 8) -> Bars:
@@ -158,9 +159,7 @@ def _judged(
     predicted = chances.argmax(axis=1)
     guessed = _naive_bayes(_counts(data.codes[train]), data.labels[train], _counts(inputs.argmax(axis=1)))
     metrics = {"accuracy": float((predicted == truth).mean())}
-    counts = np.zeros((len(data.class_names),) * 2, np.int64)
-    np.add.at(counts, (truth, predicted), 1)
-    exhibits: list[Exhibit] = [Confusion(title=N_("Confusion matrix"), names=data.class_names, counts=counts)]
+    exhibits: list[Exhibit] = [confusion(data.class_names, truth, predicted)]
     if data.motif:
         found, motif = _motif(inputs, weights, (truth == 1) & (predicted == 1), len(data.motif))
         metrics |= {"motif_letters": _agreement(motif, data.motif)}

@@ -16,7 +16,8 @@ from koubai import nn
 from koubai.data import GraphData, TensorDataset, cora, graph_from_csv
 from koubai.engine.tensor import Tensor
 from koubai.i18n import N_, _
-from koubai.recipes.exhibit import Confusion, Exhibit, Table
+from koubai.recipes.classes import confusion, in_words
+from koubai.recipes.exhibit import Exhibit, Table
 from koubai.recipes.outcome import Outcome
 from koubai.recipes.predictor import AnswerOptions, Predictor
 from koubai.recipes.recipe import Recipe
@@ -24,7 +25,6 @@ from koubai.recipes.settings import Settings
 from koubai.recipes.task import Task
 
 _CSV = Annotated[Path, AfterValidator(Path.absolute)]  # a run may be resumed from another folder
-_RUNNERS_UP = 3  # classes told for each node
 
 
 class GraphSettings(Settings):
@@ -118,13 +118,8 @@ class NodePredictor(Predictor):
                 problem.format(name=unknown[0], count=len(places), first=", ".join(self.node_names[:3]))
             )
         chances = probabilities(model, np.array([places[name] for name in names]))
-        return (
-            Table(rows=tuple((name, *self._told(row)) for name, row in zip(names, chances, strict=True))),
-        )
-
-    def _told(self, chances: NDArray[Any]) -> list[str]:
-        order = np.argsort(-chances, kind="stable")[:_RUNNERS_UP]
-        return [f"{self.class_names[k]} {100 * chances[k]:.1f} %" for k in order]
+        rows = ((name, *in_words(self.class_names, row)) for name, row in zip(names, chances, strict=True))
+        return (Table(rows=tuple(rows)),)
 
 
 def probabilities(model: nn.Module, nodes: NDArray[np.int64]) -> NDArray[Any]:
@@ -204,10 +199,8 @@ def _exhibits(
 ) -> tuple[Exhibit, ...]:
     """Which classes were confused, how the number of neighbours matters, and the worst mistakes."""
     predicted = chances.argmax(axis=1)
-    counts = np.zeros((len(graph.class_names),) * 2, np.int64)
-    np.add.at(counts, (truth, predicted), 1)
     return (
-        Confusion(title=N_("Confusion matrix"), names=graph.class_names, counts=counts),
+        confusion(graph.class_names, truth, predicted),
         _by_degree(graph, nodes, predicted == truth),
         _mistakes(graph, nodes, truth, chances),
     )

@@ -28,14 +28,15 @@ from koubai.data import (
 from koubai.data.text import TextTransform
 from koubai.i18n import N_, _
 from koubai.models import Neighbours, SelfAttention, TextClassifier
-from koubai.recipes.exhibit import Bars, Confusion, Exhibit, Table, Texts
+from koubai.recipes.classes import confusion, likeliest
+from koubai.recipes.exhibit import Bars, Exhibit, Table, Texts
+from koubai.recipes.measuring import measured
 from koubai.recipes.outcome import Outcome
 from koubai.recipes.predictor import AnswerOptions, Predictor
 from koubai.recipes.recipe import Recipe
 from koubai.recipes.settings import Settings
 from koubai.recipes.task import Task
 from koubai.recipes.tokens import TOKENIZERS, ChangedTokens, Cut, TextCoder
-from koubai.train.metrics import make_metric
 
 _BATCH = 256  # texts per forward pass
 _METRICS = ("accuracy", "f1")
@@ -130,8 +131,7 @@ class TextClassPredictor(Predictor):
         """The classes with their probabilities, and the tokens that counted most."""
         ids = self.model_inputs(source)
         chances, weights = self.attended(model, ids)
-        order = np.argsort(-chances[0], kind="stable")
-        rows = tuple((self.class_names[k], f"{100 * chances[0, k]:.1f} %") for k in order)
+        rows = tuple(likeliest(self.class_names, chances[0], len(self.class_names)))
         return Table(rows=rows), self._heaviest(ids[0], weights[0])
 
     def _heaviest(self, ids: NDArray[np.int64], weights: NDArray[Any], count: int = 10) -> Bars:
@@ -219,12 +219,12 @@ def _judged(
     shown = [whole[row.tobytes()] for row in ids]
     return Outcome(
         headline="accuracy",
-        metrics=_measured(chances, truth),
-        baseline=_measured(counted, truth),
+        metrics=measured(_METRICS, chances, truth),
+        baseline=measured(_METRICS, counted, truth),
         baseline_name=name,
         samples=len(truth),
         exhibits=(
-            _confusion(predictor, answers),
+            confusion(predictor.class_names, answers["truth"], answers["predicted"]),
             _by_length(ids, truth, answers["predicted"], counted.argmax(axis=1)),
             _pieces(predictor, ids, weights, answers),
             _looked(predictor, ids, weights, answers),
@@ -251,21 +251,6 @@ def _by_counts(
     fitted = make_pipeline(counting, LogisticRegression(max_iter=2000)).fit(known, labels)
     chances[:, fitted.classes_] = fitted.predict_proba(ids)
     return N_("logistic regression on counts of the tokens"), chances
-
-
-def _measured(chances: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
-    values = {}
-    for name in _METRICS:
-        metric = make_metric(name)
-        metric.update(chances, truth)
-        values[name] = float(metric.compute())  # type: ignore[arg-type]  # none of these gives a list
-    return values
-
-
-def _confusion(predictor: TextClassPredictor, answers: Answers) -> Confusion:
-    matrix = np.zeros((len(predictor.class_names),) * 2, np.int64)
-    np.add.at(matrix, (answers["truth"], answers["predicted"]), 1)
-    return Confusion(title=N_("Confusion matrix"), names=predictor.class_names, counts=matrix)
 
 
 def _by_length(

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from koubai.data import LabelledData, Scaler, TensorDataset
 from koubai.i18n import N_
 from koubai.nn import Module
-from koubai.recipes.exhibit import Agreement, Caption, Confusion, Exhibit, Pictures, Table
+from koubai.recipes.classes import confusion
+from koubai.recipes.exhibit import Agreement, Caption, Exhibit, Pictures, Table
 from koubai.recipes.labelled.predictor import LabelledPredictor, is_picture, raw_inputs
+from koubai.recipes.measuring import measured
 from koubai.recipes.outcome import Outcome
-from koubai.train.metrics import make_metric
 
 HEADLINES = {"classification": "accuracy", "regression": "r2"}
 """The metric a result is about, by task."""
 
-_METRICS = {"classification": ("accuracy", "precision", "recall", "f1"), "regression": ("r2", "mae", "rmse")}
+METRICS = {"classification": ("accuracy", "precision", "recall", "f1"), "regression": ("r2", "mae", "rmse")}
 BASELINES = {
     "classification": N_("always answering the most frequent class"),
     "regression": N_("always answering the mean"),
@@ -50,8 +51,8 @@ def judged(
     answers = answers_of(data.task, outputs, truth)
     return Outcome(
         headline=HEADLINES[data.task],
-        metrics=measured(data.task, outputs, truth),
-        baseline=measured(data.task, constant_answer(known, outputs), truth),
+        metrics=measured(METRICS[data.task], outputs, truth),
+        baseline=measured(METRICS[data.task], constant_answer(known, outputs), truth),
         baseline_name=BASELINES[data.task],
         samples=len(test),
         exhibits=_exhibits(data, inputs, answers),
@@ -63,16 +64,6 @@ def _targets(part: TensorDataset, scaler: Scaler | None) -> NDArray[Any]:
     """Classes (N,) or values (N, outputs) in their own unit."""
     targets = np.asarray(part.tensors[1].numpy())
     return scaler.inverse_transform(targets) if scaler else targets
-
-
-def measured(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> Mapping[str, float]:
-    """The metrics of a task: "classification" with scores (N, classes), or "regression" with values (N, outputs)."""
-    values = {}
-    for name in _METRICS[task]:
-        metric = make_metric(name)
-        metric.update(outputs, truth)
-        values[name] = float(metric.compute())  # type: ignore[arg-type]  # none of these gives a list
-    return values
 
 
 def constant_answer(known: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
@@ -119,13 +110,6 @@ def _exhibits(
         first = confusion(data.class_names, truth, predicted)
     worst = answers["worst"]
     return (first, _worst_samples(data, inputs[worst], answers)) if len(worst) else (first,)
-
-
-def confusion(names: tuple[str, ...], truth: NDArray[Any], predicted: NDArray[Any]) -> Confusion:
-    """How often each true class (N,) was taken for each class (N,)."""
-    counts = np.zeros((len(names),) * 2, dtype=np.int64)
-    np.add.at(counts, (truth, predicted), 1)
-    return Confusion(title=N_("Confusion matrix"), names=names, counts=counts)
 
 
 def _worst_samples(

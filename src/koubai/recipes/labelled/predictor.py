@@ -12,13 +12,13 @@ import koubai
 from koubai import nn
 from koubai.data import LabelledData, Scaler, Schema, TensorDataset, scaler_from_state
 from koubai.data.schema import Column
+from koubai.recipes.classes import in_words
 from koubai.recipes.exhibit import Table
 from koubai.recipes.explainable import places
 from koubai.recipes.labelled.inputs import read_inputs
 from koubai.recipes.predictor import AnswerOptions, Predictor
 
 _BATCH = 256  # samples per forward pass
-_RUNNERS_UP = 3  # classes told for each input
 
 
 class LabelledPredictor(Predictor):
@@ -124,8 +124,7 @@ class LabelledPredictor(Predictor):
     def _told(self, answer: NDArray[Any]) -> list[str]:
         if self.task == "regression":
             return [f"{value:.6g}" for value in answer]
-        order = np.argsort(-answer, kind="stable")[:_RUNNERS_UP]
-        return [f"{self.class_names[k]} {100 * answer[k]:.1f} %" for k in order]
+        return in_words(self.class_names, answer)
 
 
 def is_picture(shape: tuple[int, ...]) -> bool:

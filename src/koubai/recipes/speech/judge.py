@@ -13,17 +13,18 @@ import koubai
 from koubai.data import TensorDataset
 from koubai.i18n import N_
 from koubai.nn import Module
+from koubai.recipes.classes import confusion
 from koubai.recipes.edit_distance import character_error_rate, edit_distance, word_error_rate
 from koubai.recipes.exhibit import Caption, Exhibit, Pictures, Table
 from koubai.recipes.labelled.judge import (
     BASELINES,
+    METRICS,
     WORST_TITLE,
     answers_of,
-    confusion,
     constant_answer,
-    measured,
     told,
 )
+from koubai.recipes.measuring import measured
 from koubai.recipes.outcome import Outcome
 from koubai.recipes.speech.log_mel import LogMel
 from koubai.recipes.speech.predictor import SpeechPredictor
@@ -56,8 +57,8 @@ def judge_digits(
     captions = [told("classification", WORDS, answers, int(k)) for k in answers["worst"]]
     return Outcome(
         headline="accuracy",
-        metrics=measured("classification", outputs, truth),
-        baseline=measured("classification", constant_answer(known, outputs), truth),
+        metrics=measured(METRICS["classification"], outputs, truth),
+        baseline=measured(METRICS["classification"], constant_answer(known, outputs), truth),
         baseline_name=BASELINES["classification"],
         samples=len(test),
         exhibits=(

@@ -12,12 +12,13 @@ from koubai.data import TensorDataset
 from koubai.data.draw import derived_generator
 from koubai.i18n import N_
 from koubai.recipes.chances import calibration, thresholds
-from koubai.recipes.exhibit import Agreement, Confusion, Exhibit, Table
+from koubai.recipes.classes import confusion
+from koubai.recipes.exhibit import Agreement, Exhibit, Table
 from koubai.recipes.importance import permutation_importance
+from koubai.recipes.measuring import measured
 from koubai.recipes.outcome import Outcome
 from koubai.recipes.tabular.predictor import Inputs, TabularPredictor
 from koubai.recipes.trees import boosted_trees
-from koubai.train.metrics import make_metric
 
 _ASKED = 4000  # rows by which the importance of columns is measured
 _WORST = 12  # how many mistakes are shown
@@ -80,13 +81,11 @@ def _measured(outputs: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
     if truth.ndim == 1:
         whole = len(np.unique(truth)) == outputs.shape[1]
         names = ["accuracy", "f1", *(["roc_auc"] if whole else [])]
-    return {name: _value(name, outputs, truth) for name in names}
+    return measured(names, outputs, truth)
 
 
-def _value(name: str, outputs: NDArray[Any], truth: NDArray[Any]) -> float:
-    metric = make_metric(name)
-    metric.update(outputs, truth)
-    return float(metric.compute())  # type: ignore[arg-type]  # none of these gives a list
+def _headline(predictor: TabularPredictor, outputs: NDArray[Any], truth: NDArray[Any]) -> float:
+    return measured([predictor.headline], outputs, truth)[predictor.headline]
 
 
 def _exhibits(
@@ -105,7 +104,7 @@ def _exhibits(
     )
     asked = tuple(array[:_ASKED] for array in inputs)
     importance = permutation_importance(
-        lambda changed: _value(predictor.headline, predictor.outputs(model, changed), truth[:_ASKED]),
+        lambda changed: _headline(predictor, predictor.outputs(model, changed), truth[:_ASKED]),
         asked,
         {name: predictor.columns.places(name) for name in predictor.order},
         derived_generator(seed, "importance"),
@@ -115,12 +114,7 @@ def _exhibits(
 
 
 def _classes(names: tuple[str, ...], outputs: NDArray[Any], truth: NDArray[Any]) -> list[Exhibit]:
-    counts = np.zeros((len(names),) * 2, np.int64)
-    np.add.at(counts, (truth, outputs.argmax(axis=1)), 1)
-    shown: list[Exhibit] = [
-        Confusion(title=N_("Confusion matrix"), names=names, counts=counts),
-        calibration(outputs, truth),
-    ]
+    shown: list[Exhibit] = [confusion(names, truth, outputs.argmax(axis=1)), calibration(outputs, truth)]
     return shown if len(names) > 2 else [*shown, thresholds(outputs[:, 1], truth == 1, names[1])]
 
 

@@ -11,6 +11,7 @@ import koubai
 from koubai import nn
 from koubai.data import MixedColumns, TensorDataset
 from koubai.i18n import _
+from koubai.recipes.classes import in_words
 from koubai.recipes.exhibit import Table
 from koubai.recipes.predictor import AnswerOptions, Predictor
 from koubai.recipes.rows import read_rows
@@ -18,7 +19,6 @@ from koubai.recipes.rows import read_rows
 Inputs = tuple[NDArray[Any], ...]  # numbers and marks (N, width), codes (N, columns of words)
 
 _BATCH = 4096  # rows per forward pass
-_LIKELIEST = 3  # classes told for each row
 
 
 class TabularPredictor(Predictor):
@@ -57,8 +57,7 @@ class TabularPredictor(Predictor):
     def _told(self, answer: NDArray[Any]) -> list[str]:
         if not self.class_names:
             return [f"{value:.6g}" for value in answer]
-        order = np.argsort(-answer, kind="stable")[:_LIKELIEST]
-        return [f"{self.class_names[k]} {100 * answer[k]:.1f} %" for k in order]
+        return in_words(self.class_names, answer)
 
     def outputs(self, model: nn.Module, inputs: Inputs) -> NDArray[Any]:
         """Probabilities (N, classes), or values (N, 1) in the target's own unit."""
