@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from koubai.data import LabelledData, Scaler, TensorDataset
 from koubai.i18n import N_
 from koubai.nn import Module
+from koubai.recipes.answers import constant_answer, worst_answers
 from koubai.recipes.classes import confusion
 from koubai.recipes.exhibit import Agreement, Caption, Exhibit, Pictures, Table
 from koubai.recipes.labelled.predictor import LabelledPredictor, is_picture, raw_inputs
@@ -25,7 +26,6 @@ BASELINES = {
     "classification": N_("always answering the most frequent class"),
     "regression": N_("always answering the mean"),
 }
-_WORST = 12  # how many mistakes are shown
 WORST_TITLE = N_("Samples it got most wrong")
 
 
@@ -66,18 +66,9 @@ def _targets(part: TensorDataset, scaler: Scaler | None) -> NDArray[Any]:
     return scaler.inverse_transform(targets) if scaler else targets
 
 
-def constant_answer(known: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
-    """The best answer that is the same for every sample: the classes' frequencies, or the mean."""
-    if known.dtype.kind == "i":
-        row = np.bincount(known, minlength=outputs.shape[1]) / len(known)
-    else:
-        row = known.mean(axis=0)
-    return np.broadcast_to(row, outputs.shape)
-
-
 def answers_of(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """The truth (N,), what was predicted (N,), how surely (N,), and the most wrong samples, worst first (K,)."""
-    worst = _worst(task, outputs, truth)
+    worst = worst_answers(outputs, truth)
     if task == "regression":
         return {"truth": truth[:, 0], "predicted": outputs[:, 0], "worst": worst}
     return {
@@ -86,17 +77,6 @@ def answers_of(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> dict[st
         "certainty": outputs.max(axis=1),
         "worst": worst,
     }
-
-
-def _worst(task: str, outputs: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.int64]:
-    """The wrong answers with the least belief in the truth, or the values missed by most; worst first."""
-    if task == "classification":
-        missed = 1 - outputs[np.arange(len(truth)), truth]
-        candidates = np.flatnonzero(outputs.argmax(axis=1) != truth)
-    else:
-        missed = np.abs(outputs - truth).max(axis=1)
-        candidates = np.arange(len(truth))
-    return candidates[np.argsort(-missed[candidates], kind="stable")][:_WORST]
 
 
 def _exhibits(

@@ -13,6 +13,7 @@ import koubai
 from koubai.data import TensorDataset
 from koubai.i18n import N_
 from koubai.nn import Module
+from koubai.recipes.answers import constant_answer
 from koubai.recipes.classes import confusion
 from koubai.recipes.edit_distance import character_error_rate, edit_distance, word_error_rate
 from koubai.recipes.exhibit import Caption, Exhibit, Pictures, Table
@@ -21,7 +22,6 @@ from koubai.recipes.labelled.judge import (
     METRICS,
     WORST_TITLE,
     answers_of,
-    constant_answer,
     told,
 )
 from koubai.recipes.measuring import measured

@@ -11,6 +11,7 @@ from koubai import nn
 from koubai.data import TensorDataset
 from koubai.data.draw import derived_generator
 from koubai.i18n import N_
+from koubai.recipes.answers import constant_answer, worst_answers
 from koubai.recipes.chances import calibration, thresholds
 from koubai.recipes.classes import confusion
 from koubai.recipes.exhibit import Agreement, Exhibit, Table
@@ -21,7 +22,6 @@ from koubai.recipes.tabular.predictor import Inputs, TabularPredictor
 from koubai.recipes.trees import boosted_trees
 
 _ASKED = 4000  # rows by which the importance of columns is measured
-_WORST = 12  # how many mistakes are shown
 
 
 def judged(
@@ -47,7 +47,7 @@ def judged(
     return Outcome(
         headline=predictor.headline,
         metrics=metrics,
-        baseline=_measured(_constant(predictor, learnt, len(truth)), truth),
+        baseline=_measured(constant_answer(learnt, outputs), truth),
         baseline_name=N_("always answering the most frequent class")
         if predictor.class_names
         else N_("always answering the mean"),
@@ -64,15 +64,6 @@ def _inputs(part: TensorDataset) -> Inputs:
 def _columns(predictor: TabularPredictor, inputs: Inputs) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     numbers, codes = inputs
     return predictor.columns.values(numbers), codes
-
-
-def _constant(predictor: TabularPredictor, learnt: NDArray[Any], rows: int) -> NDArray[Any]:
-    """The frequencies of the classes or the mean, for every row."""
-    if predictor.class_names:
-        row = np.bincount(learnt, minlength=len(predictor.class_names)) / len(learnt)
-    else:
-        row = learnt.mean(axis=0)
-    return np.broadcast_to(row, (rows, len(row)))
 
 
 def _measured(outputs: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
@@ -119,12 +110,9 @@ def _classes(names: tuple[str, ...], outputs: NDArray[Any], truth: NDArray[Any])
 
 
 def _worst(predictor: TabularPredictor, inputs: Inputs, outputs: NDArray[Any], truth: NDArray[Any]) -> Table:
-    """The wrong answers with the least belief in the truth, or the values missed by most, with their cells."""
+    """The most wrong answers, with their cells."""
     names = predictor.class_names
-    rows = np.arange(len(truth))
-    wrong = np.flatnonzero(outputs.argmax(axis=1) != truth) if names else rows
-    missed = 1 - outputs[rows, truth] if names else np.abs(outputs - truth)[:, 0]
-    worst = wrong[np.argsort(-missed[wrong], kind="stable")][:_WORST]
+    worst = worst_answers(outputs, truth)
     cells = predictor.columns.decode(*(array[worst] for array in inputs))
     told: list[tuple[str, ...]] = [
         (names[truth[k]], names[outputs[k].argmax()], f"{100 * outputs[k].max():.1f} %")
