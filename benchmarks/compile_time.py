@@ -2,7 +2,7 @@
 
 What counts is the processor's time, which does not change with what else runs on the machine: compiling is one thread.
 
-python benchmarks/compile_time.py --layers 4 8 16 32
+python benchmarks/compile_time.py --layers 4 8 16 32 --dropout 0.1
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from koubai import nn, optim
 WIDTH, HEADS, BATCH, TOKENS = 128, 4, 8, 32
 
 
-def seconds(layers: int) -> float:
+def seconds(layers: int, dropout: float) -> float:
     """Trace and compile a training step, and return how much of the processor's time it took."""
     koubai.manual_seed(0)
     stack = (
-        nn.TransformerEncoderLayer(WIDTH, HEADS, 4 * WIDTH, dropout=0.0, batch_first=True)
+        nn.TransformerEncoderLayer(WIDTH, HEADS, 4 * WIDTH, dropout=dropout, batch_first=True)
         for _ in range(layers)
     )
     model = nn.Sequential(*stack)
@@ -43,10 +43,10 @@ def seconds(layers: int) -> float:
     return time.process_time() - began
 
 
-def main(depths: Sequence[int], rounds: int) -> None:
+def main(depths: Sequence[int], rounds: int, dropout: float) -> None:
     """Print the shortest of some interleaved times for each depth, and what each further layer costs."""
-    seconds(1)  # what happens once in a process
-    times = [[seconds(layers) for layers in depths] for _ in range(rounds)]
+    seconds(1, dropout)  # what happens once in a process
+    times = [[seconds(layers, dropout) for layers in depths] for _ in range(rounds)]
     best = [min(column) for column in zip(*times)]
     for number, (layers, took) in enumerate(zip(depths, best)):
         more = (took - best[number - 1]) / (layers - depths[number - 1]) if number else None
@@ -57,5 +57,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layers", type=int, nargs="+", default=[4, 8, 16, 32])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dropout", type=float, default=0.0)
     arguments = parser.parse_args()
-    main(arguments.layers, arguments.rounds)
+    main(arguments.layers, arguments.rounds, arguments.dropout)

@@ -102,6 +102,11 @@ def transformer(layers):
     return nn.Sequential(*(nn.TransformerEncoderLayer(**layer) for _ in range(layers))), (2, 4, 16)
 
 
+def dropping(layers):
+    parts = (part for _ in range(layers) for part in (nn.Linear(8, 8), nn.Tanh(), nn.Dropout(0.2)))
+    return nn.Sequential(nn.Dropout(0.1), *parts, nn.Dropout(0.1)), (4, 8)
+
+
 def perceptron(layers):
     hidden = (layer for _ in range(layers) for layer in (nn.Linear(16, 16), nn.Tanh()))
     return nn.Sequential(nn.Linear(8, 16), *hidden, nn.Linear(16, 3)), (5, 8)
@@ -173,6 +178,7 @@ MODELS = {
     model.__name__: model
     for model in (
         transformer,
+        dropping,
         perceptron,
         residual,
         summed,
@@ -211,17 +217,19 @@ def compiled_of(make, layers, clipped=False):
 @pytest.mark.parametrize("clipped", [False, True])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_deep_model_computes_what_eager_does(name, clipped):
-    trained = []
+    trained, states = [], []
     for run in (koubai.compile, lambda step: step):
         step, model, x = step_of(MODELS[name], KEPT + 5, clipped)
         step = run(step)
         losses = [step(x).item() for _ in range(3)]
         trained.append([losses, *(value.numpy() for value in model.state_dict().values())])
+        states.append(koubai.get_rng_state().tolist())
+    assert states[0] == states[1]
     for one, other in zip(*trained):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["transformer", "perceptron", "residual", "summed"])
+@pytest.mark.parametrize("name", ["transformer", "dropping", "perceptron", "residual", "summed"])
 def test_deeper_models_have_no_larger_graphs_to_compile(name):
     sizes = []
     for layers in (KEPT + 4, KEPT + 9):

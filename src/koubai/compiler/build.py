@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
+
 from koubai.compiler.checking.races import check_races
 from koubai.compiler.graph import exchange
 from koubai.compiler.graph.channels_last import with_channels_last
@@ -22,8 +24,9 @@ from koubai.compiler.graph.recompute import with_recomputation
 from koubai.compiler.graph.shorten import Shortened, shortened, unshortened
 from koubai.compiler.graph.simplify import simplify
 from koubai.compiler.language.buffer import Buffer, Home
-from koubai.compiler.language.expression import load
-from koubai.compiler.language.kernel import Kernel
+from koubai.compiler.language.expression import Expression, apply, constant, load
+from koubai.compiler.language.index import Index
+from koubai.compiler.language.kernel import Kernel, Loops, Stage, Store
 from koubai.compiler.layers import NotAlike
 from koubai.compiler.llvm.driver import Driver
 from koubai.compiler.llvm.many import write_many
@@ -188,6 +191,9 @@ class _Lowered:
         self.few, self.roles = few, roles
         graph = simplified(few.graph, target)
         self.inputs = _inputs(graph, roles)
+        for n, draw in enumerate(few.draws):
+            shape, dtype = draw.symbol.shape, draw.symbol.dtype
+            self.inputs[draw.symbol] = Buffer(f"draw{n}", shape, dtype, Home.SCRATCH)
         self.chains = [(self.inputs_of(some), self.inputs_of(many)) for some, many in few.chains]
         for some, many in self.chains:
             for buffer in set(many).difference(some):
@@ -236,7 +242,21 @@ class _Lowered:
         kernels = lengthened(kernels, self.chains, self.few.missing, alone)
         new = {b.becomes: b for b in (*self.updates, *(b for kernel in kernels for b in kernel.writes))}
         self.updates = [new[self.inputs[state]] for _, state in self.roles.updates]
-        return kernels
+        return [*self._draws(), *kernels]
+
+    def _draws(self) -> list[Kernel]:
+        """Return the kernel that says what state each random draw reads, if there are any."""
+        places = [(Index((), n),) for n in range(2)]
+        stores = [
+            Store(self.inputs[draw.symbol], at, _counted(self.low.at(draw.state, at), count))
+            for draw in self.few.draws
+            for at, count in zip(places, draw.count)
+        ]
+        return [Loops("draws", (), [Stage(stores=stores)])] if stores else []
+
+
+def _counted(state: Expression, count: np.int64) -> Expression:
+    return apply("add", [state, constant(count, state.dtype)], state.dtype)
 
 
 def _inputs(graph: Graph, roles: Roles) -> dict[Symbol, Buffer]:

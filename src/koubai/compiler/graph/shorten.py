@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
+from koubai.compiler.graph.draws import Draw, with_draws_apart
 from koubai.compiler.layers import Layers, NotAlike
 from koubai.ops.graph import Graph, Node, prune
 from koubai.ops.op import Kind, Symbol
@@ -24,6 +25,7 @@ class Shortened:
         place: the new positions of the other outputs.
         missing: how many layers were left out.
         chains: inputs that take each other's place from layer to layer: those of the smaller graph, and all of them.
+        draws: random draws whose states are inputs, of all layers.
     """
 
     graph: Graph
@@ -31,6 +33,7 @@ class Shortened:
     place: dict[int, int]
     missing: int = 0
     chains: list[tuple[list[Symbol], list[Symbol]]] = field(default_factory=list)
+    draws: list[Draw] = field(default_factory=list)
 
 
 def unshortened(graph: Graph, updates: Updates) -> Shortened:
@@ -46,12 +49,13 @@ def shortened(graph: Graph, updates: Updates, results: Sequence[int]) -> Shorten
         updates: which of its outputs are new values of which state.
         results: the positions of the other outputs that are wanted.
     """
-    items = [*_items(graph, updates), *(_Item(object(), (), (graph.outputs[at],), ()) for at in results)]
+    apart, draws = with_draws_apart(graph)
+    items = [*_items(apart, updates), *(_Item(object(), (), (apart.outputs[at],), ()) for at in results)]
     try:
         layers = Layers([item.key for item in items], [item.names for item in items])
         if layers.count > KEPT:
-            _check_anchored(items, layers, set(graph.inputs))
-            return _without(graph, updates, results, layers, items)
+            _check_anchored(items, layers, set(apart.inputs))
+            return replace(_without(apart, updates, results, layers, items), draws=draws)
     except NotAlike:
         pass
     return unshortened(graph, updates)
@@ -88,11 +92,14 @@ class _Item:
 
 def _items(graph: Graph, updates: Updates) -> list[_Item]:
     """Return a graph and its updates as a list of items."""
-    constants = _equal_constants(graph)
+    constants, inputs = _equal_constants(graph), set(graph.inputs)
     takers: dict[Symbol, list[Symbol]] = {}
     for at, state in updates:
         takers.setdefault(graph.outputs[at], []).append(state)
     items = [_item(node, constants, takers) for node in graph.nodes]
+    for item in items:
+        if item.node is not None and item.node.op.kind is Kind.RANDOM and item.inputs[0] not in inputs:
+            item.key = object()  # it counts on from another draw, so a later layer's kernels count further
     made = {symbol for item in items for symbol in item.outputs}
     for symbol, states in takers.items():
         if symbol not in made:
@@ -105,8 +112,6 @@ def _item(node: Node, constants: dict[Symbol, Symbol], takers: dict[Symbol, list
     taking = tuple([(n, state) for n, s in enumerate(node.outputs) if s in takers for state in takers[s]])
     forms = [symbol if symbol in constants else (symbol.shape, symbol.dtype) for symbol in inputs]
     key: Hashable = (node.op, _attributes(node), *forms, *[n for n, _ in taking])
-    if node.op.kind is Kind.RANDOM:  # draws are counted through, so a later layer's kernels count further
-        key = object()
     return _Item(key, inputs, node.outputs, taking, node)
 
 
