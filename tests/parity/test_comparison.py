@@ -36,6 +36,59 @@ class Own(nn.Module):
         return self.second(helper(h) + self.act(h)).squeeze(-1).unsqueeze(-1)
 
 
+class Residual(nn.Module):
+    """A skip connection around a normalised layer, in a block of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2), nn.Tanh())
+        self.last = nn.Linear(2, 1)
+
+    def forward(self, x):
+        return self.last(x + self.inner(x) * koubai.softmax(x, -1))
+
+
+class Shared(nn.Module):
+    """One layer that is called twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.last = nn.Linear(2, 2), nn.Linear(2, 1)
+
+    def forward(self, x):
+        return self.last(koubai.relu(self.layer(koubai.relu(self.layer(x)))))
+
+
+class Images(nn.Module):
+    """The usual forward of a small convolutional network, written out."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(1, 2, 4), nn.Linear(8, 1)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv(F.pad(x, (1, 0, 1, 0)))), 2)
+        return self.fc(koubai.flatten(x, 1) + F.avg_pool2d(x, 2).mean())
+
+
+class Kernel(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.kernel = nn.Parameter(koubai.ones(1, 1, 2))
+
+    def forward(self, x):
+        return F.conv1d(x.view(1, 1, 2), self.kernel).view(1, 1)
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return (self.first(x) @ self.first.weight).sum().view(1, 1)
+
+
 def helper(h):
     return F.softplus(h).pow(2) + koubai.cat([h[:, :1], h[:, 1:]], dim=1)
 
@@ -141,9 +194,21 @@ class TestKeras:
         assert "Keras runs on" in str(found)
 
     @pytest.mark.filterwarnings("ignore")
+    @pytest.mark.parametrize("model", [Own, Residual, Shared, Images])
+    def test_forwards_of_ones_own_agree(self, model):
+        koubai.manual_seed(0)
+        inputs = koubai.randn(1, 1, 6, 6) if model is Images else ROW
+        found = compare(explain(model(), inputs, target=TARGET, momentum=0.9), "keras", steps=2)
+        assert found.agrees, str(found)
+        named = [row for row in found.rows() if row.theirs is not None]
+        assert len(named) > 0.7 * len(found.rows())
+
+    @pytest.mark.filterwarnings("ignore")
     def test_what_keras_lacks_is_refused_by_name(self):
-        with pytest.raises(NotTranslated, match="Own has no counterpart"):
-            compare(explain(Own(), ROW, target=TARGET), "keras")
+        with pytest.raises(NotTranslated, match=r"convolution has no counterpart"):
+            compare(explain(Kernel(), ROW, target=TARGET), "keras")
+        with pytest.raises(NotTranslated, match=r"first.weight is a layer's in Keras"):
+            compare(explain(Tied(), ROW, target=TARGET), "keras")
         with pytest.raises(NotTranslated, match="no weight_decay"):
             compare(preset("2-2-1", weight_decay=0.1), "keras")
 

@@ -1,24 +1,23 @@
 """A Koubai network as one of Keras: a layer of Keras' for each of ours, with its weights in Keras' layout.
 
 Values stay in PyTorch's layout between the layers, (N, C, H, W); around a convolution they are transposed. A
-new layer is one function in `_LAYERS`, which returns a `Part`.
+new layer is one function in `LAYERS`, which returns a `Part`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from koubai import nn
 from koubai.explain.comparison.theirs import NotTranslated
-from koubai.explain.presets import Head
 from koubai.i18n import N_, _
 from koubai.nn.module import Module
 
-__all__ = ["Network", "Part", "Weight", "network_of"]
+__all__ = ["LAYERS", "Part", "Weight"]
 
 _MERGED = N_(
     "Keras has one bias where PyTorch has two, b = bias_ih + bias_hh. Both of PyTorch's move, "
@@ -66,81 +65,6 @@ class Part:
     weights: Sequence[Weight] = ()
     notes: Sequence[str] = ()
     merged: bool = False
-
-
-@dataclass
-class Network:
-    """All parts of a network, by the path of our module.
-
-    Attributes:
-        parts: the leaves.
-        run: the whole network: `run(inputs, seen)` passes every module's answer through `seen(path, value)`;
-        a tuple is an
-            answer with other values that come with it.
-    """
-
-    parts: dict[str, Part] = field(default_factory=dict)
-    run: Callable[[Sequence[Any], Callable[[str, Any], Any]], Any] = lambda inputs, seen: None
-
-    @property
-    def notes(self) -> list[str]:
-        """Where Keras' conventions differ, each once, in the user's language."""
-        return list(dict.fromkeys(_(note) for part in self.parts.values() for note in part.notes))
-
-    @property
-    def merged(self) -> bool:
-        """Whether Keras keeps one bias for two somewhere."""
-        return any(part.merged for part in self.parts.values())
-
-
-def network_of(model: Module, inputs: Sequence[Any], keras: Any) -> Network:
-    """Build a network in Keras.
-
-    Args:
-        model: the network: layers that Keras has, in `nn.Sequential`.
-        inputs: its arguments, as arrays; layers of Keras get their variables from them.
-        keras: the module.
-
-    Raises:
-        NotTranslated: if Keras has no counterpart of a layer.
-    """
-    network = Network()
-    row = list(_row(model, "", keras, network))
-
-    def run(values: Sequence[Any], seen: Callable[[str, Any], Any]) -> Any:
-        value: Any = list(values)
-        for path, part in row:
-            given = value if isinstance(value, list) else [value]
-            value = seen(path, part.call(*given))
-        return value
-
-    network.run = run
-    run(list(inputs), lambda path, value: value)  # variables are made by the first call
-    for path, part in network.parts.items():
-        _fill(part, model.get_submodule(path))
-    return network
-
-
-def _row(module: Module, path: str, keras: Any, network: Network) -> Any:
-    """The leaves of nested `nn.Sequential`, in order."""
-    if type(module) is nn.Sequential:
-        for name, child in module.named_children():
-            yield from _row(child, f"{path}.{name}" if path else name, keras, network)
-        return
-    builder = next((build for kind, build in _LAYERS.items() if isinstance(module, kind)), None)
-    if builder is None:
-        message = _("{name} has no counterpart in Keras here. There are {names}, and nn.Sequential of them.")
-        names = ", ".join(kind.__name__ for kind in _LAYERS if kind is not Head)
-        raise NotTranslated(message.format(name=type(module).__name__, names=names))
-    part = network.parts[path] = builder(module, keras)
-    yield path, part
-
-
-def _fill(part: Part, module: Module) -> None:
-    """Give Keras our numbers."""
-    own = {name: np.array(parameter.detach().numpy()) for name, parameter in module.named_parameters()}
-    for weight in part.weights:
-        weight.variable().assign(weight.layout(sum(own[name] for name in weight.names)))
 
 
 # --- layers
@@ -261,22 +185,6 @@ def _embedding(own: Any, keras: Any) -> Part:
     return Part(layer, [Weight(_named(layer, "embeddings"), ("weight",))])
 
 
-def _head(own: Any, keras: Any) -> Part:
-    """One head of attention, which Keras has only as part of larger layers: three kernels, and its functions."""
-    kernels = [keras.layers.Dense(linear.out_features, use_bias=False) for linear in (own.q, own.k, own.v)]
-    weights = [
-        Weight(_named(dense, "kernel"), (f"{name}.weight",), _transpose, _transpose)
-        for dense, name in zip(kernels, "qkv")
-    ]
-
-    def call(x: Any) -> Any:  # (tokens, features)
-        q, k, v = (dense(x) for dense in kernels)
-        scores = keras.ops.matmul(q, keras.ops.transpose(k)) / own.q.out_features**0.5  # (tokens, tokens)
-        return keras.ops.matmul(keras.ops.softmax(scores), v), q, k, v, scores
-
-    return Part(call, weights, [_KERNEL])
-
-
 def _dropout(own: Any, keras: Any) -> Part:
     if own.training and own.p:
         raise NotTranslated(_("Dropout is random, so it cannot be compared; set the network to eval()."))
@@ -287,7 +195,7 @@ def _function(call: Callable[[Any, Any], Callable[[Any], Any]]) -> Callable[[Any
     return lambda own, keras: Part(call(own, keras.ops))
 
 
-_LAYERS: Mapping[type[Module], Callable[[Any, Any], Part]] = {
+LAYERS: Mapping[type[Module], Callable[[Any, Any], Part]] = {
     nn.Linear: _linear,
     nn.Conv1d: _convolution,
     nn.Conv2d: _convolution,
@@ -299,7 +207,6 @@ _LAYERS: Mapping[type[Module], Callable[[Any, Any], Part]] = {
     nn.LSTM: _lstm,
     nn.LayerNorm: _layer_norm,
     nn.Embedding: _embedding,
-    Head: _head,
     nn.Dropout: _dropout,
     nn.Identity: _function(lambda own, ops: lambda x: x),
     nn.Flatten: _function(lambda own, ops: lambda x: ops.reshape(x, (*x.shape[: own.start_dim], -1))),

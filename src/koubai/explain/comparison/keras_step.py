@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 import koubai
-from koubai.explain.comparison.keras_layers import Network, Weight, network_of
+from koubai.explain.comparison.keras_layers import Weight
+from koubai.explain.comparison.keras_network import Network
 from koubai.explain.comparison.keras_optimizers import keras_optimizer, remembered, without_epsilon
+from koubai.explain.comparison.program import Place
 from koubai.explain.comparison.theirs import FrameworkMissing, NotTranslated, Seen, Snapshot, Theirs
 from koubai.explain.presets import half_squared_error
 from koubai.explain.worksheet import Problem, doubled
@@ -89,10 +91,10 @@ class _Run:
     def __init__(self, problem: Problem, keras: Any, dtype: str) -> None:
         self.keras, self.problem, self.dtype = keras, problem, dtype
         self.model, inputs, target = doubled(problem)
-        self.inputs = [self._tensor(tensor) for tensor in inputs]
-        self.target = None if target is None else self._tensor(target)
+        self.inputs = [self._tensor(np.array(tensor.numpy())) for tensor in inputs]
+        self.target = None if target is None else self._tensor(np.array(target.numpy()))
         self.loss = _loss(problem.loss, target, keras)
-        self.network: Network = network_of(self.model, self.inputs, keras)
+        self.network = Network(self.model, inputs, keras, self._tensor)
         self.weights = [
             (path, weight) for path, part in self.network.parts.items() for weight in part.weights
         ]
@@ -106,8 +108,7 @@ class _Run:
         backend = message.format(backend=_BACKENDS.get(keras.backend.backend(), "?"), dtype=dtype)
         self.notes = [backend, *self.network.notes, *notes]
 
-    def _tensor(self, tensor: koubai.Tensor) -> Any:
-        array = np.array(tensor.numpy())
+    def _tensor(self, array: Any) -> Any:
         return self.keras.ops.convert_to_tensor(
             array.astype(self.dtype) if array.dtype.kind == "f" else array
         )
@@ -115,8 +116,9 @@ class _Run:
     # --- steps
 
     def steps(self, count: int) -> Theirs:
-        modules, others = self._seen()
-        gradients, loss, probed = self._gradients(modules)
+        answers, others = self._seen()
+        gradients, loss, probed = self._gradients(answers)
+        seen = {place: Seen(value, probed[place]) for place, value in answers.items()}
         named = self._named(gradients)
         snapshots = [self._step(loss, gradients, 1)]
         answer_after, loss_after = self._forward()
@@ -127,8 +129,8 @@ class _Run:
         return Theirs(
             "Keras",
             self.keras.__version__,
-            {(path, 0): Seen(modules[path], probed.get(path)) for path in modules},
-            [Seen(value) for value in others],
+            {place: one for place, one in seen.items() if place in self.network.layers},
+            [*(one for place, one in seen.items() if place not in self.network.layers), *map(Seen, others)],
             named,
             Seen(np.asarray(loss), np.asarray(1.0)),
             None if merged else answer_after,
@@ -138,42 +140,42 @@ class _Run:
             _TOLERANCE[self.dtype],
         )
 
-    def _seen(self) -> tuple[dict[str, Any], list[Any]]:
-        """What each module answers, and what else comes with it."""
-        modules: dict[str, Any] = {}
+    def _seen(self) -> tuple[dict[Place, Any], list[Any]]:
+        """What each layer and op answers, and what else comes with it."""
+        answers: dict[Place, Any] = {}
         others: list[Any] = []
 
-        def keep(path: str, value: Any) -> Any:
+        def keep(place: Place, value: Any) -> Any:
             first, *rest = value if isinstance(value, tuple | list) else (value,)
-            modules[path] = self._array(first)
+            answers[place] = self._array(first)
             others.extend(map(self._array, rest))
             return value
 
         self.network.run(self.inputs, keep)
-        return modules, others
+        return {place: array for place, array in answers.items() if array.dtype.kind == "f"}, others
 
     def _forward(self) -> tuple[Any, float]:
-        answer = _first(self.network.run(self.inputs, lambda path, value: value))
+        answer = self.network.run(self.inputs)
         return self._array(answer), float(self._array(self.loss(answer, self.target)))
 
-    def _gradients(self, modules: Mapping[str, Any]) -> tuple[list[Any], float, dict[str, Any]]:
-        """The gradients of all variables, the loss, and the gradients of what modules answer.
+    def _gradients(self, answers: Mapping[Place, Any]) -> tuple[list[Any], float, dict[Place, Any]]:
+        """The gradients of all variables, the loss, and the gradients of what layers and ops answer.
 
         A zero is added to each of these, and the gradient of that zero is theirs.
         """
         keras = self.keras
-        zeros = [keras.ops.convert_to_tensor(np.zeros_like(value, self.dtype)) for value in modules.values()]
+        zeros = [keras.ops.convert_to_tensor(np.zeros_like(value, self.dtype)) for value in answers.values()]
         values = [keras.ops.copy(keras.ops.convert_to_tensor(v.value)) for v in self.variables]
 
         def loss(tensors: Sequence[Any]) -> Any:
-            own, added = tensors[: len(values)], dict(zip(modules, tensors[len(values) :]))
+            own, added = tensors[: len(values)], dict(zip(answers, tensors[len(values) :]))
             with keras.StatelessScope(state_mapping=list(zip(self.variables, own))):
-                answer = self.network.run(self.inputs, lambda path, value: _plus(value, added.get(path)))
-                return self.loss(_first(answer), self.target)
+                answer = self.network.run(self.inputs, lambda place, value: _plus(value, added.get(place)))
+                return self.loss(answer, self.target)
 
         total, found = _GRADIENTS[keras.backend.backend()](loss, [*values, *zeros])
         arrays = [self._array(gradient) for gradient in found]
-        probed = dict(zip(modules, arrays[len(values) :]))
+        probed = dict(zip(answers, arrays[len(values) :]))
         return arrays[: len(values)], float(self._array(total)), probed
 
     def _step(self, loss: float, gradients: Sequence[Any], number: int) -> Snapshot:
@@ -235,10 +237,6 @@ class _Run:
 def _paths(path: str, weight: Weight) -> list[str]:
     """The names of a variable's parameters in the whole network."""
     return [f"{path}.{name}" if path else name for name in weight.names]
-
-
-def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, tuple | list) else value
 
 
 def _plus(value: Any, added: Any) -> Any:
