@@ -133,6 +133,7 @@ class Reader:
     """What a recipe of texts would tell."""
 
     output_names = ("bad", "good")
+    continues = False
     baseline = 0.0
     words = ("<pad>", "not", "good", "film")
 

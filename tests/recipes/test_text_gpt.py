@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from koubai.explain import influence
 from koubai.recipes import RECIPES, Outcome, Training
 from koubai.recipes.exhibit import HeatMap, Texts
+from koubai.recipes.explainable import Continuation, Explainable
 
 RECIPE = RECIPES["text-gpt"]
 QUICK = {"epochs": 6, "lr": 0.01, "context": 16, "features": 32, "heads": 2, "layers": 1, "batch_size": 16}
@@ -82,6 +84,24 @@ def test_the_same_text_comes_with_and_without_the_cache(learnt):
     text = written(training, "", length=40, temperature=0)
     assert len(text) == 40
     assert text[:10] == written(training, "", length=10, temperature=0)
+
+
+def test_the_next_character_hangs_on_what_tells_it(learnt):
+    """After "gamma" or "alpha" comes "beta", after "delta" "epsilon": the word decides, not the letters before it."""
+    training, _ = learnt
+    predictor = training.task.predictor
+    assert isinstance(predictor, Explainable)
+    inputs = predictor.model_inputs("beta epsilon gamma ")
+    names = predictor.part_names(inputs)[0]
+    assert "".join(names) == "a␣epsilon␣gamma␣"[-QUICK["context"] :]
+    found = influence(Continuation(training.model), inputs, method="integrated")
+    assert predictor.output_names[found.classes[0]] == "b"
+    assert abs(found.gap[0]) < 0.01 * abs(found.explained[0] - found.at_baseline[0])
+    assert np.abs(found.values[0, -7:]).sum() > 0.5 * np.abs(found.values[0]).sum()
+    with pytest.raises(ValueError, match="empty"):
+        predictor.model_inputs("")
+    with pytest.raises(ValueError, match="has not learnt these characters: Q"):
+        predictor.model_inputs("Q")
 
 
 def test_characters_it_does_not_know_are_refused(learnt):

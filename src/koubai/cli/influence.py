@@ -27,7 +27,7 @@ from koubai.i18n import _
 from koubai.nn import Module
 from koubai.recipes import Training
 from koubai.recipes.exhibit import Exhibit
-from koubai.recipes.explainable import Explainable, Unnamed
+from koubai.recipes.explainable import Continuation, Explainable, Unnamed
 from koubai.recipes.influences import Known, ranked_exhibit, sample_exhibits, strongest_exhibit
 from koubai.report import influence_page
 from koubai.report.checkup import Checkup
@@ -133,7 +133,8 @@ def _handed_in(record: RunRecord, source: str) -> _Samples:
         )
     model = recipe.model(settings, predictor)
     load_weights(record, model)
-    return _Samples(model, predictor, predictor.model_inputs(source))
+    explained = Continuation(model) if predictor.continues else model
+    return _Samples(explained, predictor, predictor.model_inputs(source))
 
 
 def _of_test_part(record: RunRecord, sample: int | None, over: int) -> _Samples:
@@ -154,6 +155,9 @@ def _of_test_part(record: RunRecord, sample: int | None, over: int) -> _Samples:
     chosen = np.sort(order[:over]) if sample is None else np.array([sample - 1])
     load_weights(record, training.model)
     loss = training.task.loss
+    if known.continues:  # of each passage the last token is asked for
+        last = targets[chosen, -1]
+        return _Samples(Continuation(training.model), known, inputs[chosen], last, loss, chosen + 1)
     return _Samples(training.model, known, inputs[chosen], targets[chosen], loss, chosen + 1)
 
 

@@ -8,6 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from koubai.engine.tensor import Tensor
+from koubai.nn import Module
+
 Array = NDArray[Any]
 
 
@@ -18,6 +21,10 @@ class Explainable(Protocol):
     @property
     def output_names(self) -> tuple[str, ...]:
         """A name for each of the model's outputs; empty where they have none."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether the model says at every token what comes next; what comes after the last one is explained then."""
 
     @property
     def baseline(self) -> float | Array:
@@ -41,6 +48,23 @@ class Explainable(Protocol):
         """For each sample the names of its features or its tokens; empty for pictures."""
 
 
+class Continuation(Module):
+    """A language model as a classifier of what comes next: its scores (N, classes) after the last token.
+
+    Args:
+        model: from tokens (N, T) to scores (N, classes, T).
+    """
+
+    def __init__(self, model: Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Score what comes after `tokens` (N, T)."""
+        scores: Tensor = self.model(tokens)
+        return scores[:, :, -1]
+
+
 def places(shape: tuple[int, ...]) -> list[str]:
     """Names for the elements of an array: their places from 1, in more than one dimension as "2,1"."""
     return [",".join(str(n + 1) for n in place) for place in np.ndindex(shape)]
@@ -51,6 +75,7 @@ class Unnamed:
 
     output_names: tuple[str, ...] = ()
     baseline: float | Array = 0.0
+    continues = False
 
     def as_given(self, inputs: Array) -> Array:
         """The inputs themselves."""

@@ -60,6 +60,8 @@ def explained_name(found: Influence, known: Known, k: int) -> str:
     if found.classes is None:
         return _("Influence on the loss")
     number = int(found.classes[k])
+    if known.continues:
+        return _("Influence on {name} as what comes next").format(name=known.output_names[number])
     if number < len(known.output_names):
         return _("Influence on the class {name}").format(name=known.output_names[number])
     return _("Influence on the output {number}").format(number=number)
@@ -136,7 +138,8 @@ def strongest_exhibit(norms: Array, numbers: Array, inputs: Array, targets: Arra
         return Pictures(title=_PULL, note=_PULL_NOTE, images=given, captions=tuple(captions))
     if chosen.dtype.kind in "iu":
         passages = ("  ".join(f"{_(name)} {value}" for name, value in caption) for caption in captions)
-        texts = tuple((told, " ".join(words)) for told, words in zip(passages, names, strict=True))
+        gap = "" if all(len(word) <= 1 for words in names for word in words) else " "
+        texts = tuple((told, gap.join(words)) for told, words in zip(passages, names, strict=True))
         return Texts(title=_PULL, note=_PULL_NOTE, passages=texts)
     header = tuple(name for name, _value in captions[0])
     rows = tuple(tuple(value for _name, value in caption) for caption in captions)

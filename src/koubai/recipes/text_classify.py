@@ -99,6 +99,7 @@ class TextClassPredictor(Predictor):
     """
 
     baseline: ClassVar[float] = 0.0
+    continues: ClassVar[bool] = False
 
     class_names: tuple[str, ...]
     coder: TextCoder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,31 @@ class TextPredictor(Predictor):
     """
 
     options = WritingOptions
+    baseline: ClassVar[float] = 0.0
+    continues: ClassVar[bool] = True
+
     vocabulary: Vocabulary
+    context: int
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The characters that may come next."""
+        return tuple(map(shown, self.vocabulary.words(range(len(self.vocabulary)))))
+
+    def model_inputs(self, source: str) -> NDArray[np.int64]:
+        """The last characters of a text (1, T), as many as the model looks back at."""
+        if not source:
+            raise ValueError(_("The text is empty."))
+        require_known(source, self.vocabulary)
+        return np.array([self.vocabulary.ids(source)[-self.context :]])
+
+    def as_given(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """The numbers themselves: a text has no scale."""
+        return inputs
+
+    def part_names(self, inputs: NDArray[Any]) -> list[list[str]]:
+        """The characters of each row."""
+        return [[shown(character) for character in self.vocabulary.words(row)] for row in inputs]
 
     def answer(self, model: GPT, source: str, options: WritingOptions) -> tuple[Texts]:  # type: ignore[override]
         """The text and what the model writes after it."""
@@ -139,7 +163,7 @@ def _task(settings: TextSettings) -> Task:
     texts = (text[: -2 * held_out], text[-2 * held_out : -held_out], text[-held_out:])
     vocabulary = Vocabulary.of(texts[0], [_UNKNOWN], _UNKNOWN, least=2)
     train, validation, test = map(vocabulary.ids, texts)
-    predictor = TextPredictor(vocabulary=vocabulary)
+    predictor = TextPredictor(vocabulary=vocabulary, context=settings.context)
     return Task(
         train=windows(train, settings.context),
         validation=windows(validation, settings.context),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class LabelledPredictor(Predictor):
         high: largest value.
         dark: whether most training values lie near the smallest one, as in white writing on black.
     """
+
+    continues: ClassVar[bool] = False
 
     task: str
     shape: tuple[int, ...]
