@@ -49,10 +49,11 @@ class _ChannelNorm(Module):
         for name, present in (("weight", affine), ("bias", affine and bias)):
             parameter = new_parameter(num_features, device=device, dtype=dtype) if present else None
             self.register_parameter(name, parameter)
-        zeros = koubai.zeros(num_features, dtype=dtype) if track_running_stats else None
+        zeros = koubai.zeros(num_features, device=device, dtype=dtype) if track_running_stats else None
         self.register_buffer("running_mean", zeros)
         self.register_buffer("running_var", zeros if zeros is None else koubai.ones_like(zeros))
-        self.register_buffer("num_batches_tracked", zeros if zeros is None else koubai.tensor(0))
+        count = koubai.tensor(0, device=device) if track_running_stats else None
+        self.register_buffer("num_batches_tracked", count)
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:

@@ -93,7 +93,7 @@ def _check_lengths(log_probs: Tensor, inputs: Tensor, lengths: Tensor, targets: 
 def _padded(targets: Tensor, lengths: Tensor, blank: int) -> Tensor:
     """Return the labels as (N, S), with blanks after each sequence's end."""
     longest = targets.shape[1] if targets.ndim == 2 else max(lengths.tolist(), default=0)
-    places = koubai.arange(longest)
+    places = koubai.arange(longest, device=targets.device)
     inside = places < lengths.unsqueeze(1)  # (N, S)
     if targets.ndim == 1:
         starts = koubai.cumsum(lengths, 0) - lengths
@@ -106,7 +106,7 @@ def _with_blanks(labels: Tensor, blank: int) -> Tensor:
     """Return blank, label, blank, label, ..., blank for each sample, (N, 2S + 1)."""
     blanks = koubai.full_like(labels, blank)
     pairs = koubai.stack([blanks, labels], 2).reshape(labels.shape[0], -1)
-    return koubai.cat([pairs, koubai.full((labels.shape[0], 1), blank)], 1)
+    return koubai.cat([pairs, labels.new_full((labels.shape[0], 1), blank)], 1)
 
 
 def _log_likelihood(logs: Tensor, path: Tensor, inputs: Tensor, lengths: Tensor, blank: int) -> Tensor:
@@ -121,10 +121,9 @@ def _log_likelihood(logs: Tensor, path: Tensor, inputs: Tensor, lengths: Tensor,
         reached = _log_add(alpha, _shifted(alpha, 1, _IMPOSSIBLE), skipped) + scores
         return koubai.where((time < inputs).unsqueeze(1), reached, alpha), ()
 
-    start = (
-        koubai.where(koubai.arange(path.shape[1]) == 0, 0.0, _IMPOSSIBLE).to(logs.dtype).expand(path.shape)
-    )
-    alpha, _ = scan(step, start, (emitted, koubai.arange(logs.shape[0])))
+    positions, times = (koubai.arange(n, device=logs.device) for n in (path.shape[1], logs.shape[0]))
+    start = koubai.where(positions == 0, 0.0, _IMPOSSIBLE).to(logs.dtype).expand(path.shape)
+    alpha, _ = scan(step, start, (emitted, times))
     last = 2 * lengths.unsqueeze(1)  # where the final blank is; the final label is one before
     on_blank = alpha.gather(1, last)
     on_label = koubai.where(last > 0, alpha.gather(1, koubai.clamp(last - 1, min=0)), _IMPOSSIBLE)
@@ -133,7 +132,7 @@ def _log_likelihood(logs: Tensor, path: Tensor, inputs: Tensor, lengths: Tensor,
 
 def _shifted(rows: Tensor, by: int, fill: float) -> Tensor:
     """Return the rows (N, L) moved to the right, with `fill` in front."""
-    front = koubai.full((rows.shape[0], by), fill, dtype=rows.dtype)
+    front = rows.new_full((rows.shape[0], by), fill)
     return koubai.cat([front, rows], 1)[:, : rows.shape[1]]
 
 

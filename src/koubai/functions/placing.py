@@ -1,0 +1,52 @@
+"""Where tensors live: made on a device, beside another tensor, or copied from one device to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from koubai import devices
+from koubai.engine.function import Context, Function
+from koubai.engine.modes import modes
+from koubai.engine.tensor import Tensor
+
+
+def placed(array: Any, device: Any, requires_grad: bool = False) -> Tensor:
+    """Return a NumPy array as a tensor on a device, given as itself or by its name; None means the CPU."""
+    where = devices.place(device)
+    return Tensor(array if where.type == "cpu" else devices.put(array, where), requires_grad)
+
+
+def beside(input: Tensor, array: Any) -> Tensor:
+    """Return a NumPy array as a tensor on the device of `input`, whose function it serves."""
+    return placed(array, devices.device_of(input._payload))
+
+
+def on_device(input: Tensor, device: Any) -> Tensor:
+    """Return the tensor on a device, itself if it is there already; gradients go back to where it was.
+
+    A tensor without values, of a function that is being traced, stays as it is: its program runs where its inputs are.
+
+    Args:
+        input: any tensor.
+        device: itself or its name; None leaves the tensor where it is.
+    """
+    if device is None or modes.tracer is not None or input._is_symbolic:
+        return input
+    where = devices.place(device)
+    if where.has(devices.device_of(input._payload)):
+        return input
+    moved: Tensor = _Move.apply(input, where)
+    return moved
+
+
+class _Move(Function):
+    """A copy on another device."""
+
+    @staticmethod
+    def forward(context: Context, input: Tensor, where: devices.device) -> Tensor:
+        context.origin = devices.device_of(input._payload)
+        return Tensor(devices.put(input.payload, where))
+
+    @staticmethod
+    def backward(context: Context, gradient: Tensor) -> tuple[Tensor, None]:
+        return on_device(gradient, context.origin), None
