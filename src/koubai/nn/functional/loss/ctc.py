@@ -50,11 +50,11 @@ def ctc_loss(
     """
     single = log_probs.ndim == 2
     logs = koubai.log_softmax(log_probs.unsqueeze(1) if single else log_probs, -1)  # (T, N, C)
-    inputs, lengths = _lengths(input_lengths), _lengths(target_lengths)
+    inputs, lengths = (_lengths(given, logs) for given in (input_lengths, target_lengths))
     _check_lengths(log_probs, inputs, lengths, targets)
     if not 0 <= blank < logs.shape[2]:
         raise RuntimeError(f"ctc_loss: blank {blank} is not a class: log_probs have {logs.shape[2]} classes")
-    labels = _padded(targets.long(), lengths, blank)
+    labels = _padded(targets.to(logs.device).long(), lengths, blank)
     labels_exist("ctc_loss", labels, logs.shape[2])
     losses = -_log_likelihood(logs, _with_blanks(labels, blank), inputs, lengths, blank)
     if zero_infinity:
@@ -64,8 +64,8 @@ def ctc_loss(
     return reduced(losses.reshape(()) if single else losses, reduction)
 
 
-def _lengths(lengths: Tensor | Sequence[int]) -> Tensor:
-    return koubai.as_tensor(lengths, dtype=koubai.int64).reshape(-1)
+def _lengths(lengths: Tensor | Sequence[int], logs: Tensor) -> Tensor:
+    return koubai.as_tensor(lengths, dtype=koubai.int64, device=logs.device).reshape(-1)
 
 
 def _check_lengths(log_probs: Tensor, inputs: Tensor, lengths: Tensor, targets: Tensor) -> None:
