@@ -116,7 +116,8 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "polygamma": {"n": 1},
     "position": {"size": 5, "dim": 0, "wraps": True, "by": "a test"},
 }
-SORTS = {"bfloat16": "fd", "erf": "efd", "erfc": "efd"}  # types of elements that its functions give it
+FLOATS = dict.fromkeys(("erf", "erfc", "erfinv", "lgamma", "polygamma", "copysign", "nextafter"), "efd")
+SORTS = FLOATS | {"bfloat16": "fd"}  # the types of elements that functions give it, where not all
 
 
 def samples(op: Op) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
