@@ -20,23 +20,42 @@ from koubai.arrays import Library
 from koubai.cupy_arrays import CuPy
 from koubai.devices import add_device
 
-UFUNCS = (
-    "absolute abs add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_or bitwise_xor ceil "
-    "copysign cos cosh equal exp exp2 expm1 floor floor_divide fmax fmin fmod gcd greater greater_equal hypot invert "
-    "isfinite isinf isnan lcm left_shift less less_equal log log10 log1p log2 logaddexp logaddexp2 maximum minimum "
-    "multiply negative nextafter not_equal power remainder right_shift rint signbit sin sinh sqrt subtract tan tanh "
-    "true_divide trunc"
-).split()
-FUNCTIONS = (
-    "all any argmax argmin argsort argwhere arange array asarray ascontiguousarray bincount broadcast_to concatenate "
-    "cumprod cumsum empty empty_like flip full matmul max min moveaxis ones prod searchsorted sum take "
-    "take_along_axis where zeros"
-).split()
-CONSTANTS = "bool_ float16 float32 float64 inf int64 nan ndindex uint32 uint64 finfo iinfo".split()
-LINALG = "cholesky det eig eigh inv qr slogdet solve svd".split()
-METHODS = "all any argmax argmin astype copy max min reshape sum transpose view".split()
-VALUES = "item tolist".split()
-ATTRIBUTES = "shape dtype ndim size itemsize strides nbytes".split()
+UFUNCS = [
+    "absolute", "abs", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "ceil", "copysign", "cos", "cosh", "equal", "exp", "exp2",
+    "expm1", "floor", "floor_divide", "fmax", "fmin", "fmod", "gcd", "greater", "greater_equal", "hypot",
+    "invert", "isfinite", "isinf", "isnan", "lcm", "left_shift", "less", "less_equal", "log", "log10", "log1p",
+    "log2", "logaddexp", "logaddexp2", "maximum", "minimum", "multiply", "negative", "nextafter", "not_equal",
+    "power", "remainder", "right_shift", "rint", "signbit", "sin", "sinh", "sqrt", "subtract", "tan", "tanh",
+    "true_divide", "trunc",
+]  # fmt: skip
+FUNCTIONS = [
+    "all", "any", "argmax", "argmin", "argsort", "argwhere", "arange", "array", "asarray", "ascontiguousarray",
+    "bincount", "broadcast_to", "concatenate", "cumprod", "cumsum", "empty", "empty_like", "flip", "full",
+    "matmul", "max", "min", "moveaxis", "ones", "prod", "searchsorted", "sum", "take", "take_along_axis",
+    "where", "zeros",
+]  # fmt: skip
+CONSTANTS = [
+    "bool_", "float16", "float32", "float64", "inf", "int64", "nan", "ndindex", "uint32", "uint64", "finfo",
+    "iinfo",
+]  # fmt: skip
+LINALG = ["cholesky", "det", "eig", "eigh", "inv", "qr", "slogdet", "solve", "svd"]
+METHODS = [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "astype",
+    "copy",
+    "max",
+    "min",
+    "reshape",
+    "sum",
+    "transpose",
+    "view",
+]
+VALUES = ["item", "tolist"]
+ATTRIBUTES = ["shape", "dtype", "ndim", "size", "itemsize", "strides", "nbytes"]
 
 
 class Array:
@@ -172,8 +191,11 @@ OPERATORS = {
 for _name, _ufunc in OPERATORS.items():
     for _prefix, _method in zip(("", "r", "i"), _operator(_ufunc)):
         setattr(Array, f"__{_prefix}{_name}__", _method)
-for _name, _ufunc in {"eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater",
-                      "ge": "greater_equal", "neg": "negative", "abs": "absolute", "invert": "invert"}.items():  # fmt: skip
+COMPARISONS = {
+    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+    "neg": "negative", "abs": "absolute", "invert": "invert",
+}  # fmt: skip
+for _name, _ufunc in COMPARISONS.items():
     setattr(Array, f"__{_name}__", _operator(_ufunc)[0])
 
 
@@ -198,7 +220,7 @@ def _errstate(linalg: str) -> Iterator[None]:
 
 
 def _linear(name: str) -> Any:
-    function = _function(f"linalg.{name}") if False else getattr(np.linalg, name)
+    function = getattr(np.linalg, name)
 
     def call(*args: Array, **kwargs: Any) -> Any:
         plain = _plain(args)

@@ -108,7 +108,9 @@ SAMPLES: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "window_max": [((x,), {"window": WINDOW}) for x in (real(2, 3, 4, 6), special(2, 3, 4, 6))],
     "window_sum": [((real(2, 3, 4, 6),), {"window": WINDOW})],
     **{n: [((real(3, 5),), {"dim": 1})] for n in ("cumsum", "cumprod", "logcumsumexp")},
-    "extreme_position": [((x,), {"dim": 0, "largest": up}) for x in (special(6, 3), real(5, 2)) for up in (True, False)],
+    "extreme_position": [
+        ((x,), {"dim": 0, "largest": up}) for x in (special(6, 3), real(5, 2)) for up in (True, False)
+    ],
     "recurrence": [((real(3, 5), real(3, 5)), {"dim": 1})],
 }  # fmt: skip
 ATTRIBUTES: dict[str, dict[str, Any]] = {
@@ -122,7 +124,7 @@ SORTS = FLOATS | {"bfloat16": "fd"}  # the types of elements that functions give
 
 def samples(op: Op) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     """What an op is tried on: a map on numbers of every sort, as far as NumPy computes it on them."""
-    if op.kind is not Kind.MAP and op.kind is not Kind.MOVEMENT or op.name in SAMPLES:
+    if (op.kind is not Kind.MAP and op.kind is not Kind.MOVEMENT) or op.name in SAMPLES:
         return SAMPLES[op.name]
     count = len(op.inputs)
     sorts = [

@@ -24,7 +24,9 @@ def data() -> tuple[Any, Any]:
 def trainer(model: nn.Module, **options: Any) -> train.Trainer:
     """A trainer with a metric and the doctor."""
     optimizer = koubai.optim.Adam(model.parameters(), 0.01)
-    return train.Trainer(model, nn.CrossEntropyLoss(), optimizer, metrics=["accuracy"], clip_norm=1.0, **options)
+    return train.Trainer(
+        model, nn.CrossEntropyLoss(), optimizer, metrics=["accuracy"], clip_norm=1.0, **options
+    )
 
 
 def network() -> nn.Module:
@@ -74,5 +76,5 @@ def test_nan_and_wrong_labels_are_refused_on_the_device_too() -> None:
         trainer(network().to("stand-in")).fit((x, y))
     x, y = data()
     y[5] = 7
-    with pytest.raises(IndexError, match="label 7|target 7"):
+    with pytest.raises(IndexError, match=r"label 7|target 7"):
         trainer(network().to("stand-in")).fit((x, y))

@@ -91,8 +91,9 @@ def full(
         made = alias(filled if dtype is None else as_type(filled, dtypes.as_dtype(dtype)))
         return made.clone().requires_grad_(requires_grad)  # type: ignore[no-any-return]
     chosen = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype(dtype)
+    number: Any = scalar(fill_value, chosen).payload
     try:
-        return Tensor(devices.full(shape, scalar(fill_value, chosen).payload, where), requires_grad)
+        return Tensor(devices.full(shape, number, where), requires_grad)
     except (MemoryError, ValueError) as error:  # NumPy raises the latter where bytes cannot even be counted
         amount = math.prod(shape) * chosen.itemsize
         raise MemoryError(

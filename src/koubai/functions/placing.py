@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from koubai import devices
-from koubai.engine.function import Context, Function
+from koubai.engine.function import Function
 from koubai.engine.modes import modes
 from koubai.engine.tensor import Tensor
 
@@ -43,10 +43,10 @@ class _Move(Function):
     """A copy on another device."""
 
     @staticmethod
-    def forward(context: Context, input: Tensor, where: devices.device) -> Tensor:
+    def forward(context: Any, input: Tensor, where: devices.device) -> Tensor:
         context.origin = devices.device_of(input._payload)
         return Tensor(devices.put(input.payload, where))
 
     @staticmethod
-    def backward(context: Context, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return on_device(gradient, context.origin), None

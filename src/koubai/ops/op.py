@@ -144,9 +144,9 @@ class Op:
         library = library_of(operands)
         xp = library.namespace
         if library is not NUMPY:
-            operands, number = together(self.name, library, operands)
+            brought, number = together(self.name, library, operands)
             with library.on(number):
-                result = self.forward(xp, *operands, **attributes)
+                result = self.forward(xp, *brought, **attributes)
                 return tuple([xp.asarray(a) for a in (result if isinstance(result, tuple) else (result,))])
         result = self.forward(xp, *operands, **attributes)
         if isinstance(result, tuple):

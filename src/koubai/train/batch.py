@@ -55,7 +55,6 @@ class Batch:
             _mapped(cut, self.inputs), _mapped(cut, self.options), _mapped(cut, self.target), samples
         )
 
-
     def on(self, device: device) -> Batch:
         """Return the batch on a device, itself where it is there."""
         if all(tensor.device == device for _, tensor in leaves((self.inputs, self.options, self.target), "")):
@@ -72,7 +71,7 @@ class Batch:
 def device_of_model(model: Any) -> device:
     """Return where a model computes: where its first parameter or buffer lives, without any the CPU."""
     first = next(itertools.chain(model.parameters(), model.buffers()), None)
-    return CPU if first is None else first.device  # type: ignore[no-any-return]
+    return CPU if first is None else first.device
 
 
 def leaves(tree: Any, name: str) -> Iterator[tuple[str, Tensor]]:

@@ -54,7 +54,7 @@ def _checked(padding_idx: int, weight: Tensor) -> int:
 def _occurrences(indices: Tensor, weight: Tensor) -> Tensor:
     """How often each row of `weight` is looked up."""
     ones = weight.new_ones(indices.shape)
-    return weight.new_zeros(weight.shape[0]).index_add(0, indices, ones)  # type: ignore[no-any-return]
+    return weight.new_zeros(weight.shape[0]).index_add(0, indices, ones)
 
 
 def _shorten(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
@@ -112,8 +112,8 @@ def embedding_bag(
     total = rows.new_zeros(bags, rows.shape[1]).index_add(0, bag_of, rows * factors.unsqueeze(1))
     if mode == "mean":
         counts = rows.new_zeros(bags).index_add(0, bag_of, present)
-        return total / counts.clamp(min=1).unsqueeze(1)  # type: ignore[no-any-return]
-    return total  # type: ignore[no-any-return]
+        return total / counts.clamp(min=1).unsqueeze(1)
+    return total
 
 
 def _check_bags(input: Tensor, offsets: Tensor | None, mode: str, weights: Tensor | None) -> None:

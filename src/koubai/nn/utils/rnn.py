@@ -142,12 +142,10 @@ def pack_padded_sequence(
         )
     there = np.arange(sizes.max())[:, None] < sizes[order]  # (T, N)
     times, places = there.nonzero()
-    taken, order, back = (
-        koubai.from_numpy(found).to(input.device)
-        for found in (times * samples + order[places], order, np.argsort(order))
-    )
+    found = (times * samples + order[places], order, np.argsort(order))
+    taken, first, back = (koubai.from_numpy(places).to(input.device) for places in found)
     data = rows.flatten(0, 1).index_select(0, taken)
-    return PackedSequence(data, koubai.from_numpy(there.sum(1)), order, back)
+    return PackedSequence(data, koubai.from_numpy(there.sum(1)), first, back)
 
 
 def _checked_lengths(lengths: Tensor | Sequence[int], steps: int, samples: int) -> Array:
