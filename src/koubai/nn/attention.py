@@ -33,7 +33,7 @@ class MultiheadAttention(Module):
         kdim: features of the keys, embed_dim by default.
         vdim: features of the values, embed_dim by default.
         batch_first: whether inputs and output are (N, L, E), not (L, N, E).
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:

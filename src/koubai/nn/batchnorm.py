@@ -142,7 +142,7 @@ class BatchNorm1d(_BatchNorm):
         momentum: share of the new batch in the running statistics; None averages over all batches alike.
         affine: whether there are γ (`weight`, starts at 1) and β (`bias`, starts at 0).
         track_running_stats: without it, the batch's own statistics are used in evaluation mode too.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of parameters and statistics; float32 by default.
         bias: whether there is a β.
 
@@ -219,7 +219,7 @@ class InstanceNorm1d(_InstanceNorm):
         momentum: share of the new batch in the running statistics.
         affine: whether there are γ (`weight`, starts at 1) and β (`bias`, starts at 0).
         track_running_stats: keep running statistics and use them in evaluation mode.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of parameters and statistics; float32 by default.
         bias: whether there is a β.
 

@@ -112,7 +112,7 @@ class GCNConv(_GraphConv):
         add_self_loops: whether to add I; by default where weights are normalised.
         normalize: whether to weight by the degrees; otherwise by `edge_weight` only.
         bias: whether there is a b.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:
@@ -185,7 +185,7 @@ class SAGEConv(_GraphConv):
         root_weight: whether there is a W₂.
         project: apply a linear layer and ReLU to the neighbours before they are combined, as the paper does for "max".
         bias: whether there is a b.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:
@@ -248,7 +248,7 @@ class GATConv(_GraphConv):
         add_self_loops: let every node look at itself too, once.
         bias: whether there is a bias.
         residual: add a linear map of x.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:

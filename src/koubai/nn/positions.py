@@ -87,7 +87,7 @@ class SinusoidalPositions(_AddedPositions):
         d_model: features, E.
         max_len: positions there are.
         batch_first: whether input and output are (N, L, E), not (L, N, E).
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the positions.
 
     Shape:
@@ -128,7 +128,7 @@ class LearnedPositions(_AddedPositions):
         d_model: features, E.
         max_len: positions there are.
         batch_first: whether input and output are (N, L, E), not (L, N, E).
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weight.
 
     Shape:
@@ -170,7 +170,7 @@ class RotaryPositions(Module):
         head_dim: features of a head, D; even.
         max_len: positions there are.
         base: of the wave lengths.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the sines and cosines.
 
     Shape:

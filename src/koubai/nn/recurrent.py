@@ -263,7 +263,7 @@ class RNN(_Recurrent):
         batch_first: whether input and output are (N, T, ...), not (T, N, ...).
         dropout: probability, between layers, while training.
         bidirectional: also run from the end; the outputs of both directions are joined.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:
@@ -312,7 +312,7 @@ class LSTM(_Recurrent):
         dropout: probability, between layers, while training.
         bidirectional: also run from the end; the outputs of both directions are joined.
         proj_size: if positive, h is projected to this many features (Sak et al. 2014).
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:

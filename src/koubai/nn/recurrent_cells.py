@@ -139,7 +139,7 @@ class RNNCell(_RecurrentCell):
         hidden_size: features of the state.
         bias: whether there are biases.
         nonlinearity: "tanh" or "relu".
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:
