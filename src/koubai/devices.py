@@ -18,7 +18,9 @@ from koubai.arrays import NUMPY, Array, Library
 def _cuda() -> Library:
     from koubai.cupy_arrays import library
 
-    return library()
+    found = library()
+    arrays.add_library(found)
+    return found
 
 
 _KINDS: dict[str, Callable[[], Library]] = {"cpu": lambda: NUMPY, "cuda": _cuda}

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import koubai
-from koubai import Tensor, nn
+from koubai import Tensor, arrays, cupy_arrays, nn
+from koubai.ops.op import DataDependentError
 
+from . import stand_in
 from .stand_in import Array
 
 THERE = "stand-in"
@@ -229,3 +235,71 @@ def test_a_compiled_function_of_tensors_elsewhere_runs_eagerly(caplog: pytest.Lo
     assert [record.getMessage().partition(" runs eagerly: ")[2] for record in caplog.records] == [
         "it has tensors on stand-in, and compiled code is for the CPU"
     ]
+
+
+def test_a_traced_function_moves_nothing_to_another_device(caplog: pytest.LogCaptureFixture) -> None:
+    step = koubai.compile(lambda x: x.to(THERE) * 2)
+    assert step(koubai.ones(2)).device == THERE
+    assert "cannot move tensors to stand-in" in caplog.text
+    with pytest.raises(DataDependentError, match="cannot move tensors to stand-in"):
+        koubai.trace(lambda x: x.to(THERE), koubai.ones(2))
+
+
+# --- the device "cuda", with CuPy's module replaced
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """A module `cupy` that finds one GPU, made of the stand-in."""
+    runtime = SimpleNamespace(
+        CUDARuntimeError=type("CUDARuntimeError", (RuntimeError,), {}),
+        getDeviceCount=lambda: 1,
+        getDevice=lambda: 0,
+        getDeviceProperties=lambda number: {"name": b"Stand-in"},
+    )
+    cuda = SimpleNamespace(runtime=runtime, Device=lambda number: nullcontext())
+    fakes = {
+        "array": lambda x: Array(x.copy()),
+        "asnumpy": lambda x: x.values.copy(),
+        "ndarray": Array,
+        "cuda": cuda,
+    }
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(**vars(stand_in.cupy) | fakes))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(errstate=stand_in._errstate))  # type: ignore[arg-type]
+    monkeypatch.setattr(arrays, "_libraries", dict(arrays._libraries))
+    monkeypatch.setattr(Array, "device", SimpleNamespace(id=0), raising=False)
+    cupy_arrays.library.cache_clear()
+    yield runtime
+    cupy_arrays.library.cache_clear()
+
+
+def test_a_gpu_is_found_and_used(gpus: SimpleNamespace) -> None:
+    assert koubai.cuda.is_available()
+    assert (koubai.cuda.device_count(), koubai.cuda.current_device()) == (1, 0)
+    assert koubai.cuda.get_device_name() == "Stand-in"
+    layer = nn.Linear(3, 2).cuda()
+    assert layer.weight.device == koubai.device("cuda", 0)
+    assert layer.weight.is_cuda
+    x = koubai.ones(4, 3, device="cuda", requires_grad=True)
+    assert x.to("cuda") is x.cuda() is x.to("cuda:0") is x
+    (layer(x) ** 2).sum().backward()
+    assert x.grad is not None
+    assert repr(x.grad).endswith("device='cuda:0')")
+    with pytest.raises(RuntimeError, match="there is no device 'cuda:1': this machine has 1, counted from 0"):
+        x.to("cuda:1")
+    with pytest.raises(
+        RuntimeError, match=r"mul: its operands live on different devices: .* on cuda:0 and .* on cpu"
+    ):
+        x * koubai.ones(3)
+
+
+def test_a_machine_without_a_gpu_says_so_although_cupy_is_installed(gpus: SimpleNamespace) -> None:
+    def none() -> int:
+        raise gpus.CUDARuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
+
+    gpus.getDeviceCount = none
+    assert not koubai.cuda.is_available()
+    with pytest.raises(
+        RuntimeError, match="CuPy is installed, but finds no GPU to compute on: cudaErrorNoDevice"
+    ):
+        koubai.zeros(1).cuda()

@@ -8,6 +8,8 @@ from koubai import devices
 from koubai.engine.function import Function
 from koubai.engine.modes import modes
 from koubai.engine.tensor import Tensor
+from koubai.engine.trace import Tracer
+from koubai.ops.op import DataDependentError
 
 
 def placed(array: Any, device: Any, requires_grad: bool = False) -> Tensor:
@@ -24,19 +26,31 @@ def beside(input: Tensor, array: Any) -> Tensor:
 def on_device(input: Tensor, device: Any) -> Tensor:
     """Return the tensor on a device, itself if it is there already; gradients go back to where it was.
 
-    A tensor without values, of a function that is being traced, stays as it is: its program runs where its inputs are.
-
     Args:
         input: any tensor.
         device: itself or its name; None leaves the tensor where it is.
+
+    Raises:
+        DataDependentError: in a function that is being traced, which is for the CPU; the step of a scan is not, and
+            runs where its inputs live.
     """
-    if device is None or modes.tracer is not None or input._is_symbolic:
+    if device is None:
         return input
     where = devices.place(device)
+    if modes.tracer is not None:
+        _refuse_to_trace(where, modes.tracer)
+        return input
     if where.has(devices.device_of(input._payload)):
         return input
     moved: Tensor = _Move.apply(input, where)
     return moved
+
+
+def _refuse_to_trace(where: devices.device, tracer: Tracer) -> None:
+    if where.type != "cpu" and not tracer.derives_gradients:
+        raise DataDependentError(
+            f"a traced function cannot move tensors to {where}; move them before it is called"
+        )
 
 
 class _Move(Function):
