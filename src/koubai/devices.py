@@ -14,6 +14,8 @@ import numpy as np
 from koubai import arrays
 from koubai.arrays import NUMPY, Array, Library
 
+__all__ = ["device"]
+
 
 def _cuda() -> Library:
     from koubai.cupy_arrays import library
@@ -30,9 +32,6 @@ def add_device(library: Library) -> None:
     """Let tensors live on another kind of device, `library.device`, and be computed there by its library."""
     arrays.add_library(library)
     _KINDS[library.device] = lambda: library
-
-
-__all__ = ["device"]
 
 
 class device:
