@@ -222,7 +222,12 @@ def rand_like(
     device: Any = None,
 ) -> Tensor:
     """Return `rand` of the shape and (unless given) dtype and device of `input`."""
-    return rand(input.shape, dtype=dtype or input.dtype, generator=generator, device=device or input.device)
+    return rand(
+        input.shape,
+        dtype=dtype or input.dtype,
+        generator=generator,
+        device=input.device if device is None else device,
+    )
 
 
 @method
@@ -234,7 +239,12 @@ def randn_like(
     device: Any = None,
 ) -> Tensor:
     """Return `randn` of the shape and (unless given) dtype and device of `input`."""
-    return randn(input.shape, dtype=dtype or input.dtype, generator=generator, device=device or input.device)
+    return randn(
+        input.shape,
+        dtype=dtype or input.dtype,
+        generator=generator,
+        device=input.device if device is None else device,
+    )
 
 
 def randint_like(
@@ -247,7 +257,9 @@ def randint_like(
 ) -> Tensor:
     """Return `randint` of the shape and (unless given) dtype and device of `input`."""
     low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, input.shape, dtype=dtype or input.dtype, device=device or input.device)
+    return randint(
+        low, high, input.shape, dtype=dtype or input.dtype, device=input.device if device is None else device
+    )
 
 
 @method

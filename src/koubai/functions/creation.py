@@ -130,13 +130,15 @@ def _filled(name: str, value: int, what: str) -> Any:
     def like(
         input: Tensor, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
     ) -> Tensor:
-        kind = {"dtype": dtype or input.dtype, "device": device or input.device}
+        kind = {"dtype": dtype or input.dtype, "device": input.device if device is None else device}
         return full(input.shape, value, requires_grad=requires_grad, **kind)
 
     def new_method(
         input: Tensor, *sizes: Any, dtype: DTypeLike = None, device: Any = None, **options: Any
     ) -> Tensor:
-        return new(*sizes, dtype=dtype or input.dtype, device=device or input.device, **options)
+        return new(
+            *sizes, dtype=dtype or input.dtype, device=input.device if device is None else device, **options
+        )
 
     new.__doc__ = f"Return a tensor of {what}: `{name}(2, 3)` or `{name}((2, 3))`."
     like.__doc__ = f"Return {what} of the shape and (unless given) dtype and device of `input`."
@@ -163,7 +165,7 @@ def full_like(
     requires_grad: bool = False,
 ) -> Tensor:
     """Return a tensor filled with `fill_value`, of the shape and (unless given) dtype and device of `input`."""
-    kind = {"dtype": dtype or input.dtype, "device": device or input.device}
+    kind = {"dtype": dtype or input.dtype, "device": input.device if device is None else device}
     return full(input.shape, fill_value, requires_grad=requires_grad, **kind)
 
 
@@ -178,7 +180,13 @@ def new_full(
     **options: Any,
 ) -> Tensor:
     """Return a tensor of shape `size` filled with `fill_value`, of this tensor's dtype and device unless given."""
-    return full(size, fill_value, dtype=dtype or input.dtype, device=device or input.device, **options)
+    return full(
+        size,
+        fill_value,
+        dtype=dtype or input.dtype,
+        device=input.device if device is None else device,
+        **options,
+    )
 
 
 @method
@@ -186,7 +194,9 @@ def new_tensor(
     input: Tensor, data: Any, *, dtype: DTypeLike = None, device: Any = None, **options: Any
 ) -> Tensor:
     """Return a new tensor with a copy of `data`, of this tensor's dtype and device unless given."""
-    return tensor(data, dtype=dtype or input.dtype, device=device or input.device, **options)
+    return tensor(
+        data, dtype=dtype or input.dtype, device=input.device if device is None else device, **options
+    )
 
 
 def eye(
