@@ -16,8 +16,9 @@ import safetensors.numpy
 
 from koubai.arrays import Array
 from koubai.atomic import write_file
-from koubai.devices import check_device
+from koubai.devices import device, place
 from koubai.engine.tensor import Tensor
+from koubai.engine.trace import flatten, unflatten
 from koubai.tree import join, split
 
 __all__ = ["load", "save"]
@@ -57,18 +58,24 @@ def load(f: File, map_location: Any = None, *, weights_only: bool = True) -> Any
 
     Args:
         f: the path, or a file open for reading bytes.
-        map_location: the CPU, which is also meant by None.
+        map_location: the device that the tensors will live on; None means the CPU.
         weights_only: without effect: no file can hold anything that runs.
 
     Raises:
         ValueError: if the file is truncated, or of another format.
     """
-    check_device(map_location)
     if isinstance(f, str | os.PathLike):
         name, content = str(f), Path(f).read_bytes()
     else:
         name, content = str(getattr(f, "name", "the file")), f.read()
-    return _decode(content, name)
+    return _placed(_decode(content, name), place(map_location))
+
+
+def _placed(tree: Any, where: device) -> Any:
+    """Return what was read with its tensors on a device."""
+    tensors: list[Tensor] = []
+    structure = flatten(tree, tensors)
+    return unflatten(structure, iter([tensor.to(where) for tensor in tensors]))
 
 
 def _encode(obj: Any) -> bytes:
@@ -82,7 +89,7 @@ def _is_flat_dict(obj: Any) -> bool:
 
 def _flat_dict(tensors: dict[str, Tensor]) -> tuple[Any, dict[str, Array]]:
     """Split a dict of tensors as `split` does, but under its own keys; the outline keeps their order."""
-    arrays = {key: np.asarray(tensor.detach().numpy(), order="C") for key, tensor in tensors.items()}
+    arrays = {key: np.asarray(tensor.numpy(force=True), order="C") for key, tensor in tensors.items()}
     return {"dict": [[key, {"tensor": key}] for key in tensors]}, arrays
 
 

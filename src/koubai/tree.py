@@ -58,7 +58,7 @@ def join(outline: Any, arrays: dict[str, Array]) -> Any:
 
 def _outline(tree: Any, path: str, arrays: dict[str, Array]) -> Any:
     if isinstance(tree, Tensor | np.ndarray | np.generic):
-        values = tree.detach().numpy() if isinstance(tree, Tensor) else tree
+        values = tree.numpy(force=True) if isinstance(tree, Tensor) else tree
         arrays[path] = np.asarray(values, order="C")
         return {"tensor" if isinstance(tree, Tensor) else "array": path}
     if isinstance(tree, _PLAIN):

@@ -108,11 +108,7 @@ def test_the_device_is_the_cpu() -> None:
     x = koubai.zeros(2, device="cpu")
     assert x.device == koubai.device("cpu") == "cpu"
     assert (str(x.device), x.device.type, repr(x.device)) == ("cpu", "cpu", "device(type='cpu')")
-    assert koubai.device("cuda" if koubai.cuda.is_available() else "cpu") == "cpu"
     assert x.to(x.device) is x.cpu() is x
-    for attempt in (lambda: x.to("cuda"), lambda: x.cuda(), lambda: koubai.ones(1, device="cuda:0")):
-        with pytest.raises(RuntimeError, match="koubai computes on the CPU: there is no device 'cuda"):
-            attempt()
 
 
 def test_clones_and_detached_tensors() -> None:

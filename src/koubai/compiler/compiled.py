@@ -22,6 +22,7 @@ from koubai.compiler.graph.precision import FLOAT32, check_precision, with_preci
 from koubai.compiler.runtime import available, get_num_threads
 from koubai.compiler.runtime.target import current
 from koubai.compiler.step import Report, Step
+from koubai.devices import CPU
 from koubai.engine.modes import modes
 from koubai.engine.tensor import Tensor
 from koubai.engine.trace import flatten, trace, unflatten
@@ -250,6 +251,10 @@ class Compiled:
                 program = trace(self.function, *arguments)
             except DataDependentError as error:
                 self._fall_back(str(error))
+                return None
+            elsewhere = {str(t.device) for t in (*tensors, *program.captured) if t.device is not CPU}
+            if elsewhere:
+                self._fall_back(f"it has tensors on {', '.join(elsewhere)}, and compiled code is for the CPU")
                 return None
             if not self.effects:
                 program = program.without_effects()

@@ -16,7 +16,7 @@ Kind = TypeVar("Kind")
 
 def to_array(values: Any) -> NDArray[Any]:
     """The numbers of a tensor or an array-like, without copying them where that can be avoided."""
-    return np.asarray(values.detach().numpy() if isinstance(values, Tensor) else values)
+    return np.asarray(values.numpy(force=True) if isinstance(values, Tensor) else values)
 
 
 def same_kind(array: NDArray[Any], example: Kind) -> Kind:

@@ -56,14 +56,14 @@ class Framework:
 
     def array(self, tensor: Any) -> Array:
         """Return the values of a tensor, an array or nested lists as an array."""
-        return np.asarray(tensor.detach().numpy() if hasattr(tensor, "detach") else tensor)
+        return np.asarray(tensor.numpy(force=True) if hasattr(tensor, "detach") else tensor)
 
     def tensor(self, array: Any, like: Any = None) -> Any:
         """Return values as a tensor, with the floating dtype of `like`."""
         array = np.asarray(array)
         if like is not None and array.dtype.kind == "f":
-            return koubai.tensor(array, dtype=like.dtype)
-        return koubai.tensor(array)
+            return koubai.tensor(array, dtype=like.dtype, device=like.device)
+        return koubai.tensor(array, device=None if like is None else like.device)
 
     def stack(self, tensors: list[Any]) -> Any:
         """Return numbers as one vector."""

@@ -39,9 +39,9 @@ def can_draw(feed: Feed | None) -> bool:
 
 def drawn(feed: Feed | None) -> Sample | None:
     """Return samples drawn at random from what a loader loads; None where it has to be gone through."""
-    if not can_draw(feed):
+    if feed is None or not can_draw(feed):
         return None
-    loader: Any = getattr(feed, "source", None)
+    loader: Any = feed.source
     dataset = loader.dataset
     first = Batch.of(loader.collate_fn([dataset[0]]))
     places = np.random.default_rng(0).permutation(len(dataset))[: most(first)]
@@ -51,7 +51,7 @@ def drawn(feed: Feed | None) -> Sample | None:
             if gathers(dataset)
             else loader.collate_fn([dataset[int(n)] for n in places])
         )
-        return joined([Batch.of(raw)])
+        return joined([Batch.of(raw).on(feed.device)])
 
 
 def joined(batches: Sequence[Batch]) -> Sample | None:

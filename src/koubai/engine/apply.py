@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
-from koubai.arrays import Array
+from koubai.arrays import Array, library_of
 from koubai.engine.modes import modes, users_line
 from koubai.engine.recipe import Recipe, View
 from koubai.engine.steps import write_down
@@ -96,7 +96,7 @@ def refuse_nonfinite(
         if tensor is None or not dtypes.is_floating(tensor.dtype):
             return True
         values: Array = tensor._payload
-        return bool(np.isfinite(values).all())
+        return bool(library_of((values,)).namespace.isfinite(values).all())
 
     if all(map(finite, outputs)) or not all(map(finite, inputs)):
         return

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
+from koubai.devices import CPU, device_of, full
 from koubai.engine.apply import refuse_nonfinite
 from koubai.engine.modes import modes, set_grad_enabled
 from koubai.engine.recipe import Edge, Hook, Recipe
@@ -124,6 +127,15 @@ def local_gradients(
     starts = _starts([out for out, _ in pairs], [g for _, g in pairs])
     found = _sweep(starts, create_graph, create_graph, wanted, stop=True)
     return [None if tensor.edge is None else found.get(tensor.edge) for tensor in inputs]
+
+
+def zeros_for(gradients: Sequence[Tensor | None], outputs: Sequence[Symbol]) -> list[Tensor]:
+    """Return the gradients that arrived at `outputs`, with zeros, on the same device, where none did."""
+    where = next((device_of(g._payload) for g in gradients if g is not None), CPU)
+    return [
+        Tensor(full(out.shape, np.zeros((), out.dtype), where)) if g is None else g
+        for g, out in zip(gradients, outputs)
+    ]
 
 
 def _edge_of(tensor: Tensor) -> Edge:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
+from koubai.devices import fetch
 from koubai.engine.tensor import Tensor
 from koubai.ops.op import Symbol
 
@@ -65,7 +66,7 @@ def format_tensor(tensor: Tensor) -> str:
     payload = tensor.payload
     if isinstance(payload, Symbol):
         return f"tensor(<{payload}, traced>)"
-    text = f"tensor({_values(payload)}"
+    text = f"tensor({_values(fetch(payload))}"
     for remark in _remarks(tensor, payload):
         fits = len(text) - (text.rfind("\n") + 1) + len(remark) + 3 <= _options.linewidth
         text += (", " if fits else ",\n       ") + remark
@@ -74,7 +75,7 @@ def format_tensor(tensor: Tensor) -> str:
 
 def _remarks(tensor: Tensor, array: Any) -> list[str]:
     """Return what is said behind the values."""
-    remarks = []
+    remarks = [] if tensor.device == "cpu" else [f"device='{tensor.device}'"]
     if array.size == 0 and array.ndim != 1:
         remarks.append(f"size={array.shape}")
     if array.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_) or (

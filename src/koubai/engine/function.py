@@ -13,10 +13,8 @@ from contextlib import contextmanager
 from functools import update_wrapper
 from typing import Any
 
-import numpy as np
-
 from koubai import dtypes
-from koubai.engine.backprop import local_gradients
+from koubai.engine.backprop import local_gradients, zeros_for
 from koubai.engine.modes import enable_grad, modes, no_grad
 from koubai.engine.recipe import Recipe, Saved, Version
 from koubai.engine.steps import write_down, writing_down
@@ -277,7 +275,7 @@ class _UserRule:
     ) -> list[Tensor | None]:
         """Call the user's backward."""
         if self.context.materialize_grads:
-            gradients = [_zeros(s) if g is None else g for g, s in zip(gradients, recipe.outputs)]
+            gradients = zeros_for(gradients, recipe.outputs)
         result = self.function.backward(self.context, *gradients)
         pulled = list(result) if isinstance(result, tuple) else [result]
         if len(pulled) != len(recipe.edges):
@@ -295,10 +293,6 @@ class _UserRule:
                     f"{self.name}.backward returned a gradient of shape {list(gradient.shape)} for argument "
                     f"{position}, whose shape is {list(symbol.shape)}"
                 )
-
-
-def _zeros(like: Symbol) -> Tensor:
-    return Tensor(np.zeros(like.shape, like.dtype))
 
 
 def checkpoint(

@@ -19,6 +19,7 @@ from koubai import dtypes
 from koubai.engine.modes import modes, no_grad
 from koubai.engine.tensor import Tensor
 from koubai.functions.operands import method, one_shape
+from koubai.functions.placing import on_device
 from koubai.ops import random as ops
 
 __all__ = [
@@ -51,8 +52,8 @@ class Generator:
         >>> koubai.rand(2, generator=g)
     """
 
-    def __init__(self, device: str = "cpu") -> None:
-        self.device = device
+    def __init__(self, device: Any = "cpu") -> None:
+        self.device = device  # it draws on the CPU all the same
         self._state = Tensor(np.array([0, 0], np.int64))
         self.seed()
 
@@ -156,10 +157,14 @@ def rand(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str = "cpu",
+    device: Any = None,
 ) -> Tensor:
-    """Return numbers spread evenly over [0, 1): `rand(2, 3)`."""
-    return _uniform(one_shape(size), dtype, generator).requires_grad_(requires_grad)
+    """Return numbers spread evenly over [0, 1): `rand(2, 3)`.
+
+    All random numbers are drawn on the CPU, so that they are the same on every device.
+    """
+    numbers = _uniform(one_shape(size), dtype, generator)
+    return on_device(numbers, device).requires_grad_(requires_grad)
 
 
 def randn(
@@ -167,13 +172,13 @@ def randn(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str = "cpu",
+    device: Any = None,
 ) -> Tensor:
     """Return standard normal numbers, mean 0 and variance 1: `randn(2, 3)` (Box and Muller 1958)."""
     shape = one_shape(size)
     radius = (-2 * (1 - _uniform(shape, dtype, generator)).log()).sqrt()
     angle = _uniform(shape, dtype, generator) * (2 * math.pi)
-    return (radius * angle.cos()).requires_grad_(requires_grad)
+    return on_device(radius * angle.cos(), device).requires_grad_(requires_grad)
 
 
 def randint(
@@ -184,7 +189,7 @@ def randint(
     generator: Generator | None = None,
     dtype: DTypeLike = dtypes.int64,
     requires_grad: bool = False,
-    device: str = "cpu",
+    device: Any = None,
 ) -> Tensor:
     """Return whole numbers from `low` (0 if left out) up to but not including `high`: `randint(10, (2, 3))`.
 
@@ -197,37 +202,64 @@ def randint(
         raise RuntimeError(f"randint() needs low < high and a range of at most 2**53, got {low} and {high}")
     spread = _uniform(one_shape((size,) if isinstance(size, int) else tuple(size)), dtypes.float64, generator)
     whole: Tensor = (spread * (high - low)).floor() + low
-    return whole.to(dtypes.as_dtype(dtype)).requires_grad_(requires_grad)
+    return on_device(whole.to(dtypes.as_dtype(dtype)), device).requires_grad_(requires_grad)
 
 
 def randperm(
-    n: int, *, generator: Generator | None = None, dtype: DTypeLike = dtypes.int64, device: str = "cpu"
+    n: int, *, generator: Generator | None = None, dtype: DTypeLike = dtypes.int64, device: Any = None
 ) -> Tensor:
     """Return the numbers 0 to n - 1 in random order."""
     order: Tensor = ops.permutation((generator or default_generator).draw(), count=int(n))
-    return order.to(dtypes.as_dtype(dtype))
+    return on_device(order.to(dtypes.as_dtype(dtype)), device)
 
 
 @method
-def rand_like(input: Tensor, *, dtype: DTypeLike | None = None, generator: Generator | None = None) -> Tensor:
-    """Return `rand` of the shape and (unless given) dtype of `input`."""
-    return rand(input.shape, dtype=dtype or input.dtype, generator=generator)
+def rand_like(
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    generator: Generator | None = None,
+    device: Any = None,
+) -> Tensor:
+    """Return `rand` of the shape and (unless given) dtype and device of `input`."""
+    return rand(
+        input.shape,
+        dtype=dtype or input.dtype,
+        generator=generator,
+        device=input.device if device is None else device,
+    )
 
 
 @method
 def randn_like(
-    input: Tensor, *, dtype: DTypeLike | None = None, generator: Generator | None = None
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    generator: Generator | None = None,
+    device: Any = None,
 ) -> Tensor:
-    """Return `randn` of the shape and (unless given) dtype of `input`."""
-    return randn(input.shape, dtype=dtype or input.dtype, generator=generator)
+    """Return `randn` of the shape and (unless given) dtype and device of `input`."""
+    return randn(
+        input.shape,
+        dtype=dtype or input.dtype,
+        generator=generator,
+        device=input.device if device is None else device,
+    )
 
 
 def randint_like(
-    input: Tensor, low: int, high: int | None = None, *, dtype: DTypeLike | None = None
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    device: Any = None,
 ) -> Tensor:
-    """Return `randint` of the shape and (unless given) dtype of `input`."""
+    """Return `randint` of the shape and (unless given) dtype and device of `input`."""
     low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, input.shape, dtype=dtype or input.dtype)
+    return randint(
+        low, high, input.shape, dtype=dtype or input.dtype, device=input.device if device is None else device
+    )
 
 
 @method
@@ -239,7 +271,8 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     """
     if p is not None and not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli() needs a probability between 0 and 1, got {p}")
-    draws = _uniform(input.shape, input.dtype if dtypes.is_floating(input.dtype) else None, generator)
+    kind = input.dtype if dtypes.is_floating(input.dtype) else None
+    draws = on_device(_uniform(input.shape, kind, generator), input.device)
     return (draws < (input.detach() if p is None else p)).to(input.dtype)
 
 
@@ -256,7 +289,8 @@ def normal(
     if size is None:
         size = np.broadcast_shapes(*(v.shape for v in (mean, std) if isinstance(v, Tensor)))
     chosen = dtype or (like.dtype if like is not None else None)
-    return randn(size, generator=generator, dtype=chosen) * std + mean
+    where = None if like is None else like.device
+    return randn(size, generator=generator, dtype=chosen, device=where) * std + mean
 
 
 @method
@@ -275,14 +309,14 @@ def multinomial(
         raise RuntimeError("multinomial() needs weights that are not negative and not all 0")
     if replacement:
         bounds = rows.cumsum(-1) / rows.sum(-1, keepdim=True)
-        draws = rand(rows.shape[0], num_samples, dtype=rows.dtype, generator=generator)
+        draws = rand(rows.shape[0], num_samples, dtype=rows.dtype, generator=generator, device=rows.device)
         picked = (draws[:, :, None] >= bounds[:, None, :]).sum(-1).clamp(max=rows.shape[-1] - 1)
     else:
         if bool(((rows > 0).sum(-1) < num_samples).any()):
             raise RuntimeError(
                 f"multinomial() cannot draw {num_samples} from fewer positive weights without replacement"
             )
-        gumbel = -(-(1 - rand(rows.shape, dtype=rows.dtype, generator=generator)).log()).log()
+        gumbel = -(-(1 - rand_like(rows, generator=generator)).log()).log()
         picked = (rows.log() + gumbel).topk(num_samples, -1)[1]
     drawn: Tensor = picked.reshape(*input.shape[:-1], num_samples)
     return drawn
@@ -291,7 +325,7 @@ def multinomial(
 @method
 def uniform_(input: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fill the tensor with numbers spread evenly over [a, b)."""
-    return input._become(rand(input.shape, dtype=input.dtype, generator=generator) * (b - a) + a, "uniform_")
+    return input._become(rand_like(input, generator=generator) * (b - a) + a, "uniform_")
 
 
 @method
@@ -299,7 +333,7 @@ def normal_(
     input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:
     """Fill the tensor with normal numbers."""
-    return input._become(randn(input.shape, dtype=input.dtype, generator=generator) * std + mean, "normal_")
+    return input._become(randn_like(input, generator=generator) * std + mean, "normal_")
 
 
 @method
@@ -314,11 +348,12 @@ def random_(
 ) -> Tensor:
     """Fill the tensor with whole numbers from `low` up to but not including `high`."""
     low, high = (0, low) if high is None and low else (low, 2**24 if high is None else high)
-    return input._become(randint(low, high, input.shape, dtype=input.dtype, generator=generator), "random_")
+    kind: dict[str, Any] = {"dtype": input.dtype, "device": input.device}
+    return input._become(randint(low, high, input.shape, generator=generator, **kind), "random_")
 
 
 @method
 def exponential_(input: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fill the tensor with exponentially distributed numbers of rate `lambd`."""
-    draws = rand(input.shape, dtype=input.dtype, generator=generator)
+    draws = rand_like(input, generator=generator)
     return input._become((1 - draws).log() / -lambd, "exponential_")

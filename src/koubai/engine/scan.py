@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from koubai import dtypes
+from koubai.engine.backprop import zeros_for
 from koubai.engine.modes import modes, no_grad
 from koubai.engine.recipe import Recipe
 from koubai.engine.scan_gradient import StepGradient
 from koubai.engine.tensor import Tensor
 from koubai.engine.trace import flatten, host_scalar, run_graph, trace, unflatten
-from koubai.ops.graph import Graph, Node
+from koubai.ops.graph import Graph, Node, place_constants
 from koubai.ops.movement import cat, reshape
 from koubai.ops.op import Symbol, describe
 from koubai.ops.scan import Loop, scan_op
@@ -72,7 +71,7 @@ def scan(
     outside = dict(zip(program.captured.values(), program.captured))
     outside.update((symbol, host_scalar(host)) for host, symbol in program.hosts.items())
     body = Graph(program.arguments, program.graph.constants, program.graph.nodes, program.results)
-    body, constants = _repeated_part(body, outside)
+    body, constants = _repeated_part(body, outside, [*carry, *sequences])
     results = scan_graph(
         Loop(body, len(carry), len(sequences), length, reverse), [*carry, *sequences, *constants]
     )
@@ -97,8 +96,16 @@ def _unrolled(
     return carry, unflatten(result_structure, iter([cat(*column, dim=0) for column in zip(*rows)]))
 
 
-def _repeated_part(body: Graph, outside: dict[Symbol, Tensor]) -> tuple[Graph, list[Tensor]]:
-    """Compute what does not change over time, and return the rest of the body, with the constants it takes."""
+def _repeated_part(
+    body: Graph, outside: dict[Symbol, Tensor], given: Sequence[Tensor]
+) -> tuple[Graph, list[Tensor]]:
+    """Compute what does not change over time, and return the rest of the body, with the constants it takes.
+
+    Args:
+        body: the step.
+        outside: what it takes from outside.
+        given: what changes; the step is run where that lives.
+    """
     varies = set(body.inputs)
     once: list[Node] = []
     repeated: list[Node] = []
@@ -109,7 +116,10 @@ def _repeated_part(body: Graph, outside: dict[Symbol, Tensor]) -> tuple[Graph, l
         else:
             once.append(node)
     ready = [symbol for node in once for symbol in node.outputs]
-    outside |= zip(ready, run_graph(Graph([*outside], body.constants, once, ready), [*outside.values()]))
+    unchanged = place_constants(
+        Graph([*outside], body.constants, once, ready), [tensor._payload for tensor in given]
+    )
+    outside |= zip(ready, run_graph(unchanged, [*outside.values()]))
     taken = {symbol for node in repeated for symbol in node.inputs}.union(body.outputs)
     constants = {symbol: tensor for symbol, tensor in outside.items() if symbol in taken}
     return Graph([*body.inputs, *constants], body.constants, repeated, body.outputs), [*constants.values()]
@@ -192,7 +202,7 @@ class _LoopGradient:
             residuals = [
                 Tensor(recipe.saved[f"out{shown + i}"].value) for i in range(len(self.joint.residuals))
             ]
-        seeds = [_zeros(s) if g is None else g for g, s in zip(gradients, recipe.outputs)]
+        seeds = zeros_for(gradients, recipe.outputs)
         carry = [seeds[i] for i in self.joint.float_carries]
         arrived = [seeds[i] for i in range(loop.carries, shown) if dtypes.is_floating(seeds[i].dtype)]
         sequences = inputs[loop.carries : loop.carries + loop.sequences]
@@ -202,7 +212,3 @@ class _LoopGradient:
         stacks = dict(zip(backward.body.outputs[backward.carries :], results[backward.carries :]))
         stacks.update(zip(self.joint.given, [*arrived, *sequences, *residuals]))
         return self.joint.gradients(len(inputs), results[: backward.carries], stacks)
-
-
-def _zeros(like: Symbol) -> Tensor:
-    return Tensor(np.zeros(like.shape, like.dtype))

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from koubai import dtypes
-from koubai.arrays import Array
+from koubai.arrays import NUMPY, Array, library_of
+from koubai.devices import fetch
 from koubai.engine.constructors import PLAIN, array_of
 from koubai.engine.modes import modes, set_grad_enabled, users_line
 from koubai.engine.recipe import Edge, Hook, HookHandle, Recipe, Version, View
@@ -327,12 +328,24 @@ class Tensor:
     def numpy(self, *, force: bool = False) -> Any:
         """Return the values as a NumPy array that cannot be written to (the engine shares it).
 
+        Args:
+            force: also of a tensor that requires gradients, or lives on another device, as a copy then.
+
         Raises:
             RuntimeError: if the tensor requires gradients, unless `force` is given.
+            TypeError: if it does not live on the CPU, unless `force` is given.
         """
         if self.requires_grad and not force:
             raise RuntimeError("numpy() of a tensor that requires gradients: use detach().numpy()")
-        array = self._values("numpy()").view()
+        array = self._values("numpy()")
+        if library_of((array,)) is not NUMPY:
+            if not force:
+                raise TypeError(
+                    f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to "
+                    "host memory first."
+                )
+            array = fetch(array)
+        array = array.view()
         array.flags.writeable = False
         return array
 
@@ -450,11 +463,13 @@ class Tensor:
 
 
 def _fit(value: Tensor, cell: Tensor, by: str) -> Tensor:
-    """Return `value` in the shape and dtype of `cell`, which it is about to replace."""
+    """Return `value` in the shape and dtype of `cell`, which it is about to replace, and on its device."""
     if dtypes.category(value.dtype) > dtypes.category(cell.dtype):
         raise RuntimeError(
             f"{by}: a result of type {value.dtype} cannot be stored in a tensor of type {cell.dtype}"
         )
+    if type(value._payload) is not type(cell._payload) and value.device != cell.device:
+        value = value.to(cell.device)
     if value.dtype != cell.dtype:
         value = cast(value, dtype=cell.dtype)
     if value.shape != cell.shape:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
-from koubai.devices import CPU, check_device
 from koubai.devices import device as device_type
+from koubai.devices import device_of
 from koubai.dtypes import DTypeLike
 from koubai.engine.modes import modes
 from koubai.engine.recipe import Version
 from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Operand, as_type, method, to_tensor
+from koubai.functions.placing import on_device
 from koubai.functions.tensor_types import named_type, type_of
 from koubai.ops import elementwise as ops
 from koubai.ops.movement import alias
@@ -60,29 +61,30 @@ def to(
     non_blocking: bool = False,
     copy: bool = False,
 ) -> Tensor:
-    """Return the tensor in another dtype: `x.to(koubai.float64)`, `x.to("cpu", koubai.float64)` or `x.to(other)`.
+    """Return the tensor on another device or in another dtype: `x.to("cuda")`, `x.to("cpu", koubai.float64)` or
+    `x.to(other)`; itself where nothing changes.
 
     Args:
         input: any tensor.
-        args: a dtype, a device, or a tensor whose dtype is taken; then `non_blocking` and `copy`.
+        args: a dtype, a device, or a tensor whose dtype and device are taken; then `non_blocking` and `copy`.
         dtype: the dtype, by name.
-        device: the CPU, which is also meant by None.
+        device: where to; None leaves the tensor where it is.
         non_blocking: without effect; PyTorch has it.
-        copy: return a copy even when the dtype is the same.
+        copy: return a copy even when device and dtype are the same.
 
     Raises:
-        RuntimeError: for a device other than the CPU.
+        RuntimeError: if there is no such device here; the message says what to install.
     """
     flags = [argument for argument in args if isinstance(argument, builtins.bool)]
     for argument in args:
         if isinstance(argument, Tensor):
-            dtype = argument.dtype
+            dtype, device = argument.dtype, argument.device
         elif isinstance(argument, str | device_type):
             device = argument
         elif argument is not None and not isinstance(argument, builtins.bool):
             dtype = argument
-    check_device(device)
-    converted = as_type(input, input.dtype if dtype is None else dtypes.as_dtype(dtype))
+    moved = on_device(input, device)
+    converted = as_type(moved, input.dtype if dtype is None else dtypes.as_dtype(dtype))
     return clone(converted) if converted is input and (copy or flags[1:] == [True]) else converted
 
 
@@ -126,21 +128,20 @@ def _type(input: Tensor, dtype: Any = None) -> Tensor | str:
 
 @method
 def type_as(input: Tensor, other: Tensor) -> Tensor:
-    """Return the tensor in the dtype of `other`."""
-    return as_type(input, other.dtype)
+    """Return the tensor in the dtype of `other`, on its device."""
+    return to(input, other)
 
 
 @method
 def cpu(input: Tensor) -> Tensor:
-    """Return the tensor itself, which is on the CPU."""
-    return input
+    """Return the tensor on the CPU."""
+    return on_device(input, "cpu")
 
 
 @method
 def cuda(input: Tensor, device: Any = None) -> Tensor:
-    """Raise RuntimeError: there is no GPU here."""
-    check_device("cuda" if device is None else device)
-    return input
+    """Return the tensor on a GPU, by default the present one; `device` is its number or its name."""
+    return on_device(input, "cuda" if device is None else device)
 
 
 # --- values set in place
@@ -148,8 +149,11 @@ def cuda(input: Tensor, device: Any = None) -> Tensor:
 
 @method
 def copy_(input: Tensor, src: Operand, non_blocking: bool = False) -> Tensor:
-    """Replace the elements by those of `src`, converted and broadcast; gradients flow to `src` from then on."""
-    value = as_type(to_tensor(src), input.dtype)
+    """Replace the elements by those of `src`, converted and broadcast; gradients flow to `src` from then on.
+
+    The tensor stays on its device, wherever `src` lives.
+    """
+    value = as_type(on_device(to_tensor(src), input.device), input.dtype)
     return input._become(ops.fill(input._snapshot(), value), "copy_")
 
 
@@ -232,8 +236,10 @@ def can_cast(from_: DTypeLike, to: DTypeLike) -> builtins.bool:
     return dtypes.category(dtypes.as_dtype(from_)) <= dtypes.category(dtypes.as_dtype(to))
 
 
-Tensor.device = property(lambda self: CPU, doc="Where the tensor lives: the CPU.")
-Tensor.is_cuda = property(lambda self: False, doc="Whether it lives on a GPU: never here.")  # type: ignore[attr-defined]
+Tensor.device = property(
+    lambda self: device_of(self._payload), doc="Where the tensor lives: `device(type='cpu')`, or on a GPU."
+)
+Tensor.is_cuda = property(lambda self: self.device.type == "cuda", doc="Whether it lives on a GPU.")  # type: ignore[attr-defined]
 Tensor.itemsize = property(element_size, doc="The bytes that one element takes.")  # type: ignore[attr-defined]
 Tensor.nbytes = property(  # type: ignore[attr-defined]
     lambda self: self.numel() * self.dtype.itemsize, doc="The bytes that all elements take."

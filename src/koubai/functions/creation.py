@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from koubai import dtypes
-from koubai.devices import check_device
+from koubai import devices, dtypes
 from koubai.dtypes import DTypeLike
 from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Operand, as_type, method, one_shape, scalar, to_tensor
+from koubai.functions.placing import on_device, placed
 from koubai.ops.movement import alias, expand
 
 Sizes = Sequence[int]
@@ -24,7 +24,7 @@ def tensor(data: Any, *, dtype: DTypeLike = None, device: Any = None, requires_g
     Args:
         data: a number, nested lists of numbers, a NumPy array, or a tensor.
         dtype: the element type; by default NumPy arrays keep theirs and Python floats become float32.
-        device: the CPU, which is also meant by None.
+        device: where it will live; None means the CPU.
         requires_grad: whether gradients are computed for it.
 
     Raises:
@@ -36,14 +36,13 @@ def tensor(data: Any, *, dtype: DTypeLike = None, device: Any = None, requires_g
         tensor([[1, 2],
                 [3, 4]])
     """
-    check_device(device)
     chosen = None if dtype is None else dtypes.as_dtype(dtype)
     made = data.detach().clone() if isinstance(data, Tensor) else to_tensor(data, chosen)
     if chosen is not None:
         made = as_type(made, chosen)
     if isinstance(data, np.ndarray):
         made = Tensor(made._values("tensor()").copy())
-    return made.requires_grad_(requires_grad)
+    return on_device(made, device).requires_grad_(requires_grad)
 
 
 def from_numpy(array: Any) -> Tensor:
@@ -53,9 +52,8 @@ def from_numpy(array: Any) -> Tensor:
 
 def as_tensor(data: Any, dtype: DTypeLike = None, device: Any = None) -> Tensor:
     """Return `data` as a tensor, without a copy where possible."""
-    check_device(device)
     chosen = None if dtype is None else dtypes.as_dtype(dtype)
-    made = to_tensor(data, chosen)
+    made = on_device(to_tensor(data, chosen), device)
     return made if chosen is None else as_type(made, chosen)
 
 
@@ -83,18 +81,19 @@ def full(
         size: the shape.
         fill_value: the number, which gives the dtype unless `dtype` does.
         dtype: the element type.
-        device: the CPU, which is also meant by None.
+        device: where it will live; None means the CPU.
         requires_grad: whether gradients are computed for it.
     """
-    check_device(device)
+    where = devices.place(device)
     shape = _shape((size,) if isinstance(size, int) else tuple(size))
     if isinstance(fill_value, Tensor):
-        filled = expand(fill_value.detach(), shape=shape)
+        filled = expand(on_device(fill_value.detach(), where), shape=shape)
         made = alias(filled if dtype is None else as_type(filled, dtypes.as_dtype(dtype)))
         return made.clone().requires_grad_(requires_grad)  # type: ignore[no-any-return]
     chosen = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype(dtype)
+    number: Any = scalar(fill_value, chosen).payload
     try:
-        return Tensor(np.full(shape, scalar(fill_value, chosen).payload), requires_grad)
+        return Tensor(devices.full(shape, number, where), requires_grad)
     except (MemoryError, ValueError) as error:  # NumPy raises the latter where bytes cannot even be counted
         amount = math.prod(shape) * chosen.itemsize
         raise MemoryError(
@@ -131,16 +130,19 @@ def _filled(name: str, value: int, what: str) -> Any:
     def like(
         input: Tensor, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
     ) -> Tensor:
-        return full(
-            input.shape, value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad
+        kind = {"dtype": dtype or input.dtype, "device": input.device if device is None else device}
+        return full(input.shape, value, requires_grad=requires_grad, **kind)
+
+    def new_method(
+        input: Tensor, *sizes: Any, dtype: DTypeLike = None, device: Any = None, **options: Any
+    ) -> Tensor:
+        return new(
+            *sizes, dtype=dtype or input.dtype, device=input.device if device is None else device, **options
         )
 
-    def new_method(input: Tensor, *sizes: Any, dtype: DTypeLike = None, **options: Any) -> Tensor:
-        return new(*sizes, dtype=dtype or input.dtype, **options)
-
     new.__doc__ = f"Return a tensor of {what}: `{name}(2, 3)` or `{name}((2, 3))`."
-    like.__doc__ = f"Return {what} of the shape and (unless given) dtype of `input`."
-    new_method.__doc__ = f"Return {what} of shape `sizes`, of this tensor's dtype unless given."
+    like.__doc__ = f"Return {what} of the shape and (unless given) dtype and device of `input`."
+    new_method.__doc__ = f"Return {what} of shape `sizes`, of this tensor's dtype and device unless given."
     for function, title in ((new, name), (like, f"{name}_like"), (new_method, f"new_{name}")):
         function.__name__ = function.__qualname__ = title
     method(new_method)
@@ -162,34 +164,48 @@ def full_like(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return a tensor filled with `fill_value`, of the shape and (unless given) dtype of `input`."""
-    return full(
-        input.shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad
-    )
+    """Return a tensor filled with `fill_value`, of the shape and (unless given) dtype and device of `input`."""
+    kind = {"dtype": dtype or input.dtype, "device": input.device if device is None else device}
+    return full(input.shape, fill_value, requires_grad=requires_grad, **kind)
 
 
 @method
 def new_full(
-    input: Tensor, size: Sizes, fill_value: Operand, *, dtype: DTypeLike = None, **options: Any
+    input: Tensor,
+    size: Sizes,
+    fill_value: Operand,
+    *,
+    dtype: DTypeLike = None,
+    device: Any = None,
+    **options: Any,
 ) -> Tensor:
-    """Return a tensor of shape `size` filled with `fill_value`, of this tensor's dtype unless given."""
-    return full(size, fill_value, dtype=dtype or input.dtype, **options)
+    """Return a tensor of shape `size` filled with `fill_value`, of this tensor's dtype and device unless given."""
+    return full(
+        size,
+        fill_value,
+        dtype=dtype or input.dtype,
+        device=input.device if device is None else device,
+        **options,
+    )
 
 
 @method
-def new_tensor(input: Tensor, data: Any, *, dtype: DTypeLike = None, **options: Any) -> Tensor:
-    """Return a new tensor with a copy of `data`, of this tensor's dtype unless given."""
-    return tensor(data, dtype=dtype or input.dtype, **options)
+def new_tensor(
+    input: Tensor, data: Any, *, dtype: DTypeLike = None, device: Any = None, **options: Any
+) -> Tensor:
+    """Return a new tensor with a copy of `data`, of this tensor's dtype and device unless given."""
+    return tensor(
+        data, dtype=dtype or input.dtype, device=input.device if device is None else device, **options
+    )
 
 
 def eye(
     n: int, m: int | None = None, *, dtype: DTypeLike = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Return an `n` by `m` (by default square) matrix with ones on the diagonal and zeros elsewhere."""
-    check_device(device)
     rows, columns = _shape((n, n if m is None else m))
     chosen = dtypes.as_dtype(dtype)
-    return Tensor(np.eye(rows, columns, dtype=chosen), requires_grad)
+    return placed(np.eye(rows, columns, dtype=chosen), device, requires_grad)
 
 
 __all__ = [

@@ -9,7 +9,8 @@ import numpy as np
 
 from koubai.engine.tensor import Tensor
 from koubai.functions.layout import strides_of
-from koubai.functions.operands import method, normalize_dim, to_tensor
+from koubai.functions.operands import method, normalize_dim
+from koubai.functions.placing import beside
 from koubai.ops import elementwise
 from koubai.ops import movement as ops
 from koubai.ops.op import ShapeError
@@ -100,7 +101,7 @@ def _keep(input: Tensor, offset: int, lower: bool) -> Tensor:
     """Return the matrices with 0 above (or below) a diagonal."""
     if input.ndim < 2:
         raise ShapeError(f"{'tril' if lower else 'triu'}: {list(input.shape)} has fewer than two dimensions")
-    rows, columns = (to_tensor(np.arange(length)) for length in input.shape[-2:])
+    rows, columns = (beside(input, np.arange(length)) for length in input.shape[-2:])
     above = columns - rows.unsqueeze(1)  # (rows, columns): on which diagonal each element lies
     kept = above <= offset if lower else above >= offset
     return elementwise.where(kept, input, input.new_zeros(()))  # type: ignore[no-any-return]

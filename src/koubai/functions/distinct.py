@@ -10,7 +10,8 @@ from koubai import dtypes
 from koubai.engine.tensor import Tensor
 from koubai.functions.gathering import checked_index, flat, reshaped
 from koubai.functions.joining import cat
-from koubai.functions.operands import Operand, as_type, method, normalize_dim, promote, to_tensor
+from koubai.functions.operands import Operand, as_type, method, normalize_dim, promote
+from koubai.functions.placing import beside
 from koubai.ops import gather as ops
 from koubai.ops.op import ShapeError
 
@@ -37,7 +38,7 @@ def unique(
         dim: compare the slices along this dimension; None compares elements.
     """
     rows = _as_rows(input, dim)
-    order = to_tensor(np.arange(rows.shape[0]))
+    order = beside(rows, np.arange(rows.shape[0]))
     for column in reversed(rows.unbind(1)):  # stable, so the first column decides last, and most
         order = order[ops.argsort(column[order], dim=0, descending=False)]
     return _first_of_runs(input, dim, rows, order, return_inverse, return_counts)
@@ -50,7 +51,7 @@ def unique_consecutive(
     """Return the elements, or slices along `dim`, without those that equal the one before; see `unique`."""
     rows = _as_rows(input, dim)
     return _first_of_runs(
-        input, dim, rows, to_tensor(np.arange(rows.shape[0])), return_inverse, return_counts
+        input, dim, rows, beside(rows, np.arange(rows.shape[0])), return_inverse, return_counts
     )
 
 
@@ -65,7 +66,7 @@ def _first_of_runs(
 ) -> Distinct:
     """Return the first of each run of equal rows, taken in an order, with what else is asked for."""
     ordered, some = rows[order], min(len(rows), 1)
-    begins = cat([to_tensor(np.ones(some, bool)), (ordered[1:] != ordered[:-1]).any(1)])
+    begins = cat([beside(ordered, np.ones(some, bool)), (ordered[1:] != ordered[:-1]).any(1)])
     first = flat(ops.nonzero(begins))
     whole, at = (flat(input), 0) if dim is None else (input, normalize_dim(dim, input.ndim))
     results = [ops.index(whole, order[first], dim=at)]
@@ -74,7 +75,7 @@ def _first_of_runs(
         inverse = ops.index_put(order, order, run, dim=0)
         results.append(reshaped(inverse, input.shape) if dim is None else inverse)
     if return_counts:
-        ends = cat([first[1:], to_tensor(np.full(some, len(rows)))])
+        ends = cat([first[1:], beside(rows, np.full(some, len(rows)))])
         results.append(ends - first)
     return results[0] if len(results) == 1 else tuple(results)
 
@@ -93,7 +94,7 @@ def isin(
     sought, among = promote(elements, test_elements)
     line = ops.index(flat(among), ops.argsort(flat(among), dim=0, descending=False), dim=0)
     if line.shape == (0,):
-        return to_tensor(invert).expand(sought.shape)
+        return sought.new_full((), invert, dtype=dtypes.bool_).expand(sought.shape)
     place = ops.searchsorted(line, sought, right=False).clamp(max=line.shape[0] - 1)
     found = ops.index(line, place, dim=0) == sought
     return ~found if invert else found  # type: ignore[no-any-return]
@@ -124,7 +125,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         raise ShapeError(f"bincount: a vector and weights of its shape are needed, not {list(input.shape)}")
     size = max(minlength, int(input.max()) + 1 if input.numel() else 0)
     places = checked_index(input, size, 0, "bincount")
-    each = to_tensor(1) if weights is None else weights
+    each = input.new_ones(()) if weights is None else weights
     if weights is not None and not dtypes.is_floating(weights.dtype):
         each = as_type(weights, dtypes.float64)
     return ops.index_add(each.new_zeros(size), places, each, dim=0)  # type: ignore[no-any-return]

@@ -8,7 +8,8 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.engine.tensor import Tensor
-from koubai.functions.operands import as_type, method, normalize_dim, to_tensor
+from koubai.functions.operands import as_type, method, normalize_dim
+from koubai.functions.placing import beside
 from koubai.ops import gather as ops
 from koubai.ops import movement
 from koubai.ops.op import Shape, ShapeError, broadcast_shapes, describe
@@ -78,7 +79,7 @@ def along(index: Tensor, shape: Shape, dim: int, by: str, wraps: bool = False) -
     if index.shape == (index.shape[dim],):
         return positions
     starts = np.ix_(*(range(n) if at != dim else (0,) for at, n in enumerate(index.shape)))
-    return positions + to_tensor(np.ravel_multi_index(starts, shape))
+    return positions + beside(positions, np.ravel_multi_index(starts, shape))
 
 
 @method

@@ -15,6 +15,7 @@ from koubai import dtypes
 from koubai.engine.tensor import Tensor
 from koubai.functions.gathering import reshaped
 from koubai.functions.operands import as_type, method, to_tensor
+from koubai.functions.placing import on_device
 from koubai.functions.selection import is_mask, read_index
 from koubai.ops import elementwise, gather
 from koubai.ops import movement as ops
@@ -86,7 +87,7 @@ def _positions(shape: Shape, columns: dict[int, Tensor]) -> Tensor:
 
 def getitem(input: Tensor, index: Any) -> Tensor:
     """Return what the index selects: a view if it is made of integers, slices, None and `...` only, else a copy."""
-    selection = read_index(input.shape, index)
+    selection = read_index(input, index)
     view = selection.view(input)
     if not selection.tensors:
         return view
@@ -96,7 +97,7 @@ def getitem(input: Tensor, index: Any) -> Tensor:
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
     """Write `value`, broadcast and converted to the type of `input`, to what the index selects."""
-    selection = read_index(input.shape, index)
+    selection = read_index(input, index)
     view = selection.view(input)
     value = _without_leading_ones(as_type_of(value, input), view.ndim)
     view._become(_written(view, selection.tensors, value) if selection.tensors else value, "index assignment")
@@ -133,8 +134,10 @@ def _where_masked(x: Tensor, mask: Tensor, value: Tensor, after: int) -> Tensor:
 
 
 def as_type_of(value: Any, tensor: Tensor) -> Tensor:
-    """Return a number, array or tensor as a tensor of the element type of `tensor`."""
-    return as_type(value if isinstance(value, int | float) else to_tensor(value), tensor.dtype)
+    """Return a number, array or tensor as a tensor of the element type of `tensor`, on its device."""
+    if isinstance(value, int | float):
+        return as_type(value, tensor.dtype)
+    return as_type(on_device(to_tensor(value), tensor.device), tensor.dtype)
 
 
 def _without_leading_ones(value: Tensor, ndim: int) -> Tensor:
@@ -160,7 +163,7 @@ def index_put(
     Raises:
         IndexError: if an index is out of range.
     """
-    selection = read_index(input.shape, tuple(slice(None) if index is None else index for index in indices))
+    selection = read_index(input, tuple(slice(None) if index is None else index for index in indices))
     view = selection.view(input)
     return _written(view, selection.tensors, as_type_of(values, input), accumulate)
 

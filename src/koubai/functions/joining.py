@@ -10,7 +10,8 @@ import numpy as np
 
 from koubai.engine.tensor import Tensor
 from koubai.functions.broadcasting import atleast_1d, atleast_2d, atleast_3d, meshgrid
-from koubai.functions.operands import normalize_dim, promote, to_tensor
+from koubai.functions.operands import normalize_dim, promote
+from koubai.functions.placing import beside
 from koubai.ops import movement as ops
 from koubai.ops.op import ShapeError
 
@@ -145,4 +146,4 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if r == 0:
         return input.new_zeros((0,))
     chosen = np.array(list(choose(range(len(input)), r)), np.int64)
-    return input[to_tensor(chosen.reshape(-1, r))]
+    return input[beside(input, chosen.reshape(-1, r))]

@@ -12,6 +12,7 @@ import numpy as np
 from koubai import dtypes
 from koubai.engine.tensor import Tensor
 from koubai.functions.arithmetic import add
+from koubai.functions.placing import beside
 from koubai.functions.spatial import Size, batched, check_fits, per_rank, sizes
 from koubai.ops.elementwise import where
 from koubai.ops.gather import index
@@ -201,7 +202,7 @@ def _adaptive_max_pool(
     if not return_indices:
         return values
     rows = _row_sizes(batch.shape[2:])
-    origins = Tensor(reduce(np.add.outer, [share.place * row for share, row in zip(shares, rows)]))
+    origins = beside(input, reduce(np.add.outer, [share.place * row for share, row in zip(shares, rows)]))
     indices = index(origins.reshape(-1), _flat_indices(which, window, gathered.shape[2:]), dim=0)
     return values, indices.squeeze(0) if single else indices
 
@@ -219,7 +220,7 @@ def _adaptive_avg_pool(name: str, rank: int, input: Tensor, output_size: Adaptiv
     shares, window = _shares(name, batch.shape[2:], output_size)
     gathered = _gather(batch, shares)
     if gathered is not batch:
-        inside = Tensor(reduce(np.logical_and.outer, [share.inside for share in shares]))
+        inside = beside(input, reduce(np.logical_and.outer, [share.inside for share in shares]))
         gathered = where(inside, gathered, gathered.new_zeros(()))
     mean = _divide(
         window_sum(gathered, window=window), reduce(np.multiply.outer, [share.counts for share in shares])
@@ -285,8 +286,8 @@ def _flat_indices(which: Tensor, window: Window, lengths: Shape) -> Tensor:
     axes = list(zip(_row_sizes(lengths), window.counts(lengths), *window))
     starts = [row * (np.arange(n) * step - before) for row, n, _, step, (before, _), _ in axes]
     within = [row * gap * np.arange(k) for row, _, k, _, _, gap in axes]
-    offsets = Tensor(reduce(np.add.outer, within).reshape(-1))
-    return add(index(offsets, which.to(dtypes.int64), dim=0), Tensor(reduce(np.add.outer, starts)))
+    offsets = beside(which, reduce(np.add.outer, within).reshape(-1))
+    return add(index(offsets, which.to(dtypes.int64), dim=0), beside(which, reduce(np.add.outer, starts)))
 
 
 def _element_counts(window: Window, lengths: Shape, margins: Shape) -> Any:
@@ -301,7 +302,7 @@ def _element_counts(window: Window, lengths: Shape, margins: Shape) -> Any:
 
 def _divide(total: Tensor, counts: Any) -> Tensor:
     """Divide each window's sum by its count; integers are cut off towards 0."""
-    divisor = Tensor(np.asarray(counts, total.dtype))
+    divisor = beside(total, np.asarray(counts, total.dtype))
     if dtypes.is_floating(total.dtype):
         return total / divisor
     return total.div(divisor, rounding_mode="trunc")
@@ -353,5 +354,5 @@ def _gather(input: Tensor, shares: Sequence[Share]) -> Tensor:
     """Put the elements of all windows side by side, along each dimension where windows overlap."""
     for dim, share in enumerate(shares, 2):
         if len(share.place) != input.shape[dim]:
-            input = index(input, Tensor(share.place), dim=dim)
+            input = index(input, beside(input, share.place), dim=dim)
     return input

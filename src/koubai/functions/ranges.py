@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
-from koubai.devices import check_device
 from koubai.dtypes import DTypeLike
 from koubai.engine.modes import modes
 from koubai.engine.tensor import Tensor
 from koubai.functions.operands import Operand, method
+from koubai.functions.placing import placed
 from koubai.ops import elementwise as ops
 
 
@@ -32,13 +32,12 @@ def arange(
         end: where to stop.
         step: the distance between neighbours, not 0.
         dtype: by default int64 if all three are whole, else the default floating type.
-        device: the CPU, which is also meant by None.
+        device: where it will live; None means the CPU.
         requires_grad: whether gradients are computed for it.
 
     Raises:
         RuntimeError: if the step is 0 or leads away from `end`.
     """
-    check_device(device)
     if end is None:
         start, end = 0, start
     first, last, by = (_number(value) for value in (start, end, step))
@@ -52,7 +51,7 @@ def arange(
     )
     count = -((first - last) // by) if whole else math.ceil((last - first) / by)
     numbers = np.arange(count) * (by if whole else float(by)) + first
-    return Tensor(numbers.astype(chosen), requires_grad)
+    return placed(numbers.astype(chosen), device, requires_grad)
 
 
 def _number(value: Operand) -> Any:
@@ -81,9 +80,8 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """Return `steps` evenly spaced numbers from `start` to `end`, both included."""
-    check_device(device)
     chosen = dtypes.as_dtype(dtype)
-    return Tensor(_spaced(start, end, steps, chosen).astype(chosen), requires_grad)
+    return placed(_spaced(start, end, steps, chosen).astype(chosen), device, requires_grad)
 
 
 def logspace(
@@ -97,14 +95,12 @@ def logspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """Return `steps` numbers from `base**start` to `base**end`, evenly spaced on a logarithmic scale."""
-    check_device(device)
     chosen = dtypes.as_dtype(dtype)
-    return Tensor((base ** _spaced(start, end, steps, chosen)).astype(chosen), requires_grad)
+    return placed((base ** _spaced(start, end, steps, chosen)).astype(chosen), device, requires_grad)
 
 
 def _triangle(indices: Any, row: int, col: int, offset: int, dtype: DTypeLike, device: Any) -> Tensor:
-    check_device(device)
-    return Tensor(np.stack(indices(row, offset, col)).astype(dtypes.as_dtype(dtype)))
+    return placed(np.stack(indices(row, offset, col)).astype(dtypes.as_dtype(dtype)), device)
 
 
 def tril_indices(
@@ -117,7 +113,7 @@ def tril_indices(
         col: number of columns.
         offset: which diagonal is the last one: 0 the main one, 1 the next to the right.
         dtype: the element type.
-        device: the CPU, which is also meant by None.
+        device: where it will live; None means the CPU.
     """
     return _triangle(np.tril_indices, row, col, offset, dtype, device)
 

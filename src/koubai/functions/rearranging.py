@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from koubai.devices import fetch
 from koubai.engine.tensor import Tensor
-from koubai.functions.operands import Dims, method, normalize_dim, normalize_dims, one_shape, to_tensor
+from koubai.functions.operands import Dims, method, normalize_dim, normalize_dims, one_shape
+from koubai.functions.placing import beside
 from koubai.functions.splitting import part
 from koubai.functions.transposition import transpose
 from koubai.ops import movement as ops
@@ -153,12 +155,11 @@ def repeat_interleave(
         RuntimeError: for negative or ill-fitting `repeats`.
     """
     if repeats is None:
-        return repeat_interleave(to_tensor(np.arange(input.numel())), input, output_size=output_size)
+        return repeat_interleave(beside(input, np.arange(input.numel())), input, output_size=output_size)
     flat = input.reshape(-1) if dim is None else input
     at = normalize_dim(dim or 0, flat.ndim)
-    counts = np.atleast_1d(
-        np.asarray(repeats if isinstance(repeats, int) else repeats._values("repeat_interleave"))
-    )
+    given = repeats if isinstance(repeats, int) else fetch(repeats._values("repeat_interleave"))
+    counts = np.atleast_1d(given)
     length = flat.shape[at] if flat.ndim else 1
     if counts.ndim > 1 or counts.size not in (1, length) or (counts < 0).any():
         raise RuntimeError(
@@ -169,4 +170,4 @@ def repeat_interleave(
         raise RuntimeError(
             f"repeat_interleave: the result has {len(places)} elements, not output_size {output_size}"
         )
-    return index_op(flat.reshape(1) if flat.ndim == 0 else flat, to_tensor(places), dim=at)  # type: ignore[no-any-return]
+    return index_op(flat.reshape(1) if flat.ndim == 0 else flat, beside(flat, places), dim=at)  # type: ignore[no-any-return]

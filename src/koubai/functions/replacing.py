@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from koubai.engine.tensor import Tensor
-from koubai.functions.operands import Number, method, to_tensor
+from koubai.functions.operands import Number, method
+from koubai.functions.placing import beside
 
 __all__ = ["diagonal_scatter", "select_scatter", "slice_scatter"]
 
@@ -65,5 +66,5 @@ def fill_diagonal_(input: Tensor, fill_value: Number, wrap: bool = False) -> Ten
     if wrap and input.ndim == 2:
         block = input.shape[1] + 1
         places = [rows[rows % block < block - 1], rows[rows % block < block - 1] % block]
-    input[tuple(map(to_tensor, places))] = fill_value
+    input[tuple(beside(input, place) for place in places)] = fill_value
     return input

@@ -15,6 +15,7 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.engine.tensor import Tensor
+from koubai.functions.placing import beside
 from koubai.functions.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from koubai.functions.products import matmul
 from koubai.functions.transposition import transpose
@@ -127,14 +128,15 @@ def _pick(input: Tensor, dim: int, length: int, ratio: float, shift: float) -> T
     if length % old == 0 and ratio == old / length:
         return input.repeat_interleave(length // old, dim)
     places = np.floor((np.arange(length, dtype=np.float32) + np.float32(shift)) * np.float32(ratio))
-    return index(input, Tensor(np.minimum(places.astype(dtypes.int64), old - 1)), dim=dim)  # type: ignore[no-any-return]
+    nearest = beside(input, np.minimum(places.astype(dtypes.int64), old - 1))
+    return index(input, nearest, dim=dim)  # type: ignore[no-any-return]
 
 
 def _mix(input: Tensor, dim: int, weights: Array) -> Tensor:
     """Multiply one dimension by a matrix (new length, old length)."""
     if weights.shape[0] == weights.shape[1] and (weights == np.eye(len(weights))).all():
         return input
-    matrix = Tensor(weights.T.astype(input.dtype))
+    matrix = beside(input, weights.T.astype(input.dtype))
     return transpose(matmul(input.transpose(dim, -1), matrix), dim, -1)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.engine.tensor import Tensor
+from koubai.functions.placing import beside
 from koubai.functions.shape import reshape
 from koubai.ops.gather import index
 from koubai.ops.op import ShapeError, describe
@@ -51,7 +52,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         )
     axes = [_coordinates(length, bool(align_corners)) for length in lengths]
     points = np.stack([*np.meshgrid(*axes, indexing="ij")[::-1], np.ones(lengths)], axis=-1)
-    base = Tensor(points.reshape(-1, rank + 1).astype(theta.dtype))  # (points, rank + 1)
+    base = beside(theta, points.reshape(-1, rank + 1).astype(theta.dtype))  # (points, rank + 1)
     grid = base @ theta.transpose(1, 2)  # (N, points, rank)
     return reshape(grid, size[0], *lengths, rank)
 
@@ -112,7 +113,7 @@ def grid_sample(
         for axis, length in enumerate(lengths)
     ]
     pixels = input.reshape(n, channels, -1).transpose(1, 2).reshape(-1, channels)  # (N pixels, C)
-    first = Tensor(np.arange(n)[:, None] * math.prod(lengths))
+    first = beside(input, np.arange(n)[:, None] * math.prod(lengths))
     terms = []
     for taps in itertools.product(*axes):
         steps = [tap.place * math.prod(lengths[axis + 1 :]) for axis, tap in enumerate(taps)]

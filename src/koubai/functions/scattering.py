@@ -245,7 +245,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -
         raise ShapeError(f"index_fill: value must be a single number, not of shape {list(value.shape)}")
     at, line = normalize_dim(dim, input.ndim), as_line(input)
     positions = checked_index(as_line(index), line.shape[at], at, "index_fill")
-    nowhere = to_tensor(False).expand(line.shape[at])
+    nowhere = positions.new_zeros((), dtype=dtypes.bool_).expand(line.shape[at])
     filled = ops.index_put(nowhere, positions, to_tensor(True), dim=0)
     mask = movement.reshape(filled, shape=(line.shape[at], *(1,) * (line.ndim - at - 1)))
     return masked_fill(line, mask, value).reshape(input.shape)

@@ -12,6 +12,7 @@ import numpy as np
 from koubai import dtypes
 from koubai.engine.tensor import Tensor
 from koubai.functions.operands import to_tensor
+from koubai.functions.placing import on_device
 from koubai.ops import movement as ops
 from koubai.ops.op import Shape, Symbol
 
@@ -42,14 +43,15 @@ class Selection:
         return ops.reshape(part, shape=tuple(self.shape)) if tuple(self.shape) != part.shape else part
 
 
-def read_index(shape: Shape, index: Any) -> Selection:
-    """Read an index of a tensor of the given shape.
+def read_index(input: Tensor, index: Any) -> Selection:
+    """Read an index of a tensor; the tensors in it are brought to where that lives.
 
     Raises:
         IndexError: if it has too many parts, or one of a wrong type, shape or range.
         ValueError: if the step of a slice is not positive.
     """
-    items = [_plain(item) for item in (index if isinstance(index, tuple) else (index,))]
+    shape = input.shape
+    items = [_plain(item, input) for item in (index if isinstance(index, tuple) else (index,))]
     used = sum(_dimensions(item) for item in items)
     if used > len(shape):
         raise IndexError(f"the index is for {used} dimensions, but {list(shape)} has only {len(shape)}")
@@ -66,7 +68,7 @@ def is_mask(item: Any) -> bool:
     return isinstance(item, Tensor) and item.dtype == dtypes.bool_
 
 
-def _plain(item: Any) -> Any:
+def _plain(item: Any, input: Tensor) -> Any:
     """Return a part of an index as an int, slice, None, ... or tensor; a bool as a mask."""
     if isinstance(item, bool | np.bool_):
         return to_tensor(np.asarray(item))
@@ -83,7 +85,7 @@ def _plain(item: Any) -> Any:
         )
     if tensor.ndim == 0 and not is_mask(tensor) and not isinstance(tensor.payload, Symbol):
         return int(tensor.item())
-    return tensor
+    return on_device(tensor, input.device)
 
 
 def _from_list(items: Any) -> Any:

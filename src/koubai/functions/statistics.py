@@ -32,7 +32,7 @@ def _quantile(
         raise RuntimeError(
             f"quantile() of {input.dtype} is not defined; convert first: x.float().quantile(q)"
         )
-    share = q if isinstance(q, Tensor) else as_type(q, input.dtype)
+    share = q if isinstance(q, Tensor) else input.new_full((), q)
     at = -1 if dim is None else normalize_dim(dim, input.ndim)
     line = flat(input) if dim is None else as_line(input).movedim(at, -1)  # (…, N)
     ordered = sort(line, -1).values

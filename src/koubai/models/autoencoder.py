@@ -100,7 +100,11 @@ class DenoisingAutoencoder(Autoencoder):
     def corrupt(self, input: Tensor) -> Tensor:
         """Return the input with noise and without some of its elements."""
         noisy = input + self.noise * koubai.randn_like(input) if self.noise else input
-        return noisy.masked_fill(koubai.rand(*input.shape) < self.masking, 0) if self.masking else noisy
+        return (
+            noisy.masked_fill(koubai.rand(*input.shape, device=input.device) < self.masking, 0)
+            if self.masking
+            else noisy
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         """Reproduce the input, which is corrupted first while training."""
@@ -160,7 +164,9 @@ class VariationalAutoencoder(nn.Module):
 
     def sample(self, count: int) -> Tensor:
         """Return what `count` codes from the standard normal distribution stand for."""
-        return self.decode(koubai.randn(count, self.latent, dtype=self.mean.weight.dtype))
+        return self.decode(
+            koubai.randn(count, self.latent, dtype=self.mean.weight.dtype, device=self.mean.weight.device)
+        )
 
 
 def vae_loss(

@@ -117,4 +117,4 @@ class TwoTower(nn.Module):
             )
         if log_frequency is not None:
             scores = scores - log_frequency
-        return F.cross_entropy(scores, koubai.arange(scores.shape[0]))
+        return F.cross_entropy(scores, koubai.arange(scores.shape[0], device=scores.device))

@@ -108,7 +108,7 @@ class PReLU(Module):
     Args:
         num_parameters: 1, or the number of channels.
         init: the weight at the start.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weight.
 
     Shape:

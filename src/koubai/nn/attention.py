@@ -33,7 +33,7 @@ class MultiheadAttention(Module):
         kdim: features of the keys, embed_dim by default.
         vdim: features of the values, embed_dim by default.
         batch_first: whether inputs and output are (N, L, E), not (L, N, E).
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:
@@ -214,7 +214,7 @@ class MultiheadAttention(Module):
         if self.bias_k is not None:
             extra.append((self._split_heads(self.bias_k), self._split_heads(self.bias_v)))
         if self.add_zero_attn:
-            zeros = koubai.zeros(1, self.num_heads, 1, self.head_dim, dtype=k.dtype)
+            zeros = k.new_zeros(1, self.num_heads, 1, self.head_dim)
             extra.append((zeros, zeros))
         for key, value in extra:
             shape = (*k.shape[:2], 1, self.head_dim)

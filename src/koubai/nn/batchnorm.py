@@ -49,10 +49,11 @@ class _ChannelNorm(Module):
         for name, present in (("weight", affine), ("bias", affine and bias)):
             parameter = new_parameter(num_features, device=device, dtype=dtype) if present else None
             self.register_parameter(name, parameter)
-        zeros = koubai.zeros(num_features, dtype=dtype) if track_running_stats else None
+        zeros = koubai.zeros(num_features, device=device, dtype=dtype) if track_running_stats else None
         self.register_buffer("running_mean", zeros)
         self.register_buffer("running_var", zeros if zeros is None else koubai.ones_like(zeros))
-        self.register_buffer("num_batches_tracked", zeros if zeros is None else koubai.tensor(0))
+        count = koubai.tensor(0, device=device) if track_running_stats else None
+        self.register_buffer("num_batches_tracked", count)
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
@@ -141,7 +142,7 @@ class BatchNorm1d(_BatchNorm):
         momentum: share of the new batch in the running statistics; None averages over all batches alike.
         affine: whether there are γ (`weight`, starts at 1) and β (`bias`, starts at 0).
         track_running_stats: without it, the batch's own statistics are used in evaluation mode too.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of parameters and statistics; float32 by default.
         bias: whether there is a β.
 
@@ -218,7 +219,7 @@ class InstanceNorm1d(_InstanceNorm):
         momentum: share of the new batch in the running statistics.
         affine: whether there are γ (`weight`, starts at 1) and β (`bias`, starts at 0).
         track_running_stats: keep running statistics and use them in evaluation mode.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of parameters and statistics; float32 by default.
         bias: whether there is a β.
 

@@ -222,7 +222,7 @@ class Conv1d(_Conv):
         groups: channels are split into this many groups that do not mix.
         bias: whether a number is added to each output channel.
         padding_mode: what padding contains: "zeros", "reflect", "replicate" or "circular".
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of weight and bias; float32 by default.
 
     Shape:
@@ -273,7 +273,7 @@ class ConvTranspose1d(_ConvTranspose):
         bias: whether a number is added to each output channel.
         dilation: step between the elements that a kernel touches.
         padding_mode: only "zeros".
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of weight and bias; float32 by default.
 
     Shape:

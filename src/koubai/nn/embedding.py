@@ -72,7 +72,7 @@ class Embedding(_Table):
         norm_type: p of the norm for `max_norm`.
         scale_grad_by_freq: divide a row's gradient by how often it occurs in the batch.
         sparse: accepted for PyTorch's sake; gradients are dense.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the table; float32 by default.
 
     Shape:
@@ -141,7 +141,7 @@ class EmbeddingBag(_Table):
         sparse: accepted for PyTorch's sake; gradients are dense.
         include_last_offset: `offsets` ends with the length of the input.
         padding_idx: a row that is left out of the bags.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the table; float32 by default.
 
     Shape:

@@ -53,7 +53,7 @@ def _glorot_linear(in_features: int, out_features: int, kind: dict[str, Any]) ->
 
 def _with_loops(edge_index: Tensor, nodes: int) -> Tensor:
     """Append an edge from every node to itself."""
-    loops = koubai.arange(nodes, dtype=edge_index.dtype)
+    loops = koubai.arange(nodes, dtype=edge_index.dtype, device=edge_index.device)
     return koubai.cat([edge_index, koubai.stack([loops, loops])], 1)  # (2, E + V)
 
 
@@ -83,11 +83,12 @@ def gcn_norm(
         tensor([0.5000, 0.5000, 0.5000, 0.5000])
     """
     nodes = int(edge_index.max()) + 1 if num_nodes is None else num_nodes
-    weight = koubai.ones(edge_index.shape[1], dtype=dtype) if edge_weight is None else edge_weight
+    kind = dtype or koubai.get_default_dtype()
+    weight = edge_index.new_ones(edge_index.shape[1], dtype=kind) if edge_weight is None else edge_weight
     if add_self_loops:
         source, target = edge_index[0], edge_index[1]
         is_loop = source == target
-        own = koubai.full((nodes + 1,), 2.0 if improved else 1.0, dtype=weight.dtype)
+        own = weight.new_full((nodes + 1,), 2.0 if improved else 1.0)
         if edge_weight is not None:  # the other edges write to one place more
             own = own.index_copy(0, koubai.where(is_loop, source, nodes), weight)
         edge_index = _with_loops(edge_index, nodes)
@@ -111,7 +112,7 @@ class GCNConv(_GraphConv):
         add_self_loops: whether to add I; by default where weights are normalised.
         normalize: whether to weight by the degrees; otherwise by `edge_weight` only.
         bias: whether there is a b.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:
@@ -184,7 +185,7 @@ class SAGEConv(_GraphConv):
         root_weight: whether there is a W₂.
         project: apply a linear layer and ReLU to the neighbours before they are combined, as the paper does for "max".
         bias: whether there is a b.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:
@@ -247,7 +248,7 @@ class GATConv(_GraphConv):
         add_self_loops: let every node look at itself too, once.
         bias: whether there is a bias.
         residual: add a linear map of x.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:
@@ -326,7 +327,9 @@ class GATConv(_GraphConv):
         scores = sent.index_select(0, source) + received.index_select(0, target)
         scores = F.leaky_relu(scores, self.negative_slope)
         if self.add_self_loops:  # those that were there are left out
-            is_loop = koubai.cat([given[0] == given[1], koubai.zeros(features.shape[0], dtype=koubai.bool)])
+            is_loop = koubai.cat(
+                [given[0] == given[1], features.new_zeros(features.shape[0], dtype=koubai.bool)]
+            )
             scores = koubai.where(is_loop.unsqueeze(1), float("-inf"), scores)
         weights = F.scatter_softmax(scores, target, features.shape[0])
         return F.dropout(weights, self.dropout, self.training)

@@ -49,7 +49,7 @@ def _pooled(x: Tensor, batch: Tensor | None, size: int | None, reduce: str) -> T
 
 def _graphs(x: Tensor, batch: Tensor | None, size: int | None) -> tuple[Tensor, int | None]:
     """Return the graph of each node, and the number of graphs, if it is known."""
-    return (koubai.zeros(x.shape[0], dtype=koubai.int64), 1) if batch is None else (batch, size)
+    return (x.new_zeros(x.shape[0], dtype=koubai.int64), 1) if batch is None else (batch, size)
 
 
 class AttentionalAggregation(Module):

@@ -23,6 +23,7 @@ class KeyValueCache:
         max_len: positions there is room for.
         head_dim: features of a head, D.
         dtype: of the keys and values.
+        device: where they live.
 
     Attributes:
         keys: (N, heads, max_len, D).
@@ -36,10 +37,12 @@ class KeyValueCache:
         ...         output = encoder(token, cache=caches)
     """
 
-    def __init__(self, samples: int, heads: int, max_len: int, head_dim: int, dtype: Any = None) -> None:
-        self.keys = koubai.zeros(samples, heads, max_len, head_dim, dtype=dtype)
+    def __init__(
+        self, samples: int, heads: int, max_len: int, head_dim: int, dtype: Any = None, device: Any = None
+    ) -> None:
+        self.keys = koubai.zeros(samples, heads, max_len, head_dim, dtype=dtype, device=device)
         self.values = koubai.zeros_like(self.keys)
-        self.length = koubai.zeros((), dtype=koubai.int64)
+        self.length = koubai.zeros((), dtype=koubai.int64, device=device)
 
     def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Add the next positions.
@@ -65,11 +68,11 @@ class KeyValueCache:
                 f"KeyValueCache: made for (N, heads, L, D) {[samples, heads, f'up to {room}', features]}, got "
                 f"{list(keys.shape)}"
             )
-        positions = self.length + koubai.arange(keys.shape[2])  # (L,)
+        positions = self.length + koubai.arange(keys.shape[2], device=keys.device)  # (L,)
         self.keys.index_copy_(2, positions, keys)
         self.values.index_copy_(2, positions, values)
         self.length.add_(keys.shape[2])
-        return self.keys, self.values, koubai.arange(room) <= positions.unsqueeze(1)
+        return self.keys, self.values, koubai.arange(room, device=keys.device) <= positions.unsqueeze(1)
 
     def reorder(self, samples: Tensor) -> None:
         """Let sample n go on from what sample `samples[n]` was, (N,): beam search keeps the best beginnings."""

@@ -40,7 +40,7 @@ class Linear(Module):
         in_features: length of an input row.
         out_features: length of an output row.
         bias: whether there is a b.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of weight and bias; float32 by default.
 
     Shape:
@@ -89,7 +89,7 @@ class Bilinear(Module):
         in2_features: length of a row of the second input.
         out_features: length of an output row.
         bias: whether there is a b.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of weight and bias; float32 by default.
 
     Shape:

@@ -14,7 +14,7 @@ import koubai
 from koubai.engine.modes import modes
 from koubai.engine.tensor import Tensor
 from koubai.nn import state
-from koubai.nn.casting import target_dtype
+from koubai.nn.casting import targets
 from koubai.nn.error_path import name_layer
 from koubai.nn.hooks import Hook, Hooks, RemovableHandle
 from koubai.nn.parameter import Buffer, Parameter
@@ -353,14 +353,18 @@ class Module:
         return state.load_state(self, state_dict, strict, assign)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Convert floating-point parameters and buffers: `to(dtype)`, `to(device, dtype)` or `to(tensor)`.
+        """Move parameters and buffers to a device, and convert the floating-point ones: `to(device)`, `to(dtype)`,
+        `to(device, dtype)` or `to(tensor)`.
+
+        The parameters stay the same tensors. What an optimizer remembers does not move: make it, or load its state,
+        after the model was moved.
 
         Raises:
-            RuntimeError: the device is not the CPU.
+            RuntimeError: there is no such device here; the message says what to install.
             TypeError: the dtype is not floating.
         """
-        dtype = target_dtype(*args, **kwargs)
-        return self if dtype is None else self._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
+        device, dtype = targets(*args, **kwargs)
+        return self._apply(lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None))
 
     def float(self) -> Self:
         """Convert floating-point parameters and buffers to float32."""
@@ -375,8 +379,12 @@ class Module:
         return self.to(koubai.float16)
 
     def cpu(self) -> Self:
-        """Return the module: its tensors are on the CPU already."""
-        return self
+        """Move parameters and buffers to the CPU."""
+        return self.to("cpu")
+
+    def cuda(self, device: Any = None) -> Self:
+        """Move parameters and buffers to a GPU, by default the present one."""
+        return self.to("cuda" if device is None else koubai.device(device))
 
     def _apply(self, fn: Callable[[Tensor], Tensor]) -> Self:
         """Replace the value of every parameter, its gradient, and every buffer by `fn` of it, in place."""

@@ -44,7 +44,7 @@ class LayerNorm(_Affine):
         eps: added to the variance, which is divided by n.
         elementwise_affine: whether there are γ (`weight`, starts at 1) and β (`bias`, starts at 0).
         bias: whether there is a β.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of γ and β; float32 by default.
 
     Shape:
@@ -87,7 +87,7 @@ class GroupNorm(_Affine):
         num_channels: channels, a multiple of the groups.
         eps: added to the variance, which is divided by n.
         affine: whether each channel has a γ (`weight`, starts at 1) and a β (`bias`, starts at 0).
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of γ and β; float32 by default.
         bias: whether there is a β.
 
@@ -139,7 +139,7 @@ class RMSNorm(_Affine):
         normalized_shape: the last dimensions, or the last one.
         eps: added to the mean square.
         elementwise_affine: whether there is a γ (`weight`, starts at 1).
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of γ; float32 by default.
 
     Shape:

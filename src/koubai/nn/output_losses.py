@@ -25,7 +25,7 @@ class LinearCrossEntropyLoss(Module):
         num_classes: number of classes, C.
         out_features: further dimensions (d1, ...) of the targets, each with scores of its own.
         bias: whether the scores have a bias.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the layer's weight.
         reduction: "mean", "sum" or "none".
         weight: of each class, (C,).
@@ -105,7 +105,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         cutoffs: where the clusters begin.
         div_value: each next cluster works with this many times fewer features.
         head_bias: whether the scores of the frequent classes have a bias.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:

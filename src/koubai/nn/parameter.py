@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import koubai
-from koubai.devices import check_device
 from koubai.engine.tensor import Tensor
 
 __all__ = ["Buffer", "Parameter"]
@@ -50,5 +49,4 @@ class Buffer(Tensor):
 
 def new_parameter(*shape: int, device: Any = None, dtype: Any = None) -> Parameter:
     """Return a parameter of the given shape, for an initialiser to fill."""
-    check_device(device)
-    return Parameter(koubai.zeros(*shape, dtype=dtype))
+    return Parameter(koubai.zeros(*shape, device=device, dtype=dtype))

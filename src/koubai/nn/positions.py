@@ -12,7 +12,6 @@ import numpy as np
 
 import koubai
 from koubai.arrays import Array
-from koubai.devices import check_device
 from koubai.engine.tensor import Tensor
 from koubai.nn import init
 from koubai.nn.module import Module
@@ -33,7 +32,7 @@ def _rows(layer: Module, table: Tensor, length: int, start: int | Tensor) -> Ten
         IndexError: if the table has no such rows.
     """
     if isinstance(start, Tensor):
-        return table.index_select(0, start + koubai.arange(length))
+        return table.index_select(0, start + koubai.arange(length, device=table.device))
     if not 0 <= start <= start + length <= table.shape[0]:
         raise IndexError(
             f"{type(layer).__name__}: positions {start} to {start + length - 1} are not among the first "
@@ -88,7 +87,7 @@ class SinusoidalPositions(_AddedPositions):
         d_model: features, E.
         max_len: positions there are.
         batch_first: whether input and output are (N, L, E), not (L, N, E).
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the positions.
 
     Shape:
@@ -111,10 +110,10 @@ class SinusoidalPositions(_AddedPositions):
         dtype: Any = None,
     ) -> None:
         super().__init__(d_model, max_len, batch_first)
-        check_device(device)
         angles = _angles(d_model, max_len, 10000.0)
         table = np.stack([np.sin(angles), np.cos(angles)], -1).reshape(max_len, -1)[:, :d_model]
-        self.register_buffer("table", koubai.tensor(table, dtype=dtype or koubai.float32), persistent=False)
+        kind = {"dtype": dtype or koubai.float32, "device": device}
+        self.register_buffer("table", koubai.tensor(table, **kind), persistent=False)
 
     def _table(self) -> Tensor:
         return self.table
@@ -129,7 +128,7 @@ class LearnedPositions(_AddedPositions):
         d_model: features, E.
         max_len: positions there are.
         batch_first: whether input and output are (N, L, E), not (L, N, E).
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weight.
 
     Shape:
@@ -171,7 +170,7 @@ class RotaryPositions(Module):
         head_dim: features of a head, D; even.
         max_len: positions there are.
         base: of the wave lengths.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the sines and cosines.
 
     Shape:
@@ -199,11 +198,11 @@ class RotaryPositions(Module):
         super().__init__()
         if head_dim % 2:
             raise ValueError(f"RotaryPositions: features are turned in pairs, head_dim {head_dim} is odd")
-        check_device(device)
         self.head_dim, self.max_len, self.base = head_dim, max_len, base
         angles = _angles(head_dim, max_len, base)
+        kind = {"dtype": dtype or koubai.float32, "device": device}
         for name, table in (("cos", np.cos(angles)), ("sin", np.sin(angles))):
-            self.register_buffer(name, koubai.tensor(table, dtype=dtype or koubai.float32), persistent=False)
+            self.register_buffer(name, koubai.tensor(table, **kind), persistent=False)
 
     def forward(self, input: Tensor, start: int | Tensor = 0) -> Tensor:
         """Turn queries or keys, (..., L, D), of which the first stands at position `start`.

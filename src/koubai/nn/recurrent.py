@@ -219,21 +219,21 @@ class _Recurrent(Module):
         """Tell at which times each sample of x, (T, N, I), is not over: (T, N); None if none ever is."""
         if lengths is None:
             return None
-        ends, (steps, samples) = koubai.as_tensor(lengths), x.shape[:2]
+        ends, (steps, samples) = koubai.as_tensor(lengths, device=x.device), x.shape[:2]
         values = values_of(ends)
         if ends.shape != (samples,) or (values is not None and not ((values >= 0) & (values <= steps)).all()):
             raise RuntimeError(
                 f"{type(self).__name__}: lengths are as many as samples, {samples}, and from 0 to {steps}; got "
                 f"{list(ends.shape) if values is None else values.tolist()}"
             )
-        return koubai.arange(steps).unsqueeze(1) < ends
+        return koubai.arange(steps, device=x.device).unsqueeze(1) < ends
 
     def _first_states(self, hx: Any, x: Tensor, batched: bool) -> list[State]:
         """Return the first state of each layer and direction."""
         count = self.num_layers * (1 + self.bidirectional)
         widths = [self._output_size, self.hidden_size][: self.states]
         if hx is None:
-            zeros = tuple(koubai.zeros(x.shape[1], width, dtype=x.dtype) for width in widths)
+            zeros = tuple(x.new_zeros(x.shape[1], width) for width in widths)
             return [zeros] * count
         given = as_state(type(self).__name__, hx, self.states)
         for tensor, width in zip(given, widths):
@@ -263,7 +263,7 @@ class RNN(_Recurrent):
         batch_first: whether input and output are (N, T, ...), not (T, N, ...).
         dropout: probability, between layers, while training.
         bidirectional: also run from the end; the outputs of both directions are joined.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:
@@ -312,7 +312,7 @@ class LSTM(_Recurrent):
         dropout: probability, between layers, while training.
         bidirectional: also run from the end; the outputs of both directions are joined.
         proj_size: if positive, h is projected to this many features (Sak et al. 2014).
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:

@@ -115,7 +115,7 @@ class _RecurrentCell(Module):
             RuntimeError: if a size does not fit.
         """
         self._check_size("input", input, self.input_size, input)
-        zeros = koubai.zeros(*input.shape[:-1], self.hidden_size, dtype=input.dtype)
+        zeros = input.new_zeros(*input.shape[:-1], self.hidden_size)
         state = (zeros,) * self.states if hx is None else as_state(type(self).__name__, hx, self.states)
         for tensor in state:
             self._check_size("hx", tensor, self.hidden_size, input)
@@ -139,7 +139,7 @@ class RNNCell(_RecurrentCell):
         hidden_size: features of the state.
         bias: whether there are biases.
         nonlinearity: "tanh" or "relu".
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:

@@ -54,7 +54,7 @@ class SeparableConv2d(_SeparableConv):
         dilation: step between the elements that a kernel touches.
         bias: whether a number is added to each output channel.
         padding_mode: what padding contains: "zeros", "reflect", "replicate" or "circular".
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:

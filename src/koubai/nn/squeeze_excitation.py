@@ -24,7 +24,7 @@ class SqueezeExcitation(Module):
         squeeze_channels: channels in between, usually C/16 or C/4.
         activation: a layer class, in between.
         scale_activation: a layer class, for the weights.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:

@@ -129,7 +129,7 @@ class Transformer(Module):
         batch_first: whether inputs and output are (N, S, E), not (S, N, E).
         norm_first: normalise before each part, not after its shortcut.
         bias: whether projections and normalisations have biases.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:

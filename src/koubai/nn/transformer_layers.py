@@ -89,7 +89,7 @@ class TransformerEncoderLayer(_TransformerLayer):
         norm_first: normalise before attention and net, not after the shortcuts; trains more easily when deep (Xiong et
             al. 2020).
         bias: whether projections and normalisations have biases.
-        device: only the CPU.
+        device: where its tensors live.
         dtype: of the weights.
 
     Shape:

@@ -44,8 +44,22 @@ def _write_rule(x: Symbol, i: Symbol, value: Symbol, *, dim: int) -> Symbol:
 
 def _index_put(xp: Any, x: Array, i: Array, value: Array, *, dim: int) -> Array:
     out = x.copy()
+    if hasattr(xp, "unordered_writes"):  # then all values for one place have to be the last one
+        last = _last_turns(xp, i, x.shape[dim])
+        value = xp.take(
+            xp.broadcast_to(value, _picked(x, i, dim)).reshape(_picked(x, last, dim)), last, axis=dim
+        )
+        i = i.reshape(-1)
     out[(slice(None),) * dim + (i,)] = value
     return out
+
+
+def _last_turns(xp: Any, i: Array, size: int) -> Array:
+    """Return for each of the positions, in a row, the turn of the last one that is the same."""
+    i = i.reshape(-1)
+    last = xp.full(size, -1, dtype=dtypes.int64)
+    xp.maximum.at(last, i, xp.arange(i.size))
+    return last[i]
 
 
 def _combine(name: str) -> Any:
@@ -80,6 +94,8 @@ index: Op = Op(
 
 def _is_last(xp: Any, i: Array, *, size: int) -> Array:
     turns = xp.arange(i.size).reshape(i.shape)
+    if hasattr(xp, "unordered_writes"):
+        return _last_turns(xp, i, size).reshape(i.shape) == turns
     last = xp.empty(size, turns.dtype)
     last[i] = turns  # NumPy writes in order
     return last[i] == turns

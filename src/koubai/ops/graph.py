@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from koubai.arrays import Array, namespace_of
+from koubai.arrays import NUMPY, Array, brought, library_of, together
 from koubai.ops.op import Op, Symbol
 
 
@@ -98,9 +98,13 @@ def interpret(
         arrays: the values of its inputs.
         idle: what `idle_behind` returns for the graph, if it is known already.
     """
+    arrays = list(arrays)
+    library = library_of(arrays)
+    xp = library.namespace
+    if library is not NUMPY:
+        graph, arrays = place_constants(graph, arrays), together("a program", library, arrays)[0]
     values: dict[Symbol, Array] = dict(graph.constants)
     values.update(zip(graph.inputs, arrays, strict=True))
-    xp = namespace_of(tuple(values.values()))
     with np.errstate(all="ignore"):
         for node, done in zip(graph.nodes, idle_behind(graph) if idle is None else idle):
             result = node.op.forward(xp, *[values[symbol] for symbol in node.inputs], **node.attributes)
@@ -110,6 +114,16 @@ def interpret(
             for symbol in done:
                 del values[symbol]
     return [values[symbol] for symbol in graph.outputs]
+
+
+def place_constants(graph: Graph, arrays: Sequence[Array]) -> Graph:
+    """Return `graph` with its constants where `arrays` live."""
+    library = library_of(arrays)
+    if library is NUMPY:
+        return graph
+    _, number = together("a program", library, arrays)
+    constants = dict(zip(graph.constants, brought(library, number, graph.constants.values())))
+    return Graph(graph.inputs, constants, graph.nodes, graph.outputs)
 
 
 def idle_behind(graph: Graph) -> list[list[Symbol]]:

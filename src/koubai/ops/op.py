@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
-from koubai.arrays import Array, namespace_of
+from koubai.arrays import NUMPY, Array, library_of, together
 from koubai.dtypes import DType
 
 Shape = tuple[int, ...]
@@ -136,8 +136,18 @@ class Op:
         return type(inputs[0]).apply(self, inputs, attributes)
 
     def run(self, operands: tuple[Array, ...], attributes: Mapping[str, Any]) -> tuple[Array, ...]:
-        """Compute the op on arrays and return the arrays of all its results."""
-        xp = namespace_of(operands)
+        """Compute the op on arrays, where they live, and return the arrays of all its results.
+
+        Raises:
+            RuntimeError: if they live on different devices.
+        """
+        library = library_of(operands)
+        xp = library.namespace
+        if library is not NUMPY:
+            brought, number = together(self.name, library, operands)
+            with library.on(number):
+                result = self.forward(xp, *brought, **attributes)
+                return tuple([xp.asarray(a) for a in (result if isinstance(result, tuple) else (result,))])
         result = self.forward(xp, *operands, **attributes)
         if isinstance(result, tuple):
             return tuple(xp.asarray(array) for array in result)

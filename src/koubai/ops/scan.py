@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from koubai.arrays import Array
-from koubai.ops.graph import Graph, idle_behind, interpret, prune
+from koubai.ops.graph import Graph, idle_behind, interpret, place_constants, prune
 from koubai.ops.op import Kind, Op, Symbol
 
 
@@ -42,10 +42,11 @@ def _forward(xp: Any, *inputs: Array, loop: Loop) -> tuple[Array, ...]:
     sequences = inputs[loop.carries : loop.carries + loop.sequences]
     constants = inputs[loop.carries + loop.sequences :]
     stacked = [xp.empty((loop.length, *s.shape), s.dtype) for s in loop.body.outputs[loop.carries :]]
-    times, idle = range(loop.length), idle_behind(loop.body)
+    body = place_constants(loop.body, inputs)
+    times, idle = range(loop.length), idle_behind(body)
     for t in reversed(times) if loop.reverse else times:
         arrays = [*carry, *(sequence[t] for sequence in sequences), *constants]
-        results = interpret(loop.body, arrays, idle)
+        results = interpret(body, arrays, idle)
         carry = results[: loop.carries]
         for stack, result in zip(stacked, results[loop.carries :]):
             stack[t] = result

@@ -17,14 +17,14 @@ __all__ = ["Adafactor", "adafactor"]
 def _row_averages(parameter: Tensor, options: Options) -> Tensor | None:
     if parameter.ndim < 2:
         return None
-    return koubai.full((*parameter.shape[:-1], 1), 0.0, dtype=parameter.dtype)  # (..., R, 1)
+    return parameter.new_zeros(*parameter.shape[:-1], 1)  # (..., R, 1)
 
 
 def _column_averages(parameter: Tensor, options: Options) -> Tensor | None:
     if parameter.ndim < 2:
         return None
     *batch, _, columns = parameter.shape
-    return koubai.full((*batch, 1, columns), 0.0, dtype=parameter.dtype)  # (..., 1, C)
+    return parameter.new_zeros(*batch, 1, columns)  # (..., 1, C)
 
 
 def _averages(parameter: Tensor, options: Options) -> Tensor | None:

@@ -106,4 +106,4 @@ def _converted(parameter: Tensor, key: str, value: Any) -> Any:
     if isinstance(value, bool | int | float | str | None):
         return value
     tensor = value.detach().clone() if isinstance(value, Tensor) else koubai.tensor(np.asarray(value))
-    return tensor.to(parameter.dtype) if tensor.ndim else tensor
+    return tensor.to(parameter) if tensor.ndim else tensor

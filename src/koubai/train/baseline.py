@@ -96,7 +96,8 @@ class Baseline(Callback):
         """Return the constant answer in the shape of the model's output, `(N, C, ...)` or `(N, ...)`."""
         shape = tuple(output.shape)
         if shape not in self._answers:
-            self._answers[shape] = self._new_answer(loss, shape, output.dtype)
+            answer = self._new_answer(loss, shape, output.dtype)
+            self._answers[shape] = answer.to(output.device)
         return self._answers[shape]
 
     def _new_answer(self, loss: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from koubai.devices import CPU, device
 from koubai.engine.tensor import Tensor
 
-__all__ = ["Batch", "leaves", "shape_of"]
+__all__ = ["Batch", "device_of_model", "leaves", "shape_of"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,24 @@ class Batch:
         return Batch(
             _mapped(cut, self.inputs), _mapped(cut, self.options), _mapped(cut, self.target), samples
         )
+
+    def on(self, device: device) -> Batch:
+        """Return the batch on a device, itself where it is there."""
+        if all(tensor.device == device for _, tensor in leaves((self.inputs, self.options, self.target), "")):
+            return self
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device)
+
+        return Batch(
+            _mapped(moved, self.inputs), _mapped(moved, self.options), _mapped(moved, self.target), self.size
+        )
+
+
+def device_of_model(model: Any) -> device:
+    """Return where a model computes: where its first parameter or buffer lives, without any the CPU."""
+    first = next(itertools.chain(model.parameters(), model.buffers()), None)
+    return CPU if first is None else first.device
 
 
 def leaves(tree: Any, name: str) -> Iterator[tuple[str, Tensor]]:

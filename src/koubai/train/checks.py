@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from koubai.devices import fetch
 from koubai.engine.tensor import Tensor
 from koubai.i18n import N_, _
 from koubai.train.batch import Batch, leaves
@@ -47,7 +48,7 @@ def check_no_nan(batch: Batch) -> None:
     """
     for part, tree in _parts(batch):
         for name, tensor in leaves(tree, part):
-            values: Any = tensor.payload
+            values: Any = fetch(tensor.payload)
             if values.dtype.kind == "f" and _may_have_nan(values) and (place := _first(np.isnan, values)):
                 problem = _("{name} is NaN at {place}; leave out or fill in missing values before training")
                 raise ValueError(problem.format(name=_named(name, part), place=place))
@@ -73,7 +74,7 @@ def check_labels(loss: Any, shape: tuple[int, ...], target: Any) -> None:
     """
     if not shape or not isinstance(target, Tensor):
         return
-    values: Any = target.payload
+    values: Any = fetch(target.payload)
     if takes_classes(loss) and values.dtype.kind in "iu" and values.ndim == len(shape) - 1:
         _check_classes(values, shape[1], ignored_label(loss))
     elif takes_probabilities(loss) and (place := _first(lambda v: (v < 0) | (v > 1), values)):

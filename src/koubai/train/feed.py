@@ -14,6 +14,7 @@ import numpy as np
 
 import koubai
 from koubai.data import DataLoader, TensorDataset
+from koubai.devices import CPU
 from koubai.engine.tensor import Tensor
 from koubai.i18n import _
 from koubai.train.batch import Batch
@@ -31,11 +32,15 @@ class Feed:
             any other (such as a list of batches) the batches already given are skipped after a resume, which
             gives the same batches only if its order does not change.
         role: What error messages call it.
+
+    Attributes:
+        device: Where the batches are given, wherever the source has them.
     """
 
     def __init__(self, source: Iterable[Any], role: str) -> None:
         self.source = source
         self.role = role
+        self.device = CPU
         self._remembers = hasattr(source, "state_dict") and hasattr(source, "load_state_dict")
         self._position = 0
 
@@ -55,7 +60,8 @@ class Feed:
         given = 0 if self._remembers else self._position
         for raw in islice(iter(self.source), given, None):
             self._position += 1
-            yield Batch.of(raw)
+            batch = Batch.of(raw)
+            yield batch if self.device is CPU else batch.on(self.device)
         if not self._position and not self._remembers:
             raise ValueError(
                 f"the {self.role} data gave no batches; a generator can be read only once: make it a list or "

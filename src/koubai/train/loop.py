@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -73,8 +73,12 @@ def predict(trainer: Trainer, feed: Feed) -> Any:
             with noted(N_("in batch {number} of the {role} data"), number=number, role=_(feed.role)):
                 outputs.append(trainer.native.predict(batch))
     if isinstance(outputs[0], Tensor):
-        return koubai.cat(outputs)
-    return tuple(koubai.cat(list(parts)) for parts in zip(*outputs))
+        return _joined(outputs)
+    return tuple(_joined(parts) for parts in zip(*outputs))
+
+
+def _joined(parts: Iterable[Tensor]) -> Tensor:
+    return koubai.cat([part.cpu() for part in parts])
 
 
 def _goes_on(trainer: Trainer) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from koubai.optim import Optimizer
 from koubai.train.baseline import Baseline
+from koubai.train.batch import device_of_model
 from koubai.train.events import Callback, overrides
 from koubai.train.update import ClipGradients
 
@@ -22,6 +23,9 @@ _WITH_GRADIENTS = ("on_step_start", "on_taps", "on_step_end")
 
 def obstacle(trainer: Trainer) -> str | None:
     """Return what keeps everything from being compiled, None if nothing does."""
+    device = device_of_model(trainer.model)
+    if device.type != "cpu":
+        return f"the model is on {device}, and compiled code is for the CPU"
     for path, module in trainer.model.named_modules():
         shelves = vars(module._hooks).values()
         hooks = [hook.function for shelf in shelves for hook in shelf.values()]

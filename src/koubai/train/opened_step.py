@@ -144,18 +144,18 @@ def _note(path: str, layer: Any, y: Tensor) -> Callable[[], OpenedLayer]:
     arrived: list[Tensor] = []
     if y.requires_grad:
         y.register_hook(arrived.append)
-    output = y.detach().numpy().copy()
+    output = y.numpy(force=True).copy()
     return lambda: OpenedLayer(
         path or "model", type(layer).__name__, output, _array(arrived[-1]) if arrived else None
     )
 
 
 def _copies(trainer: Trainer) -> dict[str, Array]:
-    return {name: p.detach().numpy().copy() for name, p in trainer.model.named_parameters()}
+    return {name: p.numpy(force=True).copy() for name, p in trainer.model.named_parameters()}
 
 
 def _array(tensor: Tensor | None) -> Array | None:
-    return None if tensor is None else tensor.detach().numpy().copy()
+    return None if tensor is None else tensor.numpy(force=True).copy()
 
 
 def _batch_arrays(batches: Sequence[Batch]) -> dict[str, Array]:
@@ -167,7 +167,7 @@ def _batch_arrays(batches: Sequence[Batch]) -> dict[str, Array]:
         ):
             found.setdefault(name.replace("['", "").replace("']", ""), []).append(tensor)
     return {
-        name: koubai.cat(parts).numpy() if len(parts) > 1 else parts[0].numpy()
+        name: koubai.cat(parts).numpy(force=True) if len(parts) > 1 else parts[0].numpy(force=True)
         for name, parts in found.items()
     }
 

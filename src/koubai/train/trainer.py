@@ -18,7 +18,7 @@ from koubai.nn.module import Module
 from koubai.optim import Optimizer
 from koubai.train import loop, state
 from koubai.train.baseline import Baseline, Evaluation, Target
-from koubai.train.batch import Batch
+from koubai.train.batch import Batch, device_of_model
 from koubai.train.events import EVENTS, Callback, overrides
 from koubai.train.feed import BatchSize, Feed, make_feed
 from koubai.train.loss import sums, takes_classes, takes_logits
@@ -210,7 +210,7 @@ class Trainer:
             batch_size: As for `fit`.
 
         Returns:
-            A tensor `(N, ...)`; if the model returns a tuple, a tuple of such tensors.
+            A tensor `(N, ...)` on the CPU; if the model returns a tuple, a tuple of such tensors.
         """
         return loop.predict(self, self._quiet_feed(data, N_("prediction"), batch_size))
 
@@ -325,7 +325,10 @@ class Trainer:
 
     def _feed(self, data: Any, role: str, batch_size: BatchSize, shuffle: bool) -> Feed:
         dtypes = [p.dtype for p in self.model.parameters() if p.is_floating_point()]
-        return make_feed(data, role, batch_size, shuffle, dtypes[0] if dtypes else koubai.get_default_dtype())
+        kind = dtypes[0] if dtypes else koubai.get_default_dtype()
+        feed = make_feed(data, role, batch_size, shuffle, kind)
+        feed.device = device_of_model(self.model)
+        return feed
 
 
 def _listeners(callbacks: Iterable[Callback], event: str) -> list[Callable[[Trainer], None]]:

@@ -50,7 +50,7 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = _shared_heads(query, key), _shared_heads(query, value)
     if is_causal:
-        attn_mask = koubai.ones(query.shape[-2], key.shape[-2], dtype=koubai.bool).tril()  # (L, S)
+        attn_mask = query.new_ones(query.shape[-2], key.shape[-2], dtype=koubai.bool).tril()  # (L, S)
     weights = attention_weights(query, key, attn_mask, scale)
     return koubai.matmul(dropout(weights, dropout_p), value)
 

@@ -85,7 +85,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
         best, left = left[0], left[1:]
         kept.append(best)
         left = left[~(overlap[best, left] > iou_threshold)]  # NaN of two empty boxes suppresses nothing
-    return koubai.tensor(np.array(kept, np.int64))
+    return koubai.tensor(np.array(kept, np.int64), device=boxes.device)
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
@@ -101,7 +101,7 @@ def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: floa
         the places of those that stay, best first, (K,).
     """
     if not len(boxes):
-        return koubai.tensor(np.zeros(0, np.int64))
+        return boxes.new_zeros(0, dtype=koubai.int64)
     apart = (boxes.amax() - boxes.amin() + 1) * idxs.to(
         boxes.dtype
     )  # moves each class out of the others' reach

@@ -41,12 +41,13 @@ def ctc_greedy_decode(
     rows = _batched("ctc_greedy_decode", log_probs)
     steps, samples, _ = rows.shape
     best = rows.argmax(-1)  # (T, N)
-    before = koubai.cat([koubai.full((1, samples), -1), best[:-1]])
+    before = koubai.cat([best.new_full((1, samples), -1), best[:-1]])
     kept = (best != blank) & (best != before)
     if input_lengths is not None:
-        kept = kept & (koubai.arange(steps).unsqueeze(1) < koubai.as_tensor(input_lengths).reshape(-1))
+        ends = koubai.as_tensor(input_lengths, device=rows.device).reshape(-1)
+        kept = kept & (koubai.arange(steps, device=rows.device).unsqueeze(1) < ends)
     places = koubai.where(kept, kept.long().cumsum(0) - 1, steps)  # what is dropped goes to one place more
-    labels = koubai.full((steps + 1, samples), blank).scatter(0, places, best)[:steps].T  # (N, T)
+    labels = best.new_full((steps + 1, samples), blank).scatter(0, places, best)[:steps].T  # (N, T)
     counts = kept.sum(0)
     return (labels, counts) if log_probs.ndim == 3 else (labels[0], counts[0])
 

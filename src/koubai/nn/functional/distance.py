@@ -45,5 +45,6 @@ def pairwise_distance(
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The distances ‖xᵢ - xⱼ‖ₚ of all pairs i < j of the rows of a matrix (N, D), N (N - 1)/2 of them."""
-    first, second = koubai.triu_indices(input.shape[0], input.shape[0], offset=1)
+    rows = input.shape[0]
+    first, second = koubai.triu_indices(rows, rows, offset=1, device=input.device)
     return (input[first] - input[second]).norm(p, -1)

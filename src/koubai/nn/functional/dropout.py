@@ -94,7 +94,7 @@ def _alpha(input: Tensor, shape: tuple[int, ...], p: float, training: bool, inpl
 
 def _mask(input: Tensor, shape: tuple[int, ...], p: float, scale: bool) -> Tensor:
     """0 with probability p, else 1; with `scale`, else 1/(1 - p)."""
-    kept: Tensor = (koubai.rand(*shape) >= p).to(input.dtype)
+    kept: Tensor = (koubai.rand(*shape, device=input.device) >= p).to(input.dtype)
     return kept / (1 - p) if scale and p < 1 else kept
 
 

@@ -53,8 +53,8 @@ def _checked(padding_idx: int, weight: Tensor) -> int:
 
 def _occurrences(indices: Tensor, weight: Tensor) -> Tensor:
     """How often each row of `weight` is looked up."""
-    ones = koubai.ones(indices.shape, dtype=weight.dtype)
-    return koubai.zeros(weight.shape[0], dtype=weight.dtype).index_add(0, indices, ones)  # type: ignore[no-any-return]
+    ones = weight.new_ones(indices.shape)
+    return weight.new_zeros(weight.shape[0]).index_add(0, indices, ones)
 
 
 def _shorten(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
@@ -103,19 +103,17 @@ def embedding_bag(
     bag_of, bags = _bags(input, offsets, include_last_offset)
     flat = input.reshape(-1)
     rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
-    present = koubai.ones(flat.shape, dtype=rows.dtype)
+    present = rows.new_ones(flat.shape)
     if padding_idx is not None:
         present = (flat != _checked(padding_idx, weight)).to(rows.dtype)
     if mode == "max":
         return _largest(rows, bag_of, bags, present)
     factors = present if per_sample_weights is None else present * per_sample_weights.reshape(-1)
-    total = koubai.zeros(bags, rows.shape[1], dtype=rows.dtype).index_add(
-        0, bag_of, rows * factors.unsqueeze(1)
-    )
+    total = rows.new_zeros(bags, rows.shape[1]).index_add(0, bag_of, rows * factors.unsqueeze(1))
     if mode == "mean":
-        counts = koubai.zeros(bags, dtype=rows.dtype).index_add(0, bag_of, present)
-        return total / counts.clamp(min=1).unsqueeze(1)  # type: ignore[no-any-return]
-    return total  # type: ignore[no-any-return]
+        counts = rows.new_zeros(bags).index_add(0, bag_of, present)
+        return total / counts.clamp(min=1).unsqueeze(1)
+    return total
 
 
 def _check_bags(input: Tensor, offsets: Tensor | None, mode: str, weights: Tensor | None) -> None:
@@ -134,15 +132,15 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last_offset: bool) -> t
     """(the bag of each index of the flat input, how many bags there are)."""
     if offsets is None:
         bags, length = input.shape
-        return koubai.arange(bags).repeat_interleave(length), bags
+        return koubai.arange(bags, device=input.device).repeat_interleave(length), bags
     starts = offsets[:-1] if include_last_offset else offsets
-    positions = koubai.arange(input.shape[0])
+    positions = koubai.arange(input.shape[0], device=input.device)
     return (positions.unsqueeze(1) >= starts).sum(1) - 1, starts.shape[0]
 
 
 def _largest(rows: Tensor, bag_of: Tensor, bags: int, present: Tensor) -> Tensor:
     """The maximum over each bag; 0 for a bag without rows."""
-    inside = (bag_of == koubai.arange(bags).unsqueeze(1)) & (present > 0)  # (bags, n)
+    inside = (bag_of == koubai.arange(bags, device=rows.device).unsqueeze(1)) & (present > 0)  # (bags, n)
     lowest: Any = koubai.where(inside.unsqueeze(2), rows, -float("inf"))  # (bags, n, length)
     largest: Tensor = lowest.max(1)[0]
     return koubai.where(inside.any(1).unsqueeze(1), largest, 0.0)

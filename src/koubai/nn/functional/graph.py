@@ -32,7 +32,7 @@ def aggregate(src: Tensor, index: Tensor, size: int | None = None, reduce: str =
         tensor([4., 0., 2.])
     """
     count = _groups(index, size)
-    start: Tensor = koubai.zeros(count, *src.shape[1:], dtype=src.dtype)
+    start: Tensor = src.new_zeros(count, *src.shape[1:])
     if reduce in ("max", "min"):
         return start.index_reduce(0, index, src, f"a{reduce}", include_self=False)
     if reduce not in ("sum", "add", "mean"):
@@ -40,7 +40,7 @@ def aggregate(src: Tensor, index: Tensor, size: int | None = None, reduce: str =
     total = start.index_add(0, index, src)
     if reduce != "mean":
         return total
-    rows: Tensor = koubai.zeros(count, dtype=src.dtype).index_add(0, index, src.new_ones(src.shape[0]))
+    rows: Tensor = src.new_zeros(count).index_add(0, index, src.new_ones(src.shape[0]))
     return total / rows.clamp(min=1).reshape(-1, *[1] * (src.ndim - 1))
 
 

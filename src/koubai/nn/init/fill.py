@@ -267,4 +267,4 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     for column in range(columns):
         keep[koubai.randperm(rows, generator=generator).numpy()[:zeros], column] = 0
     normal_(tensor, 0.0, std, generator)
-    return tensor.mul_(koubai.from_numpy(keep).to(tensor.dtype))
+    return tensor.mul_(koubai.from_numpy(keep).to(tensor))

@@ -97,16 +97,16 @@ class PackedSequence(NamedTuple):
         places, inside = self._places()
         count = self.data.shape[0]
         places = koubai.where(inside, places, count).reshape(-1)  # what is filling goes to one place more
-        rows = koubai.zeros(count + 1, dtype=koubai.int64)
-        rows = rows.index_copy(0, places, koubai.arange(places.shape[0]))[:count]
+        rows = places.new_zeros(count + 1)
+        rows = rows.index_copy(0, places, koubai.arange(places.shape[0], device=places.device))[:count]
         return self._replace(data=padded.flatten(0, 1).index_select(0, rows))
 
     def _places(self) -> tuple[Tensor, Tensor]:
         """Return where in the data element t of sample n lies, (T, N), and whether there is one."""
         order = self.unsorted_indices
         if order is None:
-            order = koubai.arange(int(self.batch_sizes.numpy()[0]))
-        sizes = self.batch_sizes.unsqueeze(1)  # (T, 1)
+            order = koubai.arange(int(self.batch_sizes[0]), device=self.data.device)
+        sizes = self.batch_sizes.to(self.data.device).unsqueeze(1)  # (T, 1)
         inside = order < sizes  # (T, N)
         return koubai.where(inside, sizes.cumsum(0) - sizes + order, 0), inside
 
@@ -142,8 +142,10 @@ def pack_padded_sequence(
         )
     there = np.arange(sizes.max())[:, None] < sizes[order]  # (T, N)
     times, places = there.nonzero()
-    data = rows.flatten(0, 1).index_select(0, koubai.from_numpy(times * samples + order[places]))
-    return PackedSequence(data, *map(koubai.from_numpy, (there.sum(1), order, np.argsort(order))))
+    found = (times * samples + order[places], order, np.argsort(order))
+    taken, first, back = (koubai.from_numpy(places).to(input.device) for places in found)
+    data = rows.flatten(0, 1).index_select(0, taken)
+    return PackedSequence(data, koubai.from_numpy(there.sum(1)), first, back)
 
 
 def _checked_lengths(lengths: Tensor | Sequence[int], steps: int, samples: int) -> Array:
@@ -152,7 +154,7 @@ def _checked_lengths(lengths: Tensor | Sequence[int], steps: int, samples: int) 
             "pack_padded_sequence: how many elements there are depends on the lengths, which are traced; call the "
             "layer with lengths=... instead, or pack before"
         )
-    sizes = np.asarray(lengths, np.int64)
+    sizes = np.asarray(lengths.cpu() if isinstance(lengths, Tensor) else lengths, np.int64)
     if sizes.shape != (samples,) or not samples or sizes.min() < 1 or sizes.max() > steps:
         raise RuntimeError(
             f"pack_padded_sequence: {samples} sequences padded to {steps} need as many lengths, from 1 to {steps}; got "

@@ -50,11 +50,13 @@ def _as_labels(target: Array) -> Array:
 
 
 def _kind_of(output: Any, target: Any) -> Any:
-    """What makes batches alike; None where one cannot wait: arrays may change, floats may be no classes."""
+    """What makes batches alike; None where one cannot wait: arrays may change, floats may be no classes, and what is on
+    another device is fetched at once.
+    """
     if not isinstance(output, Tensor) or not isinstance(target, Tensor):
         return None
     scores, labels = output.payload, target.payload
-    if not labels.shape or labels.dtype.kind not in "iub":
+    if not labels.shape or labels.dtype.kind not in "iub" or scores.__class__ is not np.ndarray:
         return None
     return scores.dtype, scores.shape[1:], labels.dtype, labels.shape[1:]
 

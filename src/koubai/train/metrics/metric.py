@@ -20,7 +20,7 @@ MetricValue = float | list[Any]
 
 def as_array(values: Any) -> Array:
     """Return `values` (a Tensor, an array or nested lists) as a NumPy array, without its gradient."""
-    return np.asarray(values.detach().numpy() if hasattr(values, "detach") else values)
+    return np.asarray(values.numpy(force=True) if hasattr(values, "detach") else values)
 
 
 class Metric:

@@ -32,6 +32,6 @@ def nt_xent_loss(first: Tensor, second: Tensor, temperature: float = 0.5, reduct
         raise ValueError(f"nt_xent_loss: the temperature is positive, got {temperature}")
     unit = normalize(koubai.cat([first, second]), dim=1)  # (2N, D)
     similarity = unit @ unit.T / temperature  # (2N, 2N)
-    places = koubai.arange(unit.shape[0])
+    places = koubai.arange(unit.shape[0], device=unit.device)
     scores = koubai.where(places == places.unsqueeze(1), float("-inf"), similarity)  # not with itself
     return cross_entropy(scores, places.roll(first.shape[0]), reduction=reduction)

@@ -50,11 +50,11 @@ def ctc_loss(
     """
     single = log_probs.ndim == 2
     logs = koubai.log_softmax(log_probs.unsqueeze(1) if single else log_probs, -1)  # (T, N, C)
-    inputs, lengths = _lengths(input_lengths), _lengths(target_lengths)
+    inputs, lengths = (_lengths(given, logs) for given in (input_lengths, target_lengths))
     _check_lengths(log_probs, inputs, lengths, targets)
     if not 0 <= blank < logs.shape[2]:
         raise RuntimeError(f"ctc_loss: blank {blank} is not a class: log_probs have {logs.shape[2]} classes")
-    labels = _padded(targets.long(), lengths, blank)
+    labels = _padded(targets.to(logs.device).long(), lengths, blank)
     labels_exist("ctc_loss", labels, logs.shape[2])
     losses = -_log_likelihood(logs, _with_blanks(labels, blank), inputs, lengths, blank)
     if zero_infinity:
@@ -64,8 +64,8 @@ def ctc_loss(
     return reduced(losses.reshape(()) if single else losses, reduction)
 
 
-def _lengths(lengths: Tensor | Sequence[int]) -> Tensor:
-    return koubai.as_tensor(lengths, dtype=koubai.int64).reshape(-1)
+def _lengths(lengths: Tensor | Sequence[int], logs: Tensor) -> Tensor:
+    return koubai.as_tensor(lengths, dtype=koubai.int64, device=logs.device).reshape(-1)
 
 
 def _check_lengths(log_probs: Tensor, inputs: Tensor, lengths: Tensor, targets: Tensor) -> None:
@@ -93,7 +93,7 @@ def _check_lengths(log_probs: Tensor, inputs: Tensor, lengths: Tensor, targets: 
 def _padded(targets: Tensor, lengths: Tensor, blank: int) -> Tensor:
     """Return the labels as (N, S), with blanks after each sequence's end."""
     longest = targets.shape[1] if targets.ndim == 2 else max(lengths.tolist(), default=0)
-    places = koubai.arange(longest)
+    places = koubai.arange(longest, device=targets.device)
     inside = places < lengths.unsqueeze(1)  # (N, S)
     if targets.ndim == 1:
         starts = koubai.cumsum(lengths, 0) - lengths
@@ -106,7 +106,7 @@ def _with_blanks(labels: Tensor, blank: int) -> Tensor:
     """Return blank, label, blank, label, ..., blank for each sample, (N, 2S + 1)."""
     blanks = koubai.full_like(labels, blank)
     pairs = koubai.stack([blanks, labels], 2).reshape(labels.shape[0], -1)
-    return koubai.cat([pairs, koubai.full((labels.shape[0], 1), blank)], 1)
+    return koubai.cat([pairs, labels.new_full((labels.shape[0], 1), blank)], 1)
 
 
 def _log_likelihood(logs: Tensor, path: Tensor, inputs: Tensor, lengths: Tensor, blank: int) -> Tensor:
@@ -121,10 +121,9 @@ def _log_likelihood(logs: Tensor, path: Tensor, inputs: Tensor, lengths: Tensor,
         reached = _log_add(alpha, _shifted(alpha, 1, _IMPOSSIBLE), skipped) + scores
         return koubai.where((time < inputs).unsqueeze(1), reached, alpha), ()
 
-    start = (
-        koubai.where(koubai.arange(path.shape[1]) == 0, 0.0, _IMPOSSIBLE).to(logs.dtype).expand(path.shape)
-    )
-    alpha, _ = scan(step, start, (emitted, koubai.arange(logs.shape[0])))
+    positions, times = (koubai.arange(n, device=logs.device) for n in (path.shape[1], logs.shape[0]))
+    start = koubai.where(positions == 0, 0.0, _IMPOSSIBLE).to(logs.dtype).expand(path.shape)
+    alpha, _ = scan(step, start, (emitted, times))
     last = 2 * lengths.unsqueeze(1)  # where the final blank is; the final label is one before
     on_blank = alpha.gather(1, last)
     on_label = koubai.where(last > 0, alpha.gather(1, koubai.clamp(last - 1, min=0)), _IMPOSSIBLE)
@@ -133,7 +132,7 @@ def _log_likelihood(logs: Tensor, path: Tensor, inputs: Tensor, lengths: Tensor,
 
 def _shifted(rows: Tensor, by: int, fill: float) -> Tensor:
     """Return the rows (N, L) moved to the right, with `fill` in front."""
-    front = koubai.full((rows.shape[0], by), fill, dtype=rows.dtype)
+    front = rows.new_full((rows.shape[0], by), fill)
     return koubai.cat([front, rows], 1)[:, : rows.shape[1]]
 
 

@@ -134,7 +134,8 @@ def multi_margin_loss(
     labels, classes = target.unsqueeze(1), rows.shape[1]
     labels_exist("multi_margin_loss", labels, classes)
     excess = koubai.relu(margin - rows.gather(1, labels) + rows)
-    losses = koubai.where(koubai.arange(classes) != labels, excess if p == 1 else excess * excess, 0.0)
+    others = koubai.arange(classes, device=labels.device) != labels
+    losses = koubai.where(others, excess if p == 1 else excess * excess, 0.0)
     if weight is not None:
         losses = losses * entries(weight, labels)
     return reduced((koubai.sum(losses, 1) / classes).reshape(input.shape[:-1]), reduction)
@@ -163,7 +164,8 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
     labels_exist("multilabel_margin_loss", labels, classes, ignore=-1)
     valid = koubai.cumsum(labels < 0, 1) == 0
     picked = koubai.where(valid, labels, 0)
-    is_label = ((picked.unsqueeze(2) == koubai.arange(classes)) & valid.unsqueeze(2)).any(1)
+    each = koubai.arange(classes, device=picked.device)
+    is_label = ((picked.unsqueeze(2) == each) & valid.unsqueeze(2)).any(1)
     lead = rows.gather(1, picked).unsqueeze(2) - rows.unsqueeze(1)  # (N, label, other)
     pairs = valid.unsqueeze(2) & ~is_label.unsqueeze(1)
     losses = koubai.where(pairs, koubai.relu(1 - lead), 0.0)
