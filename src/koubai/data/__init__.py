@@ -16,6 +16,7 @@ from koubai.data.download import DownloadError, RemoteFile, data_folder, fetch
 from koubai.data.downloaded import fashion_mnist, mnist
 from koubai.data.fsdd import Recordings, spoken_digits
 from koubai.data.graph_data import GraphData, graph_from_csv
+from koubai.data.headlines import Headlines, headlines_from_csv, made_up_news, xl_sum
 from koubai.data.idx import read_idx
 from koubai.data.image import (
     Cutout,
@@ -78,6 +79,7 @@ __all__ = [
     "Dataset",
     "DownloadError",
     "GraphData",
+    "Headlines",
     "IterableDataset",
     "LabelledData",
     "LabelledTexts",
@@ -133,11 +135,13 @@ __all__ = [
     "fetch",
     "from_csv",
     "graph_from_csv",
+    "headlines_from_csv",
     "imdb",
     "infer_schema",
     "iris",
     "language_identification",
     "load",
+    "made_up_news",
     "minimum_temperatures",
     "mixup",
     "mnist",
@@ -165,4 +169,5 @@ __all__ = [
     "texts_from_csv",
     "windows",
     "wine",
+    "xl_sum",
 ]

@@ -11,9 +11,10 @@ from koubai.i18n import N_, _
 from koubai.models import Translator
 from koubai.recipes.exhibit import Table
 from koubai.recipes.outcome import Outcome
+from koubai.recipes.special_tokens import Words
 from koubai.recipes.translation.bleu import scores, sentence_scores, signature
-from koubai.recipes.translation.predictor import TranslationOptions, TranslationPredictor
-from koubai.recipes.translation.words import Words
+from koubai.recipes.translation.predictor import TranslationPredictor
+from koubai.recipes.writing import SearchOptions
 
 __all__ = ["Pairs", "judged"]
 
@@ -29,7 +30,7 @@ def judged(
     """BLEU beside that of the source itself and of the most similar training sentence's translation."""
     model.eval()
     sources, references = pairs[0][: len(test)], [" ".join(words) for words in pairs[1][: len(test)]]
-    found = predictor.translated(model, sources, TranslationOptions())  # type: ignore[call-arg]
+    found = predictor.translated(model, sources, SearchOptions())  # type: ignore[call-arg]
     own = [" ".join(predictor.words_of(best)) for best, *_others in found]
     answers = {
         N_("copying the source"): [" ".join(words) for words in sources],
