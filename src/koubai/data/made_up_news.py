@@ -148,7 +148,8 @@ class _Draw:
     """Makes choices, with random numbers that are drawn all at once: one by one they would take long."""
 
     def __init__(self, random: Generator) -> None:
-        self._numbers = iter(uniform(_DRAWS, random).tolist())
+        numbers: list[float] = uniform(_DRAWS, random).tolist()
+        self._numbers = iter(numbers)
 
     def one(self, options: Sequence[T]) -> T:
         return options[int(next(self._numbers) * len(options))]

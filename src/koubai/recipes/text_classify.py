@@ -28,6 +28,7 @@ from koubai.data import (
 from koubai.data.text import TextTransform
 from koubai.i18n import N_, _
 from koubai.models import Neighbours, SelfAttention, TextClassifier
+from koubai.recipes.characters import given_text
 from koubai.recipes.classes import confusion, likeliest
 from koubai.recipes.exhibit import Bars, Exhibit, Table, Texts
 from koubai.recipes.measuring import measured
@@ -110,10 +111,7 @@ class TextClassPredictor(Predictor):
 
     def model_inputs(self, source: str) -> NDArray[np.int64]:
         """The tokens of a sentence or a .txt file, as a row of numbers (1, T)."""
-        path = Path(source)
-        text = path.read_text("utf-8-sig") if path.suffix == ".txt" else source
-        if not text.strip():
-            raise ValueError(_("The text is empty."))
+        text = given_text(source)
         if not self.coder.known(text):
             raise ValueError(_("The model knows no word or character of this text."))
         return self.coder.ids([text])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from pydantic import Field
 
 import koubai
 from koubai.i18n import N_
-from koubai.models import Translator
+from koubai.nn import KeyValueCache
 from koubai.recipes.beam_search import Hypothesis, beam_search
 from koubai.recipes.predictor import AnswerOptions
 from koubai.recipes.special_tokens import BEGIN, END, PADDING, UNKNOWN, padded
@@ -19,6 +19,20 @@ from koubai.recipes.special_tokens import BEGIN, END, PADDING, UNKNOWN, padded
 __all__ = ["SearchOptions", "written"]
 
 _BATCH = 50  # sentences that are read together
+
+
+class Writer(Protocol):
+    """A model with an encoder and a decoder, such as `koubai.models.Translator`."""
+
+    def encode(self, source: koubai.Tensor) -> tuple[koubai.Tensor, ...]:
+        """What is known of each source."""
+
+    @property
+    def decode(self) -> Callable[..., koubai.Tensor]:
+        """`decode(target, *encoded, cache=, start=)` scores what comes next (N, T, V)."""
+
+    def new_cache(self, samples: int) -> list[KeyValueCache]:
+        """Room for what is written."""
 
 
 class SearchOptions(AnswerOptions):
@@ -31,7 +45,7 @@ class SearchOptions(AnswerOptions):
 
 
 def written(
-    model: Translator, sources: Sequence[NDArray[np.int64]], options: SearchOptions, longest: int
+    model: Writer, sources: Sequence[NDArray[np.int64]], options: SearchOptions, longest: int
 ) -> list[list[Hypothesis]]:
     """The best sentences for each source, the best first.
 
@@ -50,7 +64,7 @@ def written(
 
 
 def _search(
-    model: Translator, rows: koubai.Tensor, options: SearchOptions, longest: int
+    model: Writer, rows: koubai.Tensor, options: SearchOptions, longest: int
 ) -> list[list[Hypothesis]]:
     read = [each.repeat_interleave(options.beam, 0) for each in model.encode(rows)]  # of (N · beam, ...)
     cache, length = model.new_cache(len(read[0])), 0
