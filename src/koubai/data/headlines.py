@@ -19,7 +19,6 @@ __all__ = ["Headlines", "headlines_from_csv", "made_up_news", "xl_sum"]
 
 Language = Literal["english", "japanese"]
 
-_XL_SUM = "https://huggingface.co/datasets/csebuetnlp/xlsum/resolve/main/data/"
 _PARTS = ("train", "val", "test")
 # Articles of each part, as the authors' README counts them. Nobody published a checksum of the archives: bzip2 has
 # one of its own for each block, and these numbers tell whether all is there.
@@ -69,7 +68,7 @@ def xl_sum(language: Language = "english", progress: bool = True) -> Parts:
         ValueError: when the archive is damaged, or not the one that its authors describe.
     """
     name = f"{language}_XLSum_v2.0.tar.bz2"
-    path = fetch(RemoteFile(f"xlsum/{name}", None, None, (_XL_SUM + name,)), progress)
+    path = fetch(RemoteFile(f"xlsum/{name}", None, None, (_address(name),)), progress)
     try:
         found = _articles(path, language)
     except (tarfile.TarError, OSError, EOFError, KeyError, ValueError) as error:
@@ -79,6 +78,10 @@ def xl_sum(language: Language = "english", progress: bool = True) -> Parts:
         told = _("it has {counts} articles, and {expected} were expected")
         raise _not_whole(path, told.format(counts=counts, expected=_COUNTS[language]))
     return found
+
+
+def _address(name: str) -> str:
+    return f"https://huggingface.co/datasets/csebuetnlp/xlsum/resolve/main/data/{name}"
 
 
 def _articles(path: Path, language: Language) -> Parts:

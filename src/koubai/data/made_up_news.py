@@ -52,7 +52,7 @@ _KINDS = (
         ),
     ),
     (
-        ("{place} beat {other} {number} to {hour}", "{surname} leads {place} to win over {other}"),
+        ("{place} beat {other} {number} to {hour}", "{place} win against {other}"),
         (
             "On {day} the team of {place} won its match against {other} by {number} to {hour}.",
             "{person} was the best when {place} defeated {other} on {day}, with {number} points against {hour}.",

@@ -21,12 +21,13 @@ class PointerGenerator(Translator):
 
     P(w) = p_gen P_vocab(w) + (1 - p_gen) Σ aᵢ over the places i of the source where w stands; p_gen is a sigmoid of
     what was found in the source, of the decoder's state and of the last word. A word of the source that is not in the
-    vocabulary has a number from `tokens` on, so it can be copied; it is read as `unknown`.
+    vocabulary has a number from V on, so it can be copied. Unlike there, the first such word of a source is read as one
+    token, the second as another and so on (Luong et al. 2015, "Addressing the Rare Word Problem", section 3.2), so that
+    the decoder knows which of them it has copied.
 
     Args:
         tokens: of the vocabulary, V; 0 is padding.
         copies: words outside the vocabulary that one source can have, at most.
-        unknown: the token for what is not in the vocabulary.
         features: of each position, E.
         heads: attention heads; features is a multiple of it.
         layers: of the encoder, and of the decoder.
@@ -42,15 +43,14 @@ class PointerGenerator(Translator):
         self,
         tokens: int,
         copies: int,
-        unknown: int,
         features: int,
         heads: int,
         layers: int,
         dropout: float = 0.0,
         longest: int = 128,
     ) -> None:
-        super().__init__(tokens, tokens, features, heads, layers, dropout, longest)
-        self.tokens, self.copies, self.unknown = tokens, copies, unknown
+        super().__init__(tokens + copies, tokens + copies, features, heads, layers, dropout, longest)
+        self.tokens, self.copies = tokens, copies
         self.source_embedding = self.target_embedding
         self.query, self.key = (nn.Linear(features, features, bias=False) for _ in range(2))
         self.mixed = nn.Linear(2 * features, features)
@@ -58,7 +58,7 @@ class PointerGenerator(Translator):
 
     def encode(self, source: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
         """Read the source: what is known of its positions (N, S, E), which are padding (N, S), and the source."""
-        return *super().encode(self._read(source)), source
+        return *super().encode(source), source
 
     def decode(  # type: ignore[override]
         self,
@@ -91,16 +91,11 @@ class PointerGenerator(Translator):
         start: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """P_vocab (N, T, V), the attention over the source (N, T, S), and p_gen (N, T, 1)."""
-        last = self._read(target)
-        state = self._decoded(last, memory, padding, cache, start)  # (N, T, E)
+        state = self._decoded(target, memory, padding, cache, start)  # (N, T, E)
         fit = self.query(state) @ self.key(memory).transpose(1, 2) / math.sqrt(self.features)
         places = fit.masked_fill(padding.unsqueeze(1), -math.inf).softmax(-1)
         seen = places @ memory
         found = self.mixed(koubai.cat([state, seen], -1))
-        vocabulary = F.linear(found, self.target_embedding.weight).softmax(-1)
-        generated = self.gate(koubai.cat([seen, state, self.target_embedding(last)], -1)).sigmoid()
+        vocabulary = F.linear(found, self.target_embedding.weight[: self.tokens]).softmax(-1)
+        generated = self.gate(koubai.cat([seen, state, self.target_embedding(target)], -1)).sigmoid()
         return vocabulary, places, generated
-
-    def _read(self, tokens: Tensor) -> Tensor:
-        """The tokens of the vocabulary that stand for these."""
-        return koubai.where(tokens < self.tokens, tokens, self.unknown)

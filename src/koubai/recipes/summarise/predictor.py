@@ -15,7 +15,7 @@ from koubai.recipes.beam_search import Hypothesis
 from koubai.recipes.characters import given_text
 from koubai.recipes.exhibit import Exhibit, HeatMap, Table, Texts, Tokens
 from koubai.recipes.predictor import Predictor
-from koubai.recipes.special_tokens import BEGIN, Words
+from koubai.recipes.special_tokens import BEGIN, SPECIAL, UNKNOWN, Words
 from koubai.recipes.summarise.words import CUTS, cut_text, extended, wide_ids
 from koubai.recipes.tokens import Cut
 from koubai.recipes.writing import SearchOptions, written
@@ -71,8 +71,8 @@ class SummaryPredictor(Predictor):
 
     def headline(self, words: Words, found: Hypothesis) -> list[str]:
         """The words of a headline that was found for a text; those that were copied may be in no vocabulary."""
-        tokens = (*self.vocabulary.tokens, *extended(words, self.vocabulary))
-        return [tokens[number] for number in found.tokens]
+        tokens = dict(enumerate((*self.vocabulary.tokens, *extended(words, self.vocabulary))))
+        return [tokens.get(number, SPECIAL[UNKNOWN]) for number in found.tokens]
 
     def joined(self, words: Words, found: Hypothesis) -> str:
         """Likewise, as one text."""
@@ -92,6 +92,7 @@ class SummaryPredictor(Predictor):
                 ),
                 words=tuple(headline),
                 weights=shares,
+                meanings=(N_("red: copied"), ""),
             ),
             HeatMap(
                 title=N_("Where it copied from"),

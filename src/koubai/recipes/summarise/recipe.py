@@ -138,7 +138,6 @@ def _model(settings: SummarySettings, predictor: SummaryPredictor) -> PointerGen
     return PointerGenerator(
         len(predictor.vocabulary),
         predictor.length,
-        UNKNOWN,
         settings.features,
         settings.heads,
         settings.layers,
