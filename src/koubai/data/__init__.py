@@ -33,6 +33,7 @@ from koubai.data.language_identification import language_identification
 from koubai.data.loader import DataLoader
 from koubai.data.mixed import MixedColumns
 from koubai.data.mixing import Mixup, mixup
+from koubai.data.name_origins import name_origins
 from koubai.data.normalize import MinMaxScale, Scaler, Standardize, scaler_from_state
 from koubai.data.planetoid import cora
 from koubai.data.ratings import Ratings, movielens, ratings_from_csv, synthetic_ratings
@@ -146,6 +147,7 @@ __all__ = [
     "mixup",
     "mnist",
     "movielens",
+    "name_origins",
     "names",
     "penguins",
     "planted_motif",

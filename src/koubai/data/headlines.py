@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from koubai.data.download import RemoteFile, fetch
+from koubai.data.download import RemoteFile, fetch, not_whole
 from koubai.data.draw import derived_generator, permutation
 from koubai.data.made_up_news import made_up_article
 from koubai.data.table import read_csv
@@ -72,11 +72,11 @@ def xl_sum(language: Language = "english", progress: bool = True) -> Parts:
     try:
         found = _articles(path, language)
     except (tarfile.TarError, OSError, EOFError, KeyError, ValueError) as error:
-        raise _not_whole(path, str(error)) from error
+        raise not_whole(path, str(error)) from error
     counts = tuple(map(len, found))
     if counts != _COUNTS[language]:
         told = _("it has {counts} articles, and {expected} were expected")
-        raise _not_whole(path, told.format(counts=counts, expected=_COUNTS[language]))
+        raise not_whole(path, told.format(counts=counts, expected=_COUNTS[language]))
     return found
 
 
@@ -98,11 +98,6 @@ def _articles(path: Path, language: Language) -> Parts:
 
 def _headlines(rows: Sequence[Mapping[str, str]]) -> Headlines:
     return Headlines(tuple(row["text"] for row in rows), tuple(row["title"] for row in rows))
-
-
-def _not_whole(path: Path, reason: str) -> ValueError:
-    problem = _("The archive {path} is not whole ({reason}): move it away to get it again.")
-    return ValueError(problem.format(path=path, reason=reason))
 
 
 def headlines_from_csv(path: str | Path, text: str = "text", headline: str = "headline") -> Parts:

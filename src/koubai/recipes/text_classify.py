@@ -23,6 +23,7 @@ from koubai.data import (
     ag_news,
     imdb,
     language_identification,
+    name_origins,
     texts_from_csv,
 )
 from koubai.data.text import TextTransform
@@ -43,10 +44,13 @@ _BATCH = 256  # texts per forward pass
 _METRICS = ("accuracy", "f1")
 _LOADERS: dict[str, Callable[[], LabelledTexts]] = {
     "languages": language_identification,
+    "names": name_origins,
     "ag-news": ag_news,
     "imdb": imdb,
 }
+_SPELT = ("languages", "names")  # data whose characters tell
 _SHOWN = 12  # worst texts, and pieces of a class
+_GRAMS = 3  # characters in a row that the baseline counts
 _HEAVY = 2.0  # times the mean weight, above which a token is marked
 
 Answers = dict[str, NDArray[Any]]
@@ -55,8 +59,11 @@ Answers = dict[str, NDArray[Any]]
 class TextClassifySettings(Settings):
     """Settings of a classifier of texts."""
 
-    data: Literal["languages", "ag-news", "imdb"] = Field(
-        "languages", description=N_("who wrote a snippet, the topic of news, or opinions of films")
+    data: Literal["languages", "names", "ag-news", "imdb"] = Field(
+        "languages",
+        description=N_(
+            "who wrote a snippet, where a surname is from, the topic of news, or opinions of films"
+        ),
     )
     file: Annotated[Path, AfterValidator(Path.absolute)] | None = Field(
         None,
@@ -68,7 +75,7 @@ class TextClassifySettings(Settings):
     tokens: Cut | None = Field(
         None,
         description=N_("cut texts into words, or into characters as for Japanese"),
-        json_schema_extra={"unset": N_("characters for languages, else words")},
+        json_schema_extra={"unset": N_("characters for languages and names, else words")},
     )
     length: int = Field(128, ge=1, description=N_("tokens that are read; the rest of a longer text is not"))
     vocabulary: int = Field(20_000, ge=1, description=N_("how many tokens it knows, at most"))
@@ -154,7 +161,8 @@ class TextClassPredictor(Predictor):
 def text_classify_task(settings: TextClassifySettings) -> Task:
     """Texts in three parts, as rows of tokens of the training texts' vocabulary."""
     data = _load(settings)
-    cut = settings.tokens or ("characters" if data.name == "languages" else "words")
+    spelt = settings.file is None and settings.data in _SPELT
+    cut = settings.tokens or ("characters" if spelt else "words")
     rows = data.parts(settings.seed)
     texts = {name: [data.texts[k] for k in own] for name, own in rows.items()}
     coder = TextCoder.of(texts["train"], cut, settings.vocabulary, settings.length)
@@ -245,10 +253,23 @@ def _by_counts(
     except ImportError:
         chances[:] = np.bincount(labels, minlength=chances.shape[1]) / len(labels)
         return N_("always answering the most frequent class"), chances
-    counting = CountVectorizer(analyzer=predictor.coder.row)
+    spelt = predictor.coder.cut == "characters"
+    counting = CountVectorizer(analyzer=partial(_grams, predictor.coder, _GRAMS if spelt else 1))
     fitted = make_pipeline(counting, LogisticRegression(max_iter=2000)).fit(known, labels)
     chances[:, fitted.classes_] = fitted.predict_proba(ids)
-    return N_("logistic regression on counts of the tokens"), chances
+    if spelt:
+        return N_("logistic regression on counts of up to three characters in a row"), chances
+    return N_("logistic regression on counts of the words"), chances
+
+
+def _grams(coder: TextCoder, most: int, ids: NDArray[np.int64]) -> list[str]:
+    """The tokens of a row, and all runs of up to `most` of them."""
+    row = coder.row(ids)
+    return [
+        "".join(row[start : start + count])
+        for count in range(1, most + 1)
+        for start in range(len(row) - count + 1)
+    ]
 
 
 def _by_length(

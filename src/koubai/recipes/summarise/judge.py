@@ -110,7 +110,7 @@ def _listed(
     columns = {
         N_("text"): articles.texts,
         N_("headline"): [CUTS[predictor.cut].join(words) for words in own],
-        N_("reference"): articles.headlines,
+        N_("reference headline"): articles.headlines,
     }
     return best_and_worst(N_("Best and worst headlines"), "ROUGE-L", scores, columns)
 

@@ -92,7 +92,8 @@ def _parts(settings: SummarySettings) -> Parts:
 def _task(settings: SummarySettings) -> Task:
     require_rouge()
     parts = _parts(settings)
-    cut = settings.tokens or ("characters" if settings.data == "xl-sum-japanese" else "words")
+    spelt = settings.file is None and settings.data == "xl-sum-japanese"
+    cut = settings.tokens or ("characters" if spelt else "words")
     length, longest = _LENGTHS[cut]
     predictor = SummaryPredictor(
         cut=cut,
