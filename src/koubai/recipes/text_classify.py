@@ -84,13 +84,16 @@ class TextClassifySettings(Settings):
         description=N_("tokens with their neighbours, or a Transformer's encoder; attention pools both"),
     )
     features: int = Field(64, ge=4, description=N_("numbers that describe a token"))
+    runs: int = Field(
+        4, ge=1, description=N_("tokens of the longest run that has a vector of its own, as in fastText")
+    )
     width: int = Field(5, ge=1, description=N_("tokens read together by the model attention, an odd number"))
     heads: int = Field(
         4, ge=1, description=N_("attention heads of the transformer; features is a multiple of it")
     )
     layers: int = Field(2, ge=1, description=N_("layers of the transformer"))
     dropout: float = Field(
-        0.3, ge=0, lt=1, description=N_("share of numbers left out at random while training")
+        0.5, ge=0, lt=1, description=N_("share of numbers left out at random while training")
     )
     deletion: float = Field(
         0.05, ge=0, lt=1, description=N_("share of tokens left out at random while training, as augmentation")
@@ -200,7 +203,8 @@ def text_classify_model(settings: TextClassifySettings, predictor: TextClassPred
         if settings.model == "attention"
         else SelfAttention(features, settings.heads, settings.layers, coder.length, settings.dropout)
     )
-    return TextClassifier(len(coder.tokens), reader, features, len(predictor.class_names), settings.dropout)
+    classes = len(predictor.class_names)
+    return TextClassifier(len(coder.tokens), reader, features, classes, settings.dropout, settings.runs)
 
 
 def _load(settings: TextClassifySettings) -> LabelledTexts:
@@ -365,5 +369,5 @@ TEXT_CLASSIFY = Recipe(
     text_classify_model,
     TextClassPredictor,
     TextClassifySettings,
-    {"epochs": 15, "lr": 0.005, "weight_decay": 1e-4, "schedule": "cosine"},
+    {"epochs": 8, "lr": 0.005, "weight_decay": 1e-4, "schedule": "cosine"},
 )

@@ -155,7 +155,7 @@ SUMMARISE = Recipe(
     SummaryPredictor,
     SummarySettings,
     {
-        "epochs": 10,
+        "epochs": 6,
         "batch_size": 32,
         "optimizer": "adamw",
         "lr": 0.001,
