@@ -364,7 +364,7 @@ def _worst(
 
 TEXT_CLASSIFY = Recipe(
     "text-classify",
-    N_("who wrote a snippet of six languages and authors, news, opinions, or your own texts"),
+    N_("who wrote a snippet, where a surname is from, news, opinions, or your own texts"),
     text_classify_task,
     text_classify_model,
     TextClassPredictor,
