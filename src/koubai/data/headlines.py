@@ -115,10 +115,7 @@ def headlines_from_csv(path: str | Path, text: str = "text", headline: str = "he
         >>> train, validation, test = headlines_from_csv("mails.csv", text="body", headline="subject")
     """
     table = read_csv(path)
-    texts, headlines = table.cells(text), table.cells(headline)
-    for column, cells in ((text, texts), (headline, headlines)):
-        if "" in cells:
-            raise table.error(cells.index(""), column, _("the cell is empty"))
+    texts, headlines = table.filled(text), table.filled(headline)
     if len(table) < _LEAST:
         problem = _("{path} has {count} texts; at least {least} are needed.")
         raise ValueError(problem.format(path=path, count=len(table), least=_LEAST))
