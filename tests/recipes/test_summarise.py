@@ -59,7 +59,7 @@ def test_a_name_outside_the_vocabulary_is_copied_into_the_headline(learnt):
     vocabulary = training.task.predictor.vocabulary
     assert "flobbertown" not in vocabulary
     assert "zyxomatic" not in vocabulary
-    headline, _found, copied, where = answer(training, TEXT)
+    headline, _found, copied, text, where = answer(training, TEXT)
     assert isinstance(headline, Texts)
     words = headline.passages[0][1].split()
     assert {"flobbertown", "zyxomatic"} & set(words)
@@ -68,6 +68,7 @@ def test_a_name_outside_the_vocabulary_is_copied_into_the_headline(learnt):
     strange = [word for word in words if word not in vocabulary]
     assert all(shares[word] > 0.999 for word in strange)
     assert shares["museum"] <= 1.0001
+    assert text.words[text.weights.argmax()] in words
     assert isinstance(where, HeatMap)
     row = where.values[where.rows.index(strange[0])]
     assert where.columns[row.argmax()] == strange[0]
@@ -170,3 +171,26 @@ def test_the_mixture_is_the_one_of_the_paper():
     np.testing.assert_allclose(
         model.attention(source[0], target[0]).detach().numpy(), (1 - generated) * places, rtol=1e-5
     )
+
+
+def test_the_gradient_agrees_with_numerical_differentiation():
+    koubai.manual_seed(0)
+    model = PointerGenerator(tokens=9, copies=3, features=8, heads=2, layers=1, longest=8).double().eval()
+    source, target = koubai.tensor([[5, 9, 7, 10], [4, 6, 0, 0]]), koubai.tensor([[1, 9, 6], [1, 4, 8]])
+    wanted = koubai.tensor([[9, 6, 2], [4, 8, 2]])
+
+    def loss() -> koubai.Tensor:
+        return koubai.nn.functional.nll_loss(model(source, target), wanted)
+
+    loss().backward()
+    weights = [weight for weight in model.parameters() if weight.grad is not None]
+    generator = koubai.Generator().manual_seed(1)
+    way = [koubai.randn(weight.shape, dtype=koubai.float64, generator=generator) for weight in weights]
+    slope = sum(float((weight.grad * step).sum()) for weight, step in zip(weights, way))
+    ends = []
+    with koubai.no_grad():
+        for size in (1e-6, -2e-6):
+            for weight, step in zip(weights, way):
+                weight += size * step
+            ends.append(float(loss()))
+    assert slope == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6)

@@ -22,7 +22,7 @@ from koubai.recipes.writing import SearchOptions, written
 
 __all__ = ["SummaryPredictor"]
 
-_COLUMNS = 24  # words of the source that a map of the attention shows
+_COLUMNS = 16  # words of the source that a map of the attention shows
 
 
 class SummaryPredictor(Predictor):
@@ -78,8 +78,10 @@ class SummaryPredictor(Predictor):
         """Likewise, as one text."""
         return CUTS[self.cut].join(self.headline(words, found))
 
-    def copied(self, model: PointerGenerator, words: Words, found: Hypothesis) -> tuple[Tokens, HeatMap]:
-        """For each word of a headline the share of its probability that is copying, and where it looked."""
+    def copied(
+        self, model: PointerGenerator, words: Words, found: Hypothesis
+    ) -> tuple[Tokens, Tokens, HeatMap]:
+        """How much of each word of a headline was copied, from which words of the text, and which from which."""
         headline = self.headline(words, found)
         places, shares = self._copying(model, self._read(words), np.array(found.tokens, np.int64))
         most = np.sort(np.argsort(-places.max(axis=0), kind="stable")[:_COLUMNS])
@@ -92,6 +94,13 @@ class SummaryPredictor(Predictor):
                 ),
                 words=tuple(headline),
                 weights=shares,
+                meanings=(N_("red: copied"), ""),
+            ),
+            Tokens(
+                title=N_("The text"),
+                note=N_("The redder, the likelier it was to be copied when the model looked at it most."),
+                words=tuple(words),
+                weights=places.max(axis=0),
                 meanings=(N_("red: copied"), ""),
             ),
             HeatMap(
