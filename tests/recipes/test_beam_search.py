@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from koubai.recipes.translation.beam_search import Hypothesis, beam_search
+from koubai.recipes.beam_search import Hypothesis, beam_search
 
 BEGIN, END, A, B = range(4)
 

@@ -1,5 +1,6 @@
 """The recipe "text-classify" tells texts apart by the order of tokens, and says which tokens told."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 import koubai
-from koubai.data import RandomDeletion, RandomSwap, data_folder
+from koubai.data import RandomDeletion, RandomSwap, data_folder, name_origins
 from koubai.explain import influence
 from koubai.recipes import RECIPES, Outcome, Training
 from koubai.recipes.exhibit import Tokens
@@ -15,6 +16,8 @@ from koubai.recipes.influences import ranked_exhibit, sample_exhibits
 from koubai.recipes.predictor import AnswerOptions
 from koubai.recipes.text_classify import TextClassPredictor
 from koubai.recipes.tokens import ChangedTokens, TextCoder
+
+from ..data.surnames import COUNT, archive
 
 RECIPE = RECIPES["text-classify"]
 ASK = AnswerOptions()
@@ -155,6 +158,34 @@ def test_augmentation_changes_tokens_and_keeps_the_rest() -> None:
     assert set(long) < set("abcdefgh")
     assert long != sorted(long)
     assert short == ["c"]
+
+
+def test_where_surnames_are_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KOUBAI_DATA", str(tmp_path))
+    monkeypatch.setattr(sys.modules[name_origins.__module__], "_COUNT", COUNT)
+    (tmp_path / "name-origins").mkdir()
+    (tmp_path / "name-origins" / "data.zip").write_bytes(archive())
+    made = Training(RECIPE, RECIPE.settings(data="names", features=16, runs=3, epochs=10, batch_size=16))
+    made.fit()
+    outcome = made.judge()
+    assert outcome.result > 0.85
+    assert "three characters" in outcome.baseline_name
+    for name, origin in (("Kawamura", "Japanese"), ("Turgenev", "Russian"), ("Bassini", "Italian")):
+        classes, _tokens = made.task.predictor.answer(made.model, name, ASK)
+        assert classes.rows[0][0] == origin
+
+
+def test_runs_tell_where_single_characters_do_not(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    random = np.random.default_rng(0)
+    rows = (
+        f"{''.join(random.permutation([('ab', 'ba')[k % 2], 'c', 'd', 'e']))},{k % 2}" for k in range(200)
+    )
+    path.write_text("said,who\n" + "\n".join(rows))
+    made = training(path, tokens="characters", width=1, runs=2)
+    made.fit()
+    outcome = made.judge()
+    assert outcome.result == outcome.baseline["accuracy"] == 1
 
 
 @pytest.mark.skipif(

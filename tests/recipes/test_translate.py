@@ -8,8 +8,9 @@ import pytest
 
 from koubai.recipes import RECIPES, Outcome, Training
 from koubai.recipes.exhibit import HeatMap, Table, Texts
+from koubai.recipes.special_tokens import padded
 from koubai.recipes.translation import bleu
-from koubai.recipes.translation.words import english, japanese, padded
+from koubai.recipes.translation.words import english, japanese
 
 pytest.importorskip("sacrebleu")
 pytest.importorskip("sklearn")

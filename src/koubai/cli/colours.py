@@ -14,6 +14,7 @@ from koubai.recipes.exhibit import Tokens
 
 _LARGEST_MAP = 28  # rows and columns of a map; a column takes two characters
 _WARM, _COLD = "░▒▓█", ".-=#"  # signs can be told apart without colours too
+_COLOURS = ("red", "blue")
 _STRONG = 0.5  # share of the largest weight from which a word is bold
 _FAINT = 0.1  # share up to which a word keeps its own colour
 
@@ -37,9 +38,8 @@ def show_tokens(exhibit: Tokens) -> None:
     console.print(Text(" ").join(Text(word, style) for word, style in styled))
     order = np.argsort(-np.abs(weights), kind="stable")[:5]
     heaviest = ", ".join(f"{exhibit.words[k]} {weights[k]:+.3g}" for k in order)
-    console.print(
-        Text.assemble((_("red: for it"), "red"), "  ", (_("blue: against it"), "blue"), f"  {heaviest}")
-    )
+    meanings = [Text(_(meaning), colour) for meaning, colour in zip(exhibit.meanings, _COLOURS) if meaning]
+    console.print(Text("  ").join([*meanings, Text(heaviest)]))
 
 
 def _pooled(heat: NDArray[Any]) -> NDArray[Any]:

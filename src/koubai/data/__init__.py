@@ -16,6 +16,7 @@ from koubai.data.download import DownloadError, RemoteFile, data_folder, fetch
 from koubai.data.downloaded import fashion_mnist, mnist
 from koubai.data.fsdd import Recordings, spoken_digits
 from koubai.data.graph_data import GraphData, graph_from_csv
+from koubai.data.headlines import Headlines, headlines_from_csv, made_up_news, xl_sum
 from koubai.data.idx import read_idx
 from koubai.data.image import (
     Cutout,
@@ -32,6 +33,7 @@ from koubai.data.language_identification import language_identification
 from koubai.data.loader import DataLoader
 from koubai.data.mixed import MixedColumns
 from koubai.data.mixing import Mixup, mixup
+from koubai.data.name_origins import name_origins
 from koubai.data.normalize import MinMaxScale, Scaler, Standardize, scaler_from_state
 from koubai.data.planetoid import cora
 from koubai.data.ratings import Ratings, movielens, ratings_from_csv, synthetic_ratings
@@ -78,6 +80,7 @@ __all__ = [
     "Dataset",
     "DownloadError",
     "GraphData",
+    "Headlines",
     "IterableDataset",
     "LabelledData",
     "LabelledTexts",
@@ -133,15 +136,18 @@ __all__ = [
     "fetch",
     "from_csv",
     "graph_from_csv",
+    "headlines_from_csv",
     "imdb",
     "infer_schema",
     "iris",
     "language_identification",
     "load",
+    "made_up_news",
     "minimum_temperatures",
     "mixup",
     "mnist",
     "movielens",
+    "name_origins",
     "names",
     "penguins",
     "planted_motif",
@@ -165,4 +171,5 @@ __all__ = [
     "texts_from_csv",
     "windows",
     "wine",
+    "xl_sum",
 ]

@@ -79,6 +79,12 @@ def fetch(remote: RemoteFile, progress: bool = True) -> Path:
     return target
 
 
+def not_whole(path: Path, reason: str) -> ValueError:
+    """The error for an archive without a published checksum in which not all is as it should be."""
+    problem = _("The archive {path} is not whole ({reason}): move it away to get it again.")
+    return ValueError(problem.format(path=path, reason=reason))
+
+
 def _download(remote: RemoteFile, target: Path, show: Callable[[int], object]) -> list[str]:
     """Put the file in its place; the reasons why each address failed, or none on success."""
     if _is_whole(target, remote):  # another process fetched it while this one waited for the lock

@@ -154,10 +154,7 @@ def texts_from_csv(path: str | Path, text: str = "text", target: str = "label") 
         >>> letters = texts_from_csv("letters.csv", text="body", target="department")
     """
     table = read_csv(path)
-    texts, classes = table.cells(text), table.cells(target)
-    for column, cells in ((text, texts), (target, classes)):
-        if "" in cells:
-            raise table.error(cells.index(""), column, _("the cell is empty"))
+    texts, classes = table.filled(text), table.filled(target)
     class_names, labels, counts = np.unique(classes, return_inverse=True, return_counts=True)
     if len(class_names) < 2:
         raise wrong(path, _("all texts are of one class"))

@@ -37,6 +37,17 @@ class Table:
         position = self.position(column)
         return [row[position] for row in self.rows]
 
+    def filled(self, column: str) -> list[str]:
+        """The cells of a column none of which may be empty.
+
+        Raises:
+            ValueError: when one is, with its line.
+        """
+        cells = self.cells(column)
+        if "" in cells:
+            raise self.error(cells.index(""), column, _("the cell is empty"))
+        return cells
+
     def position(self, column: str) -> int:
         """Where a column stands, counted from 0.
 

@@ -3,6 +3,7 @@
 from koubai.models.autoencoder import *
 from koubai.models.character_rnn import *
 from koubai.models.gpt import *
+from koubai.models.pointer_generator import *
 from koubai.models.recommendation import *
 from koubai.models.resnet import *
 from koubai.models.sequence_cnn import *

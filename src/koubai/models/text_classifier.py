@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from koubai import nn
 from koubai.engine.tensor import Tensor
+from koubai.nn import functional as F
 
-__all__ = ["Neighbours", "SelfAttention", "TextClassifier"]
+__all__ = ["Neighbours", "Runs", "SelfAttention", "TextClassifier"]
+
+_HASH = 31013  # spreads runs over the buckets; any large number without a factor of two does
+_SPREAD = 0.1  # of the first vectors: many are added up, and rare runs keep what they begin with
 
 
 class Neighbours(nn.Module):
@@ -55,10 +59,44 @@ class SelfAttention(nn.Module):
         return self.encoder(self.positions(tokens), src_key_padding_mask=padding)  # type: ignore[no-any-return]
 
 
-class TextClassifier(nn.Module):
-    """Embeds tokens, reads them, and pools them by attention (Lin et al. 2017, equation 5, with one row).
+class Runs(nn.Embedding):
+    """A vector for each token, to which those of all runs of tokens that end with it are added.
 
-    aₜ = softmax(w · tanh(W hₜ)), and the scores of the classes are linear in Σ aₜ hₜ.
+    There are too many runs for a vector each, so they share those of a hash table (Joulin et al. 2017, "Bag of Tricks
+    for Efficient Text Classification").
+
+    Args:
+        tokens: in the vocabulary; number 0 is padding, whose vectors are 0.
+        features: of a vector.
+        longest: tokens of a run; 1 for the tokens alone.
+        buckets: vectors that all runs share.
+
+    Shape:
+        ids: integers (N, T); output (N, T, features).
+    """
+
+    def __init__(self, tokens: int, features: int, longest: int, buckets: int = 1 << 16) -> None:
+        super().__init__(tokens, features, padding_idx=0)
+        self.longest, self.buckets = longest, buckets
+        self.runs = nn.Embedding(buckets, features) if longest > 1 else None
+        for weight in self.parameters():
+            nn.init.normal_(weight, std=_SPREAD)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The sum of the vectors of each token and of the runs that end with it."""
+        vectors, run = super().forward(input), input
+        if self.runs is not None:
+            for length in range(1, self.longest):
+                before = F.pad(input, (length, 0))[:, : input.shape[1]]
+                run = (run * _HASH + before) % self.buckets
+                vectors = vectors + self.runs(run)
+        return vectors.masked_fill((input == 0).unsqueeze(-1), 0.0)
+
+
+class TextClassifier(nn.Module):
+    """Embeds tokens and runs of them, reads them, and pools them by attention (Yang et al. 2016, equation 6).
+
+    aₜ = softmax(w · hₜ), and the scores of the classes are linear in Σ aₜ hₜ. At first all tokens count alike.
 
     Args:
         tokens: in the vocabulary; number 0 is padding.
@@ -66,17 +104,21 @@ class TextClassifier(nn.Module):
         features: of a token.
         classes: to tell apart.
         dropout: of the embedded tokens, and before the last layer.
+        runs: tokens of the longest run that has a vector of its own.
 
     Shape:
         ids: integers (N, T), with a token in each row at least; output (N, classes).
     """
 
-    def __init__(self, tokens: int, reader: nn.Module, features: int, classes: int, dropout: float) -> None:
+    def __init__(
+        self, tokens: int, reader: nn.Module, features: int, classes: int, dropout: float, runs: int = 1
+    ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(tokens, features, padding_idx=0)
+        self.embedding = Runs(tokens, features, runs)
         self.reader = reader
         self.dropout = nn.Dropout(dropout)
-        self.hidden, self.weight = nn.Linear(features, features), nn.Linear(features, 1, bias=False)
+        self.weight = nn.Linear(features, 1, bias=False)
+        nn.init.zeros_(self.weight.weight)
         self.head = nn.Linear(features, classes)
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -87,7 +129,7 @@ class TextClassifier(nn.Module):
         """The scores of the classes (N, classes), and how much each token counts (N, T), 1 in all."""
         padding = ids == 0
         read = self.reader(self.dropout(self.embedding(ids)), padding)  # (N, T, features)
-        worth = self.weight(self.hidden(read).tanh()).squeeze(-1)  # (N, T)
+        worth = self.weight(read).squeeze(-1)  # (N, T)
         weights = worth.masked_fill(padding, float("-inf")).softmax(dim=1)
         pooled = (weights.unsqueeze(1) @ read).squeeze(1)  # (N, features)
         return self.head(self.dropout(pooled)), weights

@@ -91,12 +91,22 @@ class Translator(nn.Module):
         Returns:
             (N, T, V).
         """
+        return F.linear(self._decoded(target, memory, padding, cache, start), self.target_embedding.weight)
+
+    def _decoded(
+        self,
+        target: Tensor,
+        memory: Tensor,
+        padding: Tensor,
+        cache: Sequence[nn.KeyValueCache] | None,
+        start: int,
+    ) -> Tensor:
+        """What is known at each position of the target (N, T, E)."""
         x = self._embedded(self.target_embedding, target, start)
         length = target.shape[1]
         mask = self.mask[:length, :length] if cache is None else None
         options = {"memory_key_padding_mask": padding, "cache": cache}
-        x = self.transformer.decoder(x, memory, tgt_mask=mask, **options)
-        return F.linear(x, self.target_embedding.weight)
+        return self.transformer.decoder(x, memory, tgt_mask=mask, **options)  # type: ignore[no-any-return]
 
     def new_cache(self, samples: int) -> list[nn.KeyValueCache]:
         """Room for `longest` positions, for writing word by word."""

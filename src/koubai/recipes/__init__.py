@@ -19,6 +19,7 @@ from koubai.recipes.recommend import RECOMMEND, RecommendSettings
 from koubai.recipes.script import load_script
 from koubai.recipes.settings import Settings
 from koubai.recipes.speech import SPEECH
+from koubai.recipes.summarise import SUMMARISE
 from koubai.recipes.tables import TABLES, CSVSettings, TableSettings
 from koubai.recipes.tabular import TABULAR, TabularSettings
 from koubai.recipes.task import Task
@@ -60,6 +61,7 @@ RECIPES: dict[str, Recipe] = {
         FORECAST,
         GRAPH,
         RECOMMEND,
+        SUMMARISE,
         TABULAR,
         TEXT_CLASSIFY,
         TEXT_GPT,

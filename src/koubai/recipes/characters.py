@@ -17,6 +17,7 @@ from koubai.recipes.ngram import Ids, NGrams
 __all__ = [
     "GRAMS",
     "by_counting",
+    "given_text",
     "in_units",
     "losses",
     "require_known",
@@ -40,6 +41,19 @@ def text_of(path: Path) -> str:
     except UnicodeDecodeError:
         problem = _("{path} is not a text in UTF-8; save it again in that encoding.")
         raise ValueError(problem.format(path=path)) from None
+
+
+def given_text(source: str) -> str:
+    """The text of a .txt file, or else what the user typed.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not UTF-8, or the text is empty.
+    """
+    text = text_of(Path(source)) if source.endswith(".txt") else source
+    if not text.strip():
+        raise ValueError(_("The text is empty."))
+    return text
 
 
 def require_known(text: str, vocabulary: Vocabulary) -> None:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from koubai.i18n import N_
+
 Array = NDArray[Any]
 Caption = tuple[tuple[str, str], ...]  # names and values, such as (("true", "7"), ("predicted", "1"))
 
@@ -170,10 +172,12 @@ class Tokens(Exhibit):
     Attributes:
         words: in their order.
         weights: of the words (N,).
+        meanings: what red and blue mean; empty for a colour that does not occur.
     """
 
     words: tuple[str, ...]
     weights: Array
+    meanings: tuple[str, str] = (N_("red: for it"), N_("blue: against it"))
 
 
 KINDS: dict[str, type[Exhibit]] = {

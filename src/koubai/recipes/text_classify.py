@@ -23,11 +23,13 @@ from koubai.data import (
     ag_news,
     imdb,
     language_identification,
+    name_origins,
     texts_from_csv,
 )
 from koubai.data.text import TextTransform
 from koubai.i18n import N_, _
 from koubai.models import Neighbours, SelfAttention, TextClassifier
+from koubai.recipes.characters import given_text
 from koubai.recipes.classes import confusion, likeliest
 from koubai.recipes.exhibit import Bars, Exhibit, Table, Texts
 from koubai.recipes.measuring import measured
@@ -42,10 +44,13 @@ _BATCH = 256  # texts per forward pass
 _METRICS = ("accuracy", "f1")
 _LOADERS: dict[str, Callable[[], LabelledTexts]] = {
     "languages": language_identification,
+    "names": name_origins,
     "ag-news": ag_news,
     "imdb": imdb,
 }
+_SPELT = ("languages", "names")  # data whose characters tell
 _SHOWN = 12  # worst texts, and pieces of a class
+_GRAMS = 3  # characters in a row that the baseline counts
 _HEAVY = 2.0  # times the mean weight, above which a token is marked
 
 Answers = dict[str, NDArray[Any]]
@@ -54,8 +59,11 @@ Answers = dict[str, NDArray[Any]]
 class TextClassifySettings(Settings):
     """Settings of a classifier of texts."""
 
-    data: Literal["languages", "ag-news", "imdb"] = Field(
-        "languages", description=N_("who wrote a snippet, the topic of news, or opinions of films")
+    data: Literal["languages", "names", "ag-news", "imdb"] = Field(
+        "languages",
+        description=N_(
+            "who wrote a snippet, where a surname is from, the topic of news, or opinions of films"
+        ),
     )
     file: Annotated[Path, AfterValidator(Path.absolute)] | None = Field(
         None,
@@ -67,7 +75,7 @@ class TextClassifySettings(Settings):
     tokens: Cut | None = Field(
         None,
         description=N_("cut texts into words, or into characters as for Japanese"),
-        json_schema_extra={"unset": N_("characters for languages, else words")},
+        json_schema_extra={"unset": N_("characters for languages and names, else words")},
     )
     length: int = Field(128, ge=1, description=N_("tokens that are read; the rest of a longer text is not"))
     vocabulary: int = Field(20_000, ge=1, description=N_("how many tokens it knows, at most"))
@@ -76,13 +84,16 @@ class TextClassifySettings(Settings):
         description=N_("tokens with their neighbours, or a Transformer's encoder; attention pools both"),
     )
     features: int = Field(64, ge=4, description=N_("numbers that describe a token"))
+    runs: int = Field(
+        4, ge=1, description=N_("tokens of the longest run that has a vector of its own, as in fastText")
+    )
     width: int = Field(5, ge=1, description=N_("tokens read together by the model attention, an odd number"))
     heads: int = Field(
         4, ge=1, description=N_("attention heads of the transformer; features is a multiple of it")
     )
     layers: int = Field(2, ge=1, description=N_("layers of the transformer"))
     dropout: float = Field(
-        0.3, ge=0, lt=1, description=N_("share of numbers left out at random while training")
+        0.5, ge=0, lt=1, description=N_("share of numbers left out at random while training")
     )
     deletion: float = Field(
         0.05, ge=0, lt=1, description=N_("share of tokens left out at random while training, as augmentation")
@@ -111,10 +122,7 @@ class TextClassPredictor(Predictor):
 
     def model_inputs(self, source: str) -> NDArray[np.int64]:
         """The tokens of a sentence or a .txt file, as a row of numbers (1, T)."""
-        path = Path(source)
-        text = path.read_text("utf-8-sig") if path.suffix == ".txt" else source
-        if not text.strip():
-            raise ValueError(_("The text is empty."))
+        text = given_text(source)
         if not self.coder.known(text):
             raise ValueError(_("The model knows no word or character of this text."))
         return self.coder.ids([text])
@@ -157,7 +165,8 @@ class TextClassPredictor(Predictor):
 def text_classify_task(settings: TextClassifySettings) -> Task:
     """Texts in three parts, as rows of tokens of the training texts' vocabulary."""
     data = _load(settings)
-    cut = settings.tokens or ("characters" if data.name == "languages" else "words")
+    spelt = settings.file is None and settings.data in _SPELT
+    cut = settings.tokens or ("characters" if spelt else "words")
     rows = data.parts(settings.seed)
     texts = {name: [data.texts[k] for k in own] for name, own in rows.items()}
     coder = TextCoder.of(texts["train"], cut, settings.vocabulary, settings.length)
@@ -195,7 +204,8 @@ def text_classify_model(settings: TextClassifySettings, predictor: TextClassPred
         if settings.model == "attention"
         else SelfAttention(features, settings.heads, settings.layers, coder.length, settings.dropout)
     )
-    return TextClassifier(len(coder.tokens), reader, features, len(predictor.class_names), settings.dropout)
+    classes = len(predictor.class_names)
+    return TextClassifier(len(coder.tokens), reader, features, classes, settings.dropout, settings.runs)
 
 
 def _load(settings: TextClassifySettings) -> LabelledTexts:
@@ -248,10 +258,23 @@ def _by_counts(
     except ImportError:
         chances[:] = np.bincount(labels, minlength=chances.shape[1]) / len(labels)
         return N_("always answering the most frequent class"), chances
-    counting = CountVectorizer(analyzer=predictor.coder.row)
+    spelt = predictor.coder.cut == "characters"
+    counting = CountVectorizer(analyzer=partial(_grams, predictor.coder, _GRAMS if spelt else 1))
     fitted = make_pipeline(counting, LogisticRegression(max_iter=2000)).fit(known, labels)
     chances[:, fitted.classes_] = fitted.predict_proba(ids)
-    return N_("logistic regression on counts of the tokens"), chances
+    if spelt:
+        return N_("logistic regression on counts of up to three characters in a row"), chances
+    return N_("logistic regression on counts of the words"), chances
+
+
+def _grams(coder: TextCoder, most: int, ids: NDArray[np.int64]) -> list[str]:
+    """The tokens of a row, and all runs of up to `most` of them."""
+    row = coder.row(ids)
+    return [
+        "".join(row[start : start + count])
+        for count in range(1, most + 1)
+        for start in range(len(row) - count + 1)
+    ]
 
 
 def _by_length(
@@ -342,10 +365,10 @@ def _worst(
 
 TEXT_CLASSIFY = Recipe(
     "text-classify",
-    N_("who wrote a snippet of six languages and authors, news, opinions, or your own texts"),
+    N_("who wrote a snippet, where a surname is from, news, opinions, or your own texts"),
     text_classify_task,
     text_classify_model,
     TextClassPredictor,
     TextClassifySettings,
-    {"epochs": 15, "lr": 0.005, "weight_decay": 1e-4, "schedule": "cosine"},
+    {"epochs": 8, "lr": 0.005, "weight_decay": 1e-4, "schedule": "cosine"},
 )

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from koubai.data import TensorDataset
 from koubai.i18n import N_, _
 from koubai.models import Translator
+from koubai.recipes.best_and_worst import best_and_worst
 from koubai.recipes.exhibit import Table
 from koubai.recipes.outcome import Outcome
+from koubai.recipes.special_tokens import Words
 from koubai.recipes.translation.bleu import scores, sentence_scores, signature
-from koubai.recipes.translation.predictor import TranslationOptions, TranslationPredictor
-from koubai.recipes.translation.words import Words
+from koubai.recipes.translation.predictor import TranslationPredictor
+from koubai.recipes.writing import SearchOptions
 
 __all__ = ["Pairs", "judged"]
 
-_MAPS, _LISTED = 4, 6  # sentences whose attention is shown, and the best and the worst that are listed
+_MAPS = 4  # sentences whose attention is shown
 
 Pairs = tuple[Sequence[Words], Sequence[Words]]
 """Sentences of the source, and their translations."""
@@ -29,7 +29,7 @@ def judged(
     """BLEU beside that of the source itself and of the most similar training sentence's translation."""
     model.eval()
     sources, references = pairs[0][: len(test)], [" ".join(words) for words in pairs[1][: len(test)]]
-    found = predictor.translated(model, sources, TranslationOptions())  # type: ignore[call-arg]
+    found = predictor.translated(model, sources, SearchOptions())  # type: ignore[call-arg]
     own = [" ".join(predictor.words_of(best)) for best, *_others in found]
     answers = {
         N_("copying the source"): [" ".join(words) for words in sources],
@@ -38,6 +38,11 @@ def judged(
     }
     reached = {name: scores(translations, references) for name, translations in answers.items()}
     *baselines, model_name = reached
+    listed = {
+        N_("source"): answers[N_("copying the source")],
+        N_("translation"): own,
+        N_("reference"): references,
+    }
     hardest = max(baselines, key=lambda name: reached[name]["bleu"])
     return Outcome(
         headline="bleu",
@@ -47,7 +52,9 @@ def judged(
         samples=len(test),
         exhibits=(
             _reached(reached),
-            _best_and_worst(sources, own, references),
+            best_and_worst(
+                N_("Best and worst translations"), "chrF", sentence_scores(own, references), listed
+            ),
             *(
                 predictor.map_of(model, sources[place], found[place][0])
                 for place in range(min(_MAPS, len(test)))
@@ -74,14 +81,3 @@ def _reached(reached: dict[str, dict[str, float]]) -> Table:
         rows=tuple(rows),
         note=signature(),
     )
-
-
-def _best_and_worst(sources: Sequence[Words], own: Sequence[str], references: Sequence[str]) -> Table:
-    """Sentences in the order of their chrF, those in the middle left out."""
-    reached = sentence_scores(own, references)
-    order = np.argsort(np.negative(reached), kind="stable").tolist()
-    rows = [(f"{reached[k]:.0f}", " ".join(sources[k]), own[k], references[k]) for k in order]
-    if len(rows) > 2 * _LISTED:
-        rows = [*rows[:_LISTED], ("…",) * 4, *rows[-_LISTED:]]
-    header = ("chrF", N_("source"), N_("translation"), N_("reference"))
-    return Table(title=N_("Best and worst translations"), header=header, rows=tuple(rows))

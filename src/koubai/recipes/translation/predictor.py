@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field
+from typing import Literal
 
 import koubai
 from koubai.data import Vocabulary
 from koubai.i18n import N_, _
 from koubai.models import Translator
+from koubai.recipes.beam_search import Hypothesis
 from koubai.recipes.exhibit import Exhibit, HeatMap, Table, Texts
-from koubai.recipes.predictor import AnswerOptions, Predictor
-from koubai.recipes.translation.beam_search import Hypothesis, beam_search
-from koubai.recipes.translation.words import (
-    BEGIN,
-    END,
-    LONGEST,
-    PADDING,
-    SPECIAL,
-    UNKNOWN,
-    Words,
-    english,
-    japanese,
-    padded,
-)
+from koubai.recipes.predictor import Predictor
+from koubai.recipes.special_tokens import BEGIN, END, SPECIAL, Words
+from koubai.recipes.translation.words import LONGEST, english, japanese
+from koubai.recipes.writing import SearchOptions, written
 
-__all__ = ["TranslationOptions", "TranslationPredictor"]
-
-_BATCH = 50  # sentences that are translated together
-
-
-class TranslationOptions(AnswerOptions):
-    """How a translation is searched for."""
-
-    beam: int = Field(5, ge=1, le=100, description=N_("beginnings that the search goes on with"))
-    length_penalty: float = Field(
-        1.0, ge=0, allow_inf_nan=False, description=N_("0 prefers short translations, 1 and more long ones")
-    )
+__all__ = ["TranslationPredictor"]
 
 
 class TranslationPredictor(Predictor):
@@ -52,13 +28,13 @@ class TranslationPredictor(Predictor):
         target: the words it writes.
     """
 
-    options = TranslationOptions
+    options = SearchOptions
     direction: Literal["en-ja", "ja-en"]
     source: Vocabulary
     target: Vocabulary
 
     def answer(  # type: ignore[override]
-        self, model: Translator, source: str, options: TranslationOptions
+        self, model: Translator, source: str, options: SearchOptions
     ) -> tuple[Exhibit, ...]:
         """The translation, the runners-up, and where the model looked."""
         words = self.cut(source)
@@ -96,43 +72,10 @@ class TranslationPredictor(Predictor):
         return self.target.words(hypothesis.tokens)
 
     def translated(
-        self, model: Translator, sentences: Sequence[Words], options: TranslationOptions
+        self, model: Translator, sentences: Sequence[Words], options: SearchOptions
     ) -> list[list[Hypothesis]]:
         """The best translations of each sentence, the best first."""
-        found: list[list[Hypothesis]] = []
-        with koubai.no_grad():
-            for start in range(0, len(sentences), _BATCH):
-                found += self._search(model, sentences[start : start + _BATCH], options)
-        return found
-
-    def _search(
-        self, model: Translator, sentences: Sequence[Words], options: TranslationOptions
-    ) -> list[list[Hypothesis]]:
-        rows = koubai.tensor(padded([self.source.ids(words) for words in sentences]))
-        memory, padding = (
-            each.repeat_interleave(options.beam, 0) for each in model.encode(rows)
-        )  # (N · beam, S, E), (N · beam, S)
-        cache, length = model.new_cache(len(memory)), 0
-
-        def step(tokens: NDArray[np.int64], parents: NDArray[np.int64]) -> NDArray[Any]:
-            nonlocal length
-            for layer in cache:
-                layer.reorder(koubai.tensor(parents))
-            read = model.decode(koubai.tensor(tokens[:, None]), memory, padding, cache, length)  # (B, 1, V)
-            length += 1
-            logs = np.array(koubai.log_softmax(read[:, 0], -1).numpy())
-            logs[:, [PADDING, BEGIN, UNKNOWN]] = -np.inf
-            return logs
-
-        return beam_search(
-            step,
-            len(sentences),
-            begin=BEGIN,
-            end=END,
-            longest=LONGEST - 1,
-            width=options.beam,
-            length_penalty=options.length_penalty,
-        )
+        return written(model, [self.source.ids(words) for words in sentences], options, LONGEST - 1)
 
     def map_of(self, model: Translator, words: Words, found: Hypothesis) -> HeatMap:
         """Which words of the source were looked at while each word was written."""

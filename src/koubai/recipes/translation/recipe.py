@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 import koubai
@@ -18,11 +17,12 @@ from koubai.nn import CrossEntropyLoss
 from koubai.recipes.characters import text_of
 from koubai.recipes.recipe import Recipe
 from koubai.recipes.settings import Settings
+from koubai.recipes.special_tokens import PADDING, SPECIAL, Words, padded, shifted
 from koubai.recipes.task import Task
 from koubai.recipes.translation.bleu import require_sacrebleu
 from koubai.recipes.translation.judge import Pairs, judged
 from koubai.recipes.translation.predictor import TranslationPredictor
-from koubai.recipes.translation.words import BEGIN, END, LONGEST, PADDING, SPECIAL, Words, english, padded
+from koubai.recipes.translation.words import LONGEST, english
 
 __all__ = ["TRANSLATE", "TranslationSettings"]
 
@@ -126,8 +126,7 @@ def _numbered(
     written = [predictor.target.ids(words) for words in targets]
     return TensorDataset(
         padded([predictor.source.ids(words) for words in sources], length),
-        padded([np.array([BEGIN, *row]) for row in written], length),
-        padded([np.array([*row, END]) for row in written], length),
+        *shifted(written, length),
     )
 
 

@@ -1,36 +1,17 @@
-"""Sentences as words: how English and Japanese are cut, and words as rows of numbers."""
+"""Sentences as words: how English and Japanese are cut."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
 
 from koubai.data import Vocabulary
 
-__all__ = [
-    "BEGIN",
-    "END",
-    "LONGEST",
-    "PADDING",
-    "SPECIAL",
-    "UNKNOWN",
-    "Words",
-    "english",
-    "japanese",
-    "padded",
-]
+__all__ = ["LONGEST", "english", "japanese"]
 
-SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
-PADDING, BEGIN, END, UNKNOWN = range(4)
 LONGEST = 24  # tokens of a sentence, its end among them
 
 _ENGLISH = re.compile(r"'?[^\W_]+|[^\w\s]")  # as the corpus is cut: i 'm, don 't
-
-Words = Sequence[str]
 
 
 def english(sentence: str) -> list[str]:
@@ -55,11 +36,3 @@ def japanese(sentence: str, vocabulary: Vocabulary) -> list[str]:
             words.append(part[place:end])
             place = end
     return words
-
-
-def padded(rows: Sequence[NDArray[np.int64]], length: int | None = None) -> NDArray[np.int64]:
-    """Token numbers as a matrix (N, length), filled up with padding; as long as the longest without a length."""
-    whole = np.full((len(rows), length or max(map(len, rows))), PADDING)
-    for number, row in enumerate(rows):
-        whole[number, : len(row)] = row
-    return whole

@@ -16,10 +16,10 @@ def coloured(exhibit: Tokens) -> Html:
         (_word(word, weight, abs(weight) / largest), " ")
         for word, weight in zip(exhibit.words, exhibit.weights.tolist(), strict=True)
     )
+    negative = [_word(f"−{largest:.3g}", -largest, 1.0), " "] if exhibit.meanings[1] else []
     legend = tag(
         "p",
-        _word(f"−{largest:.3g}", -largest, 1.0),
-        " ",
+        *negative,
         tag("span", "0"),
         " ",
         _word(f"+{largest:.3g}", largest, 1.0),
