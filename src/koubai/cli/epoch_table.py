@@ -12,6 +12,7 @@ from koubai.report.labels import duration, label, written
 
 WIDTH = 80
 _GAP = 2
+_LR, _TIME = 11, 10  # columns: 0.0006004 and 1:02:05 h, with the gap before them
 
 
 class EpochTable:
@@ -41,7 +42,7 @@ class EpochTable:
         titles += [
             _padded(label(metric), self._cell(metric)) for _part in self.parts for metric in self.metrics
         ]
-        titles += [_padded(_("lr"), 9), _padded(_("time"), 10)]
+        titles += [_padded(_("lr"), _LR), _padded(_("time"), _TIME)]
         return [Text(over, style="dim"), Text("".join(titles), style="dim")]
 
     def row(self, epoch: int, values: Mapping[str, float], seconds: float, best: bool) -> Text:
@@ -58,8 +59,8 @@ class EpochTable:
             for metric in self.metrics:
                 value = written(metric, values.get(part + metric))
                 line.append(_padded(value, self._cell(metric)), style="bold" if best and part else "")
-        line.append(_padded(written("lr", values.get("lr")), 9), style="dim")
-        line.append(_padded(duration(seconds), 10), style="dim")
+        line.append(_padded(written("lr", values.get("lr")), _LR), style="dim")
+        line.append(_padded(duration(seconds), _TIME), style="dim")
         return line.append("  ★", style="bold yellow") if best else line
 
     def _first(self) -> int:
@@ -70,7 +71,7 @@ class EpochTable:
         return max(9, cell_len(label(metric))) + _GAP
 
     def _width(self) -> int:
-        return self._first() + len(self.parts) * sum(map(self._cell, self.metrics)) + 9 + 10 + 3
+        return self._first() + len(self.parts) * sum(map(self._cell, self.metrics)) + _LR + _TIME + 3
 
 
 def _padded(text: str, width: int) -> str:
