@@ -32,6 +32,7 @@ from koubai.data.language_identification import language_identification
 from koubai.data.loader import DataLoader
 from koubai.data.mixed import MixedColumns
 from koubai.data.mixing import Mixup, mixup
+from koubai.data.nab import LabelledSeries, nab, nab_series, timed_series
 from koubai.data.normalize import MinMaxScale, Scaler, Standardize, scaler_from_state
 from koubai.data.planetoid import cora
 from koubai.data.ratings import Ratings, movielens, ratings_from_csv, synthetic_ratings
@@ -80,6 +81,7 @@ __all__ = [
     "GraphData",
     "IterableDataset",
     "LabelledData",
+    "LabelledSeries",
     "LabelledTexts",
     "MinMaxScale",
     "MixedColumns",
@@ -142,6 +144,8 @@ __all__ = [
     "mixup",
     "mnist",
     "movielens",
+    "nab",
+    "nab_series",
     "names",
     "penguins",
     "planted_motif",
@@ -163,6 +167,7 @@ __all__ = [
     "sunspots",
     "synthetic_ratings",
     "texts_from_csv",
+    "timed_series",
     "windows",
     "wine",
 ]
