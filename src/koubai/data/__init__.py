@@ -30,6 +30,7 @@ from koubai.data.labelled import LabelledData
 from koubai.data.labelled_texts import LabelledTexts, ag_news, imdb, texts_from_csv
 from koubai.data.language_identification import language_identification
 from koubai.data.loader import DataLoader
+from koubai.data.log_lines import LogLines, log_lines
 from koubai.data.mixed import MixedColumns
 from koubai.data.mixing import Mixup, mixup
 from koubai.data.nab import LabelledSeries, nab, nab_series, timed_series
@@ -83,6 +84,7 @@ __all__ = [
     "LabelledData",
     "LabelledSeries",
     "LabelledTexts",
+    "LogLines",
     "MinMaxScale",
     "MixedColumns",
     "Mixup",
@@ -140,6 +142,7 @@ __all__ = [
     "iris",
     "language_identification",
     "load",
+    "log_lines",
     "minimum_temperatures",
     "mixup",
     "mnist",

@@ -46,7 +46,7 @@ class LabelledSeries:
 def nab(progress: bool = True) -> tuple[LabelledSeries, ...]:
     """The 58 series of the Numenta Anomaly Benchmark with 116 anomalies (Lavin and Ahmad 2015, MIT licence).
 
-    Temperatures, taxis, traffic, tweets, advertising, servers, and eleven that were made up; 1,127 to 22,695 values each.
+    Temperatures, taxis, traffic, tweets, advertising, servers, and eleven that were made up; 1,127 to 22,695 values.
 
     Args:
         progress: show a progress bar while downloading.

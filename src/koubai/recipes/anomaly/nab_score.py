@@ -1,9 +1,9 @@
 """The rules by which the Numenta Anomaly Benchmark scores detectors of anomalies in series.
 
-A detector gives each value a score; what reaches a threshold, one for all series, is a detection. The first detection in
-each window of an anomaly counts, the more the earlier; detections outside cost, the less the closer behind a window; a
-missed window costs. Lavin and Ahmad, "Evaluating Real-time Anomaly Detection Algorithms: the Numenta Anomaly Benchmark"
-(2015), https://arxiv.org/abs/1510.03336; in details as version 1.1 of https://github.com/numenta/NAB does it.
+A detector gives each value a score; what reaches a threshold, one for all series, is a detection. The first detection
+in each window of an anomaly counts, the more the earlier; detections outside cost, the less the closer behind a window;
+a missed window costs. Lavin and Ahmad, "Evaluating Real-time Anomaly Detection Algorithms: the Numenta Anomaly
+Benchmark" (2015), https://arxiv.org/abs/1510.03336; in details as version 1.1 of https://github.com/numenta/NAB does it.
 """
 
 from __future__ import annotations
@@ -96,9 +96,7 @@ def _normalised(gained: float, series: Sequence[LabelledSeries], profile: Profil
     return 100 * gained / (sum(len(one.windows) for one in series) * (1 + profile.miss))
 
 
-def _steps(
-    series: LabelledSeries, scores: Values, profile: Profile
-) -> Iterator[tuple[Values, NDArray[Any]]]:
+def _steps(series: LabelledSeries, scores: Values, profile: Profile) -> Iterator[tuple[Values, NDArray[Any]]]:
     """Scores, and what is gained (or lost, below 0) as the threshold sinks to each of them."""
     scored = np.arange(len(series)) >= probation(len(series))
     outside = scored.copy()

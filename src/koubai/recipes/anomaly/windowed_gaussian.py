@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+import koubai
 from koubai.special import erfc
 
 Values = NDArray[np.float64]
@@ -27,16 +28,15 @@ def windowed_gaussian(values: Values) -> Values:
     starts = np.maximum(0, (places - _WINDOW) // _STEP * _STEP)
     ends = np.minimum(places, starts + _WINDOW)
     means, stds = _moments(values, starts, ends)
-    tails = 0.5 * erfc(np.abs(values - means) / stds / np.sqrt(2))
-    return np.round(np.where(places > 0, 1 - tails, 0.0), _DIGITS)
+    far = koubai.tensor(np.abs(values - means) / stds / np.sqrt(2))
+    tails = 0.5 * np.asarray(erfc(far).numpy(), np.float64)
+    return np.asarray(np.round(np.where(places > 0, 1 - tails, 0.0), _DIGITS))
 
 
 def _moments(values: Values, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[Values, Values]:
     """Mean and standard deviation of values[start:end], for each pair."""
     middle = values.mean()
-    sums, squares = (
-        np.concatenate([[0.0], np.cumsum((values - middle) ** power)]) for power in (1, 2)
-    )
+    sums, squares = (np.concatenate([[0.0], np.cumsum((values - middle) ** power)]) for power in (1, 2))
     counts = np.maximum(ends - starts, 1)
     means = (sums[ends] - sums[starts]) / counts
     variances = (squares[ends] - squares[starts]) / counts - means**2
