@@ -31,20 +31,30 @@ _USUAL = (
     (2, "INFO queue: job {id} invoice.render done in {ms}ms"),
     (1, "INFO cron: backup of orders finished, {n}MB in {few}s"),
     (1, "INFO gc: pause {few}ms, heap {n}MB of 4096MB"),
+    (0.2, "WARN tls: certificate of shop.example expires in {few} days"),
+    (0.2, "INFO deploy: version 4.{few}.{one} started by ci, commit {id}"),
+    (0.2, "WARN disk: sda1 is {two}% full"),
+    (0.2, "ERROR queue: job {id} mail.send failed: timeout, retry {one}"),
+    (0.1, "ERROR web: {ip} GET {path} 503 0B {few}ms"),
+    (0.1, "INFO auth: user u{n} changed the password from {ip}"),
+    (0.1, "INFO cron: index of items built, {n} items in {few}s"),
+    (0.1, "WARN db: select on orders is slow, {n} rows in {n}ms"),
 )
 _STRANGE = (
     "ERROR db: deadlock detected, transaction {id} rolled back",
-    "ERROR web: {ip} GET {path} 500 {size}B {ms}ms NullPointerException at OrderService.total",
+    "ERROR web: {ip} GET {path} 500 {size}B {ms}ms",
     "FATAL kernel: out of memory: killed process {n} (java)",
-    "ERROR disk: sda1 is 100% full, write of {size}B failed",
     "INFO web: {ip} GET {path} 200 {size}B {slow}ms",
     "INFO web: {ip} GET /search?q=1%27+OR+%271%27%3D%271 200 {size}B {ms}ms",
-    "INFO web: {ip} GET /../../etc/passwd 404 {size}B {few}ms",
+    "WARN web: {ip} GET /../../etc/passwd 404 {size}B {few}ms",
     "WARN auth: wrong password for user root from {ip}, attempt {n}",
-    "INFO auth: user u{n} granted role superadmin by u{n}",
-    "INFO gc: pause {slow}ms, heap 4095MB of 4096MB",
-    "ERROR queue: job {id} mail.send failed: connection refused, retry {one}",
+    "INFO auth: user u{n} logged in from 203.{n}.{n}.{two}",
+    "INFO auth: user u{n} changed the password for user u{n}",
+    "INFO web: {ip} POST /login 201 {size}B {ms}ms",
+    "DEBUG db: select on users returned {slow} rows in {n}ms",
     "INFO cron: backup of orders finished, 0MB in 0s",
+    "WARN cache: hit ratio 0.0{one} over {n} keys",
+    "INFO gc: pause {slow}ms, heap 4095MB of 4096MB",
 )
 
 
@@ -68,9 +78,10 @@ class LogLines:
 
 
 def log_lines(count: int, anomalies: float = 0.01, seed: int = 0) -> LogLines:
-    """Lines of a web shop's log, drawn from 14 usual patterns; anomalies from 12 others.
+    """Lines of a web shop's log, drawn from 22 usual patterns, some of them rare; anomalies from 14 others.
 
-    Most anomalies have words that no usual line has; some are usual words with a number that is far too large, or 0.
+    Some anomalies have words that no usual line has; others are usual words that do not belong together, or a number
+    that is far too large.
 
     Args:
         count: of the lines.
@@ -116,6 +127,7 @@ _PLACES: dict[str, Callable[[Iterator[float]], str]] = {
     "{ms}": lambda draw: _around(40, draw),
     "{few}": lambda draw: _around(5, draw),
     "{slow}": lambda draw: _around(30000, draw),
+    "{two}": lambda draw: str(10 + _below(90, draw)),
     "{one}": lambda draw: str(1 + _below(4, draw)),
     "{id}": lambda draw: f"{_below(2**32, draw):08x}",
     "{n}": lambda draw: str(100 + _below(900, draw)),

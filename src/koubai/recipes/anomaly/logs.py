@@ -67,8 +67,7 @@ def log_case(settings: AnomalySettings) -> Case:
     usual = log_lines(size + _VALIDATION, 0.0, settings.seed)
     later = log_lines(_TEST, _ANOMALIES, settings.seed + 1)
     known, held = counted(usual.lines[:size]), counted(usual.lines[size:])
-    hidden, code = settings.sizes(256, 32)
-    detector = LogDetector(features=_BUCKETS, hidden=hidden, code=code, masking=settings.masking)
+    detector = LogDetector(features=_BUCKETS, **settings.shape._asdict())
     return sample_case(
         detector, known, held, (counted(later.lines), later.anomalous), settings, partial(_shown, later)
     )

@@ -3,7 +3,8 @@
 A detector gives each value a score; what reaches a threshold, one for all series, is a detection. The first detection
 in each window of an anomaly counts, the more the earlier; detections outside cost, the less the closer behind a window;
 a missed window costs. Lavin and Ahmad, "Evaluating Real-time Anomaly Detection Algorithms: the Numenta Anomaly
-Benchmark" (2015), https://arxiv.org/abs/1510.03336; in details as version 1.1 of https://github.com/numenta/NAB does it.
+Benchmark" (2015), https://arxiv.org/abs/1510.03336; in details as version 1.1 of
+https://github.com/numenta/NAB does it.
 """
 
 from __future__ import annotations

@@ -85,12 +85,9 @@ def case_of(settings: AnomalySettings, labelled: LabelledData) -> Case:
     train, validation = (_usual(part, settings.unseen) for part in (parts.train, parts.validation))
     images, labels = (tensor.numpy() for tensor in parts.test.tensors)
     test = images.reshape(len(images), -1)
-    hidden, code = settings.sizes(256, 32)
     detector = PictureDetector(
         features=test.shape[1],
-        hidden=hidden,
-        code=code,
-        masking=settings.masking,
+        **settings.shape._asdict(),
         height=images.shape[2],
         width=images.shape[3],
     )

@@ -61,5 +61,5 @@ ANOMALY = Recipe(
     anomaly_model,
     AnomalyPredictor,
     AnomalySettings,
-    {"epochs": 20, "lr": 0.002},
+    {"epochs": 20, "lr": 0.002, "schedule": "cosine"},
 )

@@ -107,12 +107,9 @@ def case_of(settings: AnomalySettings, records: Records) -> Case:
     names = tuple(column.name for column in schema.features if column.name in columns.names)
     test, anomalous = tampered(records.test, columns.names, settings.seed)
     known, usual, asked = (one_hot(columns, part) for part in (train, validation, test))
-    hidden, code = settings.sizes(256, 32)
     detector = RowDetector(
         features=known.shape[1],
-        hidden=hidden,
-        code=code,
-        masking=settings.masking,
+        **settings.shape._asdict(),
         columns=columns,
         order=names,
     )

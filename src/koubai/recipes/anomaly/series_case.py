@@ -23,12 +23,11 @@ def series_case(settings: AnomalySettings, corpus: Sequence[LabelledSeries]) -> 
     """
     chosen = resolved(settings)
     assert chosen.lr is not None
-    hidden, code = chosen.sizes(32, 8)
     detector = SeriesDetector(
         names=tuple(one.name for one in corpus),
         window=chosen.window,
-        hidden=hidden,
-        code=code,
+        hidden=chosen.shape.hidden,
+        code=chosen.shape.code,
         error=chosen.error,
         epochs=chosen.epochs,
         batch_size=chosen.batch_size,
