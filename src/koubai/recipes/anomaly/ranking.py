@@ -20,7 +20,7 @@ _POINTS = 400  # of a curve
 
 
 def ranked(scores: Scores, anomalous: Flags) -> dict[str, float]:
-    """The area under the ROC curve, and the average precision.
+    """The area under the ROC curve, NaN where all samples are of one kind, and the average precision.
 
     Args:
         scores: the higher, the more anomalous (N,).
@@ -28,6 +28,8 @@ def ranked(scores: Scores, anomalous: Flags) -> dict[str, float]:
     """
     recall, precision = _recall_and_precision(scores, anomalous)
     average = float((np.diff(recall, prepend=0.0) * precision).sum())
+    if anomalous.all() or not anomalous.any():  # as in a trial of few samples
+        return {"roc_auc": float("nan"), "average_precision": average}
     return measured(["roc_auc"], scores, anomalous.astype(np.int64)) | {"average_precision": average}
 
 
