@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from koubai.cli.session import start
 from koubai.data import DataLoader, LabelledSeries, Records, log_lines, nab, read_csv
 from koubai.recipes import RECIPES, Outcome, Training
 from koubai.recipes.anomaly import logs, pictures, recipe, rows
@@ -324,6 +325,15 @@ def test_a_run_that_was_not_judged_says_so(trained: dict[str, Training], tmp_pat
         trained["logs"].model, str(tmp_path / "a.log"), predictor.options(threshold=0.1)
     )
     assert len(table.rows) == 1
+
+
+def test_the_command_keeps_the_threshold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOUBAI_LANG", "en")
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run"
+    start(RECIPES["anomaly"], training("logs", epochs=1, samples=500).settings, run)
+    predictor = RECIPES["anomaly"].predictor.load(run)
+    assert predictor.detector.threshold == pytest.approx(Outcome.load(run).metrics["threshold"])
 
 
 def test_tampering_takes_cells_from_other_rows(folder: Path) -> None:

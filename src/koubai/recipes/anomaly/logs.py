@@ -67,7 +67,7 @@ def log_case(settings: AnomalySettings) -> Case:
     usual = log_lines(size + _VALIDATION, 0.0, settings.seed)
     later = log_lines(_TEST, _ANOMALIES, settings.seed + 1)
     known, held = counted(usual.lines[:size]), counted(usual.lines[size:])
-    detector = LogDetector(features=_BUCKETS, **settings.shape._asdict())
+    detector = LogDetector(features=_BUCKETS, shape=settings.shape)
     return sample_case(
         detector, known, held, (counted(later.lines), later.anomalous), settings, partial(_shown, later)
     )

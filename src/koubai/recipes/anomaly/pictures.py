@@ -87,7 +87,7 @@ def case_of(settings: AnomalySettings, labelled: LabelledData) -> Case:
     test = images.reshape(len(images), -1)
     detector = PictureDetector(
         features=test.shape[1],
-        **settings.shape._asdict(),
+        shape=settings.shape,
         height=images.shape[2],
         width=images.shape[3],
     )

@@ -109,7 +109,7 @@ def case_of(settings: AnomalySettings, records: Records) -> Case:
     known, usual, asked = (one_hot(columns, part) for part in (train, validation, test))
     detector = RowDetector(
         features=known.shape[1],
-        **settings.shape._asdict(),
+        shape=settings.shape,
         columns=columns,
         order=names,
     )

@@ -16,7 +16,7 @@ from koubai.i18n import N_
 from koubai.models import DenoisingAutoencoder
 from koubai.recipes.anomaly.detector import Case, Detector
 from koubai.recipes.anomaly.ranking import Flags, Scores, curve, decided, looked_into, ranked
-from koubai.recipes.anomaly.settings import AnomalySettings
+from koubai.recipes.anomaly.settings import AnomalySettings, Shape
 from koubai.recipes.exhibit import Exhibit
 from koubai.recipes.outcome import Outcome
 
@@ -58,21 +58,16 @@ class SampleDetector(Detector):
 
     Attributes:
         features: numbers of a sample.
-        hidden: neurons of the layers between samples and codes.
-        code: numbers that a sample is squeezed into.
-        masking: share of a sample's numbers that are hidden from the network while it learns.
+        shape: of the network.
     """
 
     features: int
-    hidden: int
-    code: int
-    masking: float
+    shape: Shape
 
     def network(self) -> DenoisingAutoencoder:
         """The untrained network."""
-        network = DenoisingAutoencoder.dense(
-            self.features, self.hidden, self.code, noise=0.0, masking=self.masking
-        )
+        hidden, code, masking = self.shape
+        network = DenoisingAutoencoder.dense(self.features, hidden, code, noise=0.0, masking=masking)
         nn.init.match_activations(network)
         return network
 

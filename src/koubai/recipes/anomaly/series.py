@@ -190,7 +190,7 @@ def drawn(series: LabelledSeries, found: Found, threshold: float) -> tuple[Lines
     after = places >= probation(len(series))
     shown = {N_("surprise"): np.where(after, found.surprise, np.nan)}
     line = {N_("threshold"): np.full(len(series), threshold)} if np.isfinite(threshold) else {}
-    note = N_("Shaded: known anomalies. Lines: alarms. The first 15 % are learnt from and not judged.")
+    note = N_("Shaded: known anomalies. Lines: alarms. The beginning is learnt from and not judged.")
     return (
         Lines(
             title=series.name,
