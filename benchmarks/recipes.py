@@ -87,6 +87,10 @@ GOALS = (
     Goal("speech", "free spoken digits", 0.97),
     Goal("speech", "utterances", settings={"model": "crnn"}),
     Goal("biology", "a planted motif"),
+    Goal("anomaly", "NAB", 60.0),
+    Goal("anomaly", "MNIST, digit 8 unseen", settings={"data": "images"}),
+    Goal("anomaly", "Adult, tampered rows", settings={"data": "table"}),
+    Goal("anomaly", "made-up log lines", settings={"data": "logs"}),
 )
 
 

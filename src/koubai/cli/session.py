@@ -104,6 +104,7 @@ def _run(training: Training, record: RunRecord, console: Console, resume: bool) 
             _("Stopped. All that was trained so far is kept."),
             _("Go on with: koubai train --resume {folder}").format(folder=record.folder),
         ) from None
+    training.calibrate(record.folder)
     outcome = training.judge()
     outcome.save(record.folder)
     for line in (*_result(training, outcome), *_next_steps(record, write_report(record))):

@@ -31,8 +31,10 @@ from koubai.data.labelled import LabelledData
 from koubai.data.labelled_texts import LabelledTexts, ag_news, imdb, texts_from_csv
 from koubai.data.language_identification import language_identification
 from koubai.data.loader import DataLoader
+from koubai.data.log_lines import LogLines, log_lines
 from koubai.data.mixed import MixedColumns
 from koubai.data.mixing import Mixup, mixup
+from koubai.data.nab import LabelledSeries, nab, nab_series, timed_series
 from koubai.data.name_origins import name_origins
 from koubai.data.normalize import MinMaxScale, Scaler, Standardize, scaler_from_state
 from koubai.data.planetoid import cora
@@ -83,7 +85,9 @@ __all__ = [
     "Headlines",
     "IterableDataset",
     "LabelledData",
+    "LabelledSeries",
     "LabelledTexts",
+    "LogLines",
     "MinMaxScale",
     "MixedColumns",
     "Mixup",
@@ -142,11 +146,14 @@ __all__ = [
     "iris",
     "language_identification",
     "load",
+    "log_lines",
     "made_up_news",
     "minimum_temperatures",
     "mixup",
     "mnist",
     "movielens",
+    "nab",
+    "nab_series",
     "name_origins",
     "names",
     "penguins",
@@ -169,6 +176,7 @@ __all__ = [
     "sunspots",
     "synthetic_ratings",
     "texts_from_csv",
+    "timed_series",
     "windows",
     "wine",
     "xl_sum",

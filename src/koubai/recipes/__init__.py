@@ -4,6 +4,7 @@ A new recipe for labelled rows or pictures is one entry in the tables of `images
 of its own, named for it, that is added here.
 """
 
+from koubai.recipes.anomaly import ANOMALY, AnomalySettings
 from koubai.recipes.biology import BIOLOGY, BiologySettings
 from koubai.recipes.detect import DETECT
 from koubai.recipes.forecast import FORECAST, ForecastSettings
@@ -32,6 +33,7 @@ from koubai.recipes.treatable import treatable
 
 __all__ = [
     "RECIPES",
+    "AnomalySettings",
     "BiologySettings",
     "CSVSettings",
     "ForecastSettings",
@@ -57,6 +59,7 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         *IMAGES,
         *TABLES,
+        ANOMALY,
         BIOLOGY,
         FORECAST,
         GRAPH,

@@ -33,6 +33,7 @@ class Task:
         headline: the metric the outcome is about.
         metrics: measured in training beside the loss, each epoch.
         augment: random changes to training batches, `augment(batch, generator)`, or None.
+        calibrated: `calibrated(model)`, the predictor with what only a trained model tells, as a threshold, or None.
     """
 
     train: TensorDataset
@@ -44,6 +45,7 @@ class Task:
     headline: str
     metrics: Sequence[str | Metric] = ()
     augment: Callable[..., Any] | None = None
+    calibrated: Callable[[Module], Predictor] | None = None
 
     def trial(self) -> Task:
         """The same with a few samples of each part, drawn at random: to see that everything works."""

@@ -72,6 +72,11 @@ class Training:
         *inputs, _target = self.task.train.gather([0])
         write_layers(self.model, tuple(inputs), folder)
 
+    def calibrate(self, folder: Path) -> None:
+        """Write what a run keeps to predict again, where the trained model tells more of it, such as a threshold."""
+        if self.task.calibrated is not None:
+            self.task.calibrated(self.model).save(folder)
+
     def _loader(self) -> DataLoader:
         order = koubai.Generator().manual_seed(self.settings.seed)
         return DataLoader(
