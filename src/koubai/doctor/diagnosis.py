@@ -20,7 +20,7 @@ from koubai.doctor.consultation import Consultation
 from koubai.doctor.finding import CAUSES, STAGES, Finding
 from koubai.doctor.harm import harm_of
 
-__all__ = ["certain", "diagnose"]
+__all__ = ["certain", "diagnose", "said_again"]
 
 _ROOMS = (data, contract, graph, math, signal, pace, size, resources, generalisation)
 _SURE = 0.8
@@ -43,6 +43,11 @@ def certain(c: Consultation) -> list[Finding]:
     return ordered([finding for finding in found if finding.confidence >= _CERTAIN])
 
 
+def said_again(c: Consultation, findings: Sequence[Finding]) -> list[Finding]:
+    """Return the same findings in the words of the present language."""
+    return [_check_for(finding.cause)(c) or finding for finding in findings]
+
+
 def _may_speak(check: Check, c: Consultation, harmed: bool) -> bool:
     if c.moment == "before" and CAUSES[check.cause].stage in STAGES[_BEFORE:]:
         return False
@@ -50,8 +55,11 @@ def _may_speak(check: Check, c: Consultation, harmed: bool) -> bool:
 
 
 def _needs_no_harm(finding: Finding) -> bool:
-    check = next(check for check in CHECKS if check.cause == finding.cause)
-    return check.harms or finding.confidence >= _CERTAIN
+    return _check_for(finding.cause).harms or finding.confidence >= _CERTAIN
+
+
+def _check_for(cause: str) -> Check:
+    return next(check for check in CHECKS if check.cause == cause)
 
 
 def ordered(found: Sequence[Finding]) -> list[Finding]:

@@ -15,7 +15,7 @@ from koubai.i18n import N_, _
 _BETTER = 0.1  # of the loss, in a hundred steps: more than the noise between two trials
 _SPIKE = 5.0  # times the first loss
 _RULE = 1e-3  # |Δ| / |w| of a training that goes well (Karpathy, CS231n)
-_NOWHERE = 1e-2  # of the weights, over a whole training
+_NOWHERE = 1e-2  # of the weights, over a whole training: by the rule, ten steps move them as far
 _SLOW = 1e-4  # |Δ| / |w|: a tenth of the rule of thumb, 1e-3 (Karpathy, CS231n)
 _HALTED = 1e-2  # of the first update
 _FASTER = (10.0, 100.0, 1000.0)
@@ -174,7 +174,7 @@ def lr_too_low(c: Consultation) -> Evidence | None:
         ).format(faster=faster, same=max(same, -9.99), factor=factor)
         on_its_way = c.history.steps < _FEW_STEPS and same > _WELL
         confidence = 0.9 if ratio is not None and ratio < _SLOW else 0.7 if on_its_way else 0.8
-    elif ratio is not None and 0 < ratio * c.history.steps < _NOWHERE and c.history.steps >= _FEW_STEPS:
+    elif ratio is not None and 0 < ratio * c.history.steps < _NOWHERE:
         symptom = _("all updates together are at most {travel:.1e} of the weights").format(
             travel=ratio * c.history.steps
         )

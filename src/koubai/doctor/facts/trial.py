@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from koubai.doctor.facts.anatomy import dropping
+from koubai.doctor.looking import looking
 from koubai.doctor.patient import Patient, Sample
 
 __all__ = ["Trial", "go_on", "trained"]
@@ -96,7 +97,7 @@ def trained(
     framework.seed(0)
     deadline = time.thread_time() + seconds  # of this thread: on a busy machine the same is found
     try:
-        with np.errstate(all="ignore"):
+        with looking(), np.errstate(all="ignore"):
             for _ in range(steps):
                 chosen = order.permutation(len(sample))[: max(1, batch_size)].tolist()
                 if not _step(copied, sample.take(chosen)):
