@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -85,9 +85,14 @@ class Consultation:
     # --- what the model answers -----------------------------------------------------------------------------------
 
     @cached_property
+    def output(self) -> Any:
+        """What the model gives for the training samples, in evaluation mode."""
+        return self.patient.output(self.sample)
+
+    @cached_property
     def answers(self) -> Array:
-        """The model's outputs for the training samples, in evaluation mode."""
-        return self.patient.answers(self.sample)
+        """The same as an array, of several parts the first."""
+        return self.patient.array_of(self.output)
 
     @property
     def outputs(self) -> int:
@@ -241,7 +246,8 @@ class Consultation:
         """Whether answers are to be near the targets, so that the share of explained variance is a measure of them."""
         if self.task != "numbers":
             return True
-        if self.answers.size != self.target.size and not self.spreads:
+        # A loss may weigh several things: a reconstruction and its code, a mean and its spread.
+        if isinstance(self.output, tuple) or (self.answers.size != self.target.size and not self.spreads):
             return False
         levels = np.quantile(self.target, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0, keepdims=True)
         answers = [np.broadcast_to(level, self.target.shape).astype(np.float32) for level in levels]
