@@ -9,6 +9,7 @@ import logging
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,10 +78,13 @@ def main(
 
 
 def report(title: str, subjects: Sequence[Subject], seeds: int, treat: bool, random: bool) -> None:
-    """Examine subjects and print what came of it."""
+    """Examine subjects and print what came of it, on Ctrl-C of those that were examined until then."""
     console, started = Console(), time.perf_counter()
-    rows = [judged(subject, seeds, treat, random) for subject in subjects]
-    console.print(verdicts(f"{title}: {seeds} seeds", rows))
+    rows: list[Verdict] = []
+    with suppress(KeyboardInterrupt):
+        for subject in subjects:
+            rows.append(judged(subject, seeds, treat, random))
+    console.print(verdicts(f"{title}: {seeds} seeds, {len(rows)} of {len(subjects)}", rows))
     for line in summary(rows):
         console.print(line, highlight=False)
     console.print(f"{time.perf_counter() - started:.0f} s\n", highlight=False)

@@ -55,7 +55,7 @@ def _tiny(length: float) -> Evidence:
         _("bring every column to mean 0 and standard deviation 1, by the training data's own numbers"),
         code="x = (x - mean) / std   # koubai.data.Normalize",
         withdrawn_if=_("scaled inputs train no better"),
-        numbers={N_("norm"): length},
+        numbers={N_("size"): length},
     )
 
 
