@@ -19,7 +19,7 @@ from doctor.examination import Examination, examine, repair
 from doctor.families import FAMILIES
 from doctor.healthy import HEALTHY
 from doctor.random_search import search
-from doctor.recipes import RECIPES, alarms
+from doctor.recipes import TRAININGS, alarms
 from doctor.setup import Subject
 from doctor.verdicts import Verdict, summary, verdicts
 from rich.console import Console
@@ -72,7 +72,7 @@ def main(
     if healthy:
         subjects["healthy trainings"] = [one.subject for one in chosen(HEALTHY, only)]
     if recipes:
-        report_recipes([name for name in RECIPES if only in name], seeds)
+        report_recipes([name for name in TRAININGS if only in name], seeds)
     for title, chosen_ones in subjects.items():
         report(title, chosen_ones, seeds, treat, random)
 
@@ -97,9 +97,9 @@ def report_recipes(names: Sequence[str], seeds: int) -> None:
         try:
             for seed in range(seeds):
                 said.append(alarms(name, seed))
-                print(f"{name:16} seed {seed}: {', '.join(said[-1]) or 'silent'}", flush=True)
+                print(f"{name:32} seed {seed}: {', '.join(said[-1]) or 'silent'}", flush=True)
         except RuntimeError as problem:  # its data, or a library that it wants, are not here
-            print(f"{name:16} left out: {' '.join(str(problem).split())[:200]}", flush=True)
+            print(f"{name:32} left out: {' '.join(str(problem).split())[:200]}", flush=True)
     print(f"false alarms: {sum(map(bool, said))} of {len(said)}")
 
 
