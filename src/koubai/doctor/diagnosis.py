@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from koubai.doctor.checks import (  # each adds its checks to the list
+    batch,
     contract,
     data,
     generalisation,
     graph,
     math,
     pace,
+    regularisation,
     resources,
     signal,
     size,
@@ -22,7 +24,7 @@ from koubai.doctor.harm import harm_of
 
 __all__ = ["certain", "diagnose", "said_again"]
 
-_ROOMS = (data, contract, graph, math, signal, pace, size, resources, generalisation)
+_ROOMS = (data, contract, graph, math, signal, pace, batch, regularisation, size, resources, generalisation)
 _SURE = 0.8
 _CERTAIN = 0.95  # what can be proven without training needs no other harm
 _MOST = 3  # findings: a list of ten names nothing

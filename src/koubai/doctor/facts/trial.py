@@ -12,7 +12,9 @@ from koubai.doctor.facts.anatomy import dropping
 from koubai.doctor.looking import looking
 from koubai.doctor.patient import Patient, Sample
 
-__all__ = ["Trial", "go_on", "trained"]
+__all__ = ["BETTER", "Trial", "go_on", "trained"]
+
+BETTER = 0.1  # of the loss, in one trial against another: more than the noise between two
 
 # Adam's averages are corrected for their bias, and those of momentum 0.9 hold ten steps.
 STEPS = 100
