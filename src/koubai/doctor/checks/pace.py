@@ -24,7 +24,7 @@ _SHAKEN = 0.3  # three times as much: less may come of shaking a net that is stu
 _LARGE_UPDATE = 0.1  # of the weights: a hundred times the rule of thumb
 _FEW_STEPS = 100  # as many as a trial makes, which then shows as much again
 _STILL_FALLS = 0.005  # of the loss, after so few steps: what float32 and the sample leave unsure is far less
-_STANDS = 0.02  # of the loss, from one tenth of the training to another: a mean of 50 batches of 50 is known to 2 %
+_STANDS = 0.02  # of the loss, between tenths of the training: 2,500 samples tell it to 1 / sqrt(2500)
 _SWING = 0.05  # a mean over an epoch of N samples is known to 1 / sqrt(N): 5 % is beyond chance from 400 samples on
 _FLAT = 0.01  # of the largest curvature: a difference of gradients in float32 tells no less
 
