@@ -13,6 +13,7 @@ from koubai.i18n import N_, _
 
 _COLLAPSED = 0.1  # of the first norm: decay has taken nine tenths, and no gradient held against it
 _DROPOUT_TAKES = 3.0  # times as many steps, at most (Srivastava et al. 2014, "Dropout", section 10)
+_KEPT = 0.1  # share of the units: with fewer even a wide net learns too little (the same, section 7.3)
 _DECOUPLED = ("AdamW", "Lion", "Muon", "Adafactor")  # Loshchilov and Hutter 2019
 _PULL = 2.0  # penalty to data (Ben Braiek and Khomh 2023, "Testing Feedforward Neural Networks Training Programs")
 
@@ -56,20 +57,29 @@ def _too_strong(symptom: str, numbers: dict[str, float]) -> Evidence:
 
 
 def _dropped_too_much(c: Consultation) -> Evidence | None:
-    """Judge dropout: whether the training goes on well without it, and not with it."""
+    """Judge dropout: whether the training goes on well without it and not with it, or hardly anything is left by it."""
     layers = dropping(c.patient.model)
     if not layers:
         return None
-    without, same = c.trial(1.0, dropout=False).fall, c.trial(1.0).fall
-    if without < BETTER or without - max(same, -1.0) < BETTER or without < _DROPOUT_TAKES * same:
-        return None
     share = max(float(layer.p) for layer in layers)
-    return found(
-        0.93,
-        _(
+    without, same = c.trial(1.0, dropout=False).fall, c.trial(1.0).fall
+    better = without - max(same, -1.0) >= BETTER and without >= _DROPOUT_TAKES * same
+    if without >= BETTER and better:
+        symptom = _(
             "in 100 steps from here the loss falls by {without:.0%} without dropout, "
             "by {same:.0%} with dropout of {share:g}"
-        ).format(without=without, same=max(same, -9.99), share=share),
+        )
+        return _drops(0.93, symptom.format(without=without, same=max(same, -9.99), share=share), share)
+    if 1 - share < _KEPT:
+        symptom = _("dropout of {share:g} leaves {kept:.0%} of the units in a step")
+        return _drops(0.85, symptom.format(share=share, kept=1 - share), share)
+    return None
+
+
+def _drops(confidence: float, symptom: str, share: float) -> Evidence:
+    return found(
+        confidence,
+        symptom,
         _("drop 0.1 to 0.5 of the units"),
         code="nn.Dropout(0.2)",
         withdrawn_if=_("the model does no better with less dropout"),
