@@ -65,10 +65,14 @@ def _check_for(cause: str) -> Check:
 
 
 def ordered(found: Sequence[Finding]) -> list[Finding]:
-    """Return findings by cause: sure ones first, earlier stages first; what another one explains is left out."""
+    """Return findings by cause: sure ones first, earlier stages first; what another one explains is left out.
+
+    Of two that are as sure, the one that stands first in `CAUSES` is named first.
+    """
     sure = [finding for finding in found if finding.confidence >= _SURE]
     kept = [finding for finding in found if not any(_explains(other, finding) for other in sure)]
-    ranked = sorted(kept, key=lambda f: (f.confidence < _SURE, f.stage, -f.confidence))
+    place = list(CAUSES).index
+    ranked = sorted(kept, key=lambda f: (f.confidence < _SURE, f.stage, -f.confidence, place(f.cause)))
     return [finding for finding in ranked if finding.confidence >= 0.7 * ranked[0].confidence][:_MOST]
 
 
