@@ -9,6 +9,7 @@ import logging
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from doctor.examination import Examination, examine, repair
 from doctor.families import FAMILIES
 from doctor.healthy import HEALTHY
 from doctor.random_search import search
-from doctor.recipes import RECIPES, alarms
+from doctor.recipes import TRAININGS, alarms
 from doctor.setup import Subject
 from doctor.verdicts import Verdict, summary, verdicts
 from rich.console import Console
@@ -71,16 +72,19 @@ def main(
     if healthy:
         subjects["healthy trainings"] = [one.subject for one in chosen(HEALTHY, only)]
     if recipes:
-        report_recipes([name for name in RECIPES if only in name], seeds)
+        report_recipes([name for name in TRAININGS if only in name], seeds)
     for title, chosen_ones in subjects.items():
         report(title, chosen_ones, seeds, treat, random)
 
 
 def report(title: str, subjects: Sequence[Subject], seeds: int, treat: bool, random: bool) -> None:
-    """Examine subjects and print what came of it."""
+    """Examine subjects and print what came of it, on Ctrl-C of those that were examined until then."""
     console, started = Console(), time.perf_counter()
-    rows = [judged(subject, seeds, treat, random) for subject in subjects]
-    console.print(verdicts(f"{title}: {seeds} seeds", rows))
+    rows: list[Verdict] = []
+    with suppress(KeyboardInterrupt):
+        for subject in subjects:
+            rows.append(judged(subject, seeds, treat, random))
+    console.print(verdicts(f"{title}: {seeds} seeds, {len(rows)} of {len(subjects)}", rows))
     for line in summary(rows):
         console.print(line, highlight=False)
     console.print(f"{time.perf_counter() - started:.0f} s\n", highlight=False)
@@ -93,9 +97,9 @@ def report_recipes(names: Sequence[str], seeds: int) -> None:
         try:
             for seed in range(seeds):
                 said.append(alarms(name, seed))
-                print(f"{name:16} seed {seed}: {', '.join(said[-1]) or 'silent'}", flush=True)
+                print(f"{name:32} seed {seed}: {', '.join(said[-1]) or 'silent'}", flush=True)
         except RuntimeError as problem:  # its data, or a library that it wants, are not here
-            print(f"{name:16} left out: {' '.join(str(problem).split())[:200]}", flush=True)
+            print(f"{name:32} left out: {' '.join(str(problem).split())[:200]}", flush=True)
     print(f"false alarms: {sum(map(bool, said))} of {len(said)}")
 
 

@@ -13,21 +13,34 @@ from koubai.doctor.chart import read_findings
 from koubai.recipes import RECIPES
 from koubai.train import RunRecord
 
-__all__ = ["RECIPES", "alarms"]
+__all__ = ["TRAININGS", "alarms"]
+
+TRAININGS = (
+    *RECIPES,
+    "forecast --series sunspots",
+    "forecast --series temperatures",
+    "tabular --data penguins",
+    "tabular --data california-housing",
+)
 
 # Where no proxy listens: data that are not on this machine are not fetched, and the recipe says what is missing.
 _OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
 
 
-def alarms(name: str, seed: int) -> list[str]:
+def alarms(training: str, seed: int) -> list[str]:
     """Train a recipe by its command, with data that are on this machine, and return the causes that the doctor names.
+
+    Args:
+        training: the recipe's name, and options.
+        seed: of the training.
 
     Raises:
         RuntimeError: the training failed, for instance because its data are not there; it says why.
     """
     with tempfile.TemporaryDirectory() as temporary:
         run, data = Path(temporary) / "run", _data_that_are_there(Path(temporary) / "data")
-        command = [sys.executable, "-m", "koubai", "train", name, "--seed", str(seed), "--run-dir", str(run)]
+        options = [*training.split(), "--seed", str(seed), "--run-dir", str(run)]
+        command = [sys.executable, "-m", "koubai", "train", *options]
         settings = os.environ | _OFFLINE | {"KOUBAI_DATA": str(data), "KOUBAI_LANG": "en", "COLUMNS": "1000"}
         done = subprocess.run(command, capture_output=True, text=True, env=settings)
         if done.returncode:

@@ -47,6 +47,54 @@ def upper_quantile(output, target):
     return koubai.maximum(0.95 * (target - output), -0.05 * (target - output)).mean()
 
 
+def gaussian(output, target):
+    """The negative logarithm of a normal density, of a mean and the logarithm of a variance."""
+    mean, log_variance = output[:, :1], output[:, 1:]
+    return (log_variance + (mean - target) ** 2 * (-log_variance).exp()).mean() / 2
+
+
+def rates(output, target):
+    """Poisson's, of logarithms of rates."""
+    return (output.exp() - target * output).mean()
+
+
+def counts(samples=400):
+    random = np.random.default_rng(0)
+    x = random.standard_normal((samples, 2)).astype("f")
+    return x, random.poisson(np.exp(1 + x[:, :1])).astype("f")
+
+
+def hinge(output, target):
+    return nn.functional.relu(1 - output * target).mean()
+
+
+def signs():
+    x, y = blobs()
+    return x, np.where(y[:, None] == 0, 1, -1).astype("f")
+
+
+class Coder(nn.Module):
+    """Gives a reconstruction and its code, both of which its loss weighs."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(8, 2), nn.Linear(2, 8)
+
+    def forward(self, x):
+        code = self.encoder(x)
+        return self.decoder(code), code
+
+
+def reconstruction(outputs, target):
+    output, code = outputs
+    return ((output - target) ** 2).mean() + 3 * (code**2).mean()
+
+
+def noise():
+    x = np.random.default_rng(0).standard_normal((240, 8)).astype("f")
+    return x, x
+
+
 def net(inputs, *hidden, outputs, last=(), activation=nn.ReLU):
     koubai.manual_seed(0)
     layers, width = [], inputs
@@ -120,6 +168,10 @@ def test_the_cause_is_named_first(cause):
         lambda: findings(nn.Conv1d(2, 3, 1), CE(), places(), epochs=20),
         lambda: findings(net(2, 16, outputs=3), divergence, soft_blobs()),
         lambda: findings(net(1, 16, outputs=1), upper_quantile, curve(), validation=curve(seed=1)),
+        lambda: findings(net(1, 32, outputs=2), gaussian, curve(), validation=curve(seed=1)),
+        lambda: findings(net(2, 16, outputs=1), rates, counts(), lr=3e-3, epochs=8),
+        lambda: findings(net(2, 16, outputs=1), hinge, signs()),
+        lambda: findings(Coder(), reconstruction, noise(), epochs=30),
     ],
 )
 def test_a_sound_training_is_met_with_silence(sound):
@@ -131,6 +183,10 @@ class TestWhatIsFed:
         x, y = blobs()
         x = np.concatenate([np.zeros_like(x), np.ones((len(x), 4), "f")], axis=1)
         assert "constant_feature" in [f.cause for f in findings(net(6, 16, outputs=3), CE(), (x, y))]
+
+    def test_inputs_that_were_divided_twice(self):
+        x, y = blobs()
+        assert first(net(2, 16, outputs=3), CE(), (x / 255 / 255, y), kind=optim.SGD) == "unnormalised_input"
 
     def test_answers_that_do_not_depend_on_the_input(self):
         class Deaf(nn.Module):

@@ -90,6 +90,17 @@ def test_a_healthy_training_is_said_to_be_healthy(make, data, tmp_path, caplog):
     assert not [record for record in caplog.records if record.name == "koubai.doctor"]
 
 
+def test_of_a_trial_it_says_what_can_be_proven(data):
+    causes = []
+    for last, lr in ((nn.Identity(), 1e-6), (nn.Softmax(-1), 0.1)):
+        model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 3), last)
+        optimizer = optim.SGD(model.parameters(), lr=lr)
+        trainer = Trainer(model, nn.CrossEntropyLoss(), optimizer, doctor=Doctor(trial=True))
+        trainer.fit(data, epochs=4)
+        causes.append([finding.cause for finding in doctors(trainer)[0].findings])
+    assert causes == [[], ["double_softmax"]]
+
+
 def test_findings_are_told_and_recorded_in_the_readers_language(make, data, tmp_path, caplog):
     run = RunRecord.create(tmp_path / "run")
     trainer = make["fading"]()

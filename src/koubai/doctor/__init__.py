@@ -12,6 +12,7 @@ from koubai.doctor.cure import treat
 from koubai.doctor.examine import examine
 from koubai.doctor.experiments import Sensitivity, more_data, sensitivity
 from koubai.doctor.finding import CAUSES, Finding
+from koubai.doctor.looking import is_looking
 from koubai.doctor.treatment import Proof, Training
 from koubai.doctor.watch import Doctor
 
@@ -25,6 +26,7 @@ __all__ = [
     "attach",
     "checklist",
     "examine",
+    "is_looking",
     "more_data",
     "sensitivity",
     "treat",

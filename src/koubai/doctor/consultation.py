@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from koubai.doctor.facts.anatomy import Anatomy, examine_layers
 from koubai.doctor.facts.contract import Expects, Range, expects, range_of, range_of_layer
 from koubai.doctor.facts.reference import linear_skill, neighbour_skill
-from koubai.doctor.facts.task import Task, labels_of, skill, task_of
+from koubai.doctor.facts.task import Task, are_signs, labels_of, skill, task_of
 from koubai.doctor.facts.trial import Trial, go_on
 from koubai.doctor.framework import Array
 from koubai.doctor.history import History
@@ -24,6 +24,8 @@ __all__ = ["Consultation", "Moment"]
 
 _COMPARED = 256  # samples
 _ABOUT = 0.8  # of its loss: that of a skewed target's median, which MAE wants, is less than a fifth below the mean's
+
+_EQUAL = 1e-5  # float32 sums of the same numbers in another order agree to this
 
 Moment = Literal["before", "during", "after"]
 
@@ -83,9 +85,14 @@ class Consultation:
     # --- what the model answers -----------------------------------------------------------------------------------
 
     @cached_property
+    def output(self) -> Any:
+        """What the model gives for the training samples, in evaluation mode."""
+        return self.patient.output(self.sample)
+
+    @cached_property
     def answers(self) -> Array:
-        """The model's outputs for the training samples, in evaluation mode."""
-        return self.patient.answers(self.sample)
+        """The same as an array, of several parts the first."""
+        return self.patient.array_of(self.output)
 
     @property
     def outputs(self) -> int:
@@ -128,11 +135,9 @@ class Consultation:
     @property
     def threshold(self) -> float:
         """The output that divides yes from no."""
-        bounded = self.range in ("unit", "distribution", "constant") or self.expects in (
-            "numbers",
-            "probabilities",
-        )
-        return 0.5 if bounded else 0.0
+        shares = self.range in ("unit", "distribution", "constant")
+        near = self.expects in ("numbers", "probabilities") and not are_signs(self.target)
+        return 0.5 if shares or near else 0.0
 
     # --- how good it is -------------------------------------------------------------------------------------------
 
@@ -218,14 +223,39 @@ class Consultation:
         return abs(loss) if np.isfinite(loss) else 0.0
 
     @cached_property
+    def spreads(self) -> bool:
+        """Whether the loss repeats outputs or targets until their shapes agree, and compares all with all.
+
+        Then the order of what is repeated does not matter. A mean with its spread, or several quantiles, which a loss
+        may well compare with one target, each have their own part in it.
+        """
+        output, target = self.answers.shape, self.target.shape
+        try:
+            both = np.broadcast_shapes(output, target)
+        except ValueError:
+            return False
+        if both == output == target:
+            return False
+        answers = np.random.default_rng(0).uniform(0.1, 0.9, output).astype(np.float32)
+        turned = _turned(answers, target), _turned(self.target, output)
+        plain, other = self.patient.loss_of(answers, self.target), self.patient.loss_of(*turned)
+        return bool(np.isfinite(plain) and abs(plain - other) <= _EQUAL * (1 + abs(plain)))
+
+    @cached_property
     def aims_at_the_mean(self) -> bool:
-        """Whether the best constant answer, by the loss, is about the mean; that of a quantile is far from it."""
-        if self.task != "numbers" or self.expects != "numbers":
+        """Whether answers are to be near the targets, so that the share of explained variance is a measure of them."""
+        if self.task != "numbers":
             return True
+        # A loss may weigh several things: a reconstruction and its code, a mean and its spread.
+        if isinstance(self.output, tuple) or (self.answers.size != self.target.size and not self.spreads):
+            return False
         levels = np.quantile(self.target, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0, keepdims=True)
         answers = [np.broadcast_to(level, self.target.shape).astype(np.float32) for level in levels]
         best = min(self.patient.loss_of(answer, self.target) for answer in answers)
-        return not 0 < best < _ABOUT * self.constant_loss
+        if self.expects == "numbers":  # the best constant of a quantile is far from the mean
+            return not 0 < best < _ABOUT * self.constant_loss
+        right = self.patient.loss_of(self.target.astype(np.float32), self.target)
+        return not right > best  # where answers are logarithms of rates, the rates themselves are bad ones
 
     # --- what goes on inside --------------------------------------------------------------------------------------
 
@@ -249,3 +279,9 @@ class Consultation:
     @cached_property
     def _trials(self) -> dict[tuple[float, int, bool], Trial]:
         return {}
+
+
+def _turned(values: Array, other: tuple[int, ...]) -> Array:
+    """Return values in the opposite order along the dimensions in which those of the other shape are repeated."""
+    padded = (1,) * (values.ndim - len(other)) + other[-values.ndim :] if values.ndim else ()
+    return np.flip(values, tuple(n for n, size in enumerate(padded) if size == 1 < values.shape[n]))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from koubai.doctor.checks import (  # each adds its checks to the list
+    batch,
     contract,
     data,
     generalisation,
     graph,
     math,
     pace,
+    regularisation,
     resources,
     signal,
     size,
@@ -20,9 +22,9 @@ from koubai.doctor.consultation import Consultation
 from koubai.doctor.finding import CAUSES, STAGES, Finding
 from koubai.doctor.harm import harm_of
 
-__all__ = ["certain", "diagnose"]
+__all__ = ["certain", "diagnose", "said_again"]
 
-_ROOMS = (data, contract, graph, math, signal, pace, size, resources, generalisation)
+_ROOMS = (data, contract, graph, math, signal, pace, batch, regularisation, size, resources, generalisation)
 _SURE = 0.8
 _CERTAIN = 0.95  # what can be proven without training needs no other harm
 _MOST = 3  # findings: a list of ten names nothing
@@ -43,6 +45,11 @@ def certain(c: Consultation) -> list[Finding]:
     return ordered([finding for finding in found if finding.confidence >= _CERTAIN])
 
 
+def said_again(c: Consultation, findings: Sequence[Finding]) -> list[Finding]:
+    """Return the same findings in the words of the present language."""
+    return [_check_for(finding.cause)(c) or finding for finding in findings]
+
+
 def _may_speak(check: Check, c: Consultation, harmed: bool) -> bool:
     if c.moment == "before" and CAUSES[check.cause].stage in STAGES[_BEFORE:]:
         return False
@@ -50,15 +57,22 @@ def _may_speak(check: Check, c: Consultation, harmed: bool) -> bool:
 
 
 def _needs_no_harm(finding: Finding) -> bool:
-    check = next(check for check in CHECKS if check.cause == finding.cause)
-    return check.harms or finding.confidence >= _CERTAIN
+    return _check_for(finding.cause).harms or finding.confidence >= _CERTAIN
+
+
+def _check_for(cause: str) -> Check:
+    return next(check for check in CHECKS if check.cause == cause)
 
 
 def ordered(found: Sequence[Finding]) -> list[Finding]:
-    """Return findings by cause: sure ones first, earlier stages first; what another one explains is left out."""
+    """Return findings by cause: sure ones first, earlier stages first; what another one explains is left out.
+
+    Of two that are as sure, the one that stands first in `CAUSES` is named first.
+    """
     sure = [finding for finding in found if finding.confidence >= _SURE]
     kept = [finding for finding in found if not any(_explains(other, finding) for other in sure)]
-    ranked = sorted(kept, key=lambda f: (f.confidence < _SURE, f.stage, -f.confidence))
+    place = list(CAUSES).index
+    ranked = sorted(kept, key=lambda f: (f.confidence < _SURE, f.stage, -f.confidence, place(f.cause)))
     return [finding for finding in ranked if finding.confidence >= 0.7 * ranked[0].confidence][:_MOST]
 
 

@@ -147,7 +147,9 @@ CAUSES: dict[str, Cause] = {
     "missing_zero_grad": Cause("optimizer", N_("gradients are not cleared"), (*_SIGNAL, *_PACE, *_END)),
     "over_regularised": Cause("optimizer", N_("regularisation is too strong"), (*_SIGNAL, *_PACE, *_END)),
     "lr_too_high": Cause(
-        "optimizer", N_("the learning rate is too high"), (*_SIGNAL, "undertrained", "capacity")
+        "optimizer",
+        N_("the learning rate is too high"),
+        (*_SIGNAL, "oscillation", "undertrained", "capacity"),
     ),
     "lr_too_low": Cause("optimizer", N_("the learning rate is too low"), ("capacity", "optimizer")),
     "oscillation": Cause("optimizer", N_("the loss oscillates")),

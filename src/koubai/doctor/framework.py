@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import koubai
-from koubai.doctor.unnoticed import silence, unnoticed
+from koubai.doctor.unnoticed import unnoticed
 from koubai.engine.modes import modes
 from koubai.train.rng import load_random_state, random_state
 
@@ -136,10 +136,8 @@ class Framework:
             self.load_random_state(model, state)
 
     def copied(self, model: Any) -> Any:
-        """Return a copy of the model, on which nobody looks on."""
-        other = copy.deepcopy(model, _computed(model))
-        silence(other)
-        return other
+        """Return a copy of the model."""
+        return copy.deepcopy(model, _computed(model))
 
     def twin(self, model: Any, optimizer: Any, **options: Any) -> tuple[Any, Any]:
         """Return a copy of the model, and a fresh optimizer of the same kind for it.

@@ -23,5 +23,5 @@ def looking() -> Iterator[None]:
 
 
 def is_looking() -> bool:
-    """Whether a doctor tries something in this thread."""
+    """Return whether a doctor tries something in this thread, and no training goes on: for hooks that keep records."""
     return getattr(_now, "looking", False)

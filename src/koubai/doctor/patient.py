@@ -74,13 +74,19 @@ class Patient:
 
     def output(self, sample: Sample, training: bool = False) -> Any:
         """Return the model's output for some samples; nothing is changed by looking."""
-        with self.framework.undisturbed(self.model, training=training), self.framework.no_grad():
+        with (
+            self.framework.undisturbed(self.model, training=training),
+            self.framework.no_grad(),
+            np.errstate(all="ignore"),
+        ):
             return self.model(*sample.inputs, **sample.options)
 
     def answers(self, sample: Sample) -> Array:
         """Return the model's output as an array (of a tuple the first part), in evaluation mode."""
-        with np.errstate(all="ignore"):
-            output = self.output(sample)
+        return self.array_of(self.output(sample))
+
+    def array_of(self, output: Any) -> Array:
+        """Return a model's output as an array, of a tuple the first part."""
         return self.framework.array(output[0] if isinstance(output, tuple) else output)
 
     def loss_of(self, output: Any, target: Any) -> float:

@@ -18,7 +18,18 @@ from koubai.doctor.patient import Patient, Sample
 from koubai.train.batch import Batch, leaves
 from koubai.train.feed import Feed
 
-__all__ = ["SAMPLES", "affordable", "can_draw", "drawn", "is_quick", "joined", "most", "sample_of", "some_of"]
+__all__ = [
+    "SAMPLES",
+    "affordable",
+    "can_draw",
+    "drawn",
+    "is_quick",
+    "joined",
+    "most",
+    "sample_of",
+    "seconds_of",
+    "some_of",
+]
 
 SAMPLES = 512  # enough that a share is known to 2 %, few enough to look at in a moment
 _BYTES = (
@@ -82,27 +93,26 @@ def some_of(sample: Sample) -> Sample:
     return sample.take(np.random.default_rng(0).permutation(len(sample))[:SAMPLES].tolist())
 
 
-def affordable(patient: Patient, sample: Sample) -> Sample:
+def seconds_of(patient: Patient, sample: Sample) -> float:
+    """Return how long one thread computes to go through the model with a few samples."""
+    with one_thread():
+        began = time.thread_time()
+        patient.answers(sample.take(slice(0, _FEW)))
+        return max(time.thread_time() - began, 1e-6)
+
+
+def affordable(sample: Sample, seconds: float) -> Sample:
     """Return as many of the samples as the model takes in without keeping anybody waiting.
 
     A look goes through the model some ten times. Small models are looked at with all samples; how many a large one gets
-    depends on how long it took for a few.
+    depends on how long it took for a few (`seconds_of`).
     """
-    seconds = _pass(patient, sample)
     return sample.take(slice(0, max(2 * _FEW, int(_FEW * _SECONDS / seconds))))
 
 
-def is_quick(patient: Patient, sample: Sample) -> bool:
-    """Whether the model is so small that more than one thread would save nobody's time."""
-    with one_thread():
-        return _pass(patient, sample) < _QUICK
-
-
-def _pass(patient: Patient, sample: Sample) -> float:
-    """Return how many seconds it takes to go through the model with a few samples."""
-    began = time.thread_time()
-    patient.answers(sample.take(slice(0, _FEW)))
-    return max(time.thread_time() - began, 1e-6)
+def is_quick(seconds: float) -> bool:
+    """Whether a model that takes so long for a few samples gains nothing by more than one thread."""
+    return seconds < _QUICK
 
 
 def most(batch: Batch) -> int:

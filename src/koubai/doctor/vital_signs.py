@@ -176,6 +176,7 @@ class Observer:
         self._gradients: dict[int, list[Any]] = {}
         self._before: dict[str, Any] = {}
         self._handles: list[Any] = []
+        self._looked = False  # whether a doctor was looking when it began
 
     def watches(self, model: Any, optimizer: Any) -> bool:
         """Whether another one for this model and optimizer would be just like this."""
@@ -204,7 +205,7 @@ class Observer:
             layers: whether layers are watched too, or only parameters.
         """
         self.end()
-        self.layers, self._rows, self._gradients = [], [], {}
+        self.layers, self._rows, self._gradients, self._looked = [], [], {}, is_looking()
         self._before = {name: p.detach().clone() for name, p in self.parameters.items()}
         watched = leaf_modules(self.model) if layers else ()
         self._handles = [module.register_forward_hook(self._hook(path)) for path, module in watched]
@@ -246,7 +247,12 @@ class Observer:
     def _hook(self, path: str) -> Any:
         def hook(module: Any, args: Any, output: Any) -> None:
             y = first_tensor(output)
-            if is_looking() or not hasattr(y, "ndim") or not y.ndim or not y.is_floating_point():
+            if (
+                is_looking() != self._looked
+                or not hasattr(y, "ndim")
+                or not y.ndim
+                or not y.is_floating_point()
+            ):
                 return
             number = len(self._rows)
             self.layers.append(path if path not in self.layers else f"{path} (call {number + 1})")

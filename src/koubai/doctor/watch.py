@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from koubai.doctor.chart import read_findings, read_losses, read_signs, write_findings, write_signs
 from koubai.doctor.consultation import Consultation, Moment
-from koubai.doctor.diagnosis import certain, diagnose
+from koubai.doctor.diagnosis import certain, diagnose, said_again
 from koubai.doctor.eager_step import EagerStep
 from koubai.doctor.finding import Finding
 from koubai.doctor.history import History
 from koubai.doctor.machine import one_thread, physical_memory
 from koubai.doctor.patient import Patient, Sample
-from koubai.doctor.sampling import SAMPLES, affordable, can_draw, drawn, is_quick, joined, most
+from koubai.doctor.sampling import SAMPLES, affordable, can_draw, drawn, is_quick, joined, most, seconds_of
 from koubai.doctor.vital_signs import Observer, Signs, is_due, next_due
 from koubai.engine.random import fork_rng
 from koubai.i18n import LANGUAGES, _, language, speaking
@@ -43,6 +43,8 @@ class Doctor(Callback):
     Args:
         every: steps between two measurements, each of which costs about as much as three steps; 1000 is economy mode.
         memory: bytes that there are for the training; None: what the machine has.
+        trial: whether the training only shows that everything works: then how well it does is no evidence, and the
+            doctor says what can be proven without training.
 
     Attributes:
         history: what it has seen.
@@ -50,11 +52,12 @@ class Doctor(Callback):
         first_alarm: the step at which it first found something, or None.
     """
 
-    def __init__(self, every: int = 100, memory: int | None = None) -> None:
+    def __init__(self, every: int = 100, memory: int | None = None, trial: bool = False) -> None:
         if every < 1:
             raise ValueError(f"every has to be at least 1 step, got {every}")
         self.every = every
         self.memory = physical_memory() if memory is None else memory
+        self.trial = trial
         self.findings: list[Finding] = []
         self.first_alarm: int | None = None
         self.history = History()
@@ -196,9 +199,12 @@ class Doctor(Callback):
         sample = drawn(trainer.feed) or joined(self._batches)
         if sample is None:
             return
+        judge = certain if self.trial or moment == "before" else diagnose
         patient = Patient(trainer.model, trainer.loss, trainer.optimizer)
-        with one_thread() if is_quick(patient, sample) else nullcontext():
-            told = _told(self._consultation(trainer, patient, sample, moment))
+        seconds = seconds_of(patient, sample)
+        sample = affordable(sample.take(slice(0, _FIRST if moment == "before" else SAMPLES)), seconds)
+        with one_thread() if is_quick(seconds) else nullcontext():
+            told = _told(self._consultation(trainer, patient, sample, moment), judge)
         self.findings = told[language()]
         if trainer.run is not None:
             write_findings(trainer.run, self.history.steps, told)
@@ -209,23 +215,23 @@ class Doctor(Callback):
     def _consultation(
         self, trainer: Trainer, patient: Patient, sample: Sample, moment: Moment
     ) -> Consultation:
-        """Return what to look at, as much as can be afforded."""
-        sample = affordable(patient, sample.take(slice(0, _FIRST if moment == "before" else SAMPLES)))
+        """Return what to look at; no more validation samples than can be afforded of the others."""
         validation = drawn(trainer.validation)
         if validation is not None:
             validation = validation.take(slice(0, max(len(sample), _FIRST)))
         return Consultation(patient, sample, self.history, validation, moment, self.memory)
 
 
-def _told(c: Consultation) -> dict[str, list[Finding]]:
-    """Return what is wrong, in the words of each language; what costs time is found out once, and so is health."""
-    told: dict[str, list[Finding]] = {}
-    for tag in LANGUAGES:
-        if told and not any(told.values()):
-            return {tag: [] for tag in LANGUAGES}
-        with fork_rng(), speaking(tag), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what the doctor tries, not of what the user does
-            told[tag] = certain(c) if c.moment == "before" else diagnose(c)
+def _told(c: Consultation, judge: Callable[[Consultation], list[Finding]]) -> dict[str, list[Finding]]:
+    """Return what is wrong, in the words of each language."""
+    with fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what the doctor tries, not of what the user does
+        found = judge(c)
+        told = {language(): found}
+        for tag in LANGUAGES:
+            if tag not in told:
+                with speaking(tag):
+                    told[tag] = said_again(c, found)
     return told
 
 

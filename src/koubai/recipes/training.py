@@ -9,6 +9,7 @@ from typing import Any
 
 import koubai
 from koubai.data import DataLoader, TensorDataset
+from koubai.doctor import Doctor
 from koubai.recipes.choices import make_optimizer, make_schedule, resolved
 from koubai.recipes.layers import write_layers
 from koubai.recipes.outcome import Outcome
@@ -91,6 +92,7 @@ class Training:
         chosen, task = self.settings, self.task
         optimizer = make_optimizer(chosen, self.model)
         stopping = [EarlyStopping(patience=chosen.patience)] if chosen.patience else []
+        watched: dict[str, Any] = {"doctor": Doctor(trial=True)} if chosen.smoke else {}
         measured = task.headline in ("loss", *task.metrics)
         return Trainer(
             self.model,
@@ -102,6 +104,7 @@ class Training:
             callbacks=[*stopping, *callbacks],
             restore_best=True,
             target=(task.headline, chosen.target) if measured and chosen.target is not None else None,
+            **watched,
         )
 
     def _batches(self, part: TensorDataset | None) -> DataLoader | None:

@@ -18,10 +18,9 @@ from koubai.doctor.diagnosis import diagnose
 from koubai.doctor.finding import Finding
 from koubai.doctor.framework import framework_of
 from koubai.doctor.history import History
-from koubai.doctor.looking import looking
 from koubai.doctor.machine import physical_memory
 from koubai.doctor.patient import Patient, Sample
-from koubai.doctor.sampling import affordable, sample_of, some_of
+from koubai.doctor.sampling import affordable, sample_of, seconds_of, some_of
 from koubai.i18n import _
 
 __all__ = ["Attached", "attach"]
@@ -148,8 +147,9 @@ class Attached:
         size = self.history.batch_size or min(len(sample), _USUAL)
         with self._at_rest():
             history = replace(self.history, batch_size=size)
-            sample = affordable(self._known(), sample)
-            c = Consultation(self._known(), sample, history, self._validation, moment, self._memory)
+            patient = self._known()
+            sample = affordable(sample, seconds_of(patient, sample))
+            c = Consultation(patient, sample, history, self._validation, moment, self._memory)
             self.findings = diagnose(c)
         if self.findings and self.first_alarm is None:
             self.first_alarm = self.history.steps
@@ -170,7 +170,6 @@ class Attached:
         """Let the patient be looked at, so that nobody notices."""
         model = self.patient.model
         with ExitStack() as stack:
-            stack.enter_context(looking())
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             stack.enter_context(self.framework.recording())

@@ -17,7 +17,6 @@ from koubai.doctor.attached.passes import Pass, Seen, Shape, again, loss_of, sha
 from koubai.doctor.facts.anatomy import first_tensor
 from koubai.doctor.framework import Array, framework_of
 from koubai.doctor.history import History
-from koubai.doctor.looking import looking
 from koubai.doctor.sampling import SAMPLES
 from koubai.doctor.vital_signs import Observer, is_due
 
@@ -262,7 +261,7 @@ class Loop:
         observer, framework = self._observer, self.framework
         observer.end()
         gradients = observer.gradients() if self._gradients is None else self._gradients
-        with looking(), framework.recording(), framework.undisturbed(self.model):
+        with framework.recording(), framework.undisturbed(self.model):
             later = again(framework, self.model, passes, self.as_compared) if self.fits else None
             measured = observer.measured(gradients, None if later is None else observer.gradients())
         measured["later"] = float("nan") if later is None else later

@@ -6,6 +6,7 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
+from koubai.doctor.facts.task import are_signs
 from koubai.doctor.framework import Array
 from koubai.i18n import N_, _
 
@@ -58,7 +59,8 @@ def _softmax_for_many(c: Consultation) -> Evidence | None:
 
 
 def _targets_out_of_reach(c: Consultation) -> Evidence | None:
-    if c.task != "numbers" or c.range not in _BOUNDS or c.expects not in ("numbers", "unknown"):
+    numbers = c.task == "numbers" or are_signs(c.target)
+    if not numbers or c.range not in _BOUNDS or c.expects not in ("numbers", "unknown"):
         return None
     low, high = _BOUNDS[c.range]
     beyond = float(np.mean((c.target < low - 1e-6) | (c.target > high + 1e-6)))
@@ -211,7 +213,12 @@ def output_units(c: Consultation) -> Evidence | None:
         and np.array_equal(c.target, np.rint(c.target))
     ):
         return _units(0.9, classes, c.outputs)
-    if c.task == "numbers" and c.target.ndim == c.answers.ndim > 1 and c.outputs != c.target.shape[1]:
+    if (
+        c.task == "numbers"
+        and c.spreads
+        and c.target.ndim == c.answers.ndim > 1
+        and c.outputs != c.target.shape[1]
+    ):
         return _units(0.9, c.target.shape[1], c.outputs)
     return None
 
@@ -231,18 +238,10 @@ def _units(confidence: float, wanted: int, given: int) -> Evidence:
 def broadcast_shape(c: Consultation) -> Evidence | None:
     """Output and target differ in shape, and the loss spreads one over the other without a word."""
     output, target = c.answers.shape, c.target.shape
-    if (
-        output == target
-        or c.target.dtype.kind != "f"
-        or c.expects not in ("numbers", "unknown", "probabilities", "logits")
-    ):
+    takes = c.expects in ("numbers", "unknown", "probabilities", "logits")
+    if c.target.dtype.kind != "f" or not takes or not c.spreads:
         return None
-    try:
-        spread = np.broadcast_shapes(output, target)
-    except ValueError:
-        return None
-    if spread == output == target or not np.isfinite(c.patient.loss_of(c.answers, c.target)):
-        return None
+    spread = np.broadcast_shapes(output, target)
     return found(
         0.96,
         _("outputs {output} and targets {target} are compared as {spread}").format(

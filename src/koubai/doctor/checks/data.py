@@ -12,6 +12,9 @@ from koubai.i18n import N_, _
 # Inputs of root mean square s multiply the curvature for the first weights by s² (it is the inputs' second moment,
 # LeCun et al. 1998, "Efficient BackProp", section 4.3), so at s = 10 the largest safe learning rate is a hundredth.
 _LARGE = 10.0
+# The bias is the weight of an input that is always 1. Where all inputs of a sample together have a norm below a tenth,
+# the same rule lets their weights learn a hundred times slower than the bias. One-hot and tf-idf rows have norm 1.
+_SMALL = 0.1
 # The gradient of a squared error at the start is twice the target, and what Adam moves in a step does not grow with it.
 _FAR, _VERY_FAR = 10.0, 100.0
 _MOSTLY = 0.5  # of the columns
@@ -25,7 +28,9 @@ def unnormalised_input(c: Consultation) -> Evidence | None:
     if c.features is None or not c.features.size or _normalised_first(c):
         return None
     scale = np.sqrt((c.features**2).mean(0))
-    largest = float(scale.max())
+    largest, length = float(scale.max()), float(np.sqrt((scale**2).sum()))
+    if 0 < length < _SMALL:
+        return _tiny(length)
     if largest < _LARGE:
         return None
     column = int(scale.argmax())
@@ -38,6 +43,19 @@ def unnormalised_input(c: Consultation) -> Evidence | None:
         code="x = (x - mean) / std   # koubai.data.Normalize",
         withdrawn_if=_("scaled inputs train no better"),
         numbers={N_("largest scale"): largest, N_("column"): column},
+    )
+
+
+def _tiny(length: float) -> Evidence:
+    return found(
+        0.9 if length < _SMALL / 3 else 0.7,
+        _("all inputs of a sample together have a root mean square norm of {length:.1e}").format(
+            length=length
+        ),
+        _("bring every column to mean 0 and standard deviation 1, by the training data's own numbers"),
+        code="x = (x - mean) / std   # koubai.data.Normalize",
+        withdrawn_if=_("scaled inputs train no better"),
+        numbers={N_("size"): length},
     )
 
 

@@ -29,6 +29,8 @@ def overfitting(c: Consultation) -> Evidence | None:
         return None
     losses = np.array(c.history.values.get("val_loss", ()), np.float64)
     bound = _TURNED if c.skill - c.validation_skill < 2 * _GAP else _TURNED_SLOWLY
+    # The mean of n squared errors is known to sqrt(2 / n) of itself, for chi-squared numbers vary by twice their mean.
+    bound = max(bound, 1 + np.sqrt(2 / len(c.validation)))
     turned = len(losses) > 3 and np.isfinite(losses).all() and losses[-1] > bound * losses.min()
     if not turned or losses.min() <= 0:
         return None

@@ -17,7 +17,7 @@ def detached_graph(c: Consultation) -> Evidence | None:
     model = c.patient.model
     held = {id(p) for group in c.patient.optimizer.param_groups for p in group["params"]}
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    if not named or (c.history.error is not None and not c.anatomy.gradients):
+    if not named or not c.anatomy.compared:
         return None  # a loss that refuses gives nobody a gradient
     unheld = [name for name, p in named.items() if id(p) not in held]
     unreached = [name for name in named if name not in c.anatomy.gradients]

@@ -1,4 +1,4 @@
-"""Whether steps have the right length and direction: learning rate, batch, regularisation, the loop itself."""
+"""Whether steps have the right length and direction: learning rate, optimizer, the loop itself."""
 
 from __future__ import annotations
 
@@ -6,30 +6,27 @@ import numpy as np
 
 from koubai.doctor.checks.check import Evidence, check, found
 from koubai.doctor.consultation import Consultation
-from koubai.doctor.facts.anatomy import dropping
-from koubai.doctor.facts.curvature import curvature_bounds, gradient_noise
+from koubai.doctor.facts.curvature import curvature_bounds
+from koubai.doctor.facts.trial import BETTER
 from koubai.doctor.framework import Array
 from koubai.doctor.vital_signs import Signs
 from koubai.i18n import N_, _
 
-_BETTER = 0.1  # of the loss, in a hundred steps: more than the noise between two trials
-_SPIKE = 5.0  # times the first loss
+# Times the first loss. Losses grow with the square of the distance to the minimum: it is twice as far now.
+_SPIKE = 5.0
 _RULE = 1e-3  # |Δ| / |w| of a training that goes well (Karpathy, CS231n)
-_NOWHERE = 1e-2  # of the weights, over a whole training
+_NOWHERE = 1e-2  # of the weights, over a whole training: by the rule, ten steps move them as far
 _SLOW = 1e-4  # |Δ| / |w|: a tenth of the rule of thumb, 1e-3 (Karpathy, CS231n)
-_HALTED = 1e-2  # of the first update
+_HALTED = 1e-2  # of the first update: a hundred such steps are one of the first
 _FASTER = (10.0, 100.0, 1000.0)
 _WELL = 0.3  # of the loss in a hundred steps: then it is steps that are missing
-_SHAKEN = 0.3  # what a rate that is far too high may bring by shaking a net that is stuck, is less
+_SHAKEN = 0.3  # three times as much: less may come of shaking a net that is stuck, with a rate far too high
 _LARGE_UPDATE = 0.1  # of the weights: a hundred times the rule of thumb
-_FEW_STEPS = 100
-_SMALLER = 16  # samples
+_FEW_STEPS = 100  # as many as a trial makes, which then shows as much again
+_STILL_FALLS = 0.005  # of the loss, after so few steps: what float32 and the sample leave unsure is far less
+_STANDS = 0.02  # of the loss, between tenths of the training: 2,500 samples tell it to 1 / sqrt(2500)
 _SWING = 0.05  # a mean over an epoch of N samples is known to 1 / sqrt(N): 5 % is beyond chance from 400 samples on
-_COLLAPSED = 0.1
-_DROPOUT_TAKES = 3.0  # times as many steps, at most (Srivastava et al. 2014, "Dropout", section 10)
-_DECOUPLED = ("AdamW", "Lion", "Muon", "Adafactor")  # Loshchilov and Hutter 2019
 _FLAT = 0.01  # of the largest curvature: a difference of gradients in float32 tells no less
-_PULL = 2.0  # penalty to data (Ben Braiek and Khomh 2023, "Testing Feedforward Neural Networks Training Programs")
 
 
 @check("gradient_sign")
@@ -54,7 +51,7 @@ def gradient_sign(c: Consultation) -> Evidence | None:
 
 def _would_fall(c: Consultation, losses: Array) -> bool:
     rising = float(np.mean(np.diff(losses) > 0))
-    return bool(np.isfinite(losses).all() and rising >= 0.8 and c.trial(1.0).fall >= _BETTER)
+    return bool(np.isfinite(losses).all() and rising >= 0.8 and c.trial(1.0).fall >= BETTER)
 
 
 def _goes_uphill(c: Consultation) -> bool:
@@ -153,7 +150,7 @@ def _killed(c: Consultation) -> tuple[float, str] | None:
 
 def _slower_is_better(c: Consultation) -> tuple[float, str] | None:
     slower, same = c.trial(0.1).fall, c.trial(1.0).fall
-    if slower < _BETTER or slower - max(same, -1.0) < _BETTER:
+    if slower < BETTER or slower - max(same, -1.0) < BETTER:
         return None
     return 0.85, _(
         "from here the loss falls by {slower:.0%} with a tenth of the rate, by {same:.0%} with the present one"
@@ -166,7 +163,7 @@ def lr_too_low(c: Consultation) -> Evidence | None:
     ratio = _update_ratio(c)
     factor = max(_FASTER, key=lambda factor: c.trial(factor).fall)
     faster, same = c.trial(factor).fall, c.trial(1.0).fall
-    enough = _BETTER if factor == 10 else _SHAKEN
+    enough = BETTER if factor == 10 else _SHAKEN
     if faster >= enough and faster - same >= enough:
         symptom = _(
             "in 100 steps from here the loss falls by {faster:.0%} with {factor:g} times the rate, "
@@ -174,7 +171,7 @@ def lr_too_low(c: Consultation) -> Evidence | None:
         ).format(faster=faster, same=max(same, -9.99), factor=factor)
         on_its_way = c.history.steps < _FEW_STEPS and same > _WELL
         confidence = 0.9 if ratio is not None and ratio < _SLOW else 0.7 if on_its_way else 0.8
-    elif ratio is not None and 0 < ratio * c.history.steps < _NOWHERE and c.history.steps >= _FEW_STEPS:
+    elif ratio is not None and 0 < ratio * c.history.steps < _NOWHERE:
         symptom = _("all updates together are at most {travel:.1e} of the weights").format(
             travel=ratio * c.history.steps
         )
@@ -235,154 +232,6 @@ def oscillation(c: Consultation) -> Evidence | None:
     )
 
 
-@check("batch_too_small")
-def batch_too_small(c: Consultation) -> Evidence | None:
-    """Batches of a few samples give steps that point anywhere."""
-    size = c.history.batch_size
-    if not 0 < size < 8 or len(c.sample) < 64:
-        return None
-    small, large = c.trial(1.0).fall, c.trial(1.0, 64).fall
-    if large < _BETTER or large - max(small, -1.0) < _BETTER:
-        return None
-    return found(
-        0.85,
-        _(
-            "in 100 steps from here the loss falls by {large:.0%} with batches of 64, by {small:.0%} with {size}"
-        ).format(large=large, small=max(small, -9.99), size=size),
-        _("use batches of 32 to 256"),
-        code="batch_size=64",
-        withdrawn_if=_("larger batches do no better"),
-        numbers={N_("batch size"): size},
-    )
-
-
-@check("batch_too_large")
-def batch_too_large(c: Consultation) -> Evidence | None:
-    """Batches so large that there are few steps, where the gradient of a smaller one says as much.
-
-    Up to the noise scale larger batches pay, beyond it they cost steps (McCandlish et al. 2018).
-    """
-    size = c.history.batch_size
-    if size < 4 * _SMALLER or c.history.steps > 3 * _FEW_STEPS or c.trial(1.0, _SMALLER).fall < _BETTER:
-        return None
-    noise = gradient_noise(c.patient, c.sample)
-    if noise > size / 4:
-        return None
-    return found(
-        0.7,
-        _("batches of {size} make {steps} steps; the gradient's noise scale is {noise:.0f} samples").format(
-            size=size, steps=c.history.steps, noise=noise
-        ),
-        _("use batches of 32 to 256"),
-        code=f"batch_size={max(_SMALLER, int(noise))}",
-        withdrawn_if=_("smaller batches do no better"),
-        numbers={N_("batch size"): size, N_("noise scale"): noise},
-    )
-
-
-@check("over_regularised")
-def over_regularised(c: Consultation) -> Evidence | None:
-    """The penalty on the weights holds against what the data want."""
-    shrunk = _shrunk(c)
-    if shrunk is not None and shrunk < _COLLAPSED:
-        symptom = _("half of the layers have weights of {share:.1%} of their first norm or less").format(
-            share=shrunk
-        )
-        return _too_strong(symptom, {N_("share of the first size"): shrunk})
-    dropped = _dropped_too_much(c)
-    if dropped is not None:
-        return dropped
-    penalty, data = _forces(c)
-    norms = np.linalg.norm(penalty), np.linalg.norm(data)
-    if not min(norms) > 0:
-        return None
-    cosine, ratio = float(penalty @ data / (norms[0] * norms[1])), float(norms[0] / norms[1])
-    if ratio < _PULL and not (cosine < -0.5 and ratio > 0.5):
-        return None
-    symptom = _(
-        "the penalty on the weights pulls {ratio:.1f} times as hard as the data (cosine {cosine:.2f})"
-    )
-    return _too_strong(
-        symptom.format(ratio=ratio, cosine=cosine), {N_("penalty to data"): ratio, N_("cosine"): cosine}
-    )
-
-
-def _too_strong(symptom: str, numbers: dict[str, float]) -> Evidence:
-    return found(
-        0.93,
-        symptom,
-        _("divide the penalty by 10 to 1000"),
-        code="weight_decay=1e-4",
-        withdrawn_if=_("the model does no better without the penalty"),
-        numbers=numbers,
-    )
-
-
-def _dropped_too_much(c: Consultation) -> Evidence | None:
-    """Judge dropout: whether the training goes on well without it, and not with it."""
-    layers = dropping(c.patient.model)
-    if not layers:
-        return None
-    without, same = c.trial(1.0, dropout=False).fall, c.trial(1.0).fall
-    if without < _BETTER or without - max(same, -1.0) < _BETTER or without < _DROPOUT_TAKES * same:
-        return None
-    share = max(float(layer.p) for layer in layers)
-    return found(
-        0.93,
-        _(
-            "in 100 steps from here the loss falls by {without:.0%} without dropout, "
-            "by {same:.0%} with dropout of {share:g}"
-        ).format(without=without, same=max(same, -9.99), share=share),
-        _("drop 0.1 to 0.5 of the units"),
-        code="nn.Dropout(0.2)",
-        withdrawn_if=_("the model does no better with less dropout"),
-        numbers={N_("dropout"): share},
-    )
-
-
-def _shrunk(c: Consultation) -> float | None:
-    """Return the median share of their first norm that decayed weights have left; None without decay or signs."""
-    if len(c.history.signs) < 2 or not max(c.patient.option("weight_decay"), c.patient.option("l1")):
-        return None
-    first, last = c.history.signs[0].parameters, c.history.signs[-1].parameters
-    wide = [
-        n for n, p in c.patient.model.named_parameters() if p.ndim >= 2 and n in first and first[n].weight
-    ]
-    return float(np.median([last[n].weight / first[n].weight for n in wide])) if wide else None
-
-
-def _forces(c: Consultation) -> tuple[Array, Array]:
-    """Return the gradients of the penalty (weight decay, and terms in the loss) and of the data, as vectors."""
-    patient, framework = c.patient, c.patient.framework
-    # AdamW and Lion decay beside a step of fixed size: there the gradient is no measure of what the data want.
-    decoupled = type(patient.optimizer).__name__ in _DECOUPLED
-    decay = {
-        id(p): (0.0 if decoupled else float(g.get("weight_decay", 0.0)), float(g.get("l1", 0.0)))
-        for g in patient.optimizer.param_groups
-        for p in g["params"]
-    }
-    weights = dict(patient.model.named_parameters())
-    total = {name: c.anatomy.gradients.get(name) for name in weights}
-    with framework.undisturbed(patient.model, training=False):
-        with framework.no_grad():
-            output = patient.model(*c.sample.inputs, **c.sample.options)
-        loss = patient.loss(output, c.sample.target)
-        if getattr(loss, "requires_grad", False):
-            loss.backward()
-        inside = {name: framework.array(p.grad) for name, p in weights.items() if p.grad is not None}
-    penalty, data = [], []
-    for name, parameter in weights.items():
-        gradient = total[name]
-        if gradient is None:
-            continue
-        term = inside.get(name, np.zeros_like(gradient))
-        weight = framework.array(parameter)
-        l2, l1 = decay.get(id(parameter), (0.0, 0.0))
-        penalty.append((term + l2 * weight + l1 * np.sign(weight)).ravel())
-        data.append((gradient - term).ravel())
-    return np.concatenate(penalty or [np.zeros(1)]), np.concatenate(data or [np.zeros(1)])
-
-
 @check("undertrained")
 def undertrained(c: Consultation) -> Evidence | None:
     """The training ended while the loss was still falling, after few steps."""
@@ -390,7 +239,7 @@ def undertrained(c: Consultation) -> Evidence | None:
         return None
     few = c.history.steps < _FEW_STEPS
     fall = c.trial(1.0).fall
-    if fall < (0.005 if few else _BETTER):
+    if fall < (_STILL_FALLS if few else BETTER):
         return None
     return found(
         0.88 if few else 0.7,
@@ -413,7 +262,7 @@ def optimizer(c: Consultation) -> Evidence | None:
     lately = (losses[-4:-2].mean() - losses[-2:].mean()) / max(abs(losses[-4:-2].mean()), 1e-12)
     first, last = (_ratio(signs) for signs in (c.history.signs[0], c.history.signs[-1]))
     fall = c.trial(_scheduled_away(c)).fall
-    if lately > 0.02 or last > _HALTED * first or fall < _BETTER:
+    if lately > _STANDS or last > _HALTED * first or fall < BETTER:
         return None
     return found(
         0.86,
@@ -443,7 +292,7 @@ def plateau(c: Consultation) -> Evidence | None:
     losses = c.history.smooth(10)
     if len(losses) < 10 or c.history.steps < 200 or not np.isfinite(losses).all():
         return None
-    if abs(losses[5] - losses[-1]) > 0.02 * abs(losses[5]) or c.trial(10.0).fall > _BETTER:
+    if abs(losses[5] - losses[-1]) > _STANDS * abs(losses[5]) or c.trial(10.0).fall > BETTER:
         return None
     lowest, highest = curvature_bounds(c.patient, c.sample)
     if lowest > _FLAT * abs(highest):

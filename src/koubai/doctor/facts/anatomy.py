@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -59,11 +59,13 @@ class Anatomy:
     Attributes:
         layers: in the order in which they ran.
         gradients: of the parameters by name; a parameter that none reached is left out.
+        compared: whether the loss took the output, so that a missing gradient tells something.
         input_gradient: of the loss with respect to the first input, None for words and the like.
     """
 
     layers: list[Layer]
     gradients: dict[str, Array]
+    compared: bool = True
     input_gradient: Array | None = None
 
     @cached_property
@@ -80,12 +82,7 @@ def examine_layers(patient: Patient, sample: Sample) -> Anatomy:
         inputs = [_leaf(x) for x in sample.inputs[:1]] + list(sample.inputs[1:])
         with _watched(patient.model, seen):
             output = patient.model(*inputs, **sample.options)
-        with suppress(
-            RuntimeError, ValueError, IndexError
-        ):  # a loss that refuses tells nothing of the layers
-            loss = patient.loss(first_tensor(output), sample.target)
-            if getattr(loss, "requires_grad", False):
-                loss.backward()
+        compared = _goes_back(patient, output, sample.target)
         gradients = {
             name: framework.array(parameter.grad)
             for name, parameter in patient.model.named_parameters()
@@ -96,7 +93,18 @@ def examine_layers(patient: Patient, sample: Sample) -> Anatomy:
             for path, module, x, y in seen
         ]
         reached = [framework.array(x.grad) for x in inputs[:1] if x.grad is not None]
-        return Anatomy(layers, gradients, *reached)
+        return Anatomy(layers, gradients, compared, *reached)
+
+
+def _goes_back(patient: Patient, output: Any, target: Any) -> bool:
+    """Let the gradient of the loss go back through a model, and return whether the loss took the output."""
+    try:
+        loss = patient.loss(output, target)
+        if getattr(loss, "requires_grad", False):
+            loss.backward()
+    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _leaf(x: Any) -> Any:

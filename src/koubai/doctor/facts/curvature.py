@@ -6,6 +6,7 @@ A product is the difference of two gradients, H v ≈ (g(θ + εv) − g(θ − 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = ["curvature_bounds", "gradient_noise"]
 
 # Each brings the Rayleigh quotient nearer by the ratio of the two largest eigenvalues, squared.
 _ITERATIONS = 12
+_SECONDS = 2.0  # for each eigenvalue; of a large model it is known less exactly
 
 
 def curvature_bounds(patient: Patient, sample: Sample) -> tuple[float, float]:
@@ -80,8 +82,10 @@ def _hessian_product(patient: Patient, sample: Sample) -> Callable[[Array], Arra
 
 def _power(product: Callable[[Array], Array], vector: Array) -> float:
     """Return the eigenvalue of largest absolute value by power iteration."""
-    value = 0.0
+    value, deadline = 0.0, time.thread_time() + _SECONDS
     for _ in range(_ITERATIONS):
+        if time.thread_time() > deadline:
+            break
         vector = vector / (np.linalg.norm(vector) + 1e-300)
         image = product(vector)
         value, vector = float(vector @ image), image

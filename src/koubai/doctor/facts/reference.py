@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from koubai.doctor.facts.task import Task, labels_of, skill
+from koubai.doctor.facts.task import Task, are_signs, labels_of, skill
 from koubai.doctor.framework import Array
 
 __all__ = ["linear_skill", "neighbour_skill", "vote"]
@@ -94,4 +94,5 @@ def _columns(task: Task, target: Array) -> Array:
     if task == "classes":
         labels = labels_of(target)
         return np.eye(int(labels.max()) + 1)[np.maximum(labels, 0)]
-    return np.asarray(target, np.float64).reshape(len(target), -1)
+    numbers = target > 0 if are_signs(target) else target
+    return np.asarray(numbers, np.float64).reshape(len(target), -1)

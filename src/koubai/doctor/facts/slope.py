@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,25 +12,30 @@ from koubai.doctor.facts.curvature import gradient
 from koubai.doctor.framework import Array
 from koubai.doctor.patient import Patient, Sample
 
-__all__ = ["slopes"]
+__all__ = ["wrong_slopes"]
 
-_RELATIVE = 1e-2  # change of the loss that is aimed at: float32 knows it to 1e-7, so the slope to 1e-5
+_RELATIVE = 1e-2  # change of the loss that is aimed at first
 _NEAR = 0.05  # of the weight: farther away it is another function
-_VISIBLE = 2e-4  # of the loss: smaller changes are lost in rounding
-_KEPT = 1e-4  # of the weight: float32 rounds at 1e-7 of it, a part in a thousand of such a move
+# A recurrent net over many times may be another function at a hundredth of that, too.
+_NEARER = (1.0, 1 / 4, 1 / 16, 1 / 64)
+_VISIBLE = 2e-5  # of the loss: float32 knows it to 1e-7, so a slope to a few parts in a hundred
+_KEPT = 1e-5  # of the weight: float32 rounds at 1e-7 of it
+_AGREES = 0.3  # relative: rounding and kinks of ReLU stay below a tenth
 _STEADY = 0.1  # between two distances: a larger difference is curvature or a kink, not a slope
+# For a large model that is a few parameters, those nearest to the input: what is wrong behind them shows in them.
+_SECONDS = 2.0
 
 
-def slopes(patient: Patient, sample: Sample) -> Iterator[tuple[str, float, float]]:
-    """Yield for each parameter its name, its gradient's norm, and the slope of the loss along that gradient.
+def wrong_slopes(patient: Patient, sample: Sample) -> Iterator[tuple[str, float, float]]:
+    """Yield the parameters whose gradient is no slope: name, gradient's norm, and the slope of the loss along it.
 
-    Parameters whose slope is lost in rounding, or differs from one distance to another, are left out. Where the loss is
-    made of kinks, as with absolute errors, its slope differs forward and backward, and the gradient may be any between
-    them: then the slope nearest to the gradient is given.
+    A gradient is right if the loss has its slope at any distance that float32 resolves. It is wrong if the loss has
+    another one, and the same at two distances. Where the loss is made of kinks, as with absolute errors, its slope
+    differs forward and backward, and the gradient may be any between them.
     """
     patient = patient.copied()
-    framework = patient.framework
     named = [(name, p) for name, p in patient.model.named_parameters() if p.requires_grad]
+    deadline = time.thread_time() + _SECONDS
     everything, at = gradient(patient, sample), 0
     loss = patient.loss_of(patient.output(sample), sample.target)
     for name, parameter in named:
@@ -37,17 +43,31 @@ def slopes(patient: Patient, sample: Sample) -> Iterator[tuple[str, float, float
         g = everything[at : at + size].reshape(tuple(parameter.shape))
         at += size
         norm = float(np.linalg.norm(g))
-        if not norm > 1e-6 * (1 + abs(loss)):
-            continue
-        weight = float(np.linalg.norm(framework.array(parameter)))
-        distance = min(_RELATIVE * (abs(loss) + 1e-6) / norm, _NEAR * weight or np.inf)
-        if norm * distance < _VISIBLE * abs(loss) or distance < _KEPT * weight:
-            continue
-        near, far = (
-            _sides(patient, sample, parameter, g / norm, distance * share, loss) for share in (0.25, 1.0)
-        )
-        if abs(near.mean() - far.mean()) <= _STEADY * np.abs([near.mean(), far.mean()]).max():
-            yield name, norm, float(np.clip(norm, near.min(), near.max()))
+        if time.thread_time() > deadline:
+            return
+        if norm > 1e-6 * (1 + abs(loss)):
+            slope = _another_slope(patient, sample, parameter, g / norm, norm, loss)
+            if slope is not None:
+                yield name, norm, slope
+
+
+def _another_slope(
+    patient: Patient, sample: Sample, parameter: Any, direction: Array, claimed: float, loss: float
+) -> float | None:
+    """Return the slope of the loss along a direction of one parameter, if it is not what is claimed."""
+    weight = float(np.linalg.norm(patient.framework.array(parameter)))
+    farthest = min(_RELATIVE * (abs(loss) + 1e-6) / claimed, _NEAR * weight or np.inf)
+    means: list[float] = []
+    for distance in [share * farthest for share in _NEARER]:
+        if claimed * distance < _VISIBLE * abs(loss) or distance < _KEPT * weight:
+            break
+        sides = _sides(patient, sample, parameter, direction, distance, loss)
+        nearest = float(np.clip(claimed, sides.min(), sides.max()))
+        if abs(claimed - nearest) <= _AGREES * max(claimed, abs(nearest)):
+            return None
+        means.append(float(sides.mean()))
+    steady = len(means) > 1 and abs(means[-1] - means[-2]) <= _STEADY * max(map(abs, means[-2:]))
+    return means[-1] if steady else None
 
 
 def _sides(

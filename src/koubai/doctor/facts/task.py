@@ -13,7 +13,7 @@ import numpy as np
 
 from koubai.doctor.framework import Array
 
-__all__ = ["Task", "labels_of", "noise_of", "skill", "task_of"]
+__all__ = ["Task", "are_signs", "labels_of", "noise_of", "skill", "task_of"]
 
 Task = Literal["classes", "binary", "multilabel", "numbers"]
 
@@ -32,7 +32,7 @@ def task_of(target: Array, answers: tuple[int, ...]) -> Task:
         return "binary" if few else "classes"
     if target.ndim > 1 and target.shape[-1] == outputs > 1 and _are_shares(target):
         return "classes"
-    if not np.isin(target, (0, 1)).all():
+    if not np.isin(target, (0, 1)).all() and not are_signs(target):
         return "numbers"
     if target.ndim < 2 or target.shape[-1] == 1:
         return "binary"
@@ -49,9 +49,16 @@ def _are_shares(target: Array) -> bool:
     return bool(target.min(initial=0) >= 0 and np.allclose(target.sum(-1), 1, atol=1e-3))
 
 
+def are_signs(target: Array) -> bool:
+    """Whether targets say yes and no by 1 and -1, as those of a hinge loss."""
+    return bool(np.isin(target, (-1, 1)).all() and target.min(initial=1) < 0 < target.max(initial=-1))
+
+
 def labels_of(target: Array) -> Array:
-    """Return class numbers, also of one-hot rows."""
+    """Return class numbers, also of one-hot rows, and 0 and 1 of signs."""
     target = np.asarray(target)
+    if are_signs(target):
+        return np.asarray(target.reshape(-1) > 0).astype(np.int64)
     if target.ndim > 1 and target.shape[-1] > 1 and target.dtype.kind == "f":
         return np.asarray(target.argmax(-1))
     return target.reshape(-1).astype(np.int64)

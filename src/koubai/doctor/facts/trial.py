@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from koubai.doctor.facts.anatomy import dropping
+from koubai.doctor.looking import looking
 from koubai.doctor.patient import Patient, Sample
 
-__all__ = ["Trial", "go_on", "trained"]
+__all__ = ["BETTER", "Trial", "go_on", "trained"]
+
+BETTER = 0.1  # of the loss, in one trial against another: more than the noise between two
 
 # Adam's averages are corrected for their bias, and those of momentum 0.9 hold ten steps.
 STEPS = 100
@@ -96,7 +99,7 @@ def trained(
     framework.seed(0)
     deadline = time.thread_time() + seconds  # of this thread: on a busy machine the same is found
     try:
-        with np.errstate(all="ignore"):
+        with looking(), np.errstate(all="ignore"):
             for _ in range(steps):
                 chosen = order.permutation(len(sample))[: max(1, batch_size)].tolist()
                 if not _step(copied, sample.take(chosen)):

@@ -158,7 +158,7 @@ def _matching(t: Training) -> dict[str, Any]:
             "model": surgery.output_layer(model, units, nn.Sigmoid()),
             "loss": nn.BCELoss(),
             "logits": False,
-            **_targets(t, lambda values: values.reshape(len(values), units).astype(np.float32)),
+            **_targets(t, lambda values: (values.reshape(len(values), units) > 0).astype(np.float32)),
         }
     units = 1 if y.ndim < 2 else y.shape[-1]
     return {
