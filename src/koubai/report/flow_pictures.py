@@ -26,6 +26,8 @@ _LABELLED = 24  # layers whose names have room
 _LINES = 12  # parameters in one picture
 _TICKS = 8
 _COLUMNS = 120  # measured steps in one picture
+_LETTERS = 30  # of a layer's name that have room
+_SHORT = 20  # letters of a name of which three stand side by side
 _EDGED = 40  # columns that are wide enough for lines between them
 
 
@@ -100,6 +102,7 @@ def draw_updates(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
     by_step = [update_ratios(s) for s in signs]
     weights = [name for name in by_step[-1] if name.endswith("weight")]
     names = _chosen(weights or list(by_step[-1]), _LINES)
+    columns = 3 if max(map(len, names)) <= _SHORT else 2
 
     def draw(axes: Axes, theme: Theme) -> None:
         from matplotlib import colormaps
@@ -109,16 +112,17 @@ def draw_updates(signs: Sequence[Signs], theme: Theme = LIGHT) -> bytes:
         for number, name in enumerate(names):
             colour = colormaps["viridis"](0.1 + 0.8 * number / max(len(names) - 1, 1))
             values = [ratios.get(name) or math.nan for ratios in by_step]
-            axes.plot([s.step for s in signs], values, color=colour, linewidth=1.6, label=name, marker=".")
+            told = shortened(name)
+            axes.plot([s.step for s in signs], values, color=colour, linewidth=1.6, label=told, marker=".")
         rule = _("rule of thumb, 1e-3")
         axes.axhline(RULE_OF_THUMB, color=theme.soft, linewidth=1, linestyle=(0, (4, 4)), label=rule)
         axes.set_xlabel(_("step"))
         _title(axes, _("Update by weight, |Δ|/|w|"), theme)
         axes.figure.legend(
-            loc="outside lower center", ncols=3, frameon=False, labelcolor=theme.ink, fontsize=8
+            loc="outside lower center", ncols=columns, frameon=False, labelcolor=theme.ink, fontsize=8
         )
 
-    return picture(draw, theme, (_WIDTH, 3.4 + 0.2 * (len(names) // 3)))
+    return picture(draw, theme, (_WIDTH, 3.4 + 0.2 * (len(names) // columns)))
 
 
 def _gradient(signs: Signs, name: str) -> float:
@@ -144,8 +148,24 @@ def _height(rows: int) -> float:
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     every = -(-len(names) // _LABELLED)
     shown = range(0, len(names), every)
-    axes.set_yticks([n + 0.5 for n in shown], [names[n] for n in shown])
+    axes.set_yticks([n + 0.5 for n in shown], [shortened(names[n]) for n in shown])
     axes.set_ylim(0, len(names))
+
+
+def shortened(name: str) -> str:
+    """A layer's name that has room beside a picture: the end of its path says most, its kind least.
+
+    Example:
+        >>> shortened("transformer.decoder.layers.1.dropout2 Dropout")
+        '…decoder.layers.1.dropout2'
+    """
+    if len(name) <= _LETTERS:
+        return name
+    path = name.partition(" ")[0]
+    while len(path) > _LETTERS - 1 and "." in path:
+        path = path.partition(".")[2]
+    whole = name.startswith(path)
+    return path if whole else f"…{path}"
 
 
 def _name_steps(axes: Axes, steps: Sequence[int]) -> None:
