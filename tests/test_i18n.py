@@ -118,6 +118,12 @@ def test_what_one_thread_speaks_another_does_not(environment: pytest.MonkeyPatch
         assert (heard, i18n.language()) == (["en"], "ja")
 
 
+def test_nothing_is_nothing_in_every_language() -> None:
+    for tag in i18n.LANGUAGES:
+        with i18n.speaking(tag):
+            assert i18n._("") == ""
+
+
 @pytest.mark.parametrize("speak", [i18n.set_language, lambda tag: i18n.speaking(tag).__enter__()])
 def test_an_unknown_language_is_refused(speak: Any) -> None:
     with pytest.raises(ValueError, match=r"'fr'.*en, ja"):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from koubai.data import LabelledSeries, TensorDataset
-from koubai.i18n import N_
+from koubai.i18n import N_, _
 from koubai.nn import Module
 from koubai.recipes.anomaly.nab_score import (
     PROFILES,
@@ -120,7 +120,7 @@ def _transferred(series: Sequence[LabelledSeries], scores: Sequence[Values]) -> 
 def _scoreboard(metrics: dict[str, float]) -> Table:
     """The published detectors and this one, the best first."""
     rows: list[tuple[Any, ...]] = [*((name, *own) for name, own in PUBLISHED.items())]
-    rows.append((N_("→ this run"), *metrics.values()))
+    rows.append((_("→ this run"), *metrics.values()))
     rows.sort(key=lambda row: -row[1])
     return Table(
         title=N_("NAB's scoreboard"),
