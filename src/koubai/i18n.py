@@ -51,7 +51,9 @@ def speaking(tag: str) -> Iterator[None]:
 
 def _(message: str) -> str:
     """The message in the user's language; in English where no translation exists."""
-    return _catalogue(language()).gettext(message) if message else ""  # gettext's entry for "" is the catalogue's head
+    return (
+        _catalogue(language()).gettext(message) if message else ""
+    )  # gettext's entry for "" is the catalogue's head
 
 
 def ngettext(singular: str, plural: str, count: int) -> str:
