@@ -26,6 +26,8 @@ from rich.console import Console
 
 from doctor import koubai_side
 
+_WIDTH = 130  # columns of the table
+
 
 def judged(subject: Subject, seeds: int, treated: bool, searched: bool) -> Verdict:
     """Train a subject and its twin once for each seed, with the doctor, and try what it prescribes."""
@@ -80,6 +82,7 @@ def main(
 def report(title: str, subjects: Sequence[Subject], seeds: int, treat: bool, random: bool) -> None:
     """Examine subjects and print what came of it, on Ctrl-C of those that were examined until then."""
     console, started = Console(), time.perf_counter()
+    console.width = max(console.width, _WIDTH)
     rows: list[Verdict] = []
     with suppress(KeyboardInterrupt):
         for subject in subjects:

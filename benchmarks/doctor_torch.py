@@ -48,6 +48,8 @@ class Pair:
         """Whether the same cause is named first."""
         return self.koubai.causes[:1] == self.torch.causes[:1]
 
+_WIDTH = 130  # columns of the table
+
 
 def pairs(case: Case, seeds: int) -> Iterator[Pair]:
     """Train a case and its healthy twin on both sides."""
@@ -97,6 +99,7 @@ def main(
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     console, found = Console(), []
+    console.width = max(console.width, _WIDTH)
     table = Table(title="What the doctor says", box=SIMPLE_HEAD)
     for heading in ("", "", "seed", "same", "Koubai", "PyTorch", "score", "score"):
         table.add_column(heading)
