@@ -22,6 +22,8 @@ from rich.table import Table
 
 from doctor import koubai_side, torch_side
 
+_WIDTH = 130  # columns of the table
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -47,8 +49,6 @@ class Pair:
     def same_first(self) -> bool:
         """Whether the same cause is named first."""
         return self.koubai.causes[:1] == self.torch.causes[:1]
-
-_WIDTH = 130  # columns of the table
 
 
 def pairs(case: Case, seeds: int) -> Iterator[Pair]:
