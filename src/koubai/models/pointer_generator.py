@@ -71,7 +71,7 @@ class PointerGenerator(Translator):
     ) -> Tensor:
         """The logarithms of the probabilities of what comes next (N, T, V + copies); arguments as of Translator."""
         vocabulary, places, generated = self._parts(target, memory, padding, cache, start)
-        others = koubai.zeros(*target.shape, self.copies, dtype=vocabulary.dtype)
+        others = vocabulary.new_zeros((*target.shape, self.copies))
         whole = koubai.cat([generated * vocabulary, others], -1)
         where = source.unsqueeze(1).expand(places.shape)  # (N, T, S)
         return whole.scatter_add(-1, where, (1 - generated) * places).clamp_min(_LEAST).log()
