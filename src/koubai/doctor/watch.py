@@ -89,11 +89,8 @@ class Doctor(Callback):
             self._attended(trainer)
 
     def steps_ahead(self, trainer: Trainer) -> int:
-        """Return how many steps there are to the next one that is measured; the first of them may be one too."""
-        updates = trainer.progress.updates
-        if self._next == updates > 0:
-            return next_due(updates + 1, self.every) - updates
-        return max(1, self._next - updates)
+        """Return how many steps there are to the next one that is measured."""
+        return max(1, self._next - trainer.progress.updates)
 
     def _attend(self, trainer: Trainer) -> None:
         progress = trainer.progress
