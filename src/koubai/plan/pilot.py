@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from statistics import fmean, median
+from statistics import median
 
 import koubai
 from koubai.compiler import get_num_threads
@@ -35,7 +36,7 @@ _LARGE = 256 << 20  # bytes of samples, which no cache holds
 _FIRST = 4  # steps of the first epoch, which compiles
 _ROUNDS = 3  # epochs of which the median counts
 _LEAST = 12  # steps of a round: enough that the doctor measures three and the others tell what a step takes
-_VALIDATED = 8  # batches
+_VALIDATED = 8  # batches, or more if they are quick
 _OUTLIER = 3  # times the median: somebody else had the processor
 
 
@@ -111,6 +112,7 @@ def _flown(workload: Workload, seconds: float, compile: bool) -> Pilot:
         trainer.fit(data.loader(_LEAST), data.validation, 1)
         quick = clock.end_of_fit().rounds[0]
         steps = max(_LEAST, min(workload.steps, round(seconds / _ROUNDS / quick.step)))
+        data.judge(seconds / _ROUNDS, quick.validation)
         doctor.looks = True
         trainer.fit(data.loader(steps), data.validation, _ROUNDS)
         whole = clock.end_of_fit()
@@ -168,7 +170,6 @@ class _Data:
         rest: samples of the last step of an epoch if there are fewer than in others, else 0.
         validation: a loader, or None.
         validation_share: how much longer the whole validation is.
-        bytes: what all of them take.
     """
 
     def __init__(self, workload: Workload) -> None:
@@ -178,12 +179,30 @@ class _Data:
         self.full = workload.samples // batch
         self.augment = workload.augment
         self.train = TensorDataset(*examples.take(count))
-        size = workload.validation_batch
-        judged = min(workload.validation // size, _VALIDATED) * size + workload.validation % size
-        self.validation_share = workload.validation / judged if judged else 0.0
-        checked = TensorDataset(*examples.take(judged)) if judged else None
-        self.validation = DataLoader(checked, size) if checked is not None else None
-        self.bytes = (count + judged) * examples.sample_bytes
+        self._workload, self._judged = workload, 0
+        self.validation, self.validation_share = self._validation(_VALIDATED)
+
+    def judge(self, seconds: float, taken: float) -> None:
+        """Validate as many batches as `seconds` allow, after so few that they took only the time `taken`."""
+        if self.validation is not None and taken:
+            room = self._workload.validation_batch * max(self._workload.examples.sample_bytes, 1)
+            count = min(int(len(self.validation) * seconds / taken), _LARGE // room)
+            if count > _VALIDATED:
+                self.validation, self.validation_share = self._validation(count)
+
+    @property
+    def bytes(self) -> int:
+        """What all of them take."""
+        return (len(self.train) + self._judged) * self._workload.examples.sample_bytes
+
+    def _validation(self, batches: int) -> tuple[DataLoader | None, float]:
+        """Return a loader of at most so many whole batches and the rest, and how much longer all of them take."""
+        size, whole = self._workload.validation_batch, self._workload.validation
+        self._judged = min(whole // size, batches) * size + whole % size
+        if not self._judged:
+            return None, 0.0
+        samples = TensorDataset(*self._workload.examples.take(self._judged))
+        return DataLoader(samples, size), whole / self._judged
 
     def loader(self, steps: int) -> DataLoader:
         """Return a loader of so many whole batches, and the rest behind them."""
@@ -221,21 +240,24 @@ class _Clock(Callback):
 
     def __init__(self) -> None:
         self._rounds: list[_Round] = []
-        self._steps: list[float] = []
-        self._updates = 0
+        self._starts: list[tuple[float, int]] = []  # of steps made at once: when, and after how many updates
         self._began = self._epoch_began = self._trained = self._validated = self._ended = 0.0
+
+    def steps_ahead(self, trainer: Trainer) -> int:
+        """Let as many steps be made at once as in any training."""
+        return sys.maxsize
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Begin."""
-        self._rounds, self._updates, self._began = [], 0, time.perf_counter()
+        self._rounds, self._began = [], time.perf_counter()
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Begin an epoch."""
-        self._steps, self._trained, self._epoch_began = [], 0.0, time.perf_counter()
+        self._starts, self._trained, self._epoch_began = [], 0.0, time.perf_counter()
 
     def on_step_start(self, trainer: Trainer) -> None:
-        """Note the beginning of a step."""
-        self._steps.append(time.perf_counter())
+        """Note the beginning of a step, or of several at once."""
+        self._starts.append((time.perf_counter(), trainer.progress.updates))
 
     def on_validation_start(self, trainer: Trainer) -> None:
         """Note the end of the last step."""
@@ -250,19 +272,14 @@ class _Clock(Callback):
         self._ended = time.perf_counter()
         trained = self._trained or self._ended
         validation = self._validated - trained if self._trained else 0.0
-        taken = [after - before for before, after in pairwise([*self._steps, trained])]
-        steady, measured = self._parted(taken[:-1] or taken)
-        whole = self._ended - self._epoch_began
-        rest = whole - math.fsum(taken) - validation
-        usual = steady or measured
-        self._rounds.append(_Round(_mean(usual), taken[-1], median(measured or usual), validation, rest))
-        self._updates += len(taken)
-
-    def _parted(self, taken: Sequence[float]) -> tuple[list[float], list[float]]:
-        """Return the steps in which the doctor did not measure, and those in which it did."""
-        due = [is_due(self._updates + number, EVERY) for number in range(len(taken))]
-        steady = [seconds for seconds, measured in zip(taken, due) if not measured]
-        return steady, [seconds for seconds, measured in zip(taken, due) if measured]
+        marks = pairwise([*self._starts, (trained, trainer.progress.updates)])
+        spans = [
+            _Span(after - before, end - begin, is_due(begin, EVERY))
+            for (before, begin), (after, end) in marks
+        ]
+        rest = self._ended - self._epoch_began - math.fsum(span.seconds for span in spans) - validation
+        *others, last = spans
+        self._rounds.append(_round(others or spans, last.each, validation, rest))
 
     def end_of_fit(self) -> _Fit:
         """Return the fit that has just ended."""
@@ -270,7 +287,29 @@ class _Clock(Callback):
         return _Fit(self._rounds, now - self._began, now - self._ended)
 
 
-def _mean(values: Sequence[float]) -> float:
-    """Return the mean without the few that something else has disturbed."""
-    middle = median(values)
-    return fmean([value for value in values if value <= _OUTLIER * middle])
+@dataclass(frozen=True)
+class _Span:
+    """Some steps made at once: the seconds of all, how many there are, and whether the doctor measured."""
+
+    seconds: float
+    steps: int
+    measured: bool
+
+    @property
+    def each(self) -> float:
+        """The seconds of a step."""
+        return self.seconds / self.steps
+
+
+def _round(spans: Sequence[_Span], last: float, validation: float, rest: float) -> _Round:
+    """Return what the parts of an epoch took."""
+    steady = [span for span in spans if not span.measured] or list(spans)
+    measured = [span for span in spans if span.measured] or list(spans)
+    return _Round(_mean(steady), last, median(span.each for span in measured), validation, rest)
+
+
+def _mean(spans: Sequence[_Span]) -> float:
+    """Return the mean time of a step without the few that something else has disturbed."""
+    most = _OUTLIER * median(span.each for span in spans)
+    quiet = [span for span in spans if span.each <= most]
+    return math.fsum(span.seconds for span in quiet) / sum(span.steps for span in quiet)
