@@ -67,6 +67,7 @@ class CuPy:
     """
 
     unordered_writes = True  # of several values assigned to one place any may stay, not the last as in NumPy
+    copied_elements = 2**27  # in a block of windows: many threads want large ones
 
     def __init__(self, cupy: Any, cupyx: Any) -> None:
         self._cupy = cupy
@@ -86,6 +87,16 @@ class CuPy:
         for condition, function in zip(conditions, functions):
             out = self._cupy.where(condition, function(x), out)
         return out
+
+    def floor_divide(self, x: Array, y: Array) -> Array:
+        """Return the whole quotient; CuPy's rounds x / y first, which may be the next whole number already."""
+        cupy = self._cupy
+        quotient = cupy.floor_divide(x, y)
+        if quotient.dtype.kind != "f":
+            return quotient
+        rest = cupy.fmod(x, y)
+        whole = cupy.rint((x - rest) / y) - ((rest != 0) & ((rest < 0) != (y < 0)))
+        return cupy.where(y != 0, whole, quotient).astype(quotient.dtype)
 
 
 class _Function:

@@ -2,9 +2,10 @@
 
 It has the functions and methods that CuPy has and ops use, and nothing else. It refuses NumPy's arrays, as CuPy does,
 and differs from NumPy where CuPy does: an element of an array is an array, of several values assigned to one place the
-first stays rather than the last, `take` wraps around, most `ufunc.at` and `accumulate` are missing, `piecewise` takes
-no functions, `solve` broadcasts nothing, and singular matrices give rubbish unless `errstate` says otherwise. With the
-same adapter as the real CuPy in front, it is the device "stand-in".
+first stays rather than the last, `take` wraps around, `floor_divide` rounds before it looks for the whole number, most
+`ufunc.at` and `accumulate` are missing, `piecewise` takes no functions, `solve` broadcasts nothing, and singular
+matrices give rubbish unless `errstate` says otherwise. With the same adapter as the real CuPy in front, it is the
+device "stand-in".
 """
 
 from __future__ import annotations
@@ -132,12 +133,18 @@ def _wrapped(value: Any) -> Any:
     return Array(value) if isinstance(value, np.ndarray | np.generic) else value
 
 
+def _rounded_quotient(x: Any, y: Any) -> Any:
+    """The whole number below x / y, after that was rounded."""
+    quotient = np.floor_divide(x, y)
+    return np.floor(np.true_divide(x, y)) if np.asarray(quotient).dtype.kind == "f" else quotient
+
+
 class Ufunc:
     """A function of elements."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.function = getattr(np, name)
+        self.function = _rounded_quotient if name == "floor_divide" else getattr(np, name)
 
     def __call__(self, *args: Any, out: Array | None = None, **options: Any) -> Array:
         if options.keys() - {"dtype", "casting"}:

@@ -16,7 +16,7 @@ from koubai.ops.bfloat16 import factors
 from koubai.ops.op import Array, Kind, Op, Shape, ShapeError, Symbol, describe
 from koubai.ops.window import Window, channels_last, meetings
 
-_BLOCK = 2**18  # elements of the copied windows that are held at once: they should stay in the cache
+_BLOCK = 2**18  # elements of the copied windows that are held at once: they should stay in the cache of a CPU
 
 
 def _convolution_rule(
@@ -103,17 +103,18 @@ def _matrix(weight: Array, groups: int) -> Array:
     return split.transpose(0, 3, 2, 1).reshape(groups, -1, out_channels // groups)
 
 
-def _blocks(shape: Shape, row: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Cut an array (g, n, t, ...) into blocks of about `_BLOCK` elements: several images, or some rows of one.
+def _blocks(xp: Any, shape: Shape, row: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Cut an array (g, n, t, ...) into blocks of about as many elements as suit: several images, or some rows of one.
 
     Args:
+        xp: the array library, which may know better.
         shape: of the array.
         row: the elements of one image at one t.
     """
     _, images, rows = shape[:3]
-    every = slice(None)
-    together = max(1, _BLOCK // max(1, row * rows))
-    height = rows if together > 1 or images == 0 else max(1, _BLOCK // max(1, row))
+    every, block = slice(None), getattr(xp, "copied_elements", _BLOCK)
+    together = max(1, block // max(1, row * rows))
+    height = rows if together > 1 or images == 0 else max(1, block // max(1, row))
     for n in range(0, images, together):
         for t in range(0, rows, height):
             yield every, slice(n, n + together), slice(t, t + height)
@@ -130,7 +131,7 @@ def _convolution(
     depth, width = matrix.shape[1:]
     counts = columns.shape[2 : 2 + window.rank]
     out = xp.empty((groups, x.shape[0], *counts, width), x.dtype)
-    for block in _blocks(columns.shape, math.prod(columns.shape[3:]) * groups):
+    for block in _blocks(xp, columns.shape, math.prod(columns.shape[3:]) * groups):
         rows = columns[block].reshape(groups, -1, depth)  # (g, n t, k c)
         xp.matmul(rows, matrix, out=out[block].reshape(groups, -1, width))
     return _channels_second(out)
@@ -159,7 +160,7 @@ def _convolution_input(
     matrices = xp.ascontiguousarray(matrices).reshape(groups, *window.kernel, -1, channels)  # (g, *k, o, c)
     out = xp.zeros((groups, y.shape[0], *lengths, channels), y.dtype)
     per_image = math.prod(rows.shape[2:-1]) * window.elements * groups * channels
-    for every, images, _ in _blocks((*rows.shape[:2], 1), per_image):
+    for every, images, _ in _blocks(xp, (*rows.shape[:2], 1), per_image):
         part = rows[every, images]
         flat = part.reshape(groups, -1, part.shape[-1])  # (g, n t, o)
         for element, met, where in meetings(window, lengths):
@@ -175,7 +176,7 @@ def _convolution_weight(
     columns, rows = _columns(xp, x, window, groups), _rows(y, groups)
     depth, width = window.elements * columns.shape[-1], rows.shape[-1]
     out = xp.zeros((groups, width, depth), x.dtype)
-    for block in _blocks(columns.shape, math.prod(columns.shape[3:]) * groups):
+    for block in _blocks(xp, columns.shape, math.prod(columns.shape[3:]) * groups):
         left = rows[block].reshape(groups, -1, width).transpose(0, 2, 1)  # (g, o, n t)
         out += xp.matmul(left, columns[block].reshape(groups, -1, depth))
     out = out.reshape(groups * width, window.elements, -1).transpose(0, 2, 1)
