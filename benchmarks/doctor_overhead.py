@@ -24,11 +24,11 @@ from rich.table import Table
 
 import koubai
 from koubai.doctor import Doctor
-from koubai.doctor.vital_signs import is_due
+from koubai.doctor.vital_signs import EVERY, is_due
 from koubai.train import Callback, Trainer
 
 NAMES = {"A": "A32", "B": "B", "D": "D", "E": "E"}
-EVERY, ECONOMY = 100, 1000  # steps between two measurements
+ECONOMY = 1024  # steps between two measurements
 WARM = 40  # steps that do not count: compiling, and the measurements of the first steps
 EPOCHS = 3  # the last one counts: in the first two the Trainer measures the best constant answer
 PARTS = (f"({EVERY})", f"({ECONOMY})")
@@ -74,6 +74,7 @@ class TimedDoctor(Doctor):
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Forget the measurements of the epoch before."""
+        super().on_epoch_start(trainer)
         self.measurements = []
 
     def on_step_start(self, trainer: Trainer) -> None:

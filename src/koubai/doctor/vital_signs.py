@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from koubai.doctor.facts.anatomy import first_tensor, leaf_modules
-from koubai.doctor.framework import Framework, framework_of
+from koubai.doctor.framework import Array, Framework, framework_of
 from koubai.doctor.looking import is_looking
 from koubai.doctor.unnoticed import unnoticed
 from koubai.train import Rehearsal
 
-__all__ = ["LayerSigns", "Observer", "ParameterSigns", "Signs", "is_due", "next_due", "noise_scale"]
+__all__ = ["EVERY", "LayerSigns", "Observer", "ParameterSigns", "Signs", "is_due", "next_due", "noise_scale"]
 
 
 class LayerSigns(NamedTuple):
@@ -108,13 +108,13 @@ class Signs:
         return noise_scale([self])
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain numbers, rounded to what a picture can show."""
+        """Return plain numbers."""
         return {
             "step": self.step,
             "loss": self.loss,
             "later": self.later,
-            "layers": {name: _rounded(signs) for name, signs in self.layers.items()},
-            "parameters": {name: _rounded(signs) for name, signs in self.parameters.items()},
+            "layers": {name: list(signs) for name, signs in self.layers.items()},
+            "parameters": {name: list(signs) for name, signs in self.parameters.items()},
         }
 
     @classmethod
@@ -125,8 +125,17 @@ class Signs:
         return cls(saved["step"], saved["loss"], saved["later"], layers, parameters)
 
 
-def _rounded(row: tuple[float, ...]) -> list[float]:
-    return [float(f"{value:.5g}") for value in row]
+def _rounded(numbers: Array) -> Array:
+    """Round to five digits, which is what a picture can show and takes little room."""
+    x = np.asarray(numbers, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        digits = 4 - np.floor(np.log10(np.abs(x)))
+        scale, more = (
+            10.0 ** np.abs(digits),
+            digits > 0,
+        )  # powers of ten up to 22 are exact, their inverses are not
+        rounded = np.where(more, np.rint(x * scale) / scale, np.rint(x / scale) * scale)
+    return np.where(np.isfinite(digits), rounded, x)
 
 
 def noise_scale(signs: Sequence[Signs]) -> float:
@@ -144,11 +153,12 @@ def noise_scale(signs: Sequence[Signs]) -> float:
     return noise / signal if signal > 0 else float("inf")
 
 
-_EARLY = (0, 1, 3, 10, 30)
+EVERY = 128  # steps between two measurements: two calls of 64 small steps each
+_EARLY = (0, 1, 3, 10, 30, 64)  # updates before those measured besides, for much happens then
 
 
 def is_due(updates: int, every: int) -> bool:
-    """Whether the step after so many updates is measured: early steps more often, for much happens in them."""
+    """Whether the step after so many updates is measured: early steps more often."""
     return updates in _EARLY or (updates > 0 and updates % every == 0)
 
 
@@ -236,8 +246,8 @@ class Observer:
             return {"numbers": self.framework.stack([x for row in (*layers, *parameters) for x in row])}
 
     def signs(self, step: int, loss: float, measured: dict[str, Any]) -> Signs:
-        """Return measured numbers as vital signs."""
-        numbers = iter(self.framework.array(measured["numbers"]).tolist())
+        """Return measured numbers as vital signs, as they are when they are read again."""
+        numbers = iter(_rounded(self.framework.array(measured["numbers"])).tolist())
         layers = {name: LayerSigns(*islice(numbers, len(LayerSigns._fields))) for name in self.layers}
         parameters = {
             name: ParameterSigns(*islice(numbers, len(ParameterSigns._fields))) for name in self.parameters

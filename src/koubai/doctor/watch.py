@@ -20,7 +20,7 @@ from koubai.doctor.history import History
 from koubai.doctor.machine import one_thread, physical_memory
 from koubai.doctor.patient import Patient, Sample
 from koubai.doctor.sampling import SAMPLES, affordable, can_draw, drawn, is_quick, joined, most, seconds_of
-from koubai.doctor.vital_signs import Observer, Signs, is_due, next_due
+from koubai.doctor.vital_signs import EVERY, Observer, is_due, next_due
 from koubai.engine.random import fork_rng
 from koubai.i18n import LANGUAGES, _, language, speaking
 from koubai.train import Callback, RecordError
@@ -41,7 +41,7 @@ class Doctor(Callback):
     """Watches a training.
 
     Args:
-        every: steps between two measurements, each of which costs about as much as three steps; 1000 is economy mode.
+        every: steps between two measurements, each of which costs about as much as three steps; 1024 is economy mode.
         memory: bytes that there are for the training; None: what the machine has.
         trial: whether the training only shows that everything works: then how well it does is no evidence, and the
             doctor says what can be proven without training.
@@ -52,7 +52,7 @@ class Doctor(Callback):
         first_alarm: the step at which it first found something, or None.
     """
 
-    def __init__(self, every: int = 100, memory: int | None = None, trial: bool = False) -> None:
+    def __init__(self, every: int = EVERY, memory: int | None = None, trial: bool = False) -> None:
         if every < 1:
             raise ValueError(f"every has to be at least 1 step, got {every}")
         self.every = every
@@ -67,6 +67,8 @@ class Doctor(Callback):
         self._knows = False  # this model and its optimizer from an earlier fit
         self._next = 0  # the number of updates at which there is something to do again
         self._attends = False
+        self._heard = 0  # losses of this epoch
+        self._rehearses = False  # steps before they are made, so that others may be made with them
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Begin anew."""
@@ -75,22 +77,36 @@ class Doctor(Callback):
         self._knows = self._observer is not None and self._observer.watches(trainer.model, trainer.optimizer)
         if not self._knows:  # else its rehearsal is compiled already
             self._observer = Observer(trainer.model, trainer.optimizer)
-        self._next, self._attends = 0, False
+        self._next, self._attends, self._rehearses = 0, False, False
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        """Listen from here."""
+        self._heard = 0
 
     def on_step_start(self, trainer: Trainer) -> None:
         """Keep samples to look at later, and measure the step when it is time; mostly do nothing, and at no cost."""
+        self._listen(trainer)
         if trainer.progress.updates >= self._next:
             self._attend(trainer)
 
-    def on_step_end(self, trainer: Trainer) -> None:
-        """Note the loss and what was seen of an eager step; after the first, look whether everything fits together."""
-        self.history.losses.append(trainer.progress.loss)
-        if self._attends:
-            self._attended(trainer)
+    def on_validation_start(self, trainer: Trainer) -> None:
+        """Look back at the last step."""
+        self._listen(trainer)
 
     def steps_ahead(self, trainer: Trainer) -> int:
-        """Return how many steps there are to the next one that is measured."""
-        return max(1, self._next - trainer.progress.updates)
+        """Return how many steps there are to the next one that is measured; the first of them may be one too."""
+        updates = trainer.progress.updates
+        if self._rehearses and self._next == updates > 0:
+            return next_due(updates + 1, self.every) - updates
+        return max(1, self._next - updates)
+
+    def _listen(self, trainer: Trainer) -> None:
+        """Note the losses of the steps that were made since, and what was seen of them."""
+        losses = trainer.losses[self._heard :]
+        self.history.losses.extend(losses)
+        self._heard += len(losses)
+        if losses and self._attends:
+            self._attended(trainer)
 
     def _attend(self, trainer: Trainer) -> None:
         progress = trainer.progress
@@ -106,6 +122,7 @@ class Doctor(Callback):
                 self._measure(trainer, self._observer)
 
     def _attended(self, trainer: Trainer) -> None:
+        """Keep what was seen of an eager step; after the first step, look whether everything fits together."""
         self._attends = False
         if self._eager_step is not None:
             measured, self._eager_step = self._eager_step.measured(), None
@@ -116,6 +133,7 @@ class Doctor(Callback):
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Note the values of the epoch."""
+        self._listen(trainer)
         self.history.values = trainer.history
         epoch = trainer.progress.epoch
         if epoch & (epoch - 1) == 0 and self.history.diverges:  # at epochs 1, 2, 4, 8, ...
@@ -135,6 +153,7 @@ class Doctor(Callback):
 
     def on_error(self, trainer: Trainer) -> None:
         """Say why it broke, if that can be told."""
+        self._listen(trainer)
         self.history.ended, self.history.error = True, trainer.error
         with suppress(RecordError), self._not_in_the_way():
             self._consult(trainer, "after")
@@ -169,16 +188,17 @@ class Doctor(Callback):
 
     def _measure(self, trainer: Trainer, observer: Observer) -> None:
         measured = trainer.rehearse(observer)
+        self._rehearses = measured is not None
         if measured is None:
             self._eager_step = EagerStep(trainer, observer)
         else:
             self._note(trainer, trainer.progress.updates + 1, measured)
 
     def _note(self, trainer: Trainer, step: int, measured: dict[str, Any]) -> None:
-        """Keep vital signs, as they are when they are read again."""
+        """Keep vital signs."""
         assert self._observer is not None
         signs = self._observer.signs(step, float(measured["loss"]), measured)
-        self.history.signs.append(Signs.from_json(signs.to_json()))
+        self.history.signs.append(signs)
         if trainer.run is not None:
             write_signs(trainer.run, signs)
 

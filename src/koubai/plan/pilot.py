@@ -24,14 +24,13 @@ from koubai.doctor import Doctor
 from koubai.doctor.consultation import Consultation, Moment
 from koubai.doctor.harm import harm_of
 from koubai.doctor.patient import Patient, Sample
-from koubai.doctor.vital_signs import is_due
+from koubai.doctor.vital_signs import EVERY, is_due
 from koubai.plan.apart import IS_APART, peak_memory, resident_memory, run_apart
 from koubai.plan.workload import Workload
 from koubai.train import Callback, Trainer
 
-__all__ = ["EVERY", "Pilot", "fly"]
+__all__ = ["Pilot", "fly"]
 
-EVERY = 100  # steps between two measurements of the doctor that a Trainer has
 _LARGE = 256 << 20  # bytes of samples, which no cache holds
 _FIRST = 4  # steps of the first epoch, which compiles
 _ROUNDS = 3  # epochs of which the median counts

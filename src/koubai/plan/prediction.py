@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from koubai.plan.pilot import EVERY, Pilot
+from koubai.doctor.vital_signs import EVERY
+from koubai.plan.pilot import Pilot
 from koubai.plan.workload import Workload
 
 __all__ = ["Prediction", "predict", "step_seconds"]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Groups", "noted"]
 
-_MOST = 16  # steps at once: the share of each in what a call costs is small then
-_SECONDS = 0.004  # for all of them: Ctrl-C and what is shown on the screen wait no longer
+_MOST = 64  # steps at once: the share of each in what a call costs is small then
+_SECONDS = 0.01  # for all of them: Ctrl-C and what is shown on the screen wait no longer
 _BETWEEN_STEPS = ("on_step_start", "on_taps", "on_step_end")
 
 

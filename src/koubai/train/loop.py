@@ -96,6 +96,7 @@ def _run_epoch(trainer: Trainer) -> None:
         progress.next_epoch()
         trainer.meter.reset()
     trainer.epoch_began = time.perf_counter() - progress.seconds
+    trainer.losses = []
     trainer.notify("on_epoch_start")
     trainer.native.renew()
     if progress.phase == "training":
@@ -170,6 +171,7 @@ def _end_step(trainer: Trainer, batches: list[Batch], before: float, ended: bool
     """
     progress = trainer.progress
     progress.loss = (trainer.meter.loss - before) / sum(batch.size for batch in batches)
+    trainer.losses.append(progress.loss)
     progress.updates += 1
     if ended:
         progress.phase = "validation"

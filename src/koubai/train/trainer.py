@@ -67,7 +67,7 @@ class Trainer:
         precision: Of the products in native functions: `"bf16"` rounds their factors to bfloat16 where the processor
             can (see `koubai.compile`); weights and optimizer stay float32, and so does what runs eagerly.
         defaults: Callbacks that are there without being asked for, by name (see `koubai.default_callbacks`):
-            `doctor=False` leaves one out, `doctor=Doctor(every=1000)` puts another in its place.
+            `doctor=False` leaves one out, `doctor=Doctor(every=1024)` puts another in its place.
 
     Attributes:
         progress: Where the training stands, see `Progress`.
@@ -75,6 +75,7 @@ class Trainer:
         history: The values of all epochs: name to list.
         batches: What the step that is about to be made, or was made last, is made from.
         ahead: How many more steps than `progress` says have been made already (see `Callback.steps_ahead`).
+        losses: Of this epoch's steps so far, one number for each.
         batch, output, batch_loss: The current step's batch, the model's output, and its loss as a number.
         taps: What `koubai.tap` measured in the current step: records of name, step (the first update is step 1)
             and value.
@@ -305,6 +306,7 @@ class Trainer:
         self.epoch_began = 0.0
         self.between_steps = False
         self.ahead = 0
+        self.losses: list[float] = []
         self.interrupted = False
         self.checked: Optimizer | None = None
         self.error: BaseException | None = None

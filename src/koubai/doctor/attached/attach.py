@@ -21,6 +21,7 @@ from koubai.doctor.history import History
 from koubai.doctor.machine import physical_memory
 from koubai.doctor.patient import Patient, Sample
 from koubai.doctor.sampling import affordable, sample_of, seconds_of, some_of
+from koubai.doctor.vital_signs import EVERY
 from koubai.i18n import _
 
 __all__ = ["Attached", "attach"]
@@ -198,7 +199,7 @@ def attach(
     *,
     batch_size: int = 0,
     epochs: int = 0,
-    every: int = 100,
+    every: int = EVERY,
     memory: int | None = None,
 ) -> Attached:
     """Let the doctor watch a training loop, of PyTorch or of Koubai run eagerly; it changes no bit of the training.
