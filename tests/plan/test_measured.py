@@ -8,6 +8,7 @@ import pytest
 
 import koubai
 from koubai import nn, optim
+from koubai.doctor.vital_signs import EVERY
 from koubai.plan import Pilot, plan
 from koubai.plan.apart import IS_APART, run_apart
 from koubai.plan.planner import plan_of, workload_of
@@ -119,7 +120,7 @@ def pilot(batch_size, step, **more):
 def test_an_epoch_is_its_steps_its_looks_and_its_validation(model):
     workload = workload_of(model, (1010, 12), classes=3, batch_size=100, epochs=3)
     seen = predict(workload, [pilot(100, 0.01)])
-    assert seen.epoch == pytest.approx(10 * 0.01 + 0.005 + 11 / 100 * 0.1 + 0.02 + 0.3)
+    assert seen.epoch == pytest.approx(10 * 0.01 + 0.005 + 11 / EVERY * 0.1 + 0.02 + 0.3)
     assert seen.total == pytest.approx(1.0 + 3 * seen.epoch + 0.5)
 
 
