@@ -52,49 +52,85 @@ def check(
     Raises:
         RuntimeError: naming the op whose result is wrong.
     """
-    with np.errstate(all="ignore"):
-        exact = interpret(in_float64(graph), [_wide(x) for x in inputs])
-
-    def error(at: int, value: Array) -> float:
-        return distance(value, exact[at], before.get(at))
-
-    errors = {at: error(at, native) for at, native in found.items()}
-    doubtful = [at for at in found if not errors[at] <= FLOOR]
-    single = _some(graph, inputs, doubtful)
-    allowed = {at: max(FLOOR, 10 * error(at, single[at])) for at in doubtful}
-    doubtful = [at for at in doubtful if not errors[at] <= allowed[at]]
-    doubtful = [at for at in doubtful if not _is_small_number(found[at], exact[at])]
-
-    def without_ties(doubtful: list[int], bits: int, draws: int) -> list[int]:
-        """Return those that no change of the inputs, in `draws` ways, moves so far."""
-        for draw in range(draws if doubtful else 0):
-            moved = _some(graph, [_nudged(x, bits, draw) for x in inputs], doubtful)
-            doubtful = [at for at in doubtful if not errors[at] <= 10 / bits * error(at, moved[at])]
-        return doubtful
-
-    def without_noise(doubtful: list[int]) -> list[int]:
-        """Return those whose errors are not in the elements that an allowed error of the gradients moves far."""
-        reach = _reach(graph, inputs, gradients, doubtful)
-        rough = {at: _rough(reach[at], allowed[at], exact[at], before.get(at)) for at in doubtful}
-        return [
-            at
-            for at in doubtful
-            if not distance(found[at], exact[at], before.get(at), rough[at]) <= allowed[at]
-        ]
-
-    doubtful = without_ties(doubtful, 1, DRAWS)
-    unrounded = with_precision(graph, FLOAT32)  # the same program where there are no rounded factors
-    plain = _some(unrounded, inputs, doubtful)
-    doubtful = [at for at in doubtful if not errors[at] <= distance(plain[at], single[at], before.get(at))]
-    doubtful = without_noise(doubtful)
+    results = _Results(graph, inputs, found, before, gradients)
+    doubtful = results.without_ties(results.doubtful, 1, DRAWS)
+    doubtful = results.without_rounded_factors(doubtful)
+    doubtful = results.without_noise(doubtful)
     for bits in BITS:  # where ties are rare, a change has to be as large as an error may be to meet one
-        doubtful = without_ties(doubtful, bits, ALL_DRAWS)
+        doubtful = results.without_ties(doubtful, bits, ALL_DRAWS)
     for at in doubtful:
         raise RuntimeError(
-            f"the compiled step is wrong: {_maker(graph, at)} differs from float64 by {errors[at]:.1e} (eager: "
-            f"{error(at, single[at]):.1e}). Please report it; koubai.compile(..., verify=False) "
+            f"the compiled step is wrong: {_maker(graph, at)} differs from float64 by {results.errors[at]:.1e} "
+            f"(eager: {results.eager[at]:.1e}). Please report it; koubai.compile(..., verify=False) "
             "runs it all the same, KOUBAI_COMPILE=off runs everything eagerly"
         )
+
+
+class _Results:
+    """Native results beside those in float64.
+
+    Args:
+        graph, inputs, found, before, gradients: as for `check`.
+
+    Attributes:
+        errors: how far each is off.
+        eager: the same for eager float32, of those that are off by more than `FLOOR`.
+        doubtful: those that are farther off than eager float32 explains.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: Sequence[Array],
+        found: Mapping[int, Array],
+        before: Mapping[int, Array],
+        gradients: Sequence[Symbol],
+    ) -> None:
+        self._graph, self._inputs, self._gradients = graph, inputs, gradients
+        self._found, self._before = found, before
+        with np.errstate(all="ignore"):
+            self._exact = interpret(in_float64(graph), [_wide(x) for x in inputs])
+        self.errors = {at: self._error(at, native) for at, native in found.items()}
+        off = [at for at in found if not self.errors[at] <= FLOOR]
+        self._single = _some(graph, inputs, off)
+        self.eager = {at: self._error(at, self._single[at]) for at in off}
+        self.doubtful = [at for at in off if not self._is_as_eager(at)]
+
+    def without_ties(self, doubtful: list[int], bits: int, draws: int) -> list[int]:
+        """Leave out those that a change of the inputs by so many of their last bits, in `draws` ways, moves as far."""
+        for draw in range(draws if doubtful else 0):
+            moved = _some(self._graph, [_nudged(x, bits, draw) for x in self._inputs], doubtful)
+            doubtful = [
+                at for at in doubtful if not self.errors[at] <= 10 / bits * self._error(at, moved[at])
+            ]
+        return doubtful
+
+    def without_rounded_factors(self, doubtful: list[int]) -> list[int]:
+        """Leave out those that are no farther off than the rounding of factors to bfloat16 moves them."""
+        plain = _some(with_precision(self._graph, FLOAT32), self._inputs, doubtful)
+        moved = {at: distance(plain[at], self._single[at], self._before.get(at)) for at in doubtful}
+        return [at for at in doubtful if not self.errors[at] <= moved[at]]
+
+    def without_noise(self, doubtful: list[int]) -> list[int]:
+        """Leave out those whose errors are in the elements that an allowed error of the gradients moves far."""
+        reach = _reach(self._graph, self._inputs, self._gradients, doubtful)
+        return [at for at in doubtful if not self._even_error(at, reach[at]) <= self._allowed(at)]
+
+    def _even_error(self, at: int, reach: Array) -> float:
+        """Return the error but for the elements that move out of proportion."""
+        exact, before = self._exact[at], self._before.get(at)
+        rough = _rough(reach, self._allowed(at), exact, before)
+        return distance(self._found[at], exact, before, rough)
+
+    def _error(self, at: int, value: Array) -> float:
+        return distance(value, self._exact[at], self._before.get(at))
+
+    def _allowed(self, at: int) -> float:
+        return max(FLOOR, 10 * self.eager[at])
+
+    def _is_as_eager(self, at: int) -> bool:
+        small = _is_small_number(self._found[at], self._exact[at])
+        return small or self.errors[at] <= self._allowed(at)
 
 
 def _some(graph: Graph, inputs: Sequence[Array], wanted: Sequence[int]) -> dict[int, Array]:
