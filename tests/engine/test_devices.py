@@ -237,6 +237,27 @@ def test_a_compiled_function_of_tensors_elsewhere_runs_eagerly(caplog: pytest.Lo
     ]
 
 
+@pytest.mark.parametrize("moved", ["model", "argument", "both"])
+def test_a_compiled_function_runs_eagerly_once_its_tensors_are_elsewhere(moved: str) -> None:
+    layer = nn.Linear(3, 2)
+    step = koubai.compile(lambda x: layer(x).sum())
+    x = koubai.ones(4, 3)
+    here = step(x).item()
+    assert step.falls_back is None
+    if moved != "argument":
+        layer.to(THERE)
+    if moved != "model":
+        x = x.to(THERE)
+    if moved == "both":
+        assert step(x).item() == pytest.approx(here)
+        assert step.scan(x[None]).item() == pytest.approx(here)
+        assert step.each([(x,)]) == []
+    else:
+        with pytest.raises(RuntimeError, match="stand-in"):
+            step(x)
+    assert step.falls_back == "it has tensors on stand-in, and compiled code is for the CPU"
+
+
 def test_a_traced_function_moves_nothing_to_another_device(caplog: pytest.LogCaptureFixture) -> None:
     step = koubai.compile(lambda x: x.to(THERE) * 2)
     assert step(koubai.ones(2)).device == THERE

@@ -25,7 +25,7 @@ from koubai.compiler.step import Report, Step
 from koubai.devices import CPU
 from koubai.engine.modes import modes
 from koubai.engine.tensor import Tensor
-from koubai.engine.trace import flatten, trace, unflatten
+from koubai.engine.trace import Program, flatten, trace, unflatten
 from koubai.functions.joining import stack
 from koubai.ops.op import DataDependentError
 
@@ -137,7 +137,12 @@ class Compiled:
             raise CannotRehearse(self.falls_back or "everything runs eagerly")
         if step is None:
             return self.function(*arguments)
-        well, results = step(tensors)
+        try:
+            well, results = step(tensors)
+        except (AttributeError, TypeError):
+            if self._is_elsewhere(step.program, tensors):  # since it was compiled
+                return self(*arguments)
+            raise
         return results if well else self._explain(step, tensors, arguments)
 
     def prepare(self, arguments: tuple[Any, ...]) -> tuple[Step | None, list[Tensor]]:
@@ -186,7 +191,7 @@ class Compiled:
         first = [tensor[0] for tensor in stacked]
         called = unflatten(structure, iter(first))
         step = None if self._is_eager() else self.prepare(called)[0]
-        if step is None or not step.can_repeat:
+        if step is None or not step.can_repeat or self._is_elsewhere(step.program, stacked):
             return self._one_by_one(structure, stacked, length)
         done, columns = step.scan(stacked, length)
         if done < length:
@@ -202,7 +207,7 @@ class Compiled:
             in one call.
         """
         step = None if self._is_eager() else self.prepare(calls[0])[0]
-        if step is None or not step.can_repeat:
+        if step is None or not step.can_repeat or self._is_elsewhere(step.program, calls[0]):
             return []
         kind = _kinds(calls[0])
         done, columns = step.many(list(takewhile(lambda call: _kinds(call) == kind, calls)))
@@ -252,9 +257,7 @@ class Compiled:
             except DataDependentError as error:
                 self._fall_back(str(error))
                 return None
-            elsewhere = {str(t.device) for t in (*tensors, *program.captured) if t.device is not CPU}
-            if elsewhere:
-                self._fall_back(f"it has tensors on {', '.join(elsewhere)}, and compiled code is for the CPU")
+            if self._is_elsewhere(program, tensors):
                 return None
             if not self.effects:
                 program = program.without_effects()
@@ -268,6 +271,13 @@ class Compiled:
             self._name, how, report.seconds, reason, report.kernels, report.arena_bytes / 2**20,
         )  # fmt: skip
         return step
+
+    def _is_elsewhere(self, program: Program, tensors: Sequence[Tensor]) -> bool:
+        """Whether there are tensors on another device than the CPU; then it runs eagerly from now on."""
+        devices = {str(t.device) for t in (*tensors, *program.captured) if t.device is not CPU}
+        if devices:
+            self._fall_back(f"it has tensors on {', '.join(devices)}, and compiled code is for the CPU")
+        return bool(devices)
 
     def _fall_back(self, why: str) -> None:
         self.falls_back = why
