@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,8 @@ from doctor.observer import Observer
 from doctor.setup import Outcome, Setup, Subject
 from koubai.doctor import Doctor, Finding, attach
 from koubai.doctor.treatment import Training, treat
+from koubai.train import Callback, Trainer
+from koubai.train.events import EVENTS
 
 __all__ = ["Examination", "Watching", "examine", "repair", "training_of"]
 
@@ -26,11 +29,13 @@ class Examination:
         outcome: of the training.
         findings: the likeliest cause first.
         alarm: the step of the first finding, or None.
+        seconds: that the doctor took of the training's, with compiling and looks; None in a loop that is written out.
     """
 
     outcome: Outcome
     findings: list[Finding] = field(default_factory=list)
     alarm: int | None = None
+    seconds: float | None = None
 
     @property
     def causes(self) -> list[str]:
@@ -38,12 +43,34 @@ class Examination:
         return [finding.cause for finding in self.findings]
 
 
+class TimedDoctor(Doctor):
+    """The doctor as it is; `seconds` counts how long everything took that it did."""
+
+    seconds = 0.0
+
+
+def _timed(event: str) -> Callable[[TimedDoctor, Trainer], None]:
+    def timed(self: TimedDoctor, trainer: Trainer) -> None:
+        began = time.perf_counter()
+        try:
+            getattr(Doctor, event)(self, trainer)
+        finally:
+            self.seconds += time.perf_counter() - began
+
+    return timed
+
+
+for _event in EVENTS:
+    if getattr(Doctor, _event) is not getattr(Callback, _event):
+        setattr(TimedDoctor, _event, _timed(_event))
+
+
 class Watching(Observer):
     """The doctor: a callback where there is a `Trainer`, attached where the loop is written out."""
 
     def __init__(self, torch: bool = False) -> None:
         self.torch = torch
-        self.callback: Doctor | None = None
+        self.callback: TimedDoctor | None = None
         self.attached: Any = None
         self.findings: list[Finding] = []
         self.alarm: int | None = None
@@ -51,7 +78,7 @@ class Watching(Observer):
     def start(self, setup: Setup) -> None:
         """Take a place."""
         if setup.loop.plain and not self.torch:
-            self.callback = Doctor(memory=setup.memory_limit)
+            self.callback = TimedDoctor(memory=setup.memory_limit)
             return
         self.attached = attach(
             setup.model,
@@ -84,7 +111,8 @@ def examine(subject: Subject, seed: int, fixed: bool) -> Examination:
     """Train with Koubai while the doctor watches."""
     watching = Watching()
     outcome = koubai_side.train(subject.make(seed, fixed), watching)
-    return Examination(outcome, watching.findings, watching.alarm)
+    seconds = watching.callback.seconds if watching.callback is not None else None
+    return Examination(outcome, watching.findings, watching.alarm, seconds)
 
 
 def training_of(setup: Setup) -> Training:

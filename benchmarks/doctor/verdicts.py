@@ -52,6 +52,12 @@ class Verdict:
         """In how many healthy trainings anything was found."""
         return sum(bool(one.findings) for one in self.healthy)
 
+    @property
+    def overhead(self) -> float | None:
+        """By which share the healthy trainings took longer for the doctor; None if that is not known."""
+        pairs = [(one.seconds, one.outcome.seconds) for one in self.healthy if one.seconds is not None]
+        return sum(s for s, _ in pairs) / sum(whole - s for s, whole in pairs) if pairs else None
+
     def repaired(self, scores: Sequence[float]) -> int:
         """In how many trainings at least 90 % of the gap to the healthy twin were closed."""
         pairs = zip(scores, self.faulty, self.healthy)
@@ -66,7 +72,17 @@ def verdicts(title: str, rows: Iterable[Verdict]) -> Table:
     """Return one row for each subject."""
     table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("", overflow="fold")
-    for heading in ("faulty", "healthy", "found", "first right", "false", "repaired", "random", "alarm at"):
+    for heading in (
+        "faulty",
+        "healthy",
+        "found",
+        "first right",
+        "false",
+        "repaired",
+        "random",
+        "alarm at",
+        "overhead",
+    ):
         table.add_column(heading, justify="right")
     table.add_column("first causes", overflow="fold")
     for row in rows:
@@ -90,6 +106,7 @@ def _cells(row: Verdict) -> list[str]:
         f"{row.repaired(row.treated)}/{len(row.treated)}" if row.treated else "",
         f"{row.repaired(row.searched)}/{len(row.searched)}" if row.searched else "",
         f"{statistics.median(alarms):.0f}" if alarms else "",
+        f"{row.overhead:.0%}" if row.overhead is not None else "",
     ]
 
 
@@ -113,6 +130,10 @@ def summary(rows: Sequence[Verdict]) -> list[str]:
     lines.append(
         _line("false alarms on healthy trainings", sum(row.alarms for row in rows), healthy, "≤ 2 %")
     )
+    shares = [row.overhead for row in rows if row.overhead is not None]
+    if shares:
+        share = statistics.median(shares)
+        lines.append(f"{'overhead, with all looks':36} {share:6.1%}  (median; of steps: doctor_overhead.py)")
     treated, searched = ([score for row in rows for score in scores(row)] for scores in (_treated, _searched))
     if treated:
         lines.append(
