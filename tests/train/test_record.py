@@ -350,9 +350,8 @@ def test_data_in_a_list_of_batches_are_resumed_in_mid_epoch(run, make, blobs):
 
 def test_a_checkpoint_comes_when_its_time_has_come(run, make, blobs):
     counts = make.Spy("on_epoch_end", lambda trainer: run.checkpoints.names()[-1])
-    one_by_one = make.Spy(
-        "on_step_end", lambda trainer: None
-    )  # of several steps at once only the last has one
+    # Of several steps made at once only the last can have one.
+    one_by_one = make.Spy("on_step_end", lambda trainer: None)
     make.trainer(callbacks=[counts, one_by_one]).fit(
         blobs, epochs=1, batch_size=10, run=run, checkpoint_seconds=0.0
     )
