@@ -28,7 +28,7 @@ from koubai.doctor.vital_signs import EVERY, is_due
 from koubai.train import Callback, Trainer
 
 NAMES = {"A": "A32", "B": "B", "D": "D", "E": "E"}
-ECONOMY = 1024  # steps between two measurements
+ECONOMY = 2048  # steps between two measurements
 WARM = 40  # steps that do not count: compiling, and the measurements of the first steps
 EPOCHS = 3  # the last one counts: in the first two the Trainer measures the best constant answer
 PARTS = (f"({EVERY})", f"({ECONOMY})")

@@ -41,7 +41,7 @@ class Doctor(Callback):
     """Watches a training.
 
     Args:
-        every: steps between two measurements, each of which costs about as much as three steps; 1024 is economy mode.
+        every: steps between two measurements, each of which costs about as much as three steps; 2048 is economy mode.
         memory: bytes that there are for the training; None: what the machine has.
         trial: whether the training only shows that everything works: then how well it does is no evidence, and the
             doctor says what can be proven without training.

@@ -67,7 +67,7 @@ class Trainer:
         precision: Of the products in native functions: `"bf16"` rounds their factors to bfloat16 where the processor
             can (see `koubai.compile`); weights and optimizer stay float32, and so does what runs eagerly.
         defaults: Callbacks that are there without being asked for, by name (see `koubai.default_callbacks`):
-            `doctor=False` leaves one out, `doctor=Doctor(every=1024)` puts another in its place.
+            `doctor=False` leaves one out, `doctor=Doctor(every=2048)` puts another in its place.
 
     Attributes:
         progress: Where the training stands, see `Progress`.
