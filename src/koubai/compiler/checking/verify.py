@@ -28,8 +28,8 @@ from koubai.ops.op import Kind, Symbol
 
 FLOOR = 1e-5
 SMALL = 1e-6
-DRAWS = 3
-BITS, ALL_DRAWS = (3, 10), 7
+DRAWS = 3  # ways in which inputs are changed by their last bit
+BITS, ALL_DRAWS = (3, 10), 7  # larger changes for what is doubtful still, in all ways that `_signs` knows
 ROUGH = 10
 
 
