@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from koubai import dtypes
 from koubai.arrays import Array
 from koubai.compiler.llvm.many import DONE, NAME
 from koubai.compiler.outline import Call, Outline, Place
@@ -24,7 +25,8 @@ class Executable:
         threads: how many run it.
 
     Attributes:
-        numbers, states, results: views of the arena.
+        numbers: a view of those in the arena, side by side.
+        states, results: views of the arena.
         flags: (what went wrong if it is false, view) pairs.
     """
 
@@ -40,7 +42,8 @@ class Executable:
         self._frame[0] = self.arena.address
         self._pool: Pool | None = None
         self._arguments: Sequence[Array] = ()
-        self.numbers = [self.view(place) for place in outline.numbers]
+        first, _ = outline.spans[0]
+        self.numbers = self.arena.view(first, (len(outline.numbers),), dtypes.float64)
         self.states = [self.view(place) for place in outline.states]
         self.results = [self.view(place) for place in outline.results]
         self.flags = [(name, self.view(place)) for name, place in outline.flags]

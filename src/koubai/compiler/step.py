@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from koubai.compiler.build import Roles, build
 from koubai.compiler.checking import verify
 from koubai.compiler.executable import Executable
 from koubai.compiler.key import text_of
+from koubai.compiler.numbers import Numbers
 from koubai.compiler.outline import Outline
 from koubai.compiler.runtime import cache
 from koubai.compiler.runtime.objects import compile_object, load_object
@@ -86,6 +86,9 @@ class Step:
         ]
         held = zip(self.roles.states, self._owners, self._residents)
         self._changed = [(owner, resident) for s, owner, resident in held if s in self._written]
+        counters = _counters(program, self.roles.updates)
+        advancing = {owner for owner, s in zip(self._owners, self.roles.states) if s in counters}
+        self._numbers = Numbers(program.hosts, dict(zip(self._owners, self.executable.states)), advancing)
 
     # --- what the program's inputs and outputs are --------------------------------------------------------------
 
@@ -118,7 +121,6 @@ class Step:
         arguments = {symbol: number for number, symbol in enumerate(program.arguments)}
         self._sources = [(arguments.get(s), owners.get(s)) for s in self._given]
         self._written = {s for _, s in updates}
-        self._counters = _counters(program, updates)
         self._place = {at: number for number, at in enumerate(results)}
 
     # --- compiling ----------------------------------------------------------------------------------------------
@@ -168,8 +170,7 @@ class Step:
     def _fill(self, states: Sequence[Array], numbers: Sequence[Array]) -> None:
         for view, array in zip(self.executable.states, states):
             view[...] = array
-        for view, number in zip(self.executable.numbers, numbers):
-            view[...] = number
+        self.executable.numbers[:] = numbers
 
     # --- running ------------------------------------------------------------------------------------------------
 
@@ -189,8 +190,7 @@ class Step:
         """
         self._load()
         exe = self.executable
-        for view, host in zip(exe.numbers, self.program.hosts):
-            view[...] = host()
+        exe.numbers[:] = self._numbers.now()
         if not exe.run(self._arrays(tensors)):
             return False, None
         self._commit(exe.results)
@@ -231,34 +231,10 @@ class Step:
     def _repeat(self, addresses: Array) -> tuple[int, list[Array]]:
         """Run the step on arguments that lie where the rows of `addresses` say."""
         self._load()
-        numbers = np.zeros((len(addresses), len(self.program.hosts)))
-        with self._counting() as count_on:
-            for row in numbers:
-                row[:] = [host() for host in self.program.hosts]
-                count_on()
-        done, columns = self.executable.run_many(addresses, numbers)
+        done, columns = self.executable.run_many(addresses, self._numbers.of_steps(len(addresses)))
         if done:
             self._commit(columns)
         return done, [column[:done] for column in columns]
-
-    @contextmanager
-    def _counting(self) -> Iterator[Callable[[], None]]:
-        """Let the step counters among the state count on the host, for the numbers of steps that are still to come."""
-        owners = [owner for owner, symbol in zip(self._owners, self.roles.states) if symbol in self._counters]
-        before = [(owner._payload, owner.payload) for owner in owners]
-
-        def count_on() -> None:
-            for owner in owners:
-                counted: Array = owner._payload
-                owner._payload = np.asarray(counted + 1, owner.dtype)
-
-        try:
-            for owner, (_, value) in zip(owners, before):
-                owner._payload = value
-            yield count_on
-        finally:
-            for owner, (payload, _) in zip(owners, before):
-                owner._payload = payload
 
     def _load(self) -> None:
         """Bring all state that somebody has changed into the arena."""

@@ -29,6 +29,24 @@ __all__ = [
 HostFunction = Callable[[], float]
 
 
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """A host function whose number follows from how far a counter has come, such as that of an optimizer's steps.
+
+    Attributes:
+        formula: gives the number for a count.
+        counter: a tensor of one number.
+        key: formulas with equal keys are equal.
+    """
+
+    formula: Callable[[float], float]
+    counter: Tensor
+    key: Hashable
+
+    def __call__(self) -> float:
+        return self.formula(self.counter.item())
+
+
 @dataclass(frozen=True)
 class Assumption:
     """Something a traced program rests on, that Python code may change: a layer's mode, an option of an optimizer.
@@ -345,7 +363,8 @@ def _stand_in(symbol: Symbol, requires_grad: bool) -> Tensor:
 def host_scalar(function: HostFunction, key: Hashable = None) -> Tensor:
     """Return a float64 number that `function()` gives: now, and again at every run of a traced program.
 
-    Learning rates and step counts come this way, so that changing them never traces or compiles again.
+    Learning rates and step counts come this way, so that changing them never traces or compiles again. Where many steps
+    run in one native call, it is asked once before them; a `Counted` goes on with its counter.
 
     Args:
         function: computes the number.

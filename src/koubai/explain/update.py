@@ -71,8 +71,8 @@ class Update:
 class _Names(Scalars):
     """The numbers of an update, given to the rule as tensors that stand for formulas."""
 
-    def __init__(self, group: Mapping[str, Any], step: Callable[[], float]) -> None:
-        self.options = Options(group, step)
+    def __init__(self, group: Mapping[str, Any]) -> None:
+        self.options = Options(group)
         self.group = group
         self.named: dict[str, Named] = {}
         self.formulas: dict[Callable[[], float], Term] = {}
@@ -134,7 +134,7 @@ def written_update(
     made = optimizer([tensor for tensor, _parameter in pairs], **options)
     group = made.param_groups[0]
     made.step()
-    names = _Names(group, lambda: 1.0)
+    names = _Names(group)
     update = Update(optimizer, str(group.get("form", "")), [], [], [], [], model)
     for tensor, parameter in pairs:
         _write(names, made, tensor, parameter, gradients[parameter.letter], update)

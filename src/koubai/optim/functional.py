@@ -211,7 +211,7 @@ def _update(
     """Do one step on one parameter; write the results into the caller's arrays."""
     parameter = koubai.from_numpy(array)
     state = {key: koubai.from_numpy(value) for key, value in entries.items()}
-    scalars = Scalars.of(group, step=lambda: state["step"].item() + 1)
+    scalars = Scalars.of(group, state)
     rule.remember(parameter, state, scalars.options)
     updated, remembered = rule(parameter, koubai.from_numpy(gradient), state, scalars)
     array[...] = updated.numpy()

@@ -182,7 +182,7 @@ class Optimizer:
                 f"the gradient of {name} has shape {list(gradient.shape)}, the parameter {list(parameter.shape)}"
             )
         state = self.state[parameter]
-        scalars = Scalars.of(group, step=lambda: state["step"].item() + 1)
+        scalars = Scalars.of(group, state)
         with untraced():  # what is made here has to outlive a trace, as the parameters do
             self.rule.remember(parameter, state, scalars.options)
         updated, remembered = self.rule(parameter, gradient, state, scalars)

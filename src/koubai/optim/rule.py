@@ -6,13 +6,14 @@ penalty and weight decay are the same for every rule, so they are here, around t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import koubai
 from koubai.engine.modes import modes, untraced
 from koubai.engine.tensor import Tensor
+from koubai.engine.trace import Counted
 
 __all__ = ["Options", "Rule", "Scalars", "State", "counter", "rule", "when", "zeros"]
 
@@ -24,11 +25,17 @@ class Options:
 
     `options.lr` is the entry "lr" of the group, `options.beta1` and `options.beta2` are those of "betas", and
     `options.step` counts from 1.
+
+    Args:
+        group: the options by their names.
+        step: the number of this step.
+        state: what is remembered of a parameter; its entry "step" counts the steps before this one, instead of `step`.
     """
 
-    def __init__(self, group: Mapping[str, Any], step: Callable[[], float]) -> None:
+    def __init__(self, group: Mapping[str, Any], step: float = 1.0, state: State | None = None) -> None:
         self._group = group
         self._step = step
+        self._state = state
         self._counts = False
 
     def __getattr__(self, name: str) -> Any:
@@ -72,17 +79,21 @@ class Options:
     def step(self) -> float:
         """The number of this step, 1 for the first."""
         self._counts = True
-        return self._step()
+        return self._step if self._state is None else float(self._state["step"].item()) + 1
 
-    def key_of(self, formula: Callable[[Options], float]) -> Hashable:
-        """Return what formulas that give the same number have in common: their code and what it is about."""
+    def scalar(self, formula: Callable[[Options], float]) -> Tensor:
+        """Return the number that a formula gives, as `koubai.host_scalar` does."""
         self._counts = False
         with untraced():
             formula(self)
         cells = tuple(cell.cell_contents for cell in formula.__closure__ or ())
-        about = self._step if self._counts else id(self._group)
-        key = (formula.__code__, cells, about)
-        return key if all(isinstance(c, str | int | float) for c in cells) else None
+        plain = all(isinstance(c, str | int | float) for c in cells)
+        key = (formula.__code__, cells, id(self._group)) if plain else formula
+        if not self._counts or self._state is None:
+            return koubai.host_scalar(lambda: float(formula(self)), key)
+        counter, group = self._state["step"], self._group
+        counted = Counted(lambda count: float(formula(Options(group, count + 1))), counter, key)
+        return koubai.host_scalar(counted, (key, counter))
 
 
 class Scalars:
@@ -104,19 +115,18 @@ class Scalars:
     """
 
     def __init__(self, *, step: float = 1.0, **options: Any) -> None:
-        self.options = Options(options, lambda: step)
+        self.options = Options(options, step)
 
     @classmethod
-    def of(cls, group: Mapping[str, Any], step: Callable[[], float]) -> Scalars:
-        """Return the scalars of a parameter group, which stays live: later changes of it are seen."""
+    def of(cls, group: Mapping[str, Any], state: State) -> Scalars:
+        """Return the scalars of a parameter with some state in a group; both stay live: later changes are seen."""
         scalars = cls()
-        scalars.options = Options(group, step)
+        scalars.options = Options(group, state=state)
         return scalars
 
     def __call__(self, formula: Callable[[Options], float]) -> Tensor:
         """Return the number that `formula` computes from the options, a 0-dimensional float64 tensor."""
-        options = self.options
-        return koubai.host_scalar(lambda: float(formula(options)), options.key_of(formula))
+        return self.options.scalar(formula)
 
     def __getattr__(self, name: str) -> Tensor:
         return self(lambda options: getattr(options, name))

@@ -9,7 +9,7 @@ import numpy as np
 
 import koubai
 from koubai.engine.tensor import Tensor
-from koubai.optim.rule import Scalars
+from koubai.optim.rule import Options
 
 if TYPE_CHECKING:
     from koubai.optim.optimizer import Optimizer
@@ -77,7 +77,7 @@ def _parameter_state(
     if not state or not hasattr(optimizer, "rule"):
         return state
     missing_step = "step" not in state
-    options = Scalars.of({**optimizer.defaults, **group}, lambda: 1).options
+    options = Options({**optimizer.defaults, **group})
     expected = optimizer.rule.remember(parameter, {}, options)
     for key, value in expected.items():
         given = state.setdefault(key, value)

@@ -138,7 +138,7 @@ def _state_bytes(workload: Workload) -> int:
     kept = 0
     with koubai.no_grad():
         for group in optimizer.param_groups:
-            options = Options(group, lambda: 1.0)
+            options = Options(group)
             for parameter in group["params"]:
                 state = optimizer.rule.remember(parameter, {}, options)
                 kept += _bytes(state.values())

@@ -117,7 +117,10 @@ class TimedStep:
         self._slots = driver.slots
         self._sums = np.zeros((len(driver.slots) + 1, threads, _LINE), np.int64)
         self._executable = _Timed(Outline.of(blueprint), library, threads, len(blueprint.arguments) + 1)
-        self._start = [*zip(self._executable.states, states), *zip(self._executable.numbers, numbers)]
+        self._start = [
+            *zip(self._executable.states, states),
+            (self._executable.numbers, np.asarray(numbers, np.float64)),
+        ]
 
     def run(self, arguments: Sequence[Array], seconds: float) -> Times:
         """Run again and again for some time, from the same start, and return each kernel's best time."""
