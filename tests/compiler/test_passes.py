@@ -16,7 +16,7 @@ from koubai.compiler.runtime.target import current
 from koubai.compiler.step import Step
 from koubai.ops.graph import interpret
 
-PASSES = ["lower", "arrange", "fuse", "strips", "write in place"]
+PASSES = ["lower", "arrange", "fuse", "straighten", "strips", "write in place"]
 
 
 def traced(function, arguments):
@@ -68,7 +68,16 @@ def test_simplification_keeps_what_a_step_computes(workload):
         np.testing.assert_allclose(before, after, rtol=1e-4, atol=1e-6)
 
 
+def classifier():
+    """Channels lie innermost in the pooling, and outermost in the columns of the linear layer."""
+    return nn.Sequential(
+        nn.Conv2d(4, 16, 3, padding=1), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16 * 8 * 8, 10)
+    )
+
+
 LAYERS = {
+    "classifier": (classifier, (8, 4, 16, 16)),
+    "Linear with few features": (lambda: nn.Linear(64, 10), (32, 64)),
     "Conv1d": (lambda: nn.Conv1d(4, 6, 3, padding=2, dilation=2), (2, 4, 11)),
     "ConvTranspose2d": (lambda: nn.ConvTranspose2d(3, 4, 3, stride=2, padding=1), (2, 3, 5, 5)),
     "grouped Conv2d": (lambda: nn.Conv2d(4, 8, 3, groups=2), (2, 4, 7, 7)),
@@ -122,3 +131,31 @@ def test_numbers_side_by_side_are_stored_one_by_one():
     step = koubai.compile(numbers)
     np.testing.assert_allclose(step(x).numpy(), numbers(x).numpy(), rtol=1e-6)
     assert "in range" not in explain(step, x).after("lower")
+
+
+def test_arrays_that_lie_across_the_vectors_of_a_kernel_are_transposed_for_it():
+    model, x = classifier(), koubai.randn(8, 4, 16, 16)
+
+    @koubai.compile
+    def gradients(x):
+        return koubai.autograd.grad(model(x).square().mean(), [*model.parameters()])
+
+    expected = gradients.function(x)
+    for got, wanted in zip(gradients(x), expected, strict=True):
+        np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=1e-3, atol=1e-6)
+    passes = explain(gradients, x)
+    assert ".t[" in passes.after("straighten")
+    assert ".t[" not in passes.after("fuse")
+
+
+def test_few_columns_become_rows_where_that_fills_vectors():
+    """The gradient of a classifier's weight has as many columns as classes, or as features."""
+    layer, x = nn.Linear(64, 10), koubai.randn(32, 64)
+
+    @koubai.compile
+    def gradient(x):
+        return koubai.autograd.grad(layer(x).square().mean(), layer.weight)[0]
+
+    np.testing.assert_allclose(gradient(x).numpy(), gradient.function(x).numpy(), rtol=1e-4, atol=1e-6)
+    products = [line for line in str(explain(gradient, x)).splitlines() if " product " in line]
+    assert any("10×64 over 32" in line for line in products)

@@ -1,8 +1,9 @@
 """How state lies in memory: the way the first product that uses it wants it.
 
-The right factor of a product must have its columns side by side. A weight that a layer reads transposed is
-therefore kept transposed; who asks for its value gets it in the shape and order that the program sees. What an
-optimizer remembers of a weight lies as the weight does, because an update runs along both.
+The right factor of a product must have its columns side by side. A weight that a layer reads transposed is therefore
+kept transposed; who asks for its value gets it in the shape and order that the program sees. Few columns would leave
+lanes of vectors empty, most of all in the weight's gradient: such a weight stays, and is transposed for that product
+alone. What an optimizer remembers of a weight lies as the weight does, because an update runs along both.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from koubai.ops.graph import Graph, Node
 from koubai.ops.op import Kind, Symbol
 
 _RIGHT = {"matmul": 1, "convolution_last": 1}
+_LANES = 16  # of the widest vectors
+_WASTE = 1.1  # times as many lanes as columns
 
 
 def prefer_orders(graph: Graph, buffers: Mapping[Symbol, Buffer]) -> None:
@@ -69,8 +72,20 @@ def _is_right_factor(body: Graph, symbol: Symbol) -> bool:
 
 def _set(buffers: Mapping[Symbol, Buffer], done: set[Symbol], symbol: Symbol, dims: tuple[int, ...]) -> None:
     if symbol not in done and buffers[symbol].home is Home.STATE:
-        buffers[symbol].order = dims
+        fits = symbol.ndim != 2 or fill(symbol.shape[dims[-1]], symbol.shape[-1])
+        buffers[symbol].order = dims if fits else (0, 1)
         done.add(symbol)
+
+
+def fill(columns: int, others: int) -> bool:
+    """Whether so many columns fill vectors about as well as so many others would.
+
+    Example:
+        >>> fill(10, 128), fill(1000, 128)
+        (False, True)
+    """
+    wanted, instead = (-(-count // _LANES) * _LANES / count for count in (columns, others))
+    return wanted <= _WASTE * instead
 
 
 def _state_behind(

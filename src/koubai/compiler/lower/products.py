@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from koubai import dtypes
+from koubai.compiler.graph.layout import fill
 from koubai.compiler.language.affine import affine
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, apply, register
@@ -34,7 +35,17 @@ def matmul(low: Lowering, node: Node) -> None:
     leading = tuple(map(Index.of, batch))
     left_at = (*broadcast(leading, a.shape[:-2]), Index.of(m), Index.of(k))
     right_at = (*broadcast(leading, b.shape[:-2]), Index.of(k), Index.of(n))
-    _product(low, node, (*batch, m, n), n, (k,), (a, left_at), (b, right_at))
+    left, right, shown = (a, left_at), (b, right_at), (*batch, m, n)
+    if fill(n.size, m.size) or not _runs_along(low, left, m, (*shown, k)):
+        _product(low, node, shown, n, (k,), left, right, shown)
+    else:  # the same product, seen from the other side
+        _product(low, node, (*batch, n, m), m, (k,), right, left, shown)
+
+
+def _runs_along(low: Lowering, operand: Operand, column: Axis, loops: Iterable[Axis]) -> bool:
+    """Whether neighbours along a loop are neighbours in memory, so that it can be that of the columns."""
+    flat = _plain(low.operand(*operand), loops)
+    return flat is not None and flat.factor(column) == 1
 
 
 def convolution_last(low: Lowering, node: Node) -> None:
@@ -87,11 +98,15 @@ def _product(
     depth: tuple[Axis, ...],
     left: Operand,
     right: Operand,
+    seen: Sequence[Axis] = (),
     groups: int = 0,
 ) -> None:
-    """Add the contraction of two operands, copying one that does not lie as it has to."""
+    """Add the contraction of two operands, copying one that does not lie as it has to.
+
+    The dimensions of the result are the loops that are `seen`, or those in `outer`.
+    """
     out, precision = node.outputs[0], node.attributes.get("precision")
-    shown = [Index.of(axis) for axis in outer]
+    shown = [Index.of(axis) for axis in seen or outer]
     if groups:  # the group and the channel within it are one dimension of the result
         at = len(outer) - 2 if groups == 1 else len(outer) - 3
         channel = shown[at] * outer[-1].size + outer[-1]

@@ -25,7 +25,7 @@ def stripped(kernel: Kernel, axes: Sequence[Axis], strips: Sequence[Axis]) -> Ke
         indices = tuple(index.replace(values) for index in store.indices)
         return Store(store.buffer, indices, store.value.replace(values))
 
-    return _rebuilt(kernel, set(axes), lambda e: e.replace(values), moved)
+    return rebuilt(kernel, set(axes), lambda e: e.replace(values), moved)
 
 
 class Slice:
@@ -63,10 +63,10 @@ def on_slices(kernel: Kernel, slices: Mapping[Buffer, Slice]) -> Kernel:
         buffer, at = (part.buffer, part.at(store.indices)) if part else (store.buffer, store.indices)
         return Store(buffer, at, store.value.substitute(change))
 
-    return _rebuilt(kernel, set(), lambda e: e.substitute(change), moved)
+    return rebuilt(kernel, set(), lambda e: e.substitute(change), moved)
 
 
-def _rebuilt(
+def rebuilt(
     kernel: Kernel,
     gone: set[Axis],
     value: Callable[[Expression], Expression],
