@@ -2,7 +2,7 @@
 
 What counts is the processor's time, which does not change with what else runs on the machine: compiling is one thread.
 
-python benchmarks/compile_time.py --layers 4 8 16 32 --dropout 0.1
+python benchmarks/compile_time.py --layers 4 8 16 32 --dropout 0.1 --clip
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from koubai import nn, optim
 WIDTH, HEADS, BATCH, TOKENS = 128, 4, 8, 32
 
 
-def seconds(layers: int, dropout: float) -> float:
+def seconds(layers: int, dropout: float, clip: bool) -> float:
     """Trace and compile a training step, and return how much of the processor's time it took."""
     koubai.manual_seed(0)
     stack = (
@@ -35,6 +35,8 @@ def seconds(layers: int, dropout: float) -> float:
         optimizer.zero_grad()
         loss = model(x).square().mean()
         loss.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         return loss
 
@@ -43,10 +45,10 @@ def seconds(layers: int, dropout: float) -> float:
     return time.process_time() - began
 
 
-def main(depths: Sequence[int], rounds: int, dropout: float) -> None:
+def main(depths: Sequence[int], rounds: int, dropout: float, clip: bool) -> None:
     """Print the shortest of some interleaved times for each depth, and what each further layer costs."""
-    seconds(1, dropout)  # what happens once in a process
-    times = [[seconds(layers, dropout) for layers in depths] for _ in range(rounds)]
+    seconds(1, dropout, clip)  # what happens once in a process
+    times = [[seconds(layers, dropout, clip) for layers in depths] for _ in range(rounds)]
     best = [min(column) for column in zip(*times)]
     for number, (layers, took) in enumerate(zip(depths, best)):
         more = (took - best[number - 1]) / (layers - depths[number - 1]) if number else None
@@ -58,5 +60,6 @@ if __name__ == "__main__":
     parser.add_argument("--layers", type=int, nargs="+", default=[4, 8, 16, 32])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--clip", action="store_true", help="clip the norm of the gradients")
     arguments = parser.parse_args()
-    main(arguments.layers, arguments.rounds, arguments.dropout)
+    main(arguments.layers, arguments.rounds, arguments.dropout, arguments.clip)

@@ -229,11 +229,12 @@ def test_a_deep_model_computes_what_eager_does(name, clipped):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("clipped", [False, True])
 @pytest.mark.parametrize("name", ["transformer", "dropping", "perceptron", "residual", "summed"])
-def test_deeper_models_have_no_larger_graphs_to_compile(name):
+def test_deeper_models_have_no_larger_graphs_to_compile(name, clipped):
     sizes = []
     for layers in (KEPT + 4, KEPT + 9):
-        step = compiled_of(MODELS[name], layers)
+        step = compiled_of(MODELS[name], layers, clipped)
         graph, roles = step.program.graph, step.roles
         few = shortened(graph, roles.updates, roles.results)
         assert few.missing > 0
@@ -252,6 +253,16 @@ def test_kernels_are_those_of_a_graph_that_was_lowered_in_full(name, threads):
     assert built[0].plan.size == pytest.approx(
         built[1].plan.size, rel=0.02
     )  # equal buffers go by their names
+
+
+@pytest.mark.parametrize("name", ["transformer", "perceptron", "residual"])
+def test_layers_stay_alike_when_gradients_are_clipped(name, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("all layers were lowered")
+
+    step = compiled_of(MODELS[name], KEPT + 5, clipped=True)
+    monkeypatch.setattr("koubai.compiler.build.unshortened", refuse)
+    build(step.program.graph, step.roles, current(), 2)
 
 
 def described(blueprint):

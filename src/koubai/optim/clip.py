@@ -40,10 +40,14 @@ def get_total_norm(
     Raises:
         RuntimeError: if the norm is not finite and `error_if_nonfinite`.
     """
-    norms = [koubai.linalg.vector_norm(tensor, float(norm_type)) for tensor in _listed(tensors)]
-    if not norms:
+    listed = _listed(tensors)
+    if not listed:
         return koubai.tensor(0.0)
-    total = koubai.linalg.vector_norm(koubai.stack(norms), float(norm_type))
+    if float(norm_type) == 2.0:
+        total = _common_length(listed)
+    else:
+        norms = [koubai.linalg.vector_norm(tensor, float(norm_type)) for tensor in listed]
+        total = koubai.linalg.vector_norm(koubai.stack(norms), float(norm_type))
     if error_if_nonfinite and not koubai.isfinite(total).item():
         raise RuntimeError(
             f"The total norm of order {float(norm_type)} of the gradients is {total.item()}, so it cannot "
@@ -51,6 +55,21 @@ def get_total_norm(
             "or set error_if_nonfinite=False"
         )
     return total
+
+
+def _common_length(tensors: list[Tensor]) -> Tensor:
+    """Return the Euclidean norm of all elements.
+
+    Squares are added up one after the other from the last tensor, whose gradient is there first: so a compiled step
+    needs no more than a number to be carried from layer to layer of its backward pass.
+    """
+    total: Tensor | None = None
+    for tensor in reversed(tensors):
+        norm = koubai.linalg.vector_norm(tensor)
+        square = norm * norm
+        total = square if total is None else total + square
+    assert total is not None
+    return koubai.sqrt(total)
 
 
 @koubai.no_grad()

@@ -32,6 +32,7 @@ class Choice:
                 self.users.setdefault(symbol, []).append(node)
         wanted = set(graph.outputs) | self._needed_in_memory()
         wanted |= self._behind_products(wanted)
+        wanted |= self._running_totals()
         wanted |= self._expensive(wanted)
         self.stored: dict[Symbol, None] = {
             s: None for node in graph.nodes for s in node.outputs if s in wanted
@@ -53,6 +54,16 @@ class Choice:
             elif node.op.name in windows.RULES or node.op.name == "window_max":
                 wanted.update(self._read_often(node))
         return wanted
+
+    def _running_totals(self) -> set[Symbol]:
+        """Single numbers made of others that are computed too, such as a norm that is added up layer by layer."""
+        return {
+            node.outputs[0]
+            for node in self.graph.nodes
+            if node.op.kind is Kind.MAP
+            and node.outputs[0].ndim == 0
+            and len({base for base in map(self._base, node.inputs) if base in self.maker}) > 1
+        }
 
     def _read_often(self, node: Node) -> list[Symbol]:
         """Inputs of a pooling that would be computed anew for every kernel element."""

@@ -64,6 +64,10 @@ class Dependences:
         """Return the kernels that this one directly depends on, the latest first."""
         return [self.kernels[n] for n in sorted(self.direct[self.number[kernel]], reverse=True)]
 
+    def waiting(self, kernel: Kernel) -> int:
+        """Return how many kernels directly depend on one."""
+        return len(self._waiting[self.number[kernel]])
+
     def siblings(self, kernel: Kernel) -> Iterator[Kernel]:
         """Yield the earlier kernels that read a large buffer which this one reads too, the latest first."""
         number = self.number[kernel]

@@ -31,6 +31,7 @@ from koubai.compiler.schedule.dependence import Dependences
 SMALL = 1 << 12  # elements that one thread may as well do alone
 FEWEST = 16  # outer turns of a kernel that threads can share
 NARROW = 16  # bytes of the smallest vectors
+MANY = 8  # kernels that read what another one makes
 LARGEST = 400  # expressions in a kernel: beyond, registers run out and compiling takes long
 
 
@@ -56,7 +57,7 @@ def _merge_into_an_earlier_one(graph: Dependences, later: Loops) -> None:
         if graph.can_merge(earlier, later):
             if isinstance(earlier, Contraction):
                 merged = as_epilogue(earlier, later)
-            elif isinstance(earlier, Loops):
+            elif isinstance(earlier, Loops) and not (later.outer and _is_for_all(graph, earlier)):
                 merged = merge_loops(earlier, later)
         if merged is not None:
             graph.merge(earlier, later, merged)
@@ -67,6 +68,14 @@ def _merge_into_an_earlier_one(graph: Dependences, later: Loops) -> None:
             if merged is not None:
                 graph.merge(sibling, later, merged)
                 return
+
+
+def _is_for_all(graph: Dependences, kernel: Loops) -> bool:
+    """Whether a kernel makes single numbers that many others read, such as a factor for all gradients.
+
+    They wait for it in any case, and merged with it they would become the work of one thread.
+    """
+    return not kernel.outer and graph.waiting(kernel) >= MANY
 
 
 # --- how the indices of two kernels relate
