@@ -89,10 +89,9 @@ class KoubaiScan(KoubaiStep):
     def run(self, steps: int) -> float:
         """Train so many steps and return the last one's loss."""
         set_threads(self.threads)
-        done, losses = 0, None
-        while done < steps:
-            count = min(self.steps_per_call, steps - done)
-            losses = self.step.scan(self.turns[:count])
-            done += count
-        assert losses is not None
+        calls, rest = divmod(steps, self.steps_per_call)
+        for _ in range(calls):
+            losses = self.step.scan(self.turns)
+        if rest:
+            losses = self.step.scan(self.turns[:rest])
         return float(losses[-1].item())
