@@ -206,3 +206,23 @@ def test_it_is_used_where_it_is_faster(shape, chosen):
     n, side, c, o = shape
     graph, _ = traced(convolution(c, o, padding=1), image(n, c, side, side))
     assert uses(graph) == chosen
+
+
+def test_it_can_be_turned_off(always, monkeypatch):
+    """Then infinity stays what it is, as in eager, and code that was kept on disk for the other way is not taken."""
+    layers = nn.Sequential(convolution(16, 16, kernel=1), convolution(16, 16, padding=1))
+    with koubai.no_grad():
+        for layer in layers:
+            layer.weight.fill_(0.1)
+    x, found = np.zeros((1, 16, 8, 8), np.float32), []
+    x[0, 3, 2, 2] = np.inf
+    for choice in ("on", "off"):
+        monkeypatch.setenv("KOUBAI_WINOGRAD", choice)
+        compiled = koubai.compile(layers.__call__, verify=False)
+        found.append(compiled(koubai.tensor(x)).detach().numpy())
+    winograd_s, direct = found
+    eager = layers(koubai.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(direct, eager, rtol=1e-4)
+    np.testing.assert_array_equal(np.isfinite(winograd_s), np.isfinite(eager))
+    assert np.isinf(eager).any()
+    assert np.isnan(winograd_s).any()

@@ -21,13 +21,14 @@ from koubai.compiler.runtime.target import Target
 def is_winograd(kernel: Contraction, target: Target, threads: int) -> bool:
     """Whether a contraction is a convolution that Winograd's method makes faster."""
     convolution = convolution_of(kernel)
-    return convolution is not None and pays(convolution, target, threads)
+    return convolution is not None and target.winograd and pays(convolution, target, threads)
 
 
 class WinogradFunction:
     """Writes one convolution.
 
-    Where an element of the image is infinite or NaN, all elements of the result's tiles that read it become NaN.
+    Where an element of the image is infinite, most elements of the result that read it become NaN: they are made of
+    differences.
 
     Args:
         kernel: what to write, a convolution of 3x3 taps.

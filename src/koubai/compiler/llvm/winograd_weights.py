@@ -21,7 +21,7 @@ from koubai.compiler.runtime.target import Target
 def is_winograd_weights(kernel: Contraction, target: Target, threads: int) -> bool:
     """Whether a contraction is a weight gradient that Winograd's method makes faster."""
     gradient = weight_gradient_of(kernel)
-    return gradient is not None and weights_pay(gradient, target, threads)
+    return gradient is not None and target.winograd and weights_pay(gradient, target, threads)
 
 
 class WinogradWeightsFunction:

@@ -33,7 +33,8 @@ _complained = False
 
 def key_of(text: str, target: Target) -> str:
     """Return the name under which the object of this text is kept: it names all that the object depends on."""
-    parts = [text, target.triple, target.cpu, target.features, *_versions()]
+    method = "winograd" if target.winograd else "direct"
+    parts = [text, target.triple, target.cpu, target.features, method, *_versions()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

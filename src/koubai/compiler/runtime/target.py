@@ -1,7 +1,7 @@
 """The processor that code is made for: its name for LLVM, its vectors and its caches.
 
 Usually that is the processor of this machine. The environment variable KOUBAI_TARGET names another one, for instance to
-see what the compiler writes for a smaller one.
+see what the compiler writes for a smaller one, and KOUBAI_WINOGRAD=off asks for convolutions that are plain sums.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import os
 import struct
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from koubai.compiler.runtime import machine
@@ -33,6 +33,7 @@ class Target:
         cpu, features: the processor and its instruction sets, in LLVM's notation.
         lanes_bytes: of one vector register.
         level1, level2: bytes of a core's data cache and of the cache behind it.
+        winograd: whether convolutions may be computed by Winograd's method where that is faster.
     """
 
     triple: str
@@ -41,6 +42,7 @@ class Target:
     lanes_bytes: int
     level1: int = 32 << 10
     level2: int = 1 << 20
+    winograd: bool = True
 
     @property
     def architecture(self) -> str:
@@ -82,13 +84,14 @@ def available() -> bool:
 
 
 def current() -> Target:
-    """Return the target that KOUBAI_TARGET names, else this machine.
+    """Return the target that KOUBAI_TARGET names, else this machine, and with KOUBAI_WINOGRAD=off without that method.
 
     Raises:
         ValueError: if KOUBAI_TARGET names none.
     """
     name = os.environ.get("KOUBAI_TARGET")
-    return named(name) if name else host()
+    target = named(name) if name else host()
+    return replace(target, winograd=False) if os.environ.get("KOUBAI_WINOGRAD") == "off" else target
 
 
 @functools.cache
