@@ -65,7 +65,7 @@ GOALS = (
     Goal("image-cnn", "MNIST", 0.993),
     Goal("image-resnet", "CIFAR-10"),
     Goal("text-gpt", "tiny Shakespeare"),
-    Goal("text-gpt", "Aozora Bunko", settings={"corpus": "aozora"}),
+    Goal("text-gpt", "Aozora Bunko", settings={"corpus": "aozora", "epochs": 3}),
     Goal("text-lstm", "names"),
     Goal("text-lstm", "names", settings={"cell": "gru"}),
     Goal("text-classify", "six kinds of snippets"),
