@@ -111,7 +111,9 @@ def _reduce(x: Lanes, low: Lanes | None = None) -> tuple[Lanes, Lanes]:
 
 
 def _scale(y: Lanes, t: Lanes) -> Lanes:
-    """y · 2**n in two steps, neither of which leaves the range of exponents while the result is in it."""
+    """y · 2**n, in one instruction or in two steps that stay in the range of exponents while the result does."""
+    if y.has_powers_of_two:
+        return y.times_power_of_two(t - _magic(y))
     digits, bits = _digits(y), t.bits()
     half = bits >> 1
     return y * (half << digits).floats() * ((bits - half) << digits).floats()
