@@ -188,9 +188,7 @@ class Compiled:
                 f"scan needs arguments of one length in their first dimension, got {sorted(lengths)}"
             )
         (length,) = lengths
-        first = [tensor[0] for tensor in stacked]
-        called = unflatten(structure, iter(first))
-        step = None if self._is_eager() else self.prepare(called)[0]
+        step = None if self._is_eager() else self._step_for_slices(structure, stacked)
         if step is None or not step.can_repeat or self._is_elsewhere(step.program, stacked):
             return self._one_by_one(structure, stacked, length)
         done, columns = step.scan(stacked, length)
@@ -198,6 +196,11 @@ class Compiled:
             failing = [tensor[done] for tensor in stacked]
             self._explain(step, failing, unflatten(structure, iter(failing)))
         return step.output(columns[: len(step.program.results)])
+
+    def _step_for_slices(self, structure: Any, stacked: Sequence[Tensor]) -> Step | None:
+        """Return the step for the first slices of some tensors: plain arrays, unless gradients flow through them."""
+        first = [t[0] if t.requires_grad else Tensor(t._values("scan")[0, ...]) for t in stacked]
+        return self.prepare(unflatten(structure, iter(first)))[0]
 
     def each(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run the function once for each of some tuples of tensors, in one native call.
