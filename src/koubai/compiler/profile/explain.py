@@ -26,6 +26,7 @@ from koubai.compiler.step import Step
 from koubai.engine.tensor import Tensor
 
 WIDTH = 80
+_INSTANT = 2e-8  # seconds: below, the clock's own time is most of what was measured
 _MANY = 40  # kernels and buffers that are worth a line each without being asked for
 
 
@@ -59,6 +60,8 @@ class Row:
     def __str__(self) -> str:
         what = f"{self.name} {self.what}" + (f", {self.times} times" if self.times > 1 else "")
         what = textwrap.shorten(what, 43, placeholder="…")
+        if self.seconds < _INSTANT:
+            return f"{self.phase:4} {what:43} {_time(self.seconds)}"
         rate = _rate(self.work, self.seconds)
         return f"{self.phase:4} {what:43} {_time(self.seconds)} {rate} {self.share:4.0%}"
 
@@ -310,8 +313,6 @@ def _places(blueprint: Blueprint) -> list[Place]:
 
 def _rate(work: Work, seconds: float) -> str:
     """Return the speed of what there is more of: arithmetic, or memory."""
-    if not seconds:
-        return " " * 13
     if work.flops > 4 * work.bytes:
         return f"{work.flops / seconds / 1e9:6.1f} GFLOP/s"
     return f"{work.bytes / seconds / 1e9:8.1f} GB/s"
