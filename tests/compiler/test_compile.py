@@ -787,34 +787,20 @@ def test_a_compiled_step_adds_to_the_gradient_that_is_there_now(between):
 
 @pytest.mark.parametrize("grouped", [False, True])
 def test_bias_corrections_follow_each_parameters_own_count_of_steps(grouped):
-    xs = np.random.default_rng(0).standard_normal((6, 8, 3)).astype("f4")
+    batches = [data(seed=number) for number in range(6)]
 
-    def train(compiled):
-        koubai.manual_seed(0)
-        model = model_of(3, 4, 2)
-        optimizer = optim.Adam(model.parameters(), lr=0.1)
-        for count, parameter in enumerate(model.parameters()):  # as after an epoch in which some were frozen
-            optimizer.state[parameter] = {
-                "step": koubai.tensor(float(count % 2)),
-                "exp_avg": koubai.zeros_like(parameter),
-                "exp_avg_sq": koubai.zeros_like(parameter),
-            }
-
-        def step(x):
-            optimizer.zero_grad()
-            loss = model(x).square().mean()
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        step = koubai.compile(step) if compiled else step
+    def trained(compiled):
+        training = Training(lambda p: optim.Adam(p, lr=0.1), compiled)
+        for count, parameter in enumerate(
+            training.model.parameters()
+        ):  # as if some had been frozen for a step
+            moments = {name: koubai.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+            training.optimizer.state[parameter] = {"step": koubai.tensor(float(count % 2)), **moments}
         if compiled and grouped:
-            step.scan(koubai.tensor(xs))
+            training.step.scan(*map(koubai.stack, zip(*batches)))
         else:
-            for x in xs:
-                step(koubai.tensor(x))
-        counts = [optimizer.state[p]["step"].item() for p in model.parameters()]
-        return [*(p.detach().numpy().copy() for p in model.parameters()), counts]
+            for batch in batches:
+                training.step(*batch)
+        return training.state()
 
-    for got, expected in zip(train(True), train(False), strict=True):
-        np.testing.assert_allclose(got, expected, rtol=2e-4, atol=1e-6)
+    check_close(trained(True), trained(False), 2e-4)
