@@ -238,6 +238,26 @@ def test_loops_over_time() -> None:
             both_ways(function, w, xs)
 
 
+def test_loops_that_keep_all_that_they_carry() -> None:
+    rng = np.random.default_rng(0)
+    for length in (1, 2, 5):
+        for reverse in (False, True):
+            w, xs = rng.normal(size=(4, 4)) / 2, rng.normal(size=(length, 3, 4))
+
+            def function(w: Tensor, xs: Tensor, reverse: bool = reverse) -> Tensor:
+                def body(carry: Any, x: Tensor) -> tuple[Any, Any]:
+                    h, c = carry
+                    new = (h @ w + x).tanh()
+                    return (new, c + new), (h, new, h.sum(), c, new @ w, new)
+
+                (h, c), kept = koubai.scan(body, (xs[0] * 0, xs[0]), xs, reverse=reverse)
+                padded = F.avg_pool1d(kept[1], 2, padding=1)
+                seen = sum(((n + 1) * part).sum() for n, part in enumerate(kept))
+                return h.sum() * c.sum() + seen + padded.square().sum()
+
+            both_ways(function, w, xs)
+
+
 # --- completeness -----------------------------------------------------------------------------------------------
 
 

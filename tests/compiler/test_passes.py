@@ -16,7 +16,7 @@ from koubai.compiler.runtime.target import current
 from koubai.compiler.step import Step
 from koubai.ops.graph import interpret
 
-PASSES = ["lower", "arrange", "fuse", "straighten", "strips", "write in place"]
+PASSES = ["lower", "arrange", "fuse", "spread", "straighten", "strips", "write in place"]
 
 
 def traced(function, arguments):
@@ -30,6 +30,11 @@ def traced(function, arguments):
     values.update((s, np.asarray(t.payload)) for t, s in program.captured.items())
     values.update((s, np.asarray(host(), np.float64)) for host, s in program.hosts.items())
     return program.graph, step.roles, values
+
+
+def blueprint_of(function, arguments):
+    graph, roles, _ = traced(function, arguments)
+    return build(graph, roles, current(), 2)
 
 
 def checker_of(graph, roles, values):
@@ -146,6 +151,49 @@ def test_arrays_that_lie_across_the_vectors_of_a_kernel_are_transposed_for_it():
     passes = explain(gradients, x)
     assert ".t[" in passes.after("straighten")
     assert ".t[" not in passes.after("fuse")
+
+
+def test_rows_of_a_large_factor_do_not_lie_in_the_same_places_of_a_cache():
+    """They would if their length were a power of two; what the caller gives stays as it is."""
+
+    def gaps(columns):
+        @koubai.compile
+        def product(a, b):
+            return a.T @ koubai.cumsum(b, 0)
+
+        a, b = koubai.randn(128, 96), koubai.randn(128, columns)
+        np.testing.assert_allclose(
+            product(a, b).numpy(), product.function(a, b).numpy(), rtol=1e-3, atol=1e-4
+        )
+        touched = {
+            b
+            for phase in blueprint_of(product.function, [a, b]).phases
+            for k in phase.kernels
+            for b in k.buffers
+        }
+        return {buffer.gap for buffer in touched if buffer.shape == (128, columns)}
+
+    assert gaps(512) == {0, 16}
+    assert gaps(500) == {0}
+
+
+def test_a_layer_behind_an_embedding_works_on_its_table():
+    """It multiplies, adds its bias and sums gradients for each word of the vocabulary, not for each of the text."""
+    embedding, layer, x = nn.Embedding(11, 8), nn.Linear(8, 16), koubai.randint(0, 11, (64, 5))
+
+    @koubai.compile
+    def gradients(x):
+        parameters = [*embedding.parameters(), *layer.parameters()]
+        return koubai.autograd.grad(layer(embedding(x)).sin().sum(), parameters)
+
+    for got, wanted in zip(gradients(x), gradients.function(x), strict=True):
+        np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=1e-4, atol=1e-5)
+    lines = explain(gradients, x).after("simplify").splitlines()
+    worked = [
+        line for line in lines if any(f" {op}(" in line for op in ("matmul", "add", "sum", "index_add"))
+    ]
+    assert len(worked) == 6
+    assert not any("[64, 5" in line or "[320" in line for line in worked)
 
 
 def test_few_columns_become_rows_where_that_fills_vectors():

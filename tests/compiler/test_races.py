@@ -106,6 +106,23 @@ def test_pieces_do_not_read_what_others_write():
         check([one(a, value=lambda i: load(a, at(Index.of(i) + 1)))])
 
 
+def test_what_is_read_at_a_position_that_is_data_may_be_anywhere_in_a_row():
+    a, index = Buffer("a", (65, 8), F32), Buffer("i", (65,), dtypes.int64, border=0)
+    row, column = Axis(65), Axis(8)
+
+    def rows(read):
+        spot = Index.of(Position(load(index, at(row)), 8))
+        stages = [
+            Stage((column,), stores=[Store(a, at(row, column), constant(0.0, F32))]),
+            Stage(stores=[Store(Buffer("b", (65,), F32), at(row), load(a, (read, spot)))]),
+        ]
+        return Loops("rows", (row,), stages)
+
+    check([rows(Index.of(row))])
+    with pytest.raises(RaceError, match="another one writes"):
+        check([rows(Index((), 3))])
+
+
 def test_nothing_is_written_outside_of_a_buffer():
     with pytest.raises(RaceError, match="not in a dimension"):
         check([one(Buffer("a", (64,), F32), 65)])

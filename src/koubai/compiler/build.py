@@ -39,6 +39,7 @@ from koubai.compiler.schedule.lengthen import lengthened
 from koubai.compiler.schedule.memory import Plan, plan, span
 from koubai.compiler.schedule.partition import divide
 from koubai.compiler.schedule.phases import Gate, Phase, in_phases
+from koubai.compiler.schedule.spread import spread
 from koubai.compiler.schedule.straighten import straightened
 from koubai.compiler.schedule.strips import in_strips
 from koubai.ops.graph import Graph
@@ -150,6 +151,7 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
 def simplified(graph: Graph, target: Target) -> Graph:
     """Return a graph with the same inputs and outputs that is easier to compute."""
     graph = simplify(with_relu_behind_pooling(simplify(graph)), exchange.RULES)
+    graph = exchange.with_sums_of_sums(graph)
     laid = with_channels_last(graph)
     graph = graph if laid is graph else simplify(laid)
     return with_recomputation(graph, target.level2)
@@ -225,6 +227,8 @@ class _Lowered:
         watch("arrange", kernels, shared, self.where)
         kernels = fuse(kernels, kept)
         watch("fuse", kernels, shared, self.where)
+        spread(kernels, kept | set(shared) | set(shared.values()))
+        watch("spread", kernels, shared, self.where)
         kernels = straightened(kernels, kept | set(shared) | set(shared.values()), target.lanes_bytes)
         watch("straighten", kernels, shared, self.where)
         kernels = in_strips(kernels, kept | set(shared) | set(shared.values()), target, threads)

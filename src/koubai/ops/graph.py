@@ -86,6 +86,24 @@ def prune(graph: Graph) -> Graph:
     return Graph(graph.inputs, constants, kept[::-1], graph.outputs)
 
 
+def in_order(nodes: Iterable[Node]) -> list[Node]:
+    """Return nodes in an order in which they can run: as they are, but each behind what makes its inputs."""
+    nodes = list(nodes)
+    maker = {symbol: node for node in nodes for symbol in node.outputs}
+    ordered: dict[Node, None] = {}
+
+    def append(node: Node) -> None:
+        if node not in ordered:
+            for symbol in node.inputs:
+                if symbol in maker:
+                    append(maker[symbol])
+            ordered[node] = None
+
+    for node in nodes:
+        append(node)
+    return list(ordered)
+
+
 def interpret(
     graph: Graph, arrays: Iterable[Array], idle: Sequence[Sequence[Symbol]] | None = None
 ) -> list[Array]:

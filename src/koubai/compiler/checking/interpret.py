@@ -53,7 +53,7 @@ class Apart:
         """Return the elements of a buffer as they lie in memory."""
         buffer = self._shared.get(buffer, buffer)
         if buffer not in self._arrays:
-            self._arrays[buffer] = _fresh(buffer, np.empty(buffer.size, buffer.dtype))
+            self._arrays[buffer] = _fresh(buffer, np.empty(buffer.extent, buffer.dtype))
         return self._arrays[buffer]
 
 
@@ -70,7 +70,7 @@ class InArena:
         """Return the elements of a buffer as they lie in memory."""
         offset = self._plan.offsets.get(buffer)
         if offset is None:
-            return self._outside.setdefault(buffer, np.empty(buffer.size, buffer.dtype))
+            return self._outside.setdefault(buffer, np.empty(buffer.extent, buffer.dtype))
         array = self._block[offset : offset + buffer.bytes].view(buffer.dtype)
         if buffer not in self._seen and (buffer.array is not None or buffer.border is not None):
             _fresh(buffer, array)

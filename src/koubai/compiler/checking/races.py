@@ -238,11 +238,13 @@ class _Check:
         fixed: dict[Axis, int],
     ) -> None:
         """Check loops: every turn of the shared ones is a piece."""
+        if all(axis.size == 1 for axis in shared):
+            return  # one piece
         owners: dict[int, Array] = {}
         stores = [(stage, store) for stage in stages for store in stage.stores]
         for stage, store in stores:
             offset = self.plan.offsets[store.buffer]
-            owner_of = owners.setdefault(offset, np.full(store.buffer.size, -1))
+            owner_of = owners.setdefault(offset, np.full(store.buffer.extent, -1))
             place, owner, _ = _placed(store.buffer, store.indices, (*outer, *stage.inner), shared, fixed)
             taken = owner_of[place]
             if ((taken >= 0) & (taken != owner)).any():
@@ -266,9 +268,12 @@ class _Check:
     ) -> None:
         buffer: Buffer = e.detail
         owner_of = owners.get(self.plan.offsets[buffer])
-        if owner_of is None or any(map(_is_data, e.indices)) or any(map(_rests_on_data, e.parts)):
+        if owner_of is None:
             raise RaceError(f"{name}: pieces may read elements of {buffer} that others write")
-        place, owner, reads = _placed(buffer, e.indices, axes, shared, fixed, e.parts)
+        indices = [Index.of(Axis(n)) if _is_data(i) else i for i, n in zip(e.indices, buffer.shape)]
+        anywhere = [axis for i, data in zip(indices, e.indices) if i is not data for axis in i.axes]
+        guards = () if any(map(_rests_on_data, e.parts)) else e.parts
+        place, owner, reads = _placed(buffer, indices, (*axes, *anywhere), shared, fixed, guards)
         found = owner_of[place]
         if ((found >= 0) & (found != owner) & reads).any():
             raise RaceError(f"{name}: a piece reads an element of {buffer} that another one writes")

@@ -45,6 +45,7 @@ class Buffer:
     array: Array | None = None
     border: Any = None
     becomes: Buffer | None = None
+    gap: int = 0
 
     def __post_init__(self) -> None:
         if not self.order:
@@ -56,18 +57,24 @@ class Buffer:
         return math.prod(self.shape)
 
     @property
+    def extent(self) -> int:
+        """The number of elements that its memory has room for: its own, and the gaps."""
+        return self.size + (self.size // self.shape[self.order[-1]] * self.gap if self.gap else 0)
+
+    @property
     def bytes(self) -> int:
         """The memory that it takes."""
-        return self.size * self.dtype.itemsize
+        return self.extent * self.dtype.itemsize
 
     @property
     def strides(self) -> tuple[int, ...]:
         """For each dimension, how many elements its neighbours lie apart."""
         strides = [0] * len(self.shape)
-        step = 1
+        step, gap = 1, self.gap
         for dimension in reversed(self.order):
             strides[dimension] = step
-            step *= self.shape[dimension]
+            step *= self.shape[dimension] + gap
+            gap = 0
         return tuple(strides)
 
     def __repr__(self) -> str:

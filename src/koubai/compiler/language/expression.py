@@ -38,7 +38,7 @@ class Expression:
         axes: the loops that it depends on.
         below: all that it is computed from, each once, parts before the whole.
         number: rises with every new expression, parts before the whole.
-        flat: of a load the order of its buffer's dimensions and where it reads then, once `flat_index` has found it.
+        flat: of a load the order and gap of its buffer and where it reads then, once `flat_index` has found it.
     """
 
     __slots__ = (
@@ -61,7 +61,7 @@ class Expression:
     detail: Any
     axes: frozenset[Axis]
     number: int
-    flat: tuple[tuple[int, ...], Index] | None
+    flat: tuple[tuple[int, ...], int, Index] | None
     _below: tuple[Expression, ...] | None
 
     def __new__(

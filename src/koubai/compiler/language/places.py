@@ -15,11 +15,12 @@ def flat_place(buffer: Buffer, indices: Iterable[Index]) -> Index:
 
 
 def flat_index(reference: Expression) -> Index:
-    """Return where a load reads, which changes only with the order of its buffer's dimensions."""
+    """Return where a load reads, which changes only with the order of its buffer's dimensions and the gap."""
     buffer = reference.detail
-    if reference.flat is None or reference.flat[0] is not buffer.order:
-        reference.flat = buffer.order, flat_place(buffer, reference.indices)
-    return reference.flat[1]
+    known = reference.flat
+    if known is None or known[0] is not buffer.order or known[1] != buffer.gap:
+        known = reference.flat = buffer.order, buffer.gap, flat_place(buffer, reference.indices)
+    return known[2]
 
 
 def step_of(place: Index, axis: Axis) -> int:

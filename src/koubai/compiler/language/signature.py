@@ -19,7 +19,7 @@ def free_axes(kernel: Kernel) -> list[Axis]:
 def signature(kernel: Kernel) -> Hashable:
     """Return what equal kernels have in common.
 
-    It is found once, so the orders of the kernel's buffers must be what they will be.
+    It is found once, so the orders and gaps of the kernel's buffers must be what they will be.
     """
     if kernel.form is None:
         kernel.form = _Names(kernel).signature(kernel)
@@ -38,7 +38,7 @@ class _Names:
     def signature(self, kernel: Kernel) -> Hashable:
         lines = [self._expression(e) for e in walk(kernel.roots)]
         numbers = [self.expressions[root] for root in kernel.roots]
-        buffers = tuple((b.shape, b.dtype, b.order) for b in self.buffers)
+        buffers = tuple((b.shape, b.dtype, b.order, b.gap) for b in self.buffers)
         stores = tuple(self.buffers[store.buffer] for store in kernel.stores)
         loops = tuple(axis.size for axis in self.axes)
         return (type(kernel), loops, buffers, tuple(lines), tuple(numbers), stores, self._form(kernel))

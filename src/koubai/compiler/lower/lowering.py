@@ -141,6 +141,11 @@ class Lowering:
         """Whether anything reads a symbol."""
         return symbol in self.choice.users or symbol in self.graph.outputs
 
+    def is_plain(self, symbol: Symbol) -> bool:
+        """Whether a symbol has a buffer, which is no larger than the symbol."""
+        buffer = self.buffers.get(symbol)
+        return buffer is not None and buffer.shape == symbol.shape and buffer.border is None
+
     def read_from(self, symbol: Symbol, buffer: Buffer, place: Callable[[Indices], Indices]) -> None:
         """Let all reads of `symbol` go to a buffer, in which it lies at `place(indices)`."""
         self._readers[symbol] = lambda indices, guard: load(buffer, place(indices), guard)
@@ -248,7 +253,8 @@ class Lowering:
         axes = tuple(Axis(length) for length in shape)
         indices = tuple(map(Index.of, axes))
         store = Store(buffer, place(indices), value(indices))
-        self.kernels.append(Loops(buffer.name, axes, [Stage(stores=[store])]))
+        name = buffer.name.rstrip("'")  # which marks what loops over time write for the next time
+        self.kernels.append(Loops(name, axes, [Stage(stores=[store])]))
 
     def stored_at(self, symbol: Symbol, indices: Indices) -> tuple[Buffer, Indices]:
         """Return where an element of a stored symbol is to be written."""

@@ -35,10 +35,10 @@ def arrange(kernels: list[Kernel], fixed: set[Buffer]) -> list[Kernel]:
         kernels: in an order in which they run.
         fixed: buffers that stay as they are.
     """
-    kept = fixed | set(_rigid(kernels))
+    kept = fixed | set(rigid(kernels))
     done = set(kept)
-    products = by_buffer((k, k.reads | k.writes) for k in _all(kernels) if isinstance(k, Contraction))
-    for kernel in _all(kernels):
+    products = by_buffer((k, k.reads | k.writes) for k in every(kernels) if isinstance(k, Contraction))
+    for kernel in every(kernels):
         for store in kernel.stores:
             buffer = store.buffer
             if buffer not in done and buffer.home is Home.SCRATCH and buffer.border is None:
@@ -49,17 +49,18 @@ def arrange(kernels: list[Kernel], fixed: set[Buffer]) -> list[Kernel]:
     return without_idle_copies([_adapted(kernel) for kernel in kernels], kept)
 
 
-def _all(kernels: Iterable[Kernel]) -> Iterator[Kernel]:
+def every(kernels: Iterable[Kernel]) -> Iterator[Kernel]:
+    """Yield all kernels, those of time loops instead of the loops."""
     for kernel in kernels:
         if isinstance(kernel, Repeat):
-            yield from _all(kernel.body)
+            yield from every(kernel.body)
         else:
             yield kernel
 
 
-def _rigid(kernels: Iterable[Kernel]) -> Iterator[Buffer]:
+def rigid(kernels: Iterable[Kernel]) -> Iterator[Buffer]:
     """Yield the buffers that NumPy reads or writes, that a scatter changes, or that have a name of their own."""
-    for kernel in _all(kernels):
+    for kernel in every(kernels):
         if isinstance(kernel, Host):
             yield from (*kernel.inputs, *kernel.outputs)
         elif isinstance(kernel, Scatter):
@@ -140,7 +141,7 @@ def _adapted(kernel: Kernel) -> Kernel:
 
 def without_idle_copies(kernels: list[Kernel], kept: set[Buffer]) -> list[Kernel]:
     """Let products read an array itself where its copy lies in the same order, and nobody else reads the copy."""
-    readers = by_buffer((kernel, kernel.reads) for kernel in _all(kernels))
+    readers = by_buffer((kernel, kernel.reads) for kernel in every(kernels))
     idle: dict[Buffer, Store] = {}
     for copy in [k for k in kernels if isinstance(k, Loops) and _is_idle(k)]:
         buffer = copy.stores[0].buffer

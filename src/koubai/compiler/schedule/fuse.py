@@ -27,6 +27,7 @@ from koubai.compiler.language.kernel import (
 from koubai.compiler.language.places import flat_place
 from koubai.compiler.llvm.transposes import is_transpose
 from koubai.compiler.schedule.dependence import Dependences
+from koubai.compiler.schedule.shape_loops import by_cases, cut
 
 SMALL = 1 << 12  # elements that one thread may as well do alone
 FEWEST = 16  # outer turns of a kernel that threads can share
@@ -241,9 +242,13 @@ def summed_at_once(earlier: Loops, later: Loops, store: Store, reference: Expres
 
 
 def merge_siblings(one: Loops, other: Loops) -> Loops | None:
-    """Return two kernels with the same loops as one; None if these differ, or if one turns an array in registers."""
+    """Return two kernels with the same loops as one; None if these differ, or if one turns an array in registers.
+
+    Loops are the same too if those of one kernel, taken case by case, are.
+    """
     if is_transpose(one, NARROW) or is_transpose(other, NARROW):
         return None
+    one, other = _in_cases_as(other, one), _in_cases_as(one, other)
     if [a.size for a in one.outer] != [a.size for a in other.outer]:
         return None
     if [[a.size for a in s.inner] for s in one.stages] != [[a.size for a in s.inner] for s in other.stages]:
@@ -256,6 +261,17 @@ def merge_siblings(one: Loops, other: Loops) -> Loops | None:
     ]
     merged = _without_twins(Loops(one.name, one.outer, both))
     return merged if _size(merged) <= LARGEST else None
+
+
+def _in_cases_as(model: Loops, kernel: Loops) -> Loops:
+    """Return a kernel case by case if it has more turns than another one, and then as many."""
+    cases, rest = divmod(product(kernel.outer), max(1, product(model.outer)))
+    if cases < 2 or rest or not any(e.kind == "inside" for e in walk(kernel.values)):
+        return kernel
+    one = by_cases(cut(kernel))
+    if any(stage.inner for stage in one.stages):
+        return kernel
+    return Loops(kernel.name, one.outer, [Stage(stores=one.stores)])
 
 
 def _without_twins(kernel: Loops) -> Loops:
