@@ -86,22 +86,26 @@ def prune(graph: Graph) -> Graph:
     return Graph(graph.inputs, constants, kept[::-1], graph.outputs)
 
 
-def in_order(nodes: Iterable[Node]) -> list[Node]:
-    """Return nodes in an order in which they can run: as they are, but each behind what makes its inputs."""
-    nodes = list(nodes)
-    maker = {symbol: node for node in nodes for symbol in node.outputs}
-    ordered: dict[Node, None] = {}
+def in_order(nodes: Sequence[Node]) -> list[Node]:
+    """Return nodes in an order in which they can run: in the given one, but none before what makes its inputs."""
+    missing = {symbol for node in nodes for symbol in node.outputs}
+    waiting: dict[Symbol, list[Node]] = {}
+    ordered: list[Node] = []
 
     def append(node: Node) -> None:
-        if node not in ordered:
-            for symbol in node.inputs:
-                if symbol in maker:
-                    append(maker[symbol])
-            ordered[node] = None
+        unmade = next((symbol for symbol in node.inputs if symbol in missing), None)
+        if unmade is not None:
+            waiting.setdefault(unmade, []).append(node)
+            return
+        ordered.append(node)
+        missing.difference_update(node.outputs)
+        for symbol in node.outputs:
+            for other in waiting.pop(symbol, ()):
+                append(other)
 
     for node in nodes:
         append(node)
-    return list(ordered)
+    return ordered
 
 
 def interpret(

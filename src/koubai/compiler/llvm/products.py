@@ -112,8 +112,8 @@ class ContractionFunction:
     @cached_property
     def _is_long(self) -> bool:
         """Whether the epilogue is so long that it is not written out for each vector of a tile."""
-        applied = (e for e in walk(s.value for s in self.kernel.epilogue) if e.kind == "apply")
-        return sum(cost(e.detail[0]) for e in applied) > LONG_EPILOGUE
+        applied = (e.detail[0] for e in walk(s.value for s in self.kernel.epilogue) if e.kind == "apply")
+        return sum(cost(name) for name in applied if name != "position") > LONG_EPILOGUE
 
     def _most_even(self, threads: int) -> str:
         """Choose what is most even, and of equals the outermost."""
