@@ -24,8 +24,11 @@ def renamed(kernel: Kernel, buffers: Mapping[Buffer, Buffer], name: str) -> Kern
     """Return a kernel on other buffers, equal to it in all that `signature` sees."""
     if isinstance(kernel, Strips):
         return replace(kernel, name=name, body=[renamed(k, buffers, k.name) for k in kernel.body])
-    copy = _Renaming(kernel, buffers).kernel(kernel, name)
-    copy.form, copy.buffers = kernel.form, [buffers.get(b, b) for b in kernel.buffers]
+    renaming = _Renaming(kernel, buffers)
+    copy = renaming.kernel(kernel, name)
+    copy.form, copy.loads = kernel.form, [renaming.change[e] for e in kernel.loads]
+    copy.buffers = [buffers.get(b, b) for b in kernel.buffers]
+    copy.reads, copy.writes = ({buffers.get(b, b) for b in some} for some in (kernel.reads, kernel.writes))
     return copy
 
 
