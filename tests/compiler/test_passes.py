@@ -196,6 +196,32 @@ def test_a_layer_behind_an_embedding_works_on_its_table():
     assert not any("[64, 5" in line or "[320" in line for line in worked)
 
 
+def test_the_gradient_of_a_loss_is_put_at_each_class_without_a_scatter():
+    """A language model's predictions are large: zeros as large are neither stored nor read again."""
+    scores = koubai.randn(6, 11, requires_grad=True)
+    classes = koubai.tensor([3, 0, 10, -100, 3, 7])
+
+    @koubai.compile
+    def gradient(scores, classes):
+        return koubai.autograd.grad(nn.functional.cross_entropy(scores, classes), scores)[0]
+
+    wanted = gradient.function(scores, classes).numpy()
+    np.testing.assert_allclose(gradient(scores, classes).numpy(), wanted, rtol=1e-5, atol=1e-7)
+    assert "index_add" not in explain(gradient, scores, classes).after("simplify")
+
+
+def test_numbers_that_share_a_row_are_still_scattered():
+    x, places = koubai.randn(6, 11, requires_grad=True), koubai.randint(0, 11, (6, 2))
+
+    @koubai.compile
+    def gradient(x, places):
+        return koubai.autograd.grad(x.gather(1, places).square().sum(), x)[0]
+
+    wanted = gradient.function(x, places).numpy()
+    np.testing.assert_allclose(gradient(x, places).numpy(), wanted, rtol=1e-5)
+    assert "index_add" in explain(gradient, x, places).after("simplify")
+
+
 def test_few_columns_become_rows_where_that_fills_vectors():
     """The gradient of a classifier's weight has as many columns as classes, or as features."""
     layer, x = nn.Linear(64, 10), koubai.randn(32, 64)

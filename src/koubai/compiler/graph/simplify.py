@@ -26,7 +26,7 @@ def simplify(graph: Graph, rules: Mapping[str, Rule] | None = None) -> Graph:
 
     Args:
         graph: a program.
-        rules: further rules, by the names of the ops that they are for.
+        rules: further rules, by the names of the ops that they are for; they come before the others.
     """
     return Rebuilder(graph, rules or {}).graph
 
@@ -40,7 +40,7 @@ class Rebuilder:
     """
 
     def __init__(self, old: Graph, rules: Mapping[str, Rule]) -> None:
-        self._rules = {**_RULES, **rules}
+        self._rules = (rules, _RULES)
         self.graph = Graph(inputs=list(old.inputs))
         self.new: dict[Symbol, Symbol] = {symbol: symbol for symbol in old.inputs}
         self.maker: dict[Symbol, Node] = {}
@@ -71,10 +71,11 @@ class Rebuilder:
         outputs: tuple[Symbol, ...] | None = None,
     ) -> tuple[Symbol, ...]:
         """Add an op, or find that it is not needed; `outputs` are symbols for its results, if there are any yet."""
-        rule = self._rules.get(op.name)
-        found = rule(self, op, inputs, attributes) if rule else None
-        if found is not None:
-            return (found,)
+        for rules in self._rules:
+            rule = rules.get(op.name)
+            found = rule(self, op, inputs, attributes) if rule else None
+            if found is not None:
+                return (found,)
         if "loop" in attributes:
             loop = attributes["loop"]
             loop, inputs = self._without_invariants(replace(loop, body=simplify(loop.body)), inputs)
