@@ -14,6 +14,13 @@ from koubai.nn import functional as F
 Made = tuple[Callable[..., Any], tuple[koubai.Tensor, ...]]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def every_schedule_is_checked_for_races():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KOUBAI_CHECK", "1")
+        yield
+
+
 def step_of(model: nn.Module, optimizer: optim.Optimizer) -> Callable[..., Any]:
     criterion = nn.CrossEntropyLoss()
 
