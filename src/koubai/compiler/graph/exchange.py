@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from koubai.compiler.graph.simplify import Rebuilder, Rule
+from koubai.compiler.graph.simplify import Rebuilder, Rule, is_zero
 from koubai.ops.contraction import matmul
 from koubai.ops.gather import index, index_add
 from koubai.ops.graph import Graph, Node, in_order
@@ -98,7 +98,7 @@ def _bias(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str
 def _scatter(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol | None:
     """(G · W) added up by i = (G added up by i) · W."""
     target, positions, rows = inputs
-    if attributes["dim"] != 0 or target.ndim != 2 or not _is_zero(new.maker, new.graph, target):
+    if attributes["dim"] != 0 or target.ndim != 2 or not is_zero(new.graph, new.maker, target):
         return None
     rows, moves = _unmoved(new.maker, rows)
     node = new.maker.get(rows)
@@ -115,14 +115,6 @@ def _scatter(new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[
         else:
             positions = new.one(reshape, [positions], shape=tuple(move.inputs[0].shape[:-1]))
     return new.one(matmul, [_summed(new, target, positions, left), right])
-
-
-def _is_zero(maker: Makers, graph: Graph, symbol: Symbol) -> bool:
-    node = maker.get(symbol)
-    if node is not None and node.op is expand:
-        symbol = node.inputs[0]
-    array = graph.constants.get(symbol)
-    return array is not None and not array.any()
 
 
 RULES: dict[str, Rule] = {"matmul": _product, "add": _bias, "index_add": _scatter}
@@ -155,7 +147,7 @@ def _adds_all_up(maker: Makers, graph: Graph, node: Node) -> bool:
         return False
     target, positions, _ = node.inputs
     few = target.ndim == 2 and positions.size >= WORTH * target.shape[0]
-    return few and _is_zero(maker, graph, target)
+    return few and is_zero(graph, maker, target)
 
 
 def _is_of_all_rows(node: Node) -> bool:

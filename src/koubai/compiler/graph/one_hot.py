@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
-from koubai.compiler.graph.simplify import Rebuilder, Rule
+from koubai.compiler.graph.simplify import Rebuilder, Rule, is_zero
 from koubai.ops.elementwise import add, cast, eq, where
 from koubai.ops.gather import position
-from koubai.ops.movement import expand, reshape
+from koubai.ops.movement import reshape
 from koubai.ops.op import Op, Symbol
 
 MOST_COLUMNS = np.iinfo(np.int32).max
@@ -27,7 +27,11 @@ def _one_in_each_row(
     """0 + value at (row, class) = value where the column is the row's class, and 0 elsewhere."""
     target, places, values = inputs
     found = _classes(new, places)
-    if found is None or target.shape != (places.size * found[1],) or not _is_zero(new, target):
+    if (
+        found is None
+        or target.shape != (places.size * found[1],)
+        or not is_zero(new.graph, new.maker, target)
+    ):
         return None
     classes, columns = found
     rows = places.size
@@ -54,12 +58,6 @@ def _classes(new: Rebuilder, places: Symbol) -> tuple[Symbol, int] | None:
 
 def _column(new: Rebuilder, symbol: Symbol, rows: int) -> Symbol:
     return new.one(reshape, [symbol], shape=(rows, 1))
-
-
-def _is_zero(new: Rebuilder, symbol: Symbol) -> bool:
-    node = new.maker.get(symbol)
-    array = new.graph.constants.get(node.inputs[0] if node is not None and node.op is expand else symbol)
-    return array is not None and not array.any()
 
 
 RULES: dict[str, Rule] = {"index_add": _one_in_each_row}

@@ -138,6 +138,13 @@ class Rebuilder:
         return tuple(self.constant(array) for array in results)
 
 
+def is_zero(graph: Graph, maker: Mapping[Symbol, Node], symbol: Symbol) -> bool:
+    """Whether all elements of a symbol are known to be 0."""
+    node = maker.get(symbol)
+    array = graph.constants.get(node.inputs[0] if node is not None and node.op is movement.expand else symbol)
+    return array is not None and not array.any()
+
+
 def _key(op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Hashable:
     """What makes two nodes the same; those that are there to be computed again are never the same."""
     if op is movement.again:

@@ -35,6 +35,8 @@ class Buffer:
         array: the elements of a constant.
         border: the value that all elements have from the start, of which some are never written: the zeros around
             an image. None if there are no such elements.
+        becomes: the state whose next value this is.
+        gap: unused elements behind each row, a row being the elements along the innermost dimension.
     """
 
     name: str

@@ -264,13 +264,12 @@ def merge_siblings(one: Loops, other: Loops) -> Loops | None:
 
 
 def _in_cases_as(model: Loops, kernel: Loops) -> Loops:
-    """Return a kernel case by case if it has more turns than another one, and then as many."""
+    """Return an elementwise kernel case by case if it has several times as many turns as another one."""
     cases, rest = divmod(product(kernel.outer), max(1, product(model.outer)))
-    if cases < 2 or rest or not any(e.kind == "inside" for e in walk(kernel.values)):
+    alone = len(kernel.stages) == 1 and not kernel.stages[0].inner
+    if cases < 2 or rest or not alone or not any(e.kind == "inside" for e in walk(kernel.values)):
         return kernel
     one = by_cases(cut(kernel))
-    if any(stage.inner for stage in one.stages):
-        return kernel
     return Loops(kernel.name, one.outer, [Stage(stores=one.stores)])
 
 
