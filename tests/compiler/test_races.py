@@ -126,6 +126,10 @@ def test_what_is_read_at_a_position_that_is_data_may_be_anywhere_in_a_row():
 def test_nothing_is_written_outside_of_a_buffer():
     with pytest.raises(RaceError, match="not in a dimension"):
         check([one(Buffer("a", (64,), F32), 65)])
+    a, i = Buffer("a", (64,), F32), Axis(65)
+    alone = Loops("alone", (), [Stage((i,), stores=[Store(a, at(i), constant(0.0, F32))])])
+    with pytest.raises(RaceError, match="not in a dimension"):
+        check([alone])
 
 
 def test_threads_share_only_lanes_of_a_scatter():

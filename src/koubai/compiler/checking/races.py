@@ -238,8 +238,6 @@ class _Check:
         fixed: dict[Axis, int],
     ) -> None:
         """Check loops: every turn of the shared ones is a piece."""
-        if all(axis.size == 1 for axis in shared):
-            return  # one piece
         owners: dict[int, Array] = {}
         stores = [(stage, store) for stage in stages for store in stage.stores]
         for stage, store in stores:

@@ -18,7 +18,7 @@ from koubai.ops.gather import position
 from koubai.ops.movement import reshape
 from koubai.ops.op import Op, Symbol
 
-MOST_COLUMNS = np.iinfo(np.int32).max
+MOST_COLUMNS = np.iinfo(np.int32).max  # which are compared in 32 bits, as many at once as numbers of float32
 
 
 def _one_in_each_row(
@@ -26,12 +26,8 @@ def _one_in_each_row(
 ) -> Symbol | None:
     """0 + value at (row, class) = value where the column is the row's class, and 0 elsewhere."""
     target, places, values = inputs
-    found = _classes(new, places)
-    if (
-        found is None
-        or target.shape != (places.size * found[1],)
-        or not is_zero(new.graph, new.maker, target)
-    ):
+    found = _classes(new, places) if is_zero(new.graph, new.maker, target) else None
+    if found is None or target.shape != (places.size * found[1],):
         return None
     classes, columns = found
     rows = places.size

@@ -76,7 +76,7 @@ class _Repetition:
         low.shared[written] = read
         start = loop.length if loop.reverse else 0
         end = loop.length - start
-        now, later = self.now + (1 if loop.reverse else 0), self.now + (0 if loop.reverse else 1)
+        now, later = self.now + int(loop.reverse), self.now + int(not loop.reverse)
         for symbol, is_after in wanted:
             shift = int(is_after != loop.reverse)
             low.buffers[symbol] = written
