@@ -16,7 +16,7 @@ from typing import Any
 
 from koubai.compiler.llvm.writer import Int, Value, Writer, module
 from koubai.compiler.runtime.objects import Library, compile_object, load_object
-from koubai.compiler.runtime.target import host
+from koubai.compiler.runtime.target import current
 from koubai.dtypes import float32
 
 CHAINS = 12  # independent sums: more than an FMA takes cycles times how many start in each
@@ -44,7 +44,7 @@ def fma_peak(threads: int, enough: float = math.inf) -> float:
 
 
 def _burst(threads: int) -> float:
-    loop, turns, lanes = _loop(), _turns(), host().lanes(float32)
+    loop, turns, lanes = _loop(), _turns(), current().lanes(float32)
     barrier, seconds = threading.Barrier(threads), [0.0] * threads
 
     def work(thread: int) -> None:
@@ -66,7 +66,7 @@ def _burst(threads: int) -> float:
 def _turns() -> int:
     """How many turns of the loop take one burst."""
     turns, taken, loop = 1000, 0.0, _loop()
-    out = (ctypes.c_float * host().lanes(float32))()
+    out = (ctypes.c_float * current().lanes(float32))()
     while taken < BURST / 4:
         turns *= 2
         start = time.perf_counter()
@@ -84,7 +84,7 @@ def _loop() -> Any:
 @cache
 def _library() -> Library:
     """Compile the loop; whoever holds the library holds the code."""
-    return load_object(compile_object(_program(host().lanes(float32)), host()), host())
+    return load_object(compile_object(_program(current().lanes(float32)), current()), current())
 
 
 def _program(lanes: int) -> str:
@@ -100,4 +100,4 @@ def _program(lanes: int) -> str:
     for chain in chains[1:]:
         total = writer.binary("fadd", total, chain)
     writer.store(total, "%out")
-    return module([writer], host().attributes)
+    return module([writer], current().attributes)

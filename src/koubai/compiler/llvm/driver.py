@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from koubai import dtypes
@@ -39,6 +40,7 @@ from koubai.compiler.llvm.writer import Int, Writer, module
 from koubai.compiler.repeats import Run, repeats
 from koubai.compiler.runtime.barrier import call_barrier, write_barrier
 from koubai.compiler.runtime.target import Target
+from koubai.compiler.schedule.abreast import Group, abreast, divided, in_order_of
 from koubai.compiler.schedule.memory import LINE, Plan
 from koubai.compiler.schedule.phases import Phase
 
@@ -150,15 +152,38 @@ class Driver:
             else:
                 call = _Call(kernel, self._function_of[kernel], times)
                 (shared if self._is_shared(call.function) else alone).append(call)
-        self._calls(w, shared, lambda call: self._call(w, call, *self._share(w, call.function.units)))
+        self._calls(w, self._abreast(shared), partial(self._slices, w))
         for thread, calls in enumerate(_dealt(alone, self.threads)):
             if calls:
                 with w.when(w.let(f"icmp eq i64 %thread, {thread}")):
-                    self._calls(w, calls, lambda call: self._call(w, call, 0, call.function.units))
+                    groups = [Group([call]) for call in calls]
+                    self._calls(w, groups, lambda group: self._whole(w, group.kernels[0]))
 
     def _is_shared(self, function: _Function) -> bool:
         """Whether all threads do their part of a kernel."""
         return self.threads == 1 or (function.work >= SMALL and function.units > 1)
+
+    def _abreast(self, calls: list[_Call]) -> list[Group[_Call]]:
+        """Put calls that go through a large array together into groups."""
+        near = self.target.level2 * self.threads // 2
+        ways = [dict(zip(call.kernel.buffers, call.function.divides)) for call in calls]
+        return abreast(zip(calls, ways), near)
+
+    def _slices(self, w: Writer, group: Group[_Call]) -> None:
+        """Write this thread's part of calls; if there are several, a slice of each, then the next slice of each."""
+        parts = [self._share(w, call.function.units) for call in group.kernels]
+
+        def turn(i: Int, _: list) -> list:  # type: ignore[type-arg]
+            for call, (first, end) in zip(group.kernels, parts):
+                size = w.sub(end, first)
+                ends = (w.add(first, w.div(w.mul(size, w.add(i, n)), group.slices)) for n in range(2))
+                self._call(w, call, *ends)
+            return []
+
+        if group.slices > 1:
+            w.loop(0, group.slices, 1, turn)
+        else:
+            self._call(w, group.kernels[0], *parts[0])
 
     def _share(self, w: Writer, units: int) -> tuple[Int, Int]:
         """Return the range of units that this thread does."""
@@ -198,8 +223,7 @@ class Driver:
             for axis in reversed(kernel.loops):
                 now[axis], rest = w.mod(rest, axis.size), w.div(rest, axis.size)
             for inner in kernel.body:
-                function = self._function_of[inner]
-                self._call(w, _Call(inner, function, now), 0, function.units)
+                self._whole(w, _Call(inner, self._function_of[inner], now))
             return []
 
         w.loop(*self._share(w, kernel.turns), 1, turn)
@@ -232,10 +256,14 @@ class Driver:
         for item in items[done:]:
             write(item)
 
-    def _calls(self, w: Writer, calls: list[_Call], write: Callable[[_Call], None]) -> None:
-        """Write calls that need not wait for each other."""
-        keys = [self._form(call.kernel, {axis: n for n, axis in enumerate(call.times)}) for call in calls]
-        self._in_turns(w, calls, keys, lambda call: [call.kernel], write)
+    def _calls(self, w: Writer, groups: list[Group[_Call]], write: Callable[[Group[_Call]], None]) -> None:
+        """Write groups of calls that need not wait for each other."""
+
+        def form(call: _Call) -> Hashable:
+            return self._form(call.kernel, {axis: n for n, axis in enumerate(call.times)})
+
+        keys = [tuple(map(form, group.kernels)) for group in groups]
+        self._in_turns(w, groups, keys, lambda group: [call.kernel for call in group.kernels], write)
 
     def _form(self, kernel: Kernel, times: Mapping[Axis, int]) -> Hashable:
         """Return what kernels have in common that are called alike, on buffers of their own in the arena.
@@ -258,6 +286,10 @@ class Driver:
         return (self._function_of[kernel].name, given, *(times[axis] for axis in free_axes(kernel)))
 
     # --- kernels ------------------------------------------------------------------------------------------------
+
+    def _whole(self, w: Writer, call: _Call) -> None:
+        """Write a call for all pieces."""
+        self._call(w, call, 0, call.function.units)
 
     def _call(self, w: Writer, call: _Call, first: Int, end: Int) -> None:
         """Write a call for a range of pieces."""
@@ -292,7 +324,8 @@ class Driver:
         self._functions.append(w)
         self.scratch = max(self.scratch, scratch)
         flops = 0 if isinstance(body, _WITHOUT_PRODUCTS) else body.flops
-        return _Function(name, body.units, scratch, work_of(kernel), flops)
+        ways = divided(body.kernel, body.leading)
+        return _Function(name, body.units, scratch, work_of(kernel), flops, in_order_of(kernel.buffers, ways))
 
     def _own_scratch(self, w: Writer) -> str:
         """Return the address of memory that only this thread uses."""
@@ -310,6 +343,7 @@ class _Function:
         scratch: the bytes that each thread needs of its own.
         work: roughly how many instructions it takes.
         flops: multiplications and additions of its products.
+        divides: for each buffer the dimension along which pieces lie in a row; None if each may touch all of it.
     """
 
     name: str
@@ -317,6 +351,7 @@ class _Function:
     scratch: int
     work: int
     flops: int
+    divides: tuple[int | None, ...]
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ class LoopsFunction:
         """How many pieces there are to share among threads."""
         return math.prod(self._turns(axis) for axis in self.shared)
 
+    @property
+    def leading(self) -> Axis | None:
+        """The loop along which pieces lie in a row."""
+        return self.shared[0] if self.shared else None
+
     def _turns(self, axis: Axis) -> int:
         return -(-axis.size // self.width) if axis is self.shaped.along else axis.size
 

@@ -98,6 +98,14 @@ class ContractionFunction:
             split, self.outer[0] if self.outer else None
         )
 
+    @property
+    def leading(self) -> Axis | None:
+        """The loop along which pieces lie in a row; None where each call would read or pack all of a factor anew."""
+        if self.kernel.precision or self.tiling.packed_left:
+            return None
+        within = self.split == "column" or (self.split == "outer" and not self.product.shared)
+        return self.loop_of(self.split) if within else None
+
     def units_of(self, split: str, threads: int) -> int:
         """Return how many pieces there would be if it were divided in a certain way."""
         return tiles.units(self.product, self._tiling(split, threads), split)

@@ -27,6 +27,8 @@ class RunningFunction:
         dense = [a for a in kernel.lanes if all(place.factor(a) == 1 for place in places)]
         self.along: Axis | None = dense[-1] if dense and dense[-1].size >= self.lanes else None
 
+    leading = None  # the loop along which pieces lie in a row
+
     @property
     def units(self) -> int:
         """How many pieces there are to share among threads."""

@@ -36,6 +36,11 @@ class ScatterFunction:
         """How many pieces there are to share among threads."""
         return math.prod(map(self._turns, self.kernel.lanes))
 
+    @property
+    def leading(self) -> Axis | None:
+        """The loop along which pieces lie in a row."""
+        return self.kernel.lanes[0] if self.kernel.lanes else None
+
     def _turns(self, axis: Axis) -> int:
         return -(-axis.size // self.lanes) if axis is self.along else axis.size
 

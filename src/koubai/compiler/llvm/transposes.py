@@ -32,6 +32,8 @@ class TransposeFunction:
         self.along_source, self.along_target = _roles(kernel)
         self.others = [a for a in kernel.outer if a not in (self.along_source, self.along_target)]
 
+    leading = None  # the loop along which pieces lie in a row
+
     @property
     def units(self) -> int:
         """How many pieces there are to share among threads: strips of blocks."""

@@ -42,6 +42,8 @@ class WinogradFunction:
         self.kernel, self.target, self.convolution = kernel, target, convolution
         self.cut = cut_of(convolution, target, threads)
 
+    leading = None  # the loop along which pieces lie in a row: there is none, or each call would begin anew
+
     @property
     def units(self) -> int:
         """How many pieces there are to share among threads."""

@@ -39,6 +39,8 @@ class WinogradWeightsFunction:
         self.kernel, self.target, self.gradient = kernel, target, gradient
         self.cut = weight_cut_of(gradient, target, threads)
 
+    leading = None  # the loop along which pieces lie in a row: there is none, or each call would begin anew
+
     @property
     def units(self) -> int:
         """How many pieces there are to share among threads."""

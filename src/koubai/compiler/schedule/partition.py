@@ -8,7 +8,7 @@ more, because the state that a step leaves is what the next one begins with.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 
 from koubai.compiler.language.buffer import Buffer, Home
@@ -23,13 +23,13 @@ from koubai.compiler.language.kernel import (
     Stage,
     Store,
     Strips,
-    loads,
 )
 from koubai.compiler.language.signature import signature
 from koubai.compiler.llvm.driver import SMALL, body_of, work_of
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.runtime.target import Target
+from koubai.compiler.schedule.abreast import divided
 
 ROUNDS = 3
 SPEED = 2e11  # operations that a thread does in a second, roughly
@@ -113,7 +113,7 @@ class _Division:
     def note(self, strips: Strips) -> None:
         """Note how strips divide what they touch."""
         for kernel in strips.body:
-            self._remember(_divided(kernel, strips.loops[0]))
+            self._remember(divided(kernel, strips.loops[0]))
 
     def _remember(self, touched: Iterable[tuple[Buffer, int | None]]) -> None:
         for buffer, dim in touched:
@@ -141,7 +141,7 @@ class _Division:
     def _found_ways(self, kernel: Contraction | Loops, can_sum: bool) -> list[_Way]:
         body = body_of(kernel, self.target, self.threads)
         if isinstance(body, LoopsFunction) and body.shared:
-            return [_Way("", 0.0, list(_divided(body.kernel, body.shared[0])))]
+            return [_Way("", 0.0, list(divided(body.kernel, body.shared[0])))]
         if not isinstance(body, ContractionFunction) or not isinstance(kernel, Contraction):
             return []
         splits = [*body.splits, *([DEPTH] if can_sum and self._can_sum(kernel) else [])]
@@ -162,7 +162,7 @@ class _Division:
             share, more = math.ceil(units / self.threads) / units, 0.0
             rows = body.product.row.size * (share if split == "row" else 1)
         slow = max(1.0, FEW_ROWS / rows) if body.row is not None else 1.0
-        touched = list(_divided(body.kernel, _loop_of(body, split)))
+        touched = list(divided(body.kernel, _loop_of(body, split)))
         return _Way(split, body.kernel.flops * share * slow / SPEED + more, touched)
 
     def _cost(self, way: _Way) -> float:
@@ -187,22 +187,6 @@ class _Division:
 
 def _loop_of(body: ContractionFunction, split: str) -> Axis | None:
     return body.kernel.depth[0] if split == DEPTH else body.loop_of(split)
-
-
-def _divided(kernel: Kernel, axis: Axis | None) -> Iterator[tuple[Buffer, int | None]]:
-    """Yield each buffer that a kernel touches, with the dimension that a loop divides; None if all of it is touched."""
-    seen: set[tuple[Buffer, int | None]] = set()
-    places = [(e.detail, e.indices) for e in loads(kernel.values)]
-    places += [(store.buffer, store.indices) for store in kernel.stores]
-    for buffer, indices in places:
-        found = buffer, _dimension(indices, axis)
-        if found not in seen:
-            seen.add(found)
-            yield found
-
-
-def _dimension(indices: tuple[Index, ...], axis: Axis | None) -> int | None:
-    return next((dim for dim, index in enumerate(indices) if axis is not None and axis in index.axes), None)
 
 
 # --- products in parts
