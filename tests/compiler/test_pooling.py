@@ -7,6 +7,7 @@ import pytest
 
 import koubai
 from koubai import nn
+from koubai.compiler import explain
 from koubai.nn import functional as F
 
 KINDS = [(2, 2, 0), (3, 2, 1), (3, 1, 0)]  # kernel, stride, padding: windows apart, and overlapping ones
@@ -14,8 +15,6 @@ KINDS = [(2, 2, 0), (3, 2, 1), (3, 1, 0)]  # kernel, stride, padding: windows ap
 
 def relus_on(shape, step, *arguments):
     """Return how many ReLUs run on arrays of a shape in the compiled step."""
-    from koubai.compiler import explain
-
     text = explain(step, *arguments).after("simplify")
     return sum(f"{list(shape)} = relu(" in line for line in text.splitlines())
 
@@ -42,6 +41,28 @@ def test_gradients_are_those_of_eager(kind, odd):
     for found, expected in zip(native(x), gradient(x), strict=True):
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-6, atol=1e-6)
     assert relus_on(x.shape, native, x) == 0
+
+
+@pytest.mark.parametrize("rectified", [True, False])
+@pytest.mark.parametrize("kind", [*KINDS, (3, 3, 1)])
+def test_the_bias_before_pooling_gets_the_sum_of_the_pooled_gradient(kind, rectified):
+    kernel, stride, padding = kind
+    koubai.manual_seed(0)
+    x, bias = koubai.randn(2, 3, 9, 9), koubai.randn(3, 1, 1)
+
+    def pooled(x, bias):
+        y = x + bias
+        return F.max_pool2d(F.relu(y) if rectified else y, kernel, stride, padding, ceil_mode=True)
+
+    weights = koubai.randn(*pooled(x, bias).shape)
+
+    def gradient(x, bias):
+        bias = bias.detach().requires_grad_()
+        return koubai.autograd.grad((pooled(x, bias) * weights).sum(), [bias])
+
+    native = koubai.compile(gradient)
+    np.testing.assert_allclose(native(x, bias)[0].numpy(), gradient(x, bias)[0].numpy(), rtol=1e-5, atol=1e-5)
+    assert "window_put(" not in explain(native, x, bias).after("simplify")
 
 
 def test_only_the_pooled_image_goes_through_the_relu():

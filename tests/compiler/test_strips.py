@@ -29,8 +29,9 @@ def always(monkeypatch):
     """Put kernels together however small their arrays are."""
     monkeypatch.setenv("KOUBAI_CACHE", "off")
     monkeypatch.setenv("KOUBAI_CHECK", "1")
-    for name in ("LARGE", "ROWS", "ELEMENTS"):
+    for name in ("LARGE", "ROWS", "ELEMENTS", "TERMS"):
         monkeypatch.setattr(strips, name, 1)
+    monkeypatch.setattr(strips, "PARTS", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +113,23 @@ def test_an_image_is_convolved_and_pooled_before_the_next():
         np.testing.assert_allclose(native(x).numpy(), model(x).numpy(), rtol=1e-4, atol=1e-5)
         assert strips_in(native, x)
     assert native.report.arena_bytes < 32 * 16 * 24 * 24 * 4
+
+
+def test_the_gradient_of_a_large_image_is_used_up_before_the_next():
+    """The weight gradient sums over the images: it is summed for each of them, and the sums are added up."""
+    koubai.manual_seed(0)
+    koubai.set_num_threads(2)
+    model = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+    x, weights = koubai.randn(24, 1, 28, 28), koubai.randn(24, 16, 14, 14)
+
+    def gradients(x, weights):
+        return koubai.autograd.grad((model(x) * weights).sum(), list(model.parameters()))
+
+    native = koubai.compile(gradients)
+    for found, wanted in zip(native(x, weights), gradients(x, weights), strict=True):
+        np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-4, atol=1e-4)
+    assert len(strips_in(native, x, weights)) == 1
+    assert native.report.arena_bytes < 24 * 16 * 28 * 28 * 4
 
 
 def test_what_needs_the_whole_batch_is_not_cut(always):

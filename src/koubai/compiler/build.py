@@ -15,11 +15,10 @@ from functools import partial
 import numpy as np
 
 from koubai.compiler.checking.races import check_races
-from koubai.compiler.graph import exchange, one_hot
+from koubai.compiler.graph import exchange, one_hot, pooling
 from koubai.compiler.graph.channels_last import with_channels_last
 from koubai.compiler.graph.checks import with_checks
 from koubai.compiler.graph.layout import prefer_orders
-from koubai.compiler.graph.pooling import with_relu_behind_pooling
 from koubai.compiler.graph.recompute import with_recomputation
 from koubai.compiler.graph.shorten import Shortened, shortened, unshortened
 from koubai.compiler.graph.simplify import simplify
@@ -150,7 +149,8 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
 
 def simplified(graph: Graph, target: Target) -> Graph:
     """Return a graph with the same inputs and outputs that is easier to compute."""
-    graph = simplify(with_relu_behind_pooling(simplify(graph, one_hot.RULES)), exchange.RULES)
+    graph = pooling.with_relu_behind_pooling(simplify(graph, one_hot.RULES))
+    graph = simplify(graph, {**exchange.RULES, **pooling.RULES})
     graph = exchange.with_sums_of_sums(graph)
     laid = with_channels_last(graph)
     graph = graph if laid is graph else simplify(laid)

@@ -2,16 +2,22 @@
 
 The pooled image has fewer elements, and the large one need not be kept for the gradient: whether an element that was
 its window's maximum has passed the ReLU is seen in the pooled one.
+
+The gradient of pooling puts each value to one element of the large image, so its sum, which is the gradient of the bias
+before, is the sum of the values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from koubai.compiler.graph.simplify import Rebuilder, Rule
 from koubai.ops.elementwise import le, relu, where
 from koubai.ops.graph import Graph, Node, prune
-from koubai.ops.op import Symbol
+from koubai.ops.op import Op, Symbol
+from koubai.ops.reduce import sum_
 from koubai.ops.window import window_max, window_put
 
 
@@ -111,3 +117,16 @@ class _Places:
     def _is_zero(self, symbol: Symbol) -> bool:
         array = self.graph.constants.get(symbol)
         return array is not None and array.ndim == 0 and not array.any()
+
+
+def _sum_of_put(
+    new: Rebuilder, op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]
+) -> Symbol | None:
+    """The sum of an image to which values were put is the sum of the values."""
+    put = new.maker.get(inputs[0])
+    if put is None or put.op is not window_put or not {*range(2, inputs[0].ndim)} <= {*attributes["dims"]}:
+        return None
+    return new.one(op, [put.inputs[0]], **attributes)
+
+
+RULES: dict[str, Rule] = {sum_.name: _sum_of_put}

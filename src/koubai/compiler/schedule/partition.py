@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from koubai.compiler.language.buffer import Buffer, Home
-from koubai.compiler.language.expression import apply, load
-from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.index import Axis
 from koubai.compiler.language.kernel import (
     Contraction,
     Host,
     Kernel,
     Loops,
     Repeat,
-    Stage,
-    Store,
     Strips,
 )
 from koubai.compiler.language.signature import signature
@@ -30,6 +27,7 @@ from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.abreast import divided
+from koubai.compiler.schedule.parts import in_parts
 
 ROUNDS = 3
 SPEED = 2e11  # operations that a thread does in a second, roughly
@@ -66,7 +64,14 @@ def divide(kernels: list[Kernel], target: Target, threads: int, shared: dict[Buf
                 division.note(kernel)
             elif not isinstance(kernel, Host):
                 division.divide(kernel, can_sum=True)
-    return [new for kernel in kernels for new in _in_parts(kernel, threads)]
+    return [new for kernel in kernels for new in _parts(kernel, threads)]
+
+
+def _parts(kernel: Kernel, threads: int) -> Iterable[Kernel]:
+    """Return a product whose depth is divided as parts, one for each thread, and the sum of them."""
+    if isinstance(kernel, Contraction) and kernel.split == DEPTH:
+        return in_parts(kernel, kernel.depth[0], threads)
+    return (kernel,)
 
 
 @dataclass(frozen=True)
@@ -187,35 +192,3 @@ class _Division:
 
 def _loop_of(body: ContractionFunction, split: str) -> Axis | None:
     return body.kernel.depth[0] if split == DEPTH else body.loop_of(split)
-
-
-# --- products in parts
-
-
-def _in_parts(kernel: Kernel, threads: int) -> list[Kernel]:
-    """Return a product whose depth is divided as parts, one for each thread, and the sum of them."""
-    if not isinstance(kernel, Contraction) or kernel.split != DEPTH:
-        return [kernel]
-    first, part = kernel.depth[0], Axis(threads)
-    rest = Axis(first.size // threads)
-    values = {first: Index.of(part) * rest.size + rest}
-    outer = (*(a for a in kernel.outer if a is not kernel.column), kernel.column)
-    shape = (threads, *(axis.size for axis in outer))
-    parts = Buffer(f"{kernel.name}.parts", shape, kernel.result.dtype)
-    at = tuple(map(Index.of, outer))
-    product = replace(
-        kernel,
-        outer=(part, *outer),
-        depth=(rest, *kernel.depth[1:]),
-        left=kernel.left.replace(values),
-        right=kernel.right.replace(values),
-        epilogue=[Store(parts, (Index.of(part), *at), kernel.result)],
-        split="outer",
-    )
-    total = load(parts, (Index(), *at))
-    for number in range(1, threads):
-        other = load(parts, (Index((), number), *at))
-        total = apply("add", (total, other), kernel.result.dtype)
-    change = {kernel.result: total}
-    stores = [replace(s, value=s.value.substitute(change)) for s in kernel.epilogue]
-    return [product, Loops(f"{kernel.name}.sum", outer, [Stage(stores=stores)])]

@@ -9,7 +9,7 @@ strip that it works on itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from koubai.compiler.language.buffer import Buffer, Home
@@ -20,6 +20,7 @@ from koubai.compiler.llvm.winograd import is_winograd
 from koubai.compiler.llvm.winograd_weights import is_winograd_weights
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.dependence import Dependences
+from koubai.compiler.schedule.parts import in_parts
 from koubai.compiler.schedule.strip_bodies import Slice, on_slices, stripped
 
 LARGE = 1 << 16  # bytes of an array that is worth keeping near
@@ -28,6 +29,8 @@ COMMON = 0.25  # of it that all strips may read anew, such as weights, if a stri
 TURNS = 4  # strips that each thread should have at least, or else a number that all have the same of
 ROWS = 16  # of a product that a strip should leave
 ELEMENTS = 128  # of a loop nest that a strip should leave
+TERMS = 128  # of a sum that a strip should leave
+PARTS = 16  # times the size of all parts of a product, that its factors must have to be summed in parts
 
 Places = list[tuple[Index, ...]]
 Common = tuple[Axis, ...]  # one loop of each kernel of a group, which run through the same strips
@@ -66,7 +69,7 @@ def in_strips(kernels: list[Kernel], kept: set[Buffer], target: Target, threads:
     merging = _Merging(groups, kept, target.level2, threads)
     for buffer in merging.handed_on():
         merging.put_together(buffer)
-    return [group.kernel(merging.own(group), threads) for group in merging.in_order()]
+    return [kernel for group in merging.in_order() for kernel in group.kernels(merging.own(group), threads)]
 
 
 # --- groups
@@ -92,28 +95,54 @@ class _Group(Nest):
     @classmethod
     def of(cls, kernel: Kernel, target: Target, threads: int) -> _Group:
         """Return a group of one kernel."""
-        if not isinstance(kernel, Loops | Contraction) or any(b.becomes for b in kernel.writes):
+        if not isinstance(kernel, Loops | Contraction):
             return cls([kernel], [])
         if isinstance(kernel, Contraction) and _is_special(kernel, target, threads):
             return cls([kernel], [])
         own = [_places_of(kernel, buffer) for buffer in kernel.writes & kernel.reads]
         free = [a for a in kernel.outer if a.size > 1 and all(_dimension(p, a) is not None for p in own)]
-        return cls([kernel], [(axis,) for axis in free])
+        if any(b.becomes for b in kernel.writes):
+            free = []
+        return cls([kernel], [(axis,) for axis in (*free, *_summed(kernel))])
 
-    def kernel(self, own: set[Buffer], threads: int) -> Kernel:
-        """Return the group as one kernel; what is its `own` lies where only one thread writes."""
+    def kernels(self, own: set[Buffer], threads: int) -> Iterator[Kernel]:
+        """Yield the group as one kernel, and sums of parts; what is its `own` lies where only one thread writes."""
         if len(self.body) == 1 or self.cut is None:
-            return self.body[0]
+            yield self.body[0]
+            return
         loops = tuple(Axis(common[0].size) for common in self.cut.loops)
-        thread = Axis(threads)
-        body = [stripped(k, [c[n] for c in self.cut.loops], loops) for n, k in enumerate(self.body)]
+        thread, body, sums = Axis(threads), list[Kernel](), list[Kernel]()
+        for number, kernel in enumerate(self.body):
+            kernel, axes, totals = _apart(kernel, [common[number] for common in self.cut.loops])
+            body.append(stripped(kernel, axes, loops))
+            sums += totals
         slices = {buffer: Slice(buffer, _dimensions(body, buffer, loops), thread) for buffer in own}
-        return Strips(self.name, loops, thread, [on_slices(k, slices) for k in body])
+        yield Strips(self.name, loops, thread, [on_slices(k, slices) for k in body])
+        yield from sums
+
+
+def _apart(kernel: Kernel, strips: list[Axis]) -> tuple[Kernel, list[Axis], list[Kernel]]:
+    """Return what leaves a part for each strip instead of summing over them, its strips, and the sum of the parts."""
+    for number, axis in enumerate(strips):
+        if isinstance(kernel, Contraction) and axis in kernel.depth:
+            product, total = in_parts(kernel, axis, axis.size)
+            return product, [*strips[:number], product.outer[0], *strips[number + 1 :]], [total]
+    return kernel, strips, []
 
 
 def _is_special(kernel: Contraction, target: Target, threads: int) -> bool:
     """Whether a product is a convolution that transforms its weights first, which would be done for every strip."""
     return any(is_winograd(kernel, target, n) or is_winograd_weights(kernel, target, n) for n in {1, threads})
+
+
+def _summed(kernel: Kernel) -> list[Axis]:
+    """Return the loops of a product's depth whose parts are so small that they may be kept apart and added up."""
+    if not isinstance(kernel, Contraction):
+        return []
+    result = math.prod(a.size for a in kernel.outer) * kernel.result.dtype.itemsize
+    factors = kernel.left.detail.bytes + kernel.right.detail.bytes
+    terms = math.prod(a.size for a in kernel.depth)
+    return [a for a in kernel.depth if a.size * result * PARTS <= factors and terms >= TERMS * a.size]
 
 
 # --- putting groups together
@@ -259,7 +288,10 @@ def _leaves_enough(kernel: Kernel, strips: list[Axis]) -> bool:
         right = flat_index(kernel.right)
         rows = [a for a in kernel.outer if a is not kernel.column and not right.factor(a)]
         left = math.prod(a.size for a in rows if a not in strips)
-        return kernel.column not in strips and left >= min(ROWS, math.prod(a.size for a in rows))
+        parts = sum(a in strips for a in kernel.depth)
+        return (
+            kernel.column not in strips and parts <= 1 and left >= min(ROWS, math.prod(a.size for a in rows))
+        )
     assert isinstance(kernel, Loops)
     longest = max((math.prod(a.size for a in stage.inner) for stage in kernel.stages), default=1)
     return longest * math.prod(a.size for a in kernel.outer if a not in strips) >= ELEMENTS
