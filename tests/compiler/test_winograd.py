@@ -14,6 +14,7 @@ from koubai.compiler.llvm.driver import body_of, every_kernel
 from koubai.compiler.llvm.winograd import WinogradFunction
 from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction
 from koubai.compiler.runtime import available, target
+from koubai.compiler.schedule import partition
 from koubai.nn import functional as F
 from koubai.ops.graph import interpret
 
@@ -112,6 +113,28 @@ def gradients(shape):
 def test_gradients(always, shape, threads):
     graph, inputs = gradients(shape)
     assert uses(graph) == 3
+    check_graph(graph, inputs, threads)
+
+
+@pytest.mark.parametrize(
+    ("shape", "threads"),
+    [("odd", 2), ("odd rows", 2), ("odd columns", 2), ("ragged channels", 2), ("several strips", 3)],
+)
+def test_each_thread_sums_its_own_images(always, monkeypatch, shape, threads):
+    monkeypatch.setattr(partition, "MEETING", -1.0)  # as if more phases made a step faster
+    n, c, h, w, o, padding = SHAPES[shape]
+    layer = convolution(c, o, padding=padding, bias=False)
+
+    def gradient(x, weights):
+        return koubai.autograd.grad((layer(x) * weights).sum(), [layer.weight])
+
+    weights = image(*layer(image(n, c, h, w)).shape, seed=1)
+    graph, inputs = traced(gradient, image(n, c, h, w), weights)
+    roles = Roles(list(graph.inputs), [], [], [0], [])
+    kernels = every_kernel(build(graph, roles, target.current(), threads).phases)
+    bodies = [body_of(kernel, target.current(), threads) for kernel in kernels]
+    (found,) = (body for body in bodies if isinstance(body, WinogradWeightsFunction))
+    assert found.cut.parts == threads
     check_graph(graph, inputs, threads)
 
 

@@ -40,6 +40,13 @@ class Pieces:
         rest = Index(tuple((a, f) for a, f in flat.terms if a not in own), flat.constant)
         return self.w.at(self.e.pointers[operand.detail], self.e.number(rest), operand.dtype)
 
+    def moved(self, base: str, operand: Expression, axes: Sequence[Axis], at: Sequence[Int]) -> str:
+        """Return the address of a factor where some loops have gone on, given that where they are at 0."""
+        flat, w, there = flat_index(operand), self.w, 0
+        for axis, index in zip(axes, at):
+            there = w.add(there, w.mul(index, flat.factor(axis)))  # type: ignore[assignment]
+        return w.at(base, there, F32)
+
     def indices(self, tile: Int) -> list[Int]:
         """Return the values of the grid's loops at the first element of a tile."""
         w, grid = self.w, self.grid

@@ -74,12 +74,14 @@ class WeightGradient:
     """out[u, v, c, o] = Σ over images, y and x of image[images…, y + u, x + v, c] · result[images…, y, x, o].
 
     Attributes:
+        parts: the loops over stretches of images, each of which has a gradient of its own.
         grid: the loops over images, y and x.
         u, v: the loops over taps.
         c, o: the channels of the image and of the result.
         result: elements from one step to the next of each loop over images, of y and of x, in the result.
     """
 
+    parts: tuple[Axis, ...]
     grid: Grid
     u: Axis
     v: Axis
@@ -105,14 +107,16 @@ def convolution_of(kernel: Contraction) -> Convolution | None:
 def weight_gradient_of(kernel: Contraction) -> WeightGradient | None:
     """Return a contraction as the weight gradient of a convolution of 3x3 taps in float32; None if it is not one."""
     left, right = flat_index(kernel.left), flat_index(kernel.right)
-    found = _taps_and_channels([a for a in kernel.outer if a is not kernel.column], left)
+    free = [a for a in kernel.outer if a is not kernel.column]
+    parts = tuple(a for a in free if left.factor(a) and right.factor(a))
+    found = _taps_and_channels([a for a in free if a not in parts], left)
     if found is None or not _is_plain(kernel, found[2]) or any(right.factor(a) for a in found):
         return None
     u, v, c = found
     grid = _grid(kernel.depth, u, v, left)
     if grid is None:
         return None
-    return WeightGradient(grid, u, v, c, kernel.column, tuple(map(right.factor, grid.axes)))
+    return WeightGradient(parts, grid, u, v, c, kernel.column, tuple(map(right.factor, grid.axes)))
 
 
 def _is_plain(kernel: Contraction, c: Axis) -> bool:

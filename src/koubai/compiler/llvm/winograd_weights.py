@@ -13,7 +13,7 @@ from koubai.compiler.llvm.winograd_pieces import F32, Pieces
 from koubai.compiler.llvm.winograd_plan import POSITIONS
 from koubai.compiler.llvm.winograd_shape import weight_gradient_of
 from koubai.compiler.llvm.winograd_transforms import of_input, of_result, to_taps
-from koubai.compiler.llvm.winograd_weights_plan import weight_cut_of, weights_pay
+from koubai.compiler.llvm.winograd_weights_plan import cycles, weight_cut_of, weights_pay
 from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.runtime.target import Target
 
@@ -36,7 +36,7 @@ class WinogradWeightsFunction:
     def __init__(self, kernel: Contraction, target: Target, threads: int) -> None:
         gradient = weight_gradient_of(kernel)
         assert gradient is not None
-        self.kernel, self.target, self.gradient = kernel, target, gradient
+        self.kernel, self.target, self.threads, self.gradient = kernel, target, threads, gradient
         self.cut = weight_cut_of(gradient, target, threads)
 
     leading = None  # the loop along which pieces lie in a row: there is none, or each call would begin anew
@@ -45,6 +45,11 @@ class WinogradWeightsFunction:
     def units(self) -> int:
         """How many pieces there are to share among threads."""
         return self.cut.units
+
+    @property
+    def cycles(self) -> float:
+        """About how many the busiest of the threads takes."""
+        return cycles(self.cut, self.target, self.threads)
 
     @property
     def flops(self) -> int:
@@ -59,16 +64,30 @@ class WinogradWeightsFunction:
     def write(self, elements: Elements, first: Int, end: Int) -> None:
         """Write the units from `first` to `end`, each a block of input channels and a block of output channels."""
         self.p = p = Pieces(elements, self.kernel, self.gradient.grid, self.cut.lanes)
-        self._image, self._result = p.base(self.kernel.left), p.base(self.kernel.right)
-        across = self.cut.blocks[1]
-        p.each(first, end, lambda unit: self._unit(p.w.div(unit, across), p.w.mod(unit, across)))
+        self._factors = p.base(self.kernel.left), p.base(self.kernel.right)
+        p.each(first, end, self._unit)
 
-    def _unit(self, row: Int, column: Int) -> None:
-        """Write one block: all tiles are added up, strip by strip."""
-        p, cut = self.p, self.cut
+    def _unit(self, number: Int) -> None:
+        """Write one block of a part: all tiles are added up, strip by strip."""
+        p, w, cut = self.p, self.p.w, self.cut
+        down, across = cut.blocks
+        column, number = w.mod(number, across), w.div(number, across)
+        row, number = w.mod(number, down), w.div(number, down)
+        self._enter(number)
         p.each(0, cut.sums.end, self._clear, cut.lanes)
         p.each(0, cut.strips, lambda strip: self._strip(row, column, strip))
         p.each_vector(column, cut.width, self.gradient.o.size, lambda *at: self._finish(row, *at))
+
+    def _enter(self, part: Int) -> None:
+        """Find out where the factors of a part begin."""
+        w, self._part = self.p.w, list[Int]()
+        for axis in reversed(self.gradient.parts):
+            self._part.insert(0, w.mod(part, axis.size))
+            part = w.div(part, axis.size)
+        self._image, self._result = (
+            self.p.moved(base, operand, self.gradient.parts, self._part)
+            for base, operand in zip(self._factors, (self.kernel.left, self.kernel.right))
+        )
 
     def _clear(self, place: Int) -> None:
         zero = self.p.w.constant(0.0, F32, self.cut.lanes)
@@ -156,7 +175,7 @@ class WinogradWeightsFunction:
             taps = to_taps(w, p.kept(cut.sums, i, place))
             for u, line in enumerate(taps):
                 for v, value in enumerate(line):
-                    at = [u, v, w.add(first, i)]
-                    p.epilogue((gradient.u, gradient.v, gradient.c), at, column, value, mask)
+                    at = [*self._part, u, v, w.add(first, i)]
+                    p.epilogue((*gradient.parts, gradient.u, gradient.v, gradient.c), at, column, value, mask)
 
         p.each(0, count, row)

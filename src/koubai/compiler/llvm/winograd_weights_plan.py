@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 from koubai import dtypes
 from koubai.compiler.llvm.winograd_plan import (
@@ -70,9 +71,14 @@ class WeightCut:
         return ceil(self.gradient.c.size, self.rows), ceil(self.gradient.o.size, self.width)
 
     @property
+    def parts(self) -> int:
+        """How many gradients there are."""
+        return prod(axis.size for axis in self.gradient.parts)
+
+    @property
     def units(self) -> int:
-        """How many pieces threads can share: pairs of blocks."""
-        return self.blocks[0] * self.blocks[1]
+        """How many pieces threads can share: pairs of blocks of each part."""
+        return self.parts * self.blocks[0] * self.blocks[1]
 
     @property
     def strips(self) -> int:
@@ -82,7 +88,7 @@ class WeightCut:
     @property
     def flops(self) -> int:
         """Multiplications and additions of all products, and additions of the transformed tiles."""
-        (down, across), tiles = self.blocks, self.gradient.grid.tiles
+        (down, across), tiles = self.blocks, self.parts * self.gradient.grid.tiles
         c, o = self.gradient.c.size, self.gradient.o.size
         return tiles * (2 * POSITIONS * c * o + INPUT_SUMS * c * across + OUTPUT_SUMS * o * down)
 
@@ -113,18 +119,19 @@ def weight_cut_of(gradient: WeightGradient, target: Target, threads: int) -> Wei
     downs, acrosses = (range(1, min(_WIDEST, ceil(a.size, lanes)) + 1) for a in (gradient.c, gradient.o))
     strips = strips_of(gradient.grid)
     cuts = [WeightCut(gradient, lanes, s, d, a) for s in strips for d in downs for a in acrosses]
-    return min(cuts, key=lambda cut: _cycles(cut, target, threads))
+    return min(cuts, key=lambda cut: cycles(cut, target, threads))
 
 
 def weights_pay(gradient: WeightGradient, target: Target, threads: int) -> bool:
     """Whether it takes less time than the same gradient computed directly."""
-    best = _cycles(weight_cut_of(gradient, target, threads), target, threads)
+    best = cycles(weight_cut_of(gradient, target, threads), target, threads)
     vectors = ceil(gradient.o.size, target.lanes(dtypes.float32))
-    direct = _DIRECT * 9 / 2 * gradient.c.size * vectors * gradient.grid.size / threads
+    images = prod(axis.size for axis in gradient.parts) * gradient.grid.size
+    direct = _DIRECT * 9 / 2 * gradient.c.size * vectors * images / threads
     return best < PAYS * direct
 
 
-def _cycles(cut: WeightCut, target: Target, threads: int) -> float:
+def cycles(cut: WeightCut, target: Target, threads: int) -> float:
     """Estimate the time of the busiest thread."""
     far = min(1.0, (cut.inputs.bytes + cut.results.bytes) / (3 * target.level1))
     level = (cut.sums.bytes > target.level1) + (cut.scratch > target.level2 * 3 // 4)

@@ -12,7 +12,6 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from koubai.compiler.language.buffer import Buffer, Home
-from koubai.compiler.language.index import Axis
 from koubai.compiler.language.kernel import (
     Contraction,
     Host,
@@ -22,12 +21,14 @@ from koubai.compiler.language.kernel import (
     Strips,
 )
 from koubai.compiler.language.signature import signature
-from koubai.compiler.llvm.driver import SMALL, body_of, work_of
+from koubai.compiler.llvm.driver import SMALL, Body, body_of, work_of
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
+from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.abreast import divided
 from koubai.compiler.schedule.parts import in_parts
+from koubai.dtypes import float32
 
 ROUNDS = 3
 SPEED = 2e11  # operations that a thread does in a second, roughly
@@ -147,10 +148,14 @@ class _Division:
         body = body_of(kernel, self.target, self.threads)
         if isinstance(body, LoopsFunction) and body.shared:
             return [_Way("", 0.0, list(divided(body.kernel, body.shared[0])))]
-        if not isinstance(body, ContractionFunction) or not isinstance(kernel, Contraction):
+        if isinstance(body, WinogradWeightsFunction):
+            ways = [_Way("", self._seconds(body), list(divided(kernel, None)))]
+        elif isinstance(body, ContractionFunction):
+            ways = [self._way(body, split) for split in body.splits]
+        else:
             return []
-        splits = [*body.splits, *([DEPTH] if can_sum and self._can_sum(kernel) else [])]
-        return [self._way(body, split) for split in splits]
+        assert isinstance(kernel, Contraction)
+        return [*ways, *([self._way_in_parts(kernel)] if can_sum and self._can_sum(kernel) else [])]
 
     def _can_sum(self, kernel: Contraction) -> bool:
         """Whether the depth can be divided evenly."""
@@ -158,17 +163,29 @@ class _Division:
 
     def _way(self, body: ContractionFunction, split: str) -> _Way:
         """Return a way of dividing a product, with roughly how many seconds it takes but for what has to be fetched."""
-        if split == DEPTH:
-            share, rows = 1 / self.threads, float(body.product.row.size)
-            parts = math.prod(axis.size for axis in body.kernel.outer) * body.product.dtype.itemsize
-            more = MEETING + 2 * parts / FETCH
-        else:
-            units = body.units_of(split, self.threads)
-            share, more = math.ceil(units / self.threads) / units, 0.0
-            rows = body.product.row.size * (share if split == "row" else 1)
+        units = body.units_of(split, self.threads)
+        share = math.ceil(units / self.threads) / units
+        rows = body.product.row.size * (share if split == "row" else 1)
+        touched = list(divided(body.kernel, body.loop_of(split)))
+        return _Way(split, self._seconds(body, share, rows), touched)
+
+    def _way_in_parts(self, kernel: Contraction) -> _Way:
+        """Return the way of dividing the depth of a product, the parts of which have to be added up."""
+        product, _ = in_parts(kernel, kernel.depth[0], self.threads)
+        parts = product.epilogue[0].buffer.bytes / self.threads
+        seconds = self._seconds(body_of(product, self.target, self.threads), 1 / self.threads)
+        touched = list(divided(kernel, kernel.depth[0]))
+        return _Way(DEPTH, seconds + MEETING + 2 * parts / FETCH, touched)
+
+    def _seconds(self, body: Body, share: float = 1.0, rows: float | None = None) -> float:
+        """Return roughly how many seconds a thread takes for its share of a product, in so many rows."""
+        if isinstance(body, WinogradWeightsFunction):
+            in_a_cycle = 4 * self.target.lanes(float32)  # operations: two sums of products in each lane
+            return body.cycles * in_a_cycle / SPEED
+        assert isinstance(body, ContractionFunction)
+        rows = rows or body.product.row.size
         slow = max(1.0, FEW_ROWS / rows) if body.row is not None else 1.0
-        touched = list(divided(body.kernel, _loop_of(body, split)))
-        return _Way(split, body.kernel.flops * share * slow / SPEED + more, touched)
+        return body.kernel.flops * share * slow / SPEED
 
     def _cost(self, way: _Way) -> float:
         """Return roughly how many seconds a way takes."""
@@ -188,7 +205,3 @@ class _Division:
             run = buffer.strides[dim] * buffer.shape[dim] * buffer.dtype.itemsize / self.threads
             return mine / 2 if changes and run < RUN else 0.0
         return 0.0 if last is None else mine * (1 - 1 / self.threads)
-
-
-def _loop_of(body: ContractionFunction, split: str) -> Axis | None:
-    return body.kernel.depth[0] if split == DEPTH else body.loop_of(split)
