@@ -16,7 +16,7 @@ from koubai.compiler.runtime.target import current
 from koubai.compiler.step import Step
 from koubai.ops.graph import interpret
 
-PASSES = ["lower", "arrange", "fuse", "spread", "straighten", "strips", "write in place"]
+PASSES = ["lower", "arrange", "fuse", "spread", "straighten", "pool", "strips", "write in place"]
 
 
 def traced(function, arguments):

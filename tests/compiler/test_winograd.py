@@ -9,6 +9,7 @@ import koubai
 from koubai import nn, optim
 from koubai.compiler.build import Roles, build
 from koubai.compiler.checking.verify import in_float64
+from koubai.compiler.language.kernel import Contraction
 from koubai.compiler.llvm import winograd, winograd_weights
 from koubai.compiler.llvm.driver import body_of, every_kernel
 from koubai.compiler.llvm.winograd import WinogradFunction
@@ -113,6 +114,62 @@ def gradients(shape):
 def test_gradients(always, shape, threads):
     graph, inputs = gradients(shape)
     assert uses(graph) == 3
+    check_graph(graph, inputs, threads)
+
+
+POOLINGS = {
+    "max": lambda x: F.max_pool2d(F.relu(x), 2),
+    "mean": lambda x: F.avg_pool2d(x, 2),
+    "every second": lambda x: x[:, :, ::2, ::2] * 2,
+    "wide": lambda x: F.max_pool2d(x, 3, stride=2, padding=1),
+    "kept": lambda x: (F.max_pool2d(x, 2), x),
+    "twice": lambda x: F.max_pool2d(x, 2) + F.avg_pool2d(x, 2),
+}
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("shape", ["even", "odd", "ragged channels", "odd columns"])
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_what_is_pooled_two_by_two_is_never_stored(always, pooling, shape, threads):
+    n, c, h, w, o, padding = SHAPES[shape]
+    layer, before = convolution(c, o, padding=padding), convolution(c, c, kernel=1)
+    graph, inputs = traced(lambda x: POOLINGS[pooling](layer(before(x))), image(n, c, h, w))
+    roles = Roles(list(graph.inputs), [], [], list(range(len(graph.outputs))), [])
+    kernels = every_kernel(build(graph, roles, target.current(), threads).phases)
+    windows = [kernel.window for kernel in kernels if isinstance(kernel, Contraction) and kernel.window]
+    at_once = pooling not in ("wide", "kept") and h % 2 == w % 2 == 0
+    assert len(windows) == at_once
+    check_graph(graph, inputs, threads)
+
+
+def test_a_nan_and_equal_maxima_are_pooled_as_they_are_eagerly(always):
+    layer = convolution(16, 16, padding=1)
+    x = image(2, 16, 8, 8)
+    x[0, 3, 2, 2] = float("nan")
+    x[1] = 0.0  # all results are the bias
+
+    def pooled(x):
+        return F.max_pool2d(layer(x), 2, return_indices=True)
+
+    with koubai.no_grad():
+        for found, wanted in zip(koubai.compile(pooled)(x), pooled(x), strict=True):
+            np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_training_with_pooling(always, threads):
+    koubai.manual_seed(0)
+    model = nn.Sequential(
+        *(nn.Conv2d(3, 20, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(20, 16, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(64, 5)),
+    )
+
+    def gradients(x, y):
+        loss = F.cross_entropy(model(x), y)
+        return loss, *koubai.autograd.grad(loss, list(model.parameters()))
+
+    graph, inputs = traced(gradients, image(4, 3, 8, 8), koubai.tensor([0, 4, 2, 1]))
     check_graph(graph, inputs, threads)
 
 

@@ -38,6 +38,7 @@ from koubai.compiler.schedule.lengthen import lengthened
 from koubai.compiler.schedule.memory import Plan, plan, span
 from koubai.compiler.schedule.partition import divide
 from koubai.compiler.schedule.phases import Gate, Phase, in_phases
+from koubai.compiler.schedule.pooled import pooled_at_once
 from koubai.compiler.schedule.spread import spread
 from koubai.compiler.schedule.straighten import straightened
 from koubai.compiler.schedule.strips import in_strips
@@ -231,6 +232,8 @@ class _Lowered:
         watch("spread", kernels, shared, self.where)
         kernels = straightened(kernels, kept | set(shared) | set(shared.values()), target.lanes_bytes)
         watch("straighten", kernels, shared, self.where)
+        kernels = pooled_at_once(kernels, kept | set(shared) | set(shared.values()), target, threads)
+        watch("pool", kernels, shared, self.where)
         kernels = in_strips(kernels, kept | set(shared) | set(shared.values()), target, threads)
         watch("strips", kernels, shared, self.where)
         kernels = self._with_all_layers(kernels)

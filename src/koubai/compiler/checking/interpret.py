@@ -26,6 +26,7 @@ from koubai.compiler.language.kernel import (
     Running,
     Scatter,
     Strips,
+    axes_of,
 )
 from koubai.compiler.schedule.memory import Plan
 from koubai.compiler.schedule.phases import Phase
@@ -182,7 +183,7 @@ def _least(reduction: Reduction) -> Any:
 
 
 def _contract(kernel: Contraction, memory: Memory, fixed: dict[Axis, int]) -> None:
-    axes = (*kernel.outer, *kernel.depth)
+    axes, free = tuple(axes_of(kernel)), len(kernel.outer) + len(kernel.window)
     grid = Grid(axes, len(axes), memory, fixed, {}, {})
     values = factors(np, kernel.precision, grid.value(kernel.left), grid.value(kernel.right))
     needed = [_needed(e, axes) for e in (kernel.left, kernel.right)]
@@ -191,15 +192,16 @@ def _contract(kernel: Contraction, memory: Memory, fixed: dict[Axis, int]) -> No
         (f.reshape([n for n in f.shape if n != 1]), [d for d in letters if f.shape[d] != 1])
         for f in map(np.broadcast_to, values, needed)
     ]
-    kept = [d for d in letters[: len(kernel.outer)] if any(d in own for _, own in flat)]
+    kept = [d for d in letters[:free] if any(d in own for _, own in flat)]
     wide = [np.asarray(f, np.float64 if f.dtype.kind == "f" else f.dtype) for f, _ in flat]
     total = np.einsum(wide[0], flat[0][1], wide[1], flat[1][1], kept, optimize=True)
-    unused = [d for d in letters[len(kernel.outer) :] if not any(d in own for _, own in flat)]
+    unused = [d for d in letters[free:] if not any(d in own for _, own in flat)]
     for d in unused:
         total = total * axes[d].size
-    shape = [axes[d].size if d in kept else 1 for d in letters[: len(kernel.outer)]]
-    result = total.astype(kernel.result.dtype).reshape(shape)
-    after = Grid(kernel.outer, len(kernel.outer), memory, fixed, {}, {kernel.result.detail: result})
+    shape = [axes[d].size if d in kept else 1 for d in letters[:free]]
+    sums = total.astype(kernel.result.dtype).reshape(*shape[: len(kernel.outer)], -1)
+    registers = {result.detail: sums[..., turn] for turn, result in enumerate(kernel.results)}
+    after = Grid(kernel.outer, len(kernel.outer), memory, fixed, {}, registers)
     after.store(kernel.epilogue)
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from koubai.compiler.language.buffer import Buffer
-from koubai.compiler.language.expression import Expression, load, walk
+from koubai.compiler.language.expression import Expression, load, register, walk
 from koubai.compiler.language.index import Axis, Index
 from koubai.dtypes import DType
 from koubai.ops.graph import Node
@@ -163,6 +163,8 @@ class Contraction(Kernel):
         epilogue: what is stored, as expressions of the result.
         split: along which loop threads divide it, see `ContractionFunction`; "" while that is not decided.
         precision: "bf16" if both factors are rounded to bfloat16 before they are multiplied.
+        window: loops over results that the epilogue needs together, such as those that are pooled: there is a register
+            for each of their turns, and what is stored does not depend on them.
     """
 
     name: str
@@ -175,6 +177,15 @@ class Contraction(Kernel):
     epilogue: list[Store]
     split: str = ""
     precision: str | None = None
+    window: tuple[Axis, ...] = ()
+
+    @property
+    def results(self) -> list[Expression]:
+        """The registers that hold the sums, one for each turn of the window."""
+        if not self.window:
+            return [self.result]
+        turns = range(math.prod(axis.size for axis in self.window))
+        return [register(f"{self.result.detail}.{turn}", self.result.dtype) for turn in turns]
 
     @property
     def values(self) -> list[Expression]:
@@ -190,14 +201,16 @@ class Contraction(Kernel):
     def flops(self) -> int:
         """Multiplications and additions."""
         count = 2
-        for axis in (*self.outer, *self.depth):
+        for axis in axes_of(self):
             count *= axis.size
         return count
 
     def __str__(self) -> str:
-        loops = " ".join(f"{axis}:{axis.size}" for axis in self.outer)
-        depth = " ".join(f"{axis}:{axis.size}" for axis in self.depth)
+        loops, window, depth = (
+            " ".join(f"{axis}:{axis.size}" for axis in axes) for axes in (self.outer, self.window, self.depth)
+        )
         head = f"contraction {self.name} over {loops}, column {self.column}, depth {depth}"
+        head += f", window {window}" if window else ""
         head += f", in {self.precision}" if self.precision else ""
         return "\n".join(
             [head, f"    {self.result} = Σ {self.left} · {self.right}", *(f"    {s}" for s in self.epilogue)]
@@ -389,7 +402,7 @@ def axes_of(kernel: Kernel) -> Iterator[Axis]:
         for stage in kernel.stages:
             yield from stage.inner
     elif isinstance(kernel, Contraction):
-        yield from (*kernel.outer, *kernel.depth)
+        yield from (*kernel.outer, *kernel.window, *kernel.depth)
     elif isinstance(kernel, Scatter):
         yield from (*kernel.places, *kernel.lanes)
     elif isinstance(kernel, Running):

@@ -61,7 +61,7 @@ class _Names:
             return (
                 len(kernel.outer),
                 self.axes[kernel.column],
-                self._register(kernel.result.detail),
+                tuple(self._register(result.detail) for result in kernel.results),
                 kernel.precision,
             )
         if isinstance(kernel, Running):

@@ -131,11 +131,20 @@ class WinogradFunction:
 
         def vector(offset: Int, column: Int, mask: Value | None) -> None:
             result = to_output(p.w, p.kept(self.cut.products, number, offset))
+            if self.convolution.tiles:
+                self._finish_window(at, column, [value for row in result for value in row], mask)
+                return
             for i, row in enumerate(result):
                 for j, value in enumerate(row):
                     self._finish(at, i, j, column, value, mask)
 
         p.each_vector(block, self.cut.width, self.convolution.o.size, vector)
+
+    def _finish_window(self, at: list[Int], column: Int, values: list[Value], mask: Value | None) -> None:
+        """Hand all elements of a tile over."""
+        *images, y, x = at
+        place = [*images, self.p.w.div(y, 2), self.p.w.div(x, 2)]
+        self.p.epilogue((*self.convolution.grid.images, *self.convolution.tiles), place, column, values, mask)
 
     def _finish(self, at: list[Int], i: int, j: int, column: Int, value: Value, mask: Value | None) -> None:
         """Hand an element over, unless a tile has no such element because the result ends before."""
@@ -144,7 +153,7 @@ class WinogradFunction:
         conditions = [c for c in (p.is_inside(y, i, grid.y), p.is_inside(x, j, grid.x)) if c]
         place = [*images, p.w.add(y, i), p.w.add(x, j)]
         if not conditions:
-            p.epilogue(grid.axes, place, column, value, mask)
+            p.epilogue(grid.axes, place, column, [value], mask)
             return
         with p.w.when(conditions[0] if len(conditions) == 1 else p.w.let(f"and i1 {', '.join(conditions)}")):
-            p.epilogue(grid.axes, place, column, value, mask)
+            p.epilogue(grid.axes, place, column, [value], mask)

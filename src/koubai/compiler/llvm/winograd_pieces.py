@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from koubai import dtypes
 from koubai.compiler.language.expression import Expression
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Contraction
+from koubai.compiler.language.kernel import Contraction, axes_of
 from koubai.compiler.language.places import flat_index
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.winograd_plan import POSITIONS, Matrices
@@ -35,7 +35,7 @@ class Pieces:
 
     def base(self, operand: Expression) -> str:
         """Return the address of a factor where all its own loops are at 0."""
-        own = {*self.kernel.outer, *self.kernel.depth}
+        own = set(axes_of(self.kernel))
         flat = flat_index(operand)
         rest = Index(tuple((a, f) for a, f in flat.terms if a not in own), flat.constant)
         return self.w.at(self.e.pointers[operand.detail], self.e.number(rest), operand.dtype)
@@ -96,15 +96,21 @@ class Pieces:
     # --- results --------------------------------------------------------------------------------------------------
 
     def epilogue(
-        self, axes: Sequence[Axis], at: Sequence[Int], column: Int, value: Value, mask: Value | None
+        self,
+        axes: Sequence[Axis],
+        at: Sequence[Int],
+        column: Int,
+        values: Sequence[Value],
+        mask: Value | None,
     ) -> None:
-        """Write what becomes of neighbouring channels of an element, given the values of all other loops."""
+        """Write what becomes of neighbouring channels of a window, given the values of all other loops."""
         e = self.e
         before = e.remembered()
         e.axes.update(zip(axes, at))
         e.axes[self.kernel.column] = column
-        e.along, e.lanes, e.mask = (self.kernel.column if value.lanes > 1 else None), value.lanes, mask
-        e.registers[self.kernel.result.detail] = value
+        lanes = values[0].lanes
+        e.along, e.lanes, e.mask = (self.kernel.column if lanes > 1 else None), lanes, mask
+        e.registers.update(zip((result.detail for result in self.kernel.results), values))
         e.store_all(self.kernel.epilogue)
         e.along, e.lanes, e.mask = None, 1, None
         e.forget(before)

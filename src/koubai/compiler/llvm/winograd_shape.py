@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -61,12 +61,14 @@ class Convolution:
         grid: the loops over images, y and x.
         c, o: the channels of the image and of the result.
         taps: elements from one step to the next of u, v and c in the taps.
+        tiles: the loops over the tiles below and beside each other, if the epilogue needs all results of a tile.
     """
 
     grid: Grid
     c: Axis
     o: Axis
     taps: tuple[int, int, int]
+    tiles: tuple[Axis, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,18 @@ def convolution_of(kernel: Contraction) -> Convolution | None:
     if found is None or not _is_plain(kernel, found[2]) or any(right.factor(a) for a in free):
         return None
     u, v, c = found
-    grid = _grid(free, u, v, left)
+    tiles = _tiles(free, kernel.window, left)
+    if len(tiles) != len(kernel.window):
+        return None
+    across = (Axis(2 * tile.size) for tile in tiles)
+    steps = {
+        **{a: left.factor(a) for a in free if a not in tiles},
+        **dict(zip(across, map(left.factor, kernel.window))),
+    }
+    grid = _grid(steps, left.factor(u), left.factor(v))
     if grid is None:
         return None
-    return Convolution(grid, c, kernel.column, (right.factor(u), right.factor(v), right.factor(c)))
+    return Convolution(grid, c, kernel.column, (right.factor(u), right.factor(v), right.factor(c)), tiles)
 
 
 def weight_gradient_of(kernel: Contraction) -> WeightGradient | None:
@@ -113,7 +123,7 @@ def weight_gradient_of(kernel: Contraction) -> WeightGradient | None:
     if found is None or not _is_plain(kernel, found[2]) or any(right.factor(a) for a in found):
         return None
     u, v, c = found
-    grid = _grid(kernel.depth, u, v, left)
+    grid = _grid({a: left.factor(a) for a in kernel.depth}, left.factor(u), left.factor(v))
     if grid is None:
         return None
     return WeightGradient(parts, grid, u, v, c, kernel.column, tuple(map(right.factor, grid.axes)))
@@ -135,10 +145,22 @@ def _taps_and_channels(loops: Iterable[Axis], left: Index) -> tuple[Axis, Axis, 
     return (taps[0], taps[1], channels[0]) if (len(taps), len(channels)) == (2, 1) else None
 
 
-def _grid(loops: Sequence[Axis], u: Axis, v: Axis, left: Index) -> Grid | None:
-    """Find the loops over rows and columns: their steps go as far in the image as those of the taps."""
-    y, x = ([a for a in loops if a.size > 1 and left.factor(a) == left.factor(tap)] for tap in (u, v))
+def _tiles(loops: Sequence[Axis], window: Sequence[Axis], left: Index) -> tuple[Axis, ...]:
+    """Return the loops over tiles of which a window of two by two has the rows and columns."""
+    steps = [2 * left.factor(a) for a in window if a.size == 2]
+    found = ([a for a in loops if left.factor(a) == step] for step in steps)
+    return tuple(a[0] for a in found if len(a) == 1)
+
+
+def _grid(steps: Mapping[Axis, int], down: int, right: int) -> Grid | None:
+    """Find the loops over rows and columns: their steps go as far in the image as those of the taps.
+
+    Args:
+        steps: how far each loop goes in the image.
+        down, right: how far those over rows and columns of taps go.
+    """
+    y, x = ([a for a, step in steps.items() if a.size > 1 and step == tap] for tap in (down, right))
     if len(y) != 1 or len(x) != 1 or y == x:
         return None
-    images = tuple(a for a in loops if a is not y[0] and a is not x[0])
-    return Grid(images, y[0], x[0], tuple(map(left.factor, (*images, y[0], x[0]))))
+    images = tuple(a for a in steps if a is not y[0] and a is not x[0])
+    return Grid(images, y[0], x[0], tuple(steps[a] for a in (*images, y[0], x[0])))

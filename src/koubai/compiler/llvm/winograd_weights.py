@@ -176,6 +176,8 @@ class WinogradWeightsFunction:
             for u, line in enumerate(taps):
                 for v, value in enumerate(line):
                     at = [*self._part, u, v, w.add(first, i)]
-                    p.epilogue((*gradient.parts, gradient.u, gradient.v, gradient.c), at, column, value, mask)
+                    p.epilogue(
+                        (*gradient.parts, gradient.u, gradient.v, gradient.c), at, column, [value], mask
+                    )
 
         p.each(0, count, row)

@@ -12,7 +12,7 @@ from koubai.compiler.language.kernel import Contraction, Host, Kernel, Loops, Ru
 def describe(kernel: Kernel) -> str:
     """Return for instance `product 32×128 over 784, add, relu`."""
     if isinstance(kernel, Contraction):
-        head = f"product {_sizes(kernel.outer)} over {_sizes(kernel.depth)}"
+        head = f"product {_sizes((*kernel.outer, *kernel.window))} over {_sizes(kernel.depth)}"
         return _joined(head, _maps(s.value for s in kernel.epilogue))
     if isinstance(kernel, Loops):
         kinds = [reduction.kind for stage in kernel.stages for reduction in stage.reductions]
