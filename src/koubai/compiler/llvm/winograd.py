@@ -2,18 +2,21 @@
 
 The taps of a block of output channels are transformed once. Then, strip by strip, 4x4 tiles of the image (which overlap
 by two) are transformed, multiplied with the taps as sixteen products of matrices, and turned into 2x2 elements of the
-result.
+result. That is done for one row of all tiles of a strip, then for the next: so little stays in the first cache.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
 
 from koubai.compiler.language.kernel import Contraction
 from koubai.compiler.llvm import contraction as tiles
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.winograd_pieces import F32, Pieces
-from koubai.compiler.llvm.winograd_plan import POSITIONS, cut_of, pays
+from koubai.compiler.llvm.winograd_plan import SIDE, cut_of, pays
 from koubai.compiler.llvm.winograd_shape import convolution_of
-from koubai.compiler.llvm.winograd_transforms import of_input, of_taps, to_output
+from koubai.compiler.llvm.winograd_transforms import INPUT_ROWS, flat, of_input_row, of_taps, to_output_row
 from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.runtime.target import Target
 
@@ -75,13 +78,23 @@ class WinogradFunction:
             p.each(w.div(first, strips), w.add(w.div(w.sub(end, 1), strips), 1), block)
 
     def _strip(self, block: Int, strip: Int) -> None:
-        """Write one strip of a block."""
+        """Write one strip of a block, row by row of all its tiles."""
         p, w, size = self.p, self.p.w, self.cut.strip
         start = w.mul(strip, size)
         count = w.minimum(size, w.sub(self.convolution.grid.tiles, start))
-        p.each(0, count, lambda t: self._transform_tile(t, w.add(start, t)))
-        self._multiply()
-        p.each(0, count, lambda t: self._finish_tile(block, t, w.add(start, t)))
+
+        def row(number: Int) -> None:
+            self._each_tile(number, count, lambda row, t: self._transform_row(row, t, w.add(start, t)))
+            self._multiply(number)
+            self._each_tile(number, count, lambda row, t: self._add_row(row, block, t, w.add(start, t)))
+
+        p.each(0, SIDE, row)
+
+    def _each_tile(self, number: Int, count: Int, body: Callable[[int, Int], None]) -> None:
+        """Run over the tiles of a strip, with a body of its own for each row of them."""
+        for row in range(SIDE):
+            with self.p.w.when(self.p.w.let(f"icmp eq i64 {number}, {row}")):
+                self.p.each(0, count, partial(body, row))
 
     def _transform_taps(self, block: Int) -> None:
         """Transform the taps of a block of output channels."""
@@ -90,28 +103,29 @@ class WinogradFunction:
         def vector(c: Int, at: Int, column: Int, mask: Value | None) -> None:
             there = w.at(self._taps, w.add(w.mul(c, across), column), F32)
             places = [[w.at(there, u * down + v * right, F32) for v in range(3)] for u in range(3)]
-            p.keep(of_taps(w, p.square(places, 0, mask)), self.cut.taps, c, at)
+            p.keep(flat(of_taps(w, p.square(places, 0, mask))), self.cut.taps, c, at)
 
         def row(c: Int) -> None:
             p.each_vector(block, self.cut.width, self.convolution.o.size, lambda *at: vector(c, *at))
 
         p.each(0, self.convolution.c.size, row)
 
-    def _transform_tile(self, number: Int, tile: Int) -> None:
-        """Transform all channels of a tile of the image."""
+    def _transform_row(self, row: int, number: Int, tile: Int) -> None:
+        """Make a row of the transform of a tile of the image, for all channels."""
         p, size = self.p, self.convolution.c.size
         places = p.places(self._image, p.indices(tile), self.convolution.grid.strides, 4)
+        needed = [places[y] for y in INPUT_ROWS[row][:2]]
 
         def vector(at: Int, channel: Int, mask: Value | None) -> None:
-            p.keep(of_input(p.w, p.square(places, channel, mask)), self.cut.inputs, number, at)
+            p.keep(of_input_row(p.w, row, *p.square(needed, channel, mask)), self.cut.inputs, number, at)
 
         p.each_vector(0, size, size, vector)
 
-    def _multiply(self) -> None:
-        """Multiply the tiles of a strip with the taps, position by position."""
+    def _multiply(self, row: Int) -> None:
+        """Multiply a row of the tiles of a strip with the taps, position by position."""
         cut, p = self.cut, self.p
         product = tiles.Product(
-            (tiles.Axis(POSITIONS, cut.inputs.apart, cut.taps.apart),),
+            (tiles.Axis(SIDE, cut.inputs.apart, cut.taps.apart),),
             tiles.Axis(cut.strip, cut.inputs.width, 0),
             tiles.Axis(cut.width, 0, 1),
             (tiles.Axis(self.convolution.c.size, 1, cut.taps.width),),
@@ -122,23 +136,27 @@ class WinogradFunction:
         def store(outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
             p.w.store(value, p.at(cut.products, row, column, outer[0]), 0, mask)
 
-        tiles.write_contraction(p.w, product, tiling, p.at(cut.inputs), p.at(cut.taps), "", 0, 0, store)
+        taps = p.at(cut.taps, 0, 0, p.w.mul(row, SIDE))
+        tiles.write_contraction(p.w, product, tiling, p.at(cut.inputs), taps, "", 0, 0, store)
 
-    def _finish_tile(self, block: Int, number: Int, tile: Int) -> None:
-        """Turn the products of a tile into elements of the result."""
-        p = self.p
+    def _add_row(self, row: int, block: Int, number: Int, tile: Int) -> None:
+        """Turn the products of a row of a tile into summands of the result, which is there with the last row."""
+        p, cut = self.p, self.cut
         at = p.indices(tile)
 
         def vector(offset: Int, column: Int, mask: Value | None) -> None:
-            result = to_output(p.w, p.kept(self.cut.products, number, offset))
-            if self.convolution.tiles:
-                self._finish_window(at, column, [value for row in result for value in row], mask)
-                return
-            for i, row in enumerate(result):
-                for j, value in enumerate(row):
-                    self._finish(at, i, j, column, value, mask)
+            a, b, c, d = p.kept(cut.sums, number, offset)
+            result = to_output_row(p.w, row, p.kept(cut.products, number, offset), [[a, b], [c, d]])
+            elements = flat(result)
+            if row < SIDE - 1:
+                p.keep(elements, cut.sums, number, offset)
+            elif self.convolution.tiles:
+                self._finish_window(at, column, elements, mask)
+            else:
+                for place, value in enumerate(elements):
+                    self._finish(at, place // 2, place % 2, column, value, mask)
 
-        p.each_vector(block, self.cut.width, self.convolution.o.size, vector)
+        p.each_vector(block, cut.width, self.convolution.o.size, vector)
 
     def _finish_window(self, at: list[Int], column: Int, values: list[Value], mask: Value | None) -> None:
         """Hand all elements of a tile over."""

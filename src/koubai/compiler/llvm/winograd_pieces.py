@@ -10,7 +10,7 @@ from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import Contraction, axes_of
 from koubai.compiler.language.places import flat_index
 from koubai.compiler.llvm.elements import Elements
-from koubai.compiler.llvm.winograd_plan import POSITIONS, Matrices
+from koubai.compiler.llvm.winograd_plan import Matrices
 from koubai.compiler.llvm.winograd_shape import Grid
 from koubai.compiler.llvm.writer import Int, Value
 
@@ -118,22 +118,21 @@ class Pieces:
     # --- matrices -------------------------------------------------------------------------------------------------
 
     def at(self, matrices: Matrices, row: Int = 0, column: Int = 0, position: Int = 0) -> str:
-        """Return the address of an element of one of sixteen matrices."""
+        """Return the address of an element of a matrix."""
         w = self.w
         place = w.add(w.add(w.mul(position, matrices.apart), w.mul(row, matrices.width)), column)
         return w.at("%scratch", w.add(place, matrices.start), F32)
 
-    def keep(self, square: list[list[Value]], matrices: Matrices, row: Int, column: Int) -> None:
-        """Store a 4x4 square, each position into its matrix."""
+    def keep(self, values: Sequence[Value], matrices: Matrices, row: Int, column: Int) -> None:
+        """Store some values, each into its matrix."""
         there = self.at(matrices, row, column)
-        for position, value in enumerate(value for line in square for value in line):
+        for position, value in enumerate(values):
             self.w.store(value, there, position * matrices.apart)
 
-    def kept(self, matrices: Matrices, row: Int, column: Int) -> list[list[Value]]:
-        """Load a 4x4 square."""
+    def kept(self, matrices: Matrices, row: Int, column: Int) -> list[Value]:
+        """Load a value of each matrix."""
         there = self.at(matrices, row, column)
-        found = [self.w.load(there, F32, self.lanes, p * matrices.apart) for p in range(POSITIONS)]
-        return [found[p : p + 4] for p in range(0, POSITIONS, 4)]
+        return [self.w.load(there, F32, self.lanes, p * matrices.apart) for p in range(matrices.count)]
 
     # --- loops ----------------------------------------------------------------------------------------------------
 

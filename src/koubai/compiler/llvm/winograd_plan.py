@@ -1,11 +1,12 @@
 """How a Winograd convolution is cut: into blocks of output channels, and strips of tiles that stay in a cache.
 
-The transformed taps of a block, the transformed tiles of a strip and their products are sixteen matrices each, one for
-each element of a 4x4 tile.
+The transformed taps of a block are sixteen matrices, one for each element of a 4x4 tile. The transformed tiles of a
+strip and their products are four, because one row of them is worked on at a time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,20 +14,25 @@ from koubai import dtypes
 from koubai.compiler.llvm.winograd_shape import Convolution, Grid
 from koubai.compiler.runtime.target import Target
 
-POSITIONS = 16  # elements of a tile
+SIDE = 4  # elements of a row of a tile
+POSITIONS = SIDE**2  # elements of a tile
 INPUT_SUMS, OUTPUT_SUMS = (
     32,
     24,
 )  # additions that transform a tile of the image, and one to or from the result
 _LINE = 16  # float32 numbers in a line of the cache
-_STRIPS = (12, 24, 36, 48, 72, 96)  # about how many tiles a strip may have
+_STRIPS = (6, 7, 8, 9, 10, 12, 16, 24, 48)  # about how many tiles a strip may have
 _WIDEST = 8  # vectors of a block, at most
 
-# Cycles for a vector. Memory that is further away takes up to the larger of two numbers.
-INPUT = 35, 75  # to transform a tile
-OUTPUT = 30, 60  # to turn the products of a tile into elements of the result
-_TAPS = 60, 280  # to transform taps
-_AGAIN = 4, 64  # to read transformed taps for another strip
+# Cycles for a vector. If a strip does not stay in the first cache, it takes up to the larger of two numbers.
+_INPUT = 34, 85  # to transform a tile
+_OUTPUT = 18, 40  # to turn the products of a tile into elements of the result
+_TAPS = 60, 280  # to transform taps, if all stay in the second cache, or not
+_AGAIN = 1, 10  # to read transformed taps for another strip
+_FETCH = 64  # to do so if they do not stay in the second cache
+_LATENCY = 4.5  # for a step of the sums of a tile of registers, at least
+_BEGIN = 20  # to begin and to end such a tile
+_NEAR = 0.8  # of the first cache that a strip may need
 # How much longer products take than multiplications and additions at the peak.
 SUMS, THIN, _DIRECT = 1.05, 1.25, 1.1  # here, here if only one vector wide, directly
 PAYS = 0.9  # of the direct time; above that it is not worth the trouble
@@ -34,17 +40,19 @@ PAYS = 0.9  # of the direct time; above that it is not worth the trouble
 
 @dataclass(frozen=True)
 class Matrices:
-    """Sixteen matrices in scratch memory.
+    """Matrices in scratch memory, one for each element of a tile or of one of its rows.
 
     Attributes:
         start: where the first begins, in elements.
         rows: of each.
         width: elements from one row to the next.
+        count: how many there are.
     """
 
     start: int
     rows: int
     width: int
+    count: int = POSITIONS
 
     @property
     def apart(self) -> int:
@@ -54,12 +62,12 @@ class Matrices:
     @property
     def end(self) -> int:
         """Where the last ends."""
-        return self.start + POSITIONS * self.apart
+        return self.start + self.count * self.apart
 
     @property
     def bytes(self) -> int:
         """The memory of all."""
-        return POSITIONS * self.apart * dtypes.float32.itemsize
+        return self.count * self.apart * dtypes.float32.itemsize
 
 
 @dataclass(frozen=True)
@@ -111,25 +119,34 @@ class Cut:
 
     @cached_property
     def inputs(self) -> Matrices:
-        """Transformed tiles of a strip: rows are tiles, columns input channels."""
-        return Matrices(self.taps.end, self.strip, dense(self.convolution.c.size, self.lanes))
+        """A row of the transformed tiles of a strip: rows are tiles, columns input channels."""
+        return Matrices(self.taps.end, self.strip, dense(self.convolution.c.size, self.lanes), SIDE)
 
     @cached_property
     def products(self) -> Matrices:
-        """Products of a strip: rows are tiles, columns output channels."""
-        return Matrices(self.inputs.end, self.strip, self.width)
+        """Products of a row of the tiles of a strip: rows are tiles, columns output channels."""
+        return Matrices(self.inputs.end, self.strip, self.width, SIDE)
+
+    @cached_property
+    def sums(self) -> Matrices:
+        """Elements of the result, as far as they are there: rows are tiles, columns output channels."""
+        return Matrices(self.products.end, self.strip, self.width, SIDE)
 
     @property
     def scratch(self) -> int:
         """Bytes that a thread needs of its own."""
-        return self.products.end * dtypes.float32.itemsize
+        return self.sums.end * dtypes.float32.itemsize
 
 
 def cut_of(convolution: Convolution, target: Target, threads: int) -> Cut:
     """Choose the blocks and strips that take the least time."""
     lanes = target.lanes(dtypes.float32)
     most = min(_WIDEST, ceil(convolution.o.size, lanes))
-    cuts = [Cut(convolution, lanes, s, v) for s in strips_of(convolution.grid) for v in range(1, most + 1)]
+    cuts = [
+        Cut(convolution, lanes, s, v)
+        for s in strips_of(convolution.grid, _STRIPS)
+        for v in range(1, most + 1)
+    ]
     return min(cuts, key=lambda cut: _cycles(cut, target, threads))
 
 
@@ -141,22 +158,33 @@ def pays(convolution: Convolution, target: Target, threads: int) -> bool:
     return best < PAYS * direct
 
 
-def strips_of(grid: Grid) -> set[int]:
+def strips_of(grid: Grid, about: Iterable[int]) -> set[int]:
     """Return how many tiles a strip may have, such that all strips have nearly as many."""
     total = grid.tiles
-    return {ceil(total, ceil(total, strip)) for strip in _STRIPS}
+    return {ceil(total, ceil(total, strip)) for strip in about}
 
 
 def _cycles(cut: Cut, target: Target, threads: int) -> float:
     """Estimate the time of the busiest thread."""
     c, turns = cut.convolution.c.size, ceil(cut.units, threads)
-    far = min(1.0, (cut.inputs.bytes + cut.products.bytes) / (3 * target.level1))
+    image = 2 * SIDE * cut.strip * c * dtypes.float32.itemsize
+    strip = image + cut.inputs.bytes + cut.products.bytes + cut.sums.bytes + cut.taps.bytes // POSITIONS
+    far = min(1.0, max(0.0, strip / target.level1 - _NEAR))
     inside = cut.scratch <= target.level2 * 3 // 4
     small = cut.taps.bytes * cut.blocks <= target.level2 // 2
-    sums = (THIN if cut.vectors == 1 else SUMS) * POSITIONS / 2 * c * cut.vectors
-    tile = sums + between(INPUT, far) * ceil(c, cut.lanes) + between(OUTPUT, far) * cut.vectors
-    strip = cut.strip * tile + _AGAIN[not inside] * c * cut.vectors
-    return turns * strip + ceil(turns, cut.strips) * _TAPS[not small] * c * cut.vectors
+    transforms = between(_INPUT, far) * ceil(c, cut.lanes) + between(_OUTPUT, far) * cut.vectors
+    sums = POSITIONS * _sums(cut, target)
+    again = between(_AGAIN, far) if inside else _FETCH
+    each = cut.strip * transforms + sums + again * c * cut.vectors
+    return turns * each + ceil(turns, cut.strips) * _TAPS[not small] * c * cut.vectors
+
+
+def _sums(cut: Cut, target: Target) -> float:
+    """Estimate the products of a strip at one position: two sums a cycle, in tiles that fit the registers."""
+    usable = target.registers - target.registers // 10 - cut.vectors - 1
+    tiles = ceil(cut.strip, max(1, usable // cut.vectors))
+    step = max(ceil(cut.strip, tiles) * cut.vectors / 2, _LATENCY) * (THIN if cut.vectors == 1 else SUMS)
+    return tiles * (cut.convolution.c.size * step + _BEGIN)
 
 
 def between(ends: tuple[int, int], share: float) -> float:

@@ -12,6 +12,10 @@ from collections.abc import Callable, Sequence
 from koubai.compiler.llvm.writer import Value, Writer
 
 Square = Sequence[Sequence[Value]]
+Row = Sequence[Value]
+
+# Which rows of a tile of the image each row of its transform is made of, and whether the second is added.
+INPUT_ROWS = ((0, 2, False), (1, 2, True), (2, 1, False), (1, 3, False))
 
 
 def of_input(w: Writer, tile: Square) -> list[list[Value]]:
@@ -21,6 +25,13 @@ def of_input(w: Writer, tile: Square) -> list[list[Value]]:
         return [_sub(w, a, c), _add(w, b, c), _sub(w, c, b), _sub(w, b, d)]
 
     return _both_ways(step, tile)
+
+
+def of_input_row(w: Writer, number: int, first: Row, second: Row) -> list[Value]:
+    """Return a row of Bᵀ d B, given the two rows of the image that it is made of."""
+    join = _add if INPUT_ROWS[number][2] else _sub
+    a, b, c, d = (join(w, x, y) for x, y in zip(first, second))
+    return [_sub(w, a, c), _add(w, b, c), _sub(w, c, b), _sub(w, b, d)]
 
 
 def of_taps(w: Writer, taps: Square) -> list[list[Value]]:
@@ -33,13 +44,16 @@ def of_taps(w: Writer, taps: Square) -> list[list[Value]]:
     return _both_ways(step, taps)
 
 
-def to_output(w: Writer, products: Square) -> list[list[Value]]:
-    """Return Aᵀ m A, 2x2 elements of the result, of 4x4 products."""
-
-    def step(a: Value, b: Value, c: Value, d: Value) -> list[Value]:
-        return [_add(w, a, _add(w, b, c)), _sub(w, _sub(w, b, c), d)]
-
-    return _both_ways(step, products)
+def to_output_row(w: Writer, number: int, products: Row, sums: Square) -> list[list[Value]]:
+    """Add what a row of products m makes of Aᵀ m A to the sums of the rows before; of the first there are none."""
+    a, b, c, d = products
+    own = [_add(w, a, _add(w, b, c)), _sub(w, _sub(w, b, c), d)]
+    if number == 0:
+        return [own]
+    if number == 1:
+        return [[_add(w, x, y) for x, y in zip(sums[0], own)], own]
+    above = [_add(w, x, y) for x, y in zip(sums[0], own)] if number == 2 else list(sums[0])
+    return [above, [_sub(w, x, y) for x, y in zip(sums[1], own)]]
 
 
 def of_result(w: Writer, elements: Square) -> list[list[Value]]:
@@ -59,6 +73,16 @@ def to_taps(w: Writer, sums: Square) -> list[list[Value]]:
         return [_add(w, a, middle), _half(w, _sub(w, b, c)), _add(w, middle, d)]
 
     return _both_ways(step, sums)
+
+
+def flat(square: Square) -> list[Value]:
+    """Return the values of a square, row by row."""
+    return [value for row in square for value in row]
+
+
+def square(values: Row) -> list[Row]:
+    """Return values as a square of four by four, row by row."""
+    return [values[at : at + 4] for at in range(0, 16, 4)]
 
 
 def _both_ways(step: Callable[..., list[Value]], square: Square) -> list[list[Value]]:

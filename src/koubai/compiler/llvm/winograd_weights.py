@@ -12,7 +12,7 @@ from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.winograd_pieces import F32, Pieces
 from koubai.compiler.llvm.winograd_plan import POSITIONS
 from koubai.compiler.llvm.winograd_shape import weight_gradient_of
-from koubai.compiler.llvm.winograd_transforms import of_input, of_result, to_taps
+from koubai.compiler.llvm.winograd_transforms import flat, of_input, of_result, square, to_taps
 from koubai.compiler.llvm.winograd_weights_plan import cycles, weight_cut_of, weights_pay
 from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.runtime.target import Target
@@ -113,11 +113,11 @@ class WinogradWeightsFunction:
         conditions = [p.is_inside(at[-2], 1, gradient.grid.y), p.is_inside(at[-1], 1, gradient.grid.x)]
 
         def of_image(place: Int, channel: Int, mask: Value | None) -> None:
-            p.keep(of_input(p.w, p.square(image, channel, mask)), cut.inputs, number, place)
+            p.keep(flat(of_input(p.w, p.square(image, channel, mask))), cut.inputs, number, place)
 
         def of_gradient(place: Int, channel: Int, mask: Value | None) -> None:
-            square = self._inside(p.square(result, channel, mask), conditions)
-            p.keep(of_result(p.w, square), cut.results, number, place)
+            inside = self._inside(p.square(result, channel, mask), conditions)
+            p.keep(flat(of_result(p.w, inside)), cut.results, number, place)
 
         p.each_vector(row, cut.rows, gradient.c.size, of_image)
         p.each_vector(column, cut.width, gradient.o.size, of_gradient)
@@ -139,7 +139,7 @@ class WinogradWeightsFunction:
         """Put zeros in place of a tile that a strip does not have."""
         p, lanes = self.p, self.cut.lanes
         zero = p.w.constant(0.0, F32, lanes)
-        p.each(0, self.cut.width, lambda i: p.keep([[zero] * 4] * 4, self.cut.results, number, i), lanes)
+        p.each(0, self.cut.width, lambda i: p.keep([zero] * POSITIONS, self.cut.results, number, i), lanes)
 
     # --- sums -----------------------------------------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class WinogradWeightsFunction:
         count = w.minimum(cut.rows, w.sub(size, first)) if size % cut.rows else cut.rows
 
         def row(i: Int) -> None:
-            taps = to_taps(w, p.kept(cut.sums, i, place))
+            taps = to_taps(w, square(p.kept(cut.sums, i, place)))
             for u, line in enumerate(taps):
                 for v, value in enumerate(line):
                     at = [*self._part, u, v, w.add(first, i)]

@@ -11,9 +11,7 @@ from math import prod
 
 from koubai import dtypes
 from koubai.compiler.llvm.winograd_plan import (
-    INPUT,
     INPUT_SUMS,
-    OUTPUT,
     OUTPUT_SUMS,
     PAYS,
     POSITIONS,
@@ -28,12 +26,11 @@ from koubai.compiler.llvm.winograd_plan import (
 from koubai.compiler.llvm.winograd_shape import WeightGradient
 from koubai.compiler.runtime.target import Target
 
+_STRIPS = (12, 24, 36, 48, 72, 96)  # about how many tiles a strip may have
 _WIDEST = 8  # vectors of a block, at most
-_KEPT = (
-    3,
-    8,
-    40,
-)  # cycles to load a vector of sums and to store it again: in the first cache, the second, or beyond
+# Cycles to transform a vector of a tile of the image and of the result: the larger if a strip is in no first cache.
+_INPUT, _OUTPUT = (35, 75), (30, 60)
+_KEPT = 3, 8, 40  # to load a vector of sums and to store it again: in the first cache, the second, or beyond
 _FINAL = 100  # cycles to turn a vector of sums into the gradient of taps
 _DIRECT = 1.15  # how far direct products are from the peak
 
@@ -117,7 +114,7 @@ def weight_cut_of(gradient: WeightGradient, target: Target, threads: int) -> Wei
     """Choose the blocks and strips that take the least time."""
     lanes = target.lanes(dtypes.float32)
     downs, acrosses = (range(1, min(_WIDEST, ceil(a.size, lanes)) + 1) for a in (gradient.c, gradient.o))
-    strips = strips_of(gradient.grid)
+    strips = strips_of(gradient.grid, _STRIPS)
     cuts = [WeightCut(gradient, lanes, s, d, a) for s in strips for d in downs for a in acrosses]
     return min(cuts, key=lambda cut: cycles(cut, target, threads))
 
@@ -137,6 +134,6 @@ def cycles(cut: WeightCut, target: Target, threads: int) -> float:
     level = (cut.sums.bytes > target.level1) + (cut.scratch > target.level2 * 3 // 4)
     vectors = cut.rows * cut.across
     sums = (THIN if cut.across == 1 else SUMS) * POSITIONS / 2 * vectors
-    tile = sums + between(INPUT, far) * ceil(cut.rows, cut.lanes) + between(OUTPUT, far) * cut.across
+    tile = sums + between(_INPUT, far) * ceil(cut.rows, cut.lanes) + between(_OUTPUT, far) * cut.across
     strip = cut.strip * tile + POSITIONS * _KEPT[level] * vectors
     return ceil(cut.units, threads) * (cut.strips * strip + _FINAL * vectors)
