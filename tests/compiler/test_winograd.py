@@ -128,7 +128,7 @@ POOLINGS = {
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize("shape", ["even", "odd", "ragged channels", "odd columns"])
+@pytest.mark.parametrize("shape", ["even", "one image", "odd", "ragged channels", "odd columns"])
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_what_is_pooled_two_by_two_is_never_stored(always, pooling, shape, threads):
     n, c, h, w, o, padding = SHAPES[shape]

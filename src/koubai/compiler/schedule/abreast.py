@@ -14,9 +14,7 @@ from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import Kernel, loads
 
 T = TypeVar("T")
-Ways = Mapping[
-    Buffer, int | None
-]  # of what is touched, the dimension that is divided; None if every part needs all
+Ways = Mapping[Buffer, int | None]  # the dimension along which each is divided; None if every part needs all
 
 
 @dataclass

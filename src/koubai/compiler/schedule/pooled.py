@@ -59,9 +59,10 @@ def _together(convolution: Contraction, pooling: Kernel) -> Contraction | None:
     window = Axis(2), Axis(2)
     places = {axis: Index.of(loop) for axis, loop in loops.items()}
     inside = {axis: places[axis] * 2 + w for axis, w in zip(tile, window)}
+    single = [axis for axis in pooling.outer if axis not in loops.values()]
     pooled = replace(
         convolution,
-        outer=tuple(loops.get(axis, axis) for axis in convolution.outer),
+        outer=(*single, *(loops.get(axis, axis) for axis in convolution.outer)),
         column=loops[convolution.column],
         left=convolution.left.replace({**places, **inside}),
         right=convolution.right.replace({**places, **inside}),
