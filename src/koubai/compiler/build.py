@@ -129,7 +129,7 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
     many = write_many(threads, len(arguments), *spans, stops)
     text = driver.write(phases, () if any(phase.is_host for phase in phases) else (many,))
     if os.environ.get("KOUBAI_CHECK") == "1":
-        check_races(phases, placed, target, threads)
+        check_races(phases, placed, target, threads, driver.apart)
     borders = sorted((b for b in touched if b.border is not None), key=lambda b: b.name)
     return Blueprint(
         text,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,7 @@ from koubai.compiler.language.kernel import (
 )
 from koubai.compiler.llvm.driver import body_of
 from koubai.compiler.llvm.loops import LoopsFunction
+from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.memory import Plan
 from koubai.compiler.schedule.phases import Phase
@@ -44,7 +45,9 @@ class RaceError(RuntimeError):
     """A schedule in which a thread may see what it must not see."""
 
 
-def check_races(phases: Sequence[Phase], plan: Plan, target: Target, threads: int) -> None:
+def check_races(
+    phases: Sequence[Phase], plan: Plan, target: Target, threads: int, apart: Collection[Repeat] = ()
+) -> None:
     """Check the schedule of a step.
 
     Args:
@@ -52,11 +55,12 @@ def check_races(phases: Sequence[Phase], plan: Plan, target: Target, threads: in
         plan: where its buffers lie.
         target: the processor, which the pieces of kernels depend on.
         threads: how many run it.
+        apart: loops over time within which threads do not meet.
 
     Raises:
         RaceError: naming the kernels and the buffer.
     """
-    _Check(plan, target, threads).step(phases)
+    _Check(plan, target, threads, apart).step(phases)
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,19 @@ class _Part:
         return self.start < other.end and other.start < self.end
 
 
+@dataclass(frozen=True)
+class _Touch:
+    """The elements of a buffer that a kernel touches, and the thread that does."""
+
+    buffer: Buffer
+    place: Array
+    thread: Array
+    writes: bool
+
+
 class _Check:
-    def __init__(self, plan: Plan, target: Target, threads: int) -> None:
-        self.plan, self.target, self.threads = plan, target, threads
+    def __init__(self, plan: Plan, target: Target, threads: int, apart: Collection[Repeat]) -> None:
+        self.plan, self.target, self.threads, self.apart = plan, target, threads, apart
 
     def part(self, buffer: Buffer) -> _Part | None:
         """Return where a buffer lies; None for what the caller gives, which nothing writes."""
@@ -168,6 +182,8 @@ class _Check:
                 if isinstance(kernel, Repeat):
                     for time in _sample(kernel.time):
                         self.phases(kernel.phases, {**fixed, kernel.time: time})
+                    if kernel in self.apart:
+                        self.without_meeting(kernel, fixed)
                 elif isinstance(kernel, Strips):
                     self.strips(kernel, fixed)
                 else:
@@ -208,7 +224,48 @@ class _Check:
         stages = [stage for inner in kernel.body for stage in _stages_of(inner)]
         for stage in stages:
             stage.stores = [store for store in stage.stores if store.buffer not in own]
-        self.apart(kernel.name, kernel.loops, kernel.loops, stages, {**fixed, kernel.thread: 0})
+        self.pieces_apart(kernel.name, kernel.loops, kernel.loops, stages, {**fixed, kernel.thread: 0})
+
+    # --- loops in which threads do not meet ---------------------------------------------------------------------
+
+    def without_meeting(self, loop: Repeat, fixed: dict[Axis, int]) -> None:
+        """Of what the loop writes, a thread touches only what no other one writes, now or one turn later."""
+        kernels = [kernel for phase in loop.phases for kernel in phase.kernels]
+        written = {buffer for kernel in kernels for buffer in kernel.writes}
+        for time in _sample(loop.time):
+            turns = [{**fixed, loop.time: t} for t in {time, min(time + 1, loop.time.size - 1)}]
+            found = [touch for turn in turns for k in kernels for touch in self._touches(k, written, turn)]
+            owners: dict[int, Array] = {}
+            for touch in sorted(found, key=lambda touch: not touch.writes):
+                offset, size = self.plan.offsets[touch.buffer], touch.buffer.extent
+                owner_of = owners.setdefault(offset, np.full(size, -1))
+                taken = owner_of[touch.place]
+                if ((taken >= 0) & (taken != touch.thread)).any():
+                    raise RaceError(
+                        f"{loop.name}: two threads that do not meet share an element of {touch.buffer}"
+                    )
+                if touch.writes:
+                    owner_of[touch.place] = touch.thread
+
+    def _touches(self, kernel: Kernel, written: set[Buffer], turn: dict[Axis, int]) -> Iterator[_Touch]:
+        """Yield where a kernel touches what is written, and which thread does."""
+        body = body_of(kernel, self.target, self.threads)
+        part = body.part(self.threads) if isinstance(body, LoopsFunction | ContractionFunction) else None
+        if part is None:
+            raise RaceError(f"{kernel.name} is not divided by rows, and threads do not meet behind it")
+        stores = [(s.buffer, s.indices, (), True) for s in body.kernel.stores]
+        reads = [(e.detail, e.indices, e.parts, False) for e in body.kernel.loads]
+        for buffer, indices, guards, writes in (*stores, *reads):
+            others = [other for other in written if self.meet(buffer, other)]
+            if any(self.plan.offsets[buffer] != self.plan.offsets[other] for other in others):
+                raise RaceError(f"{kernel.name} touches {buffer} in another place than where it is written")
+            if others:
+                inside = [*(index.axes for index in indices), *(guard.axes for guard in guards)]
+                found = frozenset({part.axis}).union(*inside) - turn.keys()
+                axes = sorted(found, key=lambda axis: axis.number)
+                place, row, holds = _placed(buffer, indices, axes, [part.axis], turn, guards)
+                thread = np.searchsorted(part.starts, row[holds], side="right") - 1
+                yield _Touch(buffer, place[holds], thread, writes)
 
     # --- pieces of one kernel -----------------------------------------------------------------------------------
 
@@ -221,15 +278,15 @@ class _Check:
             for store, factor in itertools.product(kernel.epilogue, (kernel.left, kernel.right)):
                 if self.meet(store.buffer, factor.detail) and self._overwrites(store, factor, fixed):
                     raise RaceError(f"{kernel.name} overwrites its own factor {factor.detail}")
-            self.apart(kernel.name, kernel.outer, kernel.outer, [stage], fixed)
+            self.pieces_apart(kernel.name, kernel.outer, kernel.outer, [stage], fixed)
         elif isinstance(kernel, Loops):
             body = body_of(kernel, self.target, self.threads)
             if isinstance(body, LoopsFunction):
-                self.apart(kernel.name, body.kernel.outer, body.shared, body.kernel.stages, fixed)
+                self.pieces_apart(kernel.name, body.kernel.outer, body.shared, body.kernel.stages, fixed)
             else:  # a copy: every element is a piece
-                self.apart(kernel.name, kernel.outer, kernel.outer, kernel.stages, fixed)
+                self.pieces_apart(kernel.name, kernel.outer, kernel.outer, kernel.stages, fixed)
 
-    def apart(
+    def pieces_apart(
         self,
         name: str,
         outer: Sequence[Axis],

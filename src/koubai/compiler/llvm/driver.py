@@ -30,6 +30,7 @@ from koubai.compiler.language.signature import free_axes, signature
 from koubai.compiler.llvm.addresses import Addresses
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.loops import LoopsFunction
+from koubai.compiler.llvm.own_rows import Rows, keep_apart, rows_of
 from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.llvm.running import RunningFunction
 from koubai.compiler.llvm.scatters import ScatterFunction
@@ -74,6 +75,7 @@ class Driver:
         linkage: of the kernels: "internal", or "" for those who want to call them one by one.
         scratch: the bytes that each thread needs of its own.
         fewest: how often calls must repeat themselves to be written as a loop.
+        apart: the loops over time within which threads do not meet.
     """
 
     target: Target
@@ -84,6 +86,7 @@ class Driver:
     linkage: str = "internal"
     scratch: int = 0
     fewest: int = 4
+    apart: set[Repeat] = field(default_factory=set)
     _functions: list[Writer] = field(default_factory=list)
     _alone: set[Kernel] = field(default_factory=set)
     _written: dict[Hashable, _Function] = field(default_factory=dict)
@@ -204,16 +207,27 @@ class Driver:
             w.begin(go_on)
 
     def _repeat(self, w: Writer, kernel: Repeat, times: dict[Axis, Int]) -> None:
-        """Write a loop over time around the phases of its body."""
+        """Write a loop over time around the phases of its body; threads meet after each, unless they keep apart."""
+        if self.threads > 1 and self._keeps_apart(kernel):
+            self.apart.add(kernel)
 
         def turn(i: Int, _: list) -> list:  # type: ignore[type-arg]
             time = w.sub(kernel.time.size - 1, i) if kernel.reverse else i
             for phase in kernel.phases:
                 self._phase(w, phase, {**times, kernel.time: time})
-                self._barrier(w)
+                if kernel not in self.apart:
+                    self._barrier(w)
             return []
 
         w.loop(0, kernel.time.size, 1, turn)
+
+    def _keeps_apart(self, loop: Repeat) -> bool:
+        """Whether every thread keeps to rows of its own in a loop over time."""
+        functions = [(k, self._function_of.get(k)) for phase in loop.phases for k in phase.kernels]
+        return keep_apart(
+            ((k, f.rows if f is not None and self._is_shared(f) else None) for k, f in functions),
+            self.plan.offsets,
+        )
 
     def _strips(self, w: Writer, kernel: Strips, times: dict[Axis, Int]) -> None:
         """Write a loop over this thread's strips around the kernels of its body, which have no need of others."""
@@ -324,8 +338,11 @@ class Driver:
         self._functions.append(w)
         self.scratch = max(self.scratch, scratch)
         flops = 0 if isinstance(body, _WITHOUT_PRODUCTS) else body.flops
-        ways = divided(body.kernel, body.leading)
-        return _Function(name, body.units, scratch, work_of(kernel), flops, in_order_of(kernel.buffers, ways))
+        ways = in_order_of(kernel.buffers, divided(body.kernel, body.leading))
+        rows = None
+        if isinstance(body, LoopsFunction | ContractionFunction) and (part := body.part(threads)):
+            rows = rows_of(body.kernel, part, kernel.buffers)
+        return _Function(name, body.units, scratch, work_of(kernel), flops, ways, rows)
 
     def _own_scratch(self, w: Writer) -> str:
         """Return the address of memory that only this thread uses."""
@@ -344,6 +361,7 @@ class _Function:
         work: roughly how many instructions it takes.
         flops: multiplications and additions of its products.
         divides: for each buffer the dimension along which pieces lie in a row; None if each may touch all of it.
+        rows: what threads keep to, if they divide one loop.
     """
 
     name: str
@@ -352,6 +370,7 @@ class _Function:
     work: int
     flops: int
     divides: tuple[int | None, ...]
+    rows: Rows | None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from koubai.compiler.llvm.contraction_pairs import write_pairs
 from koubai.compiler.llvm.contraction_parts import Fetch
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.maps import cost
+from koubai.compiler.llvm.own_rows import Part
 from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.runtime.target import Target
 
@@ -105,6 +106,14 @@ class ContractionFunction:
             return None
         within = self.split == "column" or (self.split == "outer" and not self.product.shared)
         return self.loop_of(self.split) if within else None
+
+    def part(self, threads: int) -> Part | None:
+        """Return how threads divide the rows; None if they divide another loop."""
+        if self.split != "row" or self.row is None:
+            return None
+        low, more = divmod(self.row.size, self.units)
+        tiles = (self.units * t // threads for t in range(threads))
+        return Part(self.row, tuple(tile * low + min(tile, more) for tile in tiles))
 
     def units_of(self, split: str, threads: int) -> int:
         """Return how many pieces there would be if it were divided in a certain way."""
