@@ -16,7 +16,8 @@ from koubai.compiler.checking.verify import in_float64
 from koubai.compiler.graph.precision import with_precision
 from koubai.compiler.key import text_of
 from koubai.compiler.llvm import contraction_pair_tiles
-from koubai.compiler.llvm.driver import body_of, every_kernel
+from koubai.compiler.llvm.bodies import body_of
+from koubai.compiler.llvm.driver import every_kernel
 from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.runtime import available, get_num_threads, target
 from koubai.nn import functional as F

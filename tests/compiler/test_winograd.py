@@ -11,7 +11,8 @@ from koubai.compiler.build import Roles, build
 from koubai.compiler.checking.verify import in_float64
 from koubai.compiler.language.kernel import Contraction
 from koubai.compiler.llvm import winograd, winograd_weights
-from koubai.compiler.llvm.driver import body_of, every_kernel
+from koubai.compiler.llvm.bodies import body_of
+from koubai.compiler.llvm.driver import every_kernel
 from koubai.compiler.llvm.winograd import WinogradFunction
 from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction
 from koubai.compiler.runtime import available, target

@@ -14,16 +14,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from koubai.arrays import Array
-from koubai.compiler.checking.grid import Grid
-from koubai.compiler.checking.interpret import Apart
+from koubai.compiler.checking.touched import (
+    RaceError,
+    elements_of,
+    has_first,
+    is_data,
+    lanes_apart,
+    placed,
+    rests_on_data,
+    stages_of,
+    where,
+)
 from koubai.compiler.language.buffer import Buffer, Home
-from koubai.compiler.language.expression import Expression, walk
-from koubai.compiler.language.index import Axis, Index, Position
+from koubai.compiler.language.expression import Expression
+from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import (
     Contraction,
     Kernel,
     Loops,
-    Reduction,
     Repeat,
     Scatter,
     Stage,
@@ -31,18 +39,16 @@ from koubai.compiler.language.kernel import (
     Strips,
     loads,
 )
-from koubai.compiler.llvm.driver import body_of
+from koubai.compiler.llvm.bodies import body_of
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.memory import Plan
 from koubai.compiler.schedule.phases import Phase
 
+__all__ = ["RaceError", "check_races"]
+
 _TIMES = 4  # of a loop over time, how many are looked at
-
-
-class RaceError(RuntimeError):
-    """A schedule in which a thread may see what it must not see."""
 
 
 def check_races(
@@ -203,7 +209,7 @@ class _Check:
 
     def _elements_meet(self, a: Kernel, x: Buffer, b: Kernel, y: Buffer, fixed: dict[Axis, int]) -> bool:
         """Whether two kernels have elements of a buffer in common; if it is not known, they do."""
-        first, second = (_touched(k, buffer, fixed) for k, buffer in ((a, x), (b, y)))
+        first, second = (elements_of(k, buffer, fixed) for k, buffer in ((a, x), (b, y)))
         if first is None or second is None or self.plan.offsets[x] != self.plan.offsets[y]:
             return True
         return bool(np.intersect1d(first, second).size)
@@ -211,17 +217,17 @@ class _Check:
     def _overwrites(self, store: Store, factor: Expression, fixed: dict[Axis, int]) -> bool:
         """Whether a store writes an element that is read as a factor; if it is not known, it does."""
         guards = factor.parts
-        if any(map(_is_data, (*store.indices, *factor.indices))) or any(map(_rests_on_data, guards)):
+        if any(map(is_data, (*store.indices, *factor.indices))) or any(map(rests_on_data, guards)):
             return True
         if self.plan.offsets[store.buffer] != self.plan.offsets[factor.detail]:
             return True
-        written = _where(store.buffer, store.indices, (), fixed)
-        return bool(np.intersect1d(written, _where(factor.detail, factor.indices, guards, fixed)).size)
+        written = where(store.buffer, store.indices, (), fixed)
+        return bool(np.intersect1d(written, where(factor.detail, factor.indices, guards, fixed)).size)
 
     def strips(self, kernel: Strips, fixed: dict[Axis, int]) -> None:
         """Strips, which are pieces, write apart and read only what they write themselves, or what their thread has."""
-        own = {b for b in kernel.writes if b.shape[:1] == (kernel.thread.size,) and _has_first(kernel, b)}
-        stages = [stage for inner in kernel.body for stage in _stages_of(inner)]
+        own = {b for b in kernel.writes if b.shape[:1] == (kernel.thread.size,) and has_first(kernel, b)}
+        stages = [stage for inner in kernel.body for stage in stages_of(inner)]
         for stage in stages:
             stage.stores = [store for store in stage.stores if store.buffer not in own]
         self.pieces_apart(kernel.name, kernel.loops, kernel.loops, stages, {**fixed, kernel.thread: 0})
@@ -263,7 +269,7 @@ class _Check:
                 inside = [*(index.axes for index in indices), *(guard.axes for guard in guards)]
                 found = frozenset({part.axis}).union(*inside) - turn.keys()
                 axes = sorted(found, key=lambda axis: axis.number)
-                place, row, holds = _placed(buffer, indices, axes, [part.axis], turn, guards)
+                place, row, holds = placed(buffer, indices, axes, [part.axis], turn, guards)
                 thread = np.searchsorted(part.starts, row[holds], side="right") - 1
                 yield _Touch(buffer, place[holds], thread, writes)
 
@@ -272,7 +278,7 @@ class _Check:
     def pieces(self, kernel: Kernel, fixed: dict[Axis, int]) -> None:
         """Pieces of a kernel that different threads may run write apart, and read only what they write themselves."""
         if isinstance(kernel, Scatter):
-            _lanes_apart(kernel, fixed)
+            lanes_apart(kernel, fixed)
         elif isinstance(kernel, Contraction):
             stage = Stage((), [], kernel.epilogue)
             for store, factor in itertools.product(kernel.epilogue, (kernel.left, kernel.right)):
@@ -300,7 +306,7 @@ class _Check:
         for stage, store in stores:
             offset = self.plan.offsets[store.buffer]
             owner_of = owners.setdefault(offset, np.full(store.buffer.extent, -1))
-            place, owner, _ = _placed(store.buffer, store.indices, (*outer, *stage.inner), shared, fixed)
+            place, owner, _ = placed(store.buffer, store.indices, (*outer, *stage.inner), shared, fixed)
             taken = owner_of[place]
             if ((taken >= 0) & (taken != owner)).any():
                 raise RaceError(f"{name}: two pieces write the same element of {store.buffer}")
@@ -325,104 +331,13 @@ class _Check:
         owner_of = owners.get(self.plan.offsets[buffer])
         if owner_of is None:
             raise RaceError(f"{name}: pieces may read elements of {buffer} that others write")
-        indices = [Index.of(Axis(n)) if _is_data(i) else i for i, n in zip(e.indices, buffer.shape)]
+        indices = [Index.of(Axis(n)) if is_data(i) else i for i, n in zip(e.indices, buffer.shape)]
         anywhere = [axis for i, data in zip(indices, e.indices) if i is not data for axis in i.axes]
-        guards = () if any(map(_rests_on_data, e.parts)) else e.parts
-        place, owner, reads = _placed(buffer, indices, (*axes, *anywhere), shared, fixed, guards)
+        guards = () if any(map(rests_on_data, e.parts)) else e.parts
+        place, owner, reads = placed(buffer, indices, (*axes, *anywhere), shared, fixed, guards)
         found = owner_of[place]
         if ((found >= 0) & (found != owner) & reads).any():
             raise RaceError(f"{name}: a piece reads an element of {buffer} that another one writes")
-
-
-# --- what kernels touch
-
-
-def _placed(
-    buffer: Buffer,
-    indices: Sequence[Index],
-    axes: Sequence[Axis],
-    shared: Sequence[Axis],
-    fixed: dict[Axis, int],
-    guards: Sequence[Expression] = (),
-) -> tuple[Array, Array, Array]:
-    """Return the places of all turns of some loops, the piece that each belongs to, and whether the guards hold."""
-    grid = Grid(axes, len(axes), Apart({}), fixed, {}, {})
-    owner: Array = np.zeros((), np.int64)
-    for axis in shared:
-        owner = owner * axis.size + grid.number(Index.of(axis))
-    try:
-        holds = grid.value(guards[0]) if guards else np.asarray(True)
-        place = grid.place(buffer, indices, holds)
-    except IndexError as error:
-        raise RaceError(str(error)) from error
-    place, owner, holds = np.broadcast_arrays(place, owner, holds)
-    return place, owner, holds
-
-
-def _stages_of(kernel: Kernel) -> list[Stage]:
-    """Return what a kernel of a strip does, with all its loops inside."""
-    if isinstance(kernel, Contraction):
-        factors = [Reduction("", "sum", factor) for factor in (kernel.left, kernel.right)]
-        return [Stage((*kernel.outer, *kernel.depth), factors), Stage(kernel.outer, [], kernel.epilogue)]
-    assert isinstance(kernel, Loops)
-    return [Stage((*kernel.outer, *s.inner), s.reductions, s.stores) for s in kernel.stages]
-
-
-def _has_first(kernel: Strips, buffer: Buffer) -> bool:
-    """Whether the first index of a buffer is the number of the thread, wherever it is touched."""
-    places = [e.indices for k in kernel.body for e in loads(k.roots) if e.detail is buffer]
-    places += [store.indices for k in kernel.body for store in k.stores if store.buffer is buffer]
-    return all(place[0] == Index.of(kernel.thread) for place in places)
-
-
-def _touched(kernel: Kernel, buffer: Buffer, fixed: dict[Axis, int]) -> Array | None:
-    """Return the elements of a buffer that a kernel touches; None if that depends on data."""
-    if not isinstance(kernel, Loops | Contraction):
-        return None
-    places = [(e.indices, e.parts) for e in kernel.loads if e.detail is buffer]
-    places += [(store.indices, ()) for store in kernel.stores if store.buffer is buffer]
-    if any(_is_data(i) for indices, _ in places for i in indices):
-        return None
-    if any(_rests_on_data(guard) for _, guards in places for guard in guards):
-        return None
-    return np.concatenate([_where(buffer, indices, guards, fixed) for indices, guards in places])
-
-
-def _where(
-    buffer: Buffer, indices: Sequence[Index], guards: Sequence[Expression], fixed: dict[Axis, int]
-) -> Array:
-    """Return the elements at some indices, those alone for which the guards hold."""
-    inside = [*(index.axes for index in indices), *(guard.axes for guard in guards)]
-    found = frozenset().union(*inside) - fixed.keys()
-    axes = sorted(found, key=lambda axis: axis.number)
-    grid = Grid(axes, len(axes), Apart({}), fixed, {}, {})
-    holds = grid.value(guards[0]) if guards else np.True_
-    place, holds = np.broadcast_arrays(grid.place(buffer, indices, holds), holds)
-    return np.asarray(place[holds])
-
-
-def _lanes_apart(kernel: Scatter, fixed: dict[Axis, int]) -> None:
-    """Threads share the loops of a scatter along which values are independent: these must be seen in the place."""
-    own = set(kernel.lanes)
-    alone = [index for index in kernel.indices if index.axes and index.axes <= own]
-    grid = Grid(kernel.lanes, len(kernel.lanes), Apart({}), fixed, {}, {})
-    rows = [np.broadcast_to(grid.number(index), grid.shape).reshape(-1) for index in alone]
-    turns = int(np.prod(grid.shape)) if grid.shape else 1
-    if turns > 1 and (not rows or len(np.unique(np.stack(rows), axis=1).T) < turns):
-        raise RaceError(f"{kernel.name}: two threads may write the same element of {kernel.target}")
-
-
-def _is_data(index: Index) -> bool:
-    """Whether an index depends on what is in memory."""
-    return any(
-        isinstance(atom, Position) or (not isinstance(atom, Axis) and _is_data(atom.of))
-        for atom, _ in index.terms
-    )
-
-
-def _rests_on_data(guard: Expression) -> bool:
-    """Whether a condition depends on more than the values of loops."""
-    return any(e.kind in ("load", "draw", "register") for e in walk([guard]))
 
 
 def _successive(a: Buffer, b: Buffer) -> bool:

@@ -13,53 +13,30 @@ from typing import Any, TypeVar
 
 from koubai import dtypes
 from koubai.compiler.language.buffer import Buffer, Home
-from koubai.compiler.language.expression import walk
 from koubai.compiler.language.index import Axis
 from koubai.compiler.language.kernel import (
-    Contraction,
     Host,
     Kernel,
-    Loops,
     Repeat,
-    Running,
-    Scatter,
     Strips,
-    axes_of,
 )
 from koubai.compiler.language.signature import free_axes, signature
 from koubai.compiler.llvm.addresses import Addresses
+from koubai.compiler.llvm.bodies import Function, body_of
 from koubai.compiler.llvm.elements import Elements
-from koubai.compiler.llvm.loops import LoopsFunction
-from koubai.compiler.llvm.own_rows import Rows, keep_apart, rows_of
-from koubai.compiler.llvm.products import ContractionFunction
-from koubai.compiler.llvm.running import RunningFunction
-from koubai.compiler.llvm.scatters import ScatterFunction
-from koubai.compiler.llvm.transposes import TransposeFunction, is_transpose
-from koubai.compiler.llvm.winograd import WinogradFunction, is_winograd
-from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction, is_winograd_weights
+from koubai.compiler.llvm.own_rows import keep_apart
 from koubai.compiler.llvm.writer import Int, Writer, module
 from koubai.compiler.repeats import Run, repeats
 from koubai.compiler.runtime.barrier import call_barrier, write_barrier
 from koubai.compiler.runtime.target import Target
-from koubai.compiler.schedule.abreast import Group, abreast, divided, in_order_of
+from koubai.compiler.schedule.abreast import Group, abreast
 from koubai.compiler.schedule.memory import LINE, Plan
 from koubai.compiler.schedule.phases import Phase
 
 SMALL = 4096  # rough instructions of a kernel that one thread does alone, because sharing costs more
 CALL = 200  # what a call costs besides, in the same measure
-Body = (
-    LoopsFunction
-    | ContractionFunction
-    | WinogradFunction
-    | WinogradWeightsFunction
-    | ScatterFunction
-    | RunningFunction
-    | TransposeFunction
-)
-
 
 T = TypeVar("T")
-_WITHOUT_PRODUCTS = (LoopsFunction, ScatterFunction, RunningFunction, TransposeFunction)
 
 
 @dataclass
@@ -89,8 +66,8 @@ class Driver:
     apart: set[Repeat] = field(default_factory=set)
     _functions: list[Writer] = field(default_factory=list)
     _alone: set[Kernel] = field(default_factory=set)
-    _written: dict[Hashable, _Function] = field(default_factory=dict)
-    _function_of: dict[Kernel, _Function] = field(default_factory=dict)
+    _written: dict[Hashable, Function] = field(default_factory=dict)
+    _function_of: dict[Kernel, Function] = field(default_factory=dict)
     _writers: list[Writer] = field(default_factory=list)
 
     def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> str:
@@ -162,7 +139,7 @@ class Driver:
                     groups = [Group([call]) for call in calls]
                     self._calls(w, groups, lambda group: self._whole(w, group.kernels[0]))
 
-    def _is_shared(self, function: _Function) -> bool:
+    def _is_shared(self, function: Function) -> bool:
         """Whether all threads do their part of a kernel."""
         return self.threads == 1 or (function.work >= SMALL and function.units > 1)
 
@@ -313,7 +290,7 @@ class Driver:
         arguments += [f"i64 {call.times[axis]}" for axis in free_axes(call.kernel)]
         w.do(f"call void @{call.function.name}({', '.join([*arguments, f'i64 {first}', f'i64 {end}'])})")
 
-    def _function(self, kernel: Kernel) -> _Function:
+    def _function(self, kernel: Kernel) -> Function:
         """Return the function of a kernel, which is written if there is no equal one yet."""
         threads = 1 if kernel in self._alone else self.threads
         known = signature(kernel), threads
@@ -321,7 +298,7 @@ class Driver:
             self._written[known] = self._write(kernel, threads)
         return self._written[known]
 
-    def _write(self, kernel: Kernel, threads: int) -> _Function:
+    def _write(self, kernel: Kernel, threads: int) -> Function:
         """Write the function of a kernel."""
         body = body_of(kernel, self.target, threads)
         names = {buffer: f"%b{n}" for n, buffer in enumerate(kernel.buffers)}
@@ -337,12 +314,7 @@ class Driver:
         body.write(elements, "%first", "%end")
         self._functions.append(w)
         self.scratch = max(self.scratch, scratch)
-        flops = 0 if isinstance(body, _WITHOUT_PRODUCTS) else body.flops
-        ways = in_order_of(kernel.buffers, divided(body.kernel, body.leading))
-        rows = None
-        if isinstance(body, LoopsFunction | ContractionFunction) and (part := body.part(threads)):
-            rows = rows_of(body.kernel, part, kernel.buffers)
-        return _Function(name, body.units, scratch, work_of(kernel), flops, ways, rows)
+        return Function.of(name, kernel, body, threads)
 
     def _own_scratch(self, w: Writer) -> str:
         """Return the address of memory that only this thread uses."""
@@ -351,34 +323,11 @@ class Driver:
 
 
 @dataclass(frozen=True)
-class _Function:
-    """A function that is written.
-
-    Attributes:
-        name: of the function.
-        units: the pieces that threads share.
-        scratch: the bytes that each thread needs of its own.
-        work: roughly how many instructions it takes.
-        flops: multiplications and additions of its products.
-        divides: for each buffer the dimension along which pieces lie in a row; None if each may touch all of it.
-        rows: what threads keep to, if they divide one loop.
-    """
-
-    name: str
-    units: int
-    scratch: int
-    work: int
-    flops: int
-    divides: tuple[int | None, ...]
-    rows: Rows | None
-
-
-@dataclass(frozen=True)
 class _Call:
     """A call of a kernel's function, with the values of the loops around it."""
 
     kernel: Kernel
-    function: _Function
+    function: Function
     times: Mapping[Axis, Int]
 
 
@@ -391,24 +340,6 @@ def _dealt(calls: list[_Call], threads: int) -> list[list[_Call]]:
         loads[thread] += call.function.work + CALL
         dealt[thread].append(call)
     return dealt
-
-
-def body_of(kernel: Kernel, target: Target, threads: int) -> Body:
-    """Return what writes a kernel."""
-    if isinstance(kernel, Contraction) and is_winograd(kernel, target, threads):
-        return WinogradFunction(kernel, target, threads)
-    if isinstance(kernel, Contraction) and is_winograd_weights(kernel, target, threads):
-        return WinogradWeightsFunction(kernel, target, threads)
-    if isinstance(kernel, Contraction):
-        return ContractionFunction(kernel, target, threads)
-    if isinstance(kernel, Loops) and is_transpose(kernel, target.lanes_bytes):
-        return TransposeFunction(kernel, target.lanes_bytes)
-    if isinstance(kernel, Loops):
-        return LoopsFunction(kernel, target.lanes_bytes, threads)
-    if isinstance(kernel, Running):
-        return RunningFunction(kernel, target.lanes_bytes)
-    assert isinstance(kernel, Scatter)
-    return ScatterFunction(kernel, max(1, target.lanes_bytes // kernel.value.dtype.itemsize))
 
 
 def every_kernel(phases: Iterable[Phase]) -> Iterator[Kernel]:
@@ -432,13 +363,3 @@ def between_hosts(phases: list[Phase]) -> list[list[Phase]]:
         else:
             runs[-1].append(phase)
     return runs
-
-
-def work_of(kernel: Kernel) -> int:
-    """Return roughly how many scalar instructions a kernel takes."""
-    if isinstance(kernel, Contraction):
-        return kernel.flops // 8
-    turns = 1
-    for axis in axes_of(kernel):
-        turns *= axis.size
-    return turns * (2 + sum(1 for _ in walk(kernel.values)) // 4)

@@ -21,7 +21,8 @@ from koubai.compiler.language.kernel import (
     Strips,
 )
 from koubai.compiler.language.signature import signature
-from koubai.compiler.llvm.driver import SMALL, Body, body_of, work_of
+from koubai.compiler.llvm.bodies import Body, body_of, work_of
+from koubai.compiler.llvm.driver import SMALL
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction
