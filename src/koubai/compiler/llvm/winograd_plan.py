@@ -181,10 +181,15 @@ def _cycles(cut: Cut, target: Target, threads: int) -> float:
 
 def _sums(cut: Cut, target: Target) -> float:
     """Estimate the products of a strip at one position: two sums a cycle, in tiles that fit the registers."""
-    usable = target.registers - target.registers // 10 - cut.vectors - 1
-    tiles = ceil(cut.strip, max(1, usable // cut.vectors))
-    step = max(ceil(cut.strip, tiles) * cut.vectors / 2, _LATENCY) * (THIN if cut.vectors == 1 else SUMS)
-    return tiles * (cut.convolution.c.size * step + _BEGIN)
+    return min(_sums_in_tiles(cut, target, width) for width in range(1, cut.vectors + 1))
+
+
+def _sums_in_tiles(cut: Cut, target: Target, width: int) -> float:
+    """Estimate them in tiles that are so many vectors wide."""
+    usable = target.registers - target.registers // 10 - width - 1
+    below = ceil(cut.strip, max(1, usable // width))
+    step = max(ceil(cut.strip, below) * width / 2, _LATENCY) * (THIN if width == 1 else SUMS)
+    return ceil(cut.vectors, width) * below * (cut.convolution.c.size * step + _BEGIN)
 
 
 def between(ends: tuple[int, int], share: float) -> float:
