@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +19,15 @@ def every_schedule_is_checked_for_races():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KOUBAI_CHECK", "1")
         yield
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """How many threads run compiled steps."""
+    before = koubai.get_num_threads()
+    koubai.set_num_threads(request.param)
+    yield request.param
+    koubai.set_num_threads(before)
 
 
 def step_of(model: nn.Module, optimizer: optim.Optimizer) -> Callable[..., Any]:

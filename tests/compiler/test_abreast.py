@@ -34,14 +34,6 @@ def slices(monkeypatch):
     return found
 
 
-@pytest.fixture(params=[1, 2, 3])
-def threads(request):
-    before = koubai.get_num_threads()
-    koubai.set_num_threads(request.param)
-    yield request.param
-    koubai.set_num_threads(before)
-
-
 class Language(nn.Module):
     def __init__(self):
         super().__init__()

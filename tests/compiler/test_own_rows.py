@@ -33,14 +33,6 @@ def loops(monkeypatch):
     return found
 
 
-@pytest.fixture(params=[1, 2, 3])
-def threads(request):
-    before = koubai.get_num_threads()
-    koubai.set_num_threads(request.param)
-    yield request.param
-    koubai.set_num_threads(before)
-
-
 @pytest.mark.parametrize("batch", [32, 33, 7])
 @pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
 def test_recurrent_layers_train_as_they_do_eagerly(loops, threads, layer, batch):
