@@ -2,7 +2,7 @@
 
 `graph` makes the graph smaller, `lower` says what is stored and how it is computed, `schedule` makes few kernels of
 many, divides them among threads, and says what runs side by side and where everything lies, and `llvm` writes it down.
-Of many equal layers most are left out until the kernels of the others are merged.
+Of many equal layers most are left out until the kernels of the others are merged and divided among the threads.
 """
 
 from __future__ import annotations
@@ -236,11 +236,11 @@ class _Lowered:
         watch("pool", kernels, shared, self.where)
         kernels = in_strips(kernels, kept | set(shared) | set(shared.values()), target, threads)
         watch("strips", kernels, shared, self.where)
-        kernels = self._with_all_layers(kernels)
+        following = {b: b.becomes for kernel in kernels for b in kernel.writes if b.becomes is not None}
+        kernels = self._with_all_layers(divide(kernels, target, threads, shared | following))
         kernels, over = written_in_place(kernels, self.updates)
         shared.update(over)
         watch("write in place", kernels, shared, {**self.where, **self.states})
-        kernels = divide(kernels, target, threads, shared)
         gate = self.gate if self.flags and self.updates else None
         return in_phases(kernels, gate, shared), shared
 
