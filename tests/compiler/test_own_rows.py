@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,9 @@ import koubai
 from koubai import dtypes, nn
 from koubai.compiler import build
 from koubai.compiler.checking.races import RaceError, check_races
-from koubai.compiler.language.buffer import Buffer
+from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.expression import load
-from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.index import Axis, Index, Position
 from koubai.compiler.language.kernel import Loops, Repeat, Stage, Store
 from koubai.compiler.llvm.own_rows import Part, keep_apart, rows_of
 from koubai.compiler.runtime.target import current
@@ -51,15 +53,17 @@ def test_recurrent_layers_train_as_they_do_eagerly(loops, threads, layer, batch)
     assert (batch, threads) != (32, 2) or len(loops) == (2 if layer is nn.LSTM else 1)
 
 
-def loop_of(read):
-    """Return a loop over time that makes a row of some at the time before, and its memory."""
+def loop_of(read, at=Index.of):
+    """Return a loop over time that makes a row of some at the time before, and what is there at the beginning."""
     time, row, column = Axis(5), Axis(32), Axis(64)
     state = Buffer("state", (6, 32, 64), dtypes.float32)
-    value = load(state, (Index.of(time), read(Index.of(row)), Index.of(column)))
+    value = load(state, (Index.of(time), read(Index.of(row)), at(column)))
     store = Store(state, (Index.of(time) + 1, Index.of(row), Index.of(column)), value)
     kernel = Loops("next", (row, column), [Stage(stores=[store])])
     start = Store(
-        state, (Index(), Index.of(row), Index.of(column)), load(Buffer("x", (), dtypes.float32), ())
+        state,
+        (Index(), Index.of(row), Index.of(column)),
+        load(Buffer("x", (), dtypes.float32, Home.ARGUMENT), ()),
     )
     first = Phase([Loops("first", (row, column), [Stage(stores=[start])])])
     return kernel, row, Repeat("loop", time, False, [kernel], [Phase([kernel])]), first
@@ -92,3 +96,14 @@ def test_a_loop_in_which_threads_would_have_to_meet_is_found(read):
             checks[name] = str(error)
     assert "do not meet" in checks["apart"]
     assert "do not meet" not in checks.get("meeting", "")
+
+
+def test_columns_may_be_read_where_data_say_and_rows_may_not():
+    chosen = load(Buffer("chosen", (), dtypes.int64, Home.ARGUMENT), ())
+    for loop, first, apart in (
+        (*loop_of(lambda row: row, lambda column: Index.of(Position(chosen, 64)))[2:], True),
+        (*loop_of(lambda row: row + Position(chosen, 2))[2:], False),
+    ):
+        phases = [first, Phase([loop])]
+        with nullcontext() if apart else pytest.raises(RaceError, match="do not meet"):
+            check_races(phases, plan(phases, [], {}), current(), 2, [loop])

@@ -24,10 +24,11 @@ from koubai.compiler.checking.touched import (
     rests_on_data,
     stages_of,
     where,
+    without_data,
 )
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.expression import Expression
-from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.index import Axis
 from koubai.compiler.language.kernel import (
     Contraction,
     Kernel,
@@ -259,13 +260,15 @@ class _Check:
         part = body.part(self.threads) if isinstance(body, LoopsFunction | ContractionFunction) else None
         if part is None:
             raise RaceError(f"{kernel.name} is not divided by rows, and threads do not meet behind it")
-        stores = [(s.buffer, s.indices, (), True) for s in body.kernel.stores]
-        reads = [(e.detail, e.indices, e.parts, False) for e in body.kernel.loads]
-        for buffer, indices, guards, writes in (*stores, *reads):
+        touches = [(store.read_again, True) for store in body.kernel.stores]
+        touches += [(e, False) for e in body.kernel.loads]
+        for e, writes in touches:
+            buffer: Buffer = e.detail
             others = [other for other in written if self.meet(buffer, other)]
             if any(self.plan.offsets[buffer] != self.plan.offsets[other] for other in others):
                 raise RaceError(f"{kernel.name} touches {buffer} in another place than where it is written")
             if others:
+                indices, _, guards = without_data(e)
                 inside = [*(index.axes for index in indices), *(guard.axes for guard in guards)]
                 found = frozenset({part.axis}).union(*inside) - turn.keys()
                 axes = sorted(found, key=lambda axis: axis.number)
@@ -331,9 +334,7 @@ class _Check:
         owner_of = owners.get(self.plan.offsets[buffer])
         if owner_of is None:
             raise RaceError(f"{name}: pieces may read elements of {buffer} that others write")
-        indices = [Index.of(Axis(n)) if is_data(i) else i for i, n in zip(e.indices, buffer.shape)]
-        anywhere = [axis for i, data in zip(indices, e.indices) if i is not data for axis in i.axes]
-        guards = () if any(map(rests_on_data, e.parts)) else e.parts
+        indices, anywhere, guards = without_data(e)
         place, owner, reads = placed(buffer, indices, (*axes, *anywhere), shared, fixed, guards)
         found = owner_of[place]
         if ((found >= 0) & (found != owner) & reads).any():

@@ -103,6 +103,13 @@ def lanes_apart(kernel: Scatter, fixed: dict[Axis, int]) -> None:
         raise RaceError(f"{kernel.name}: two threads may write the same element of {kernel.target}")
 
 
+def without_data(e: Expression) -> tuple[list[Index], list[Axis], Sequence[Expression]]:
+    """Return the indices of a load, with loops in place of those that depend on data; these loops; and its guards."""
+    indices = [Index.of(Axis(n)) if is_data(i) else i for i, n in zip(e.indices, e.detail.shape)]
+    anywhere = [axis for i, data in zip(indices, e.indices) if i is not data for axis in i.axes]
+    return indices, anywhere, () if any(map(rests_on_data, e.parts)) else e.parts
+
+
 def is_data(index: Index) -> bool:
     """Whether an index depends on what is in memory."""
     return any(

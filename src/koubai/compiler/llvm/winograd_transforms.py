@@ -20,11 +20,7 @@ INPUT_ROWS = ((0, 2, False), (1, 2, True), (2, 1, False), (1, 3, False))
 
 def of_input(w: Writer, tile: Square) -> list[list[Value]]:
     """Return Bᵀ d B of 4x4 elements of an image."""
-
-    def step(a: Value, b: Value, c: Value, d: Value) -> list[Value]:
-        return [_sub(w, a, c), _add(w, b, c), _sub(w, c, b), _sub(w, b, d)]
-
-    return _both_ways(step, tile)
+    return [of_input_row(w, n, tile[i], tile[j]) for n, (i, j, _) in enumerate(INPUT_ROWS)]
 
 
 def of_input_row(w: Writer, number: int, first: Row, second: Row) -> list[Value]:
