@@ -284,6 +284,13 @@ def test_long_depths_are_summed_in_passes_and_distant_rows_are_copied() -> None:
     assert not tiling(matrices(1024, 128, 768), 16, 32).packed
 
 
+def test_a_panel_of_short_vectors_is_copied_where_its_rows_do_not_fit_the_nearest_cache() -> None:
+    """Rows of one line each, 512 bytes apart: 64 of them fall on all the places that there are for such rows."""
+    assert tiling(matrices(128, 128, 784), 8, 16).packed
+    assert not tiling(matrices(784, 128, 32), 8, 16).packed
+    assert not tiling(matrices(128, 16, 784), 8, 16).packed  # they lie side by side
+
+
 @pytest.mark.parametrize(
     ("m", "n"), [(m, n) for m, n in every([1, 28, 32, 100, 128, 784], [10, 64, 65, 100, 128, 512])]
 )

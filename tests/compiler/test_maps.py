@@ -11,6 +11,7 @@ import pytest
 from koubai import dtypes
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.writer import Writer, module
+from koubai.compiler.runtime.target import host
 from koubai.ops import elementwise, special
 from koubai.ops.op import Kind, Op, Symbol
 
@@ -59,7 +60,7 @@ ACCURACY = {
 def write_loop(name, op, operands, attributes, result, lanes):
     """A function that applies the map to arrays: pointers to operands, result, and the length."""
     pointers = [("ptr", f"%p{k}") for k in range(len(operands) + 1)]
-    w = Writer(name, [*pointers, ("i64", "%n")])
+    w = Writer(name, [*pointers, ("i64", "%n")], avx512=host().has_avx512)
 
     def body(i, _):
         arguments = [w.load(p, dtype, lanes, i) for (_, p), dtype in zip(pointers, operands)]

@@ -130,6 +130,20 @@ def test_what_fits_the_cache_is_kept():
     assert recompute.with_recomputation(graph, cache=1 << 30) is graph
 
 
+def test_a_layer_whose_sums_are_long_is_kept_for_the_backward_pass():
+    """Adding up 128 products for each number again would take longer than to write and read it."""
+    koubai.manual_seed(0)
+    model = nn.Sequential(nn.Linear(128, 512), nn.GELU(), nn.Linear(512, 128), nn.Linear(128, 128))
+
+    def step(x):
+        loss = model(x).square().mean()
+        loss.backward()
+        return loss
+
+    graph = simplify(koubai.trace(step, koubai.randn(512, 128)).graph)
+    assert recompute.with_recomputation(graph, cache=1 << 16) is graph
+
+
 def test_dropout_of_attention_has_the_same_mask_in_both_passes():
     """A mask that was drawn anew for the backward pass would give a wrong gradient of the values."""
     koubai.manual_seed(0)

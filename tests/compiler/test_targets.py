@@ -100,3 +100,14 @@ def test_a_step_for_aarch64_computes_what_eager_does(workload, tmp_path):
             for result in results if isinstance(results, tuple) else (results,):
                 expected = result.detach().numpy().reshape(-1)[:10]
                 np.testing.assert_allclose(lines.pop(0), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [koubai.float16, koubai.float32], ids=str)
+@pytest.mark.parametrize("name", WIDTHS)
+def test_only_a_processor_with_avx512_is_given_its_instructions(name, dtype):
+    """Where it finds no such instruction LLVM ends the process; 16 numbers of float16 are a vector with AVX2 too."""
+    step = traced(lambda x: koubai.logcumsumexp(x, 0), (koubai.ones(4, 64, dtype=dtype),))
+    chosen = target.named(name)
+    text = build(step.program.graph, step.roles, chosen, 2).text
+    assert ("avx512" in text) == (name == "x86-64-v4" and dtype == koubai.float32)
+    assert len(compile_object(text, chosen)) > 1000

@@ -17,7 +17,8 @@ from koubai.ops.graph import Graph, Node, prune
 from koubai.ops.op import Kind, Symbol
 
 LONG = 3  # products between two uses, after which a result has left the caches
-LARGER = 2  # times as many bytes as the factors of a product its result must have
+LARGER = 2  # times as many bytes as the factors of a product its result must have at least
+TERMS = 32  # of a sum for each of those times: adding up must cost less than the memory for it does
 SMALL = 4  # times fewer bytes than the result: what is kept all the same
 DEEPEST = 128  # terms of a sum that is cheap to add up again
 _VIEWS = {"permute", "reshape", "expand"}
@@ -104,10 +105,10 @@ class _Again:
 
 
 def _is_cheap(product: Node) -> bool:
-    """Whether a product is cheap to make again: larger than its factors, and each element a short sum."""
+    """Whether a product is cheap to make again: much larger than its factors, and each element a short sum."""
     left, right = product.inputs
-    factors = bytes_of(left) + bytes_of(right)
-    return left.shape[-1] <= DEEPEST and bytes_of(product.outputs[0]) >= LARGER * factors
+    factors, terms = bytes_of(left) + bytes_of(right), left.shape[-1]
+    return terms <= DEEPEST and bytes_of(product.outputs[0]) >= max(LARGER, terms / TERMS) * factors
 
 
 def bytes_of(symbol: Symbol) -> int:

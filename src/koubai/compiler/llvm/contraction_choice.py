@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from math import prod
+from math import gcd, prod
 
 from koubai.compiler.llvm.contraction_tiles import Axis, Product, Tiling, ceil, depth_step, units
 
@@ -17,8 +17,13 @@ _LINE = 64  # bytes that come into a cache together
 _NEAR = 1 << 15  # bytes of the right side that stay nearest, beside a left side that is scattered
 _OWN = 1 << 19  # bytes of the right side that stay in a core's own cache
 _ALIAS = 1 << 10  # bytes: rows that are a multiple of it apart fall on few places of a cache
+_SPAN, _WAYS = (
+    1 << 12,
+    8,
+)  # bytes after which a nearest cache's places begin anew, and lines that one place holds
+_SHORT = 2  # lines: what runs on for no longer is not fetched ahead by the processor
 _PACK_TILES = 8  # a panel is worth copying when at least so many tiles read it
-_PACK_PANELS = 12  # the left side is worth copying when at least so many panels read it
+_PACK_PANELS = 3  # the left side is worth copying when so many panels read it for each vector that one has
 _AHEAD = 8  # steps between asking for a scattered element of the left side and using it
 
 
@@ -118,7 +123,10 @@ def _with_memory(product: Product, tiling: Tiling, parts: int) -> Tiling:
     """Decide on passes over the depth and on copying, which need scratch memory."""
     tiles = units(product, tiling, "row") * (units(product, tiling, "outer") if product.shared else 1) / parts
     scattered = _is_scattered(product)
-    many = units(product, tiling, "column") >= _PACK_PANELS and product.terms >= 4 * tiling.width
+    many = (
+        units(product, tiling, "column") >= _PACK_PANELS * tiling.vectors
+        and product.terms >= 4 * tiling.width
+    )
     left = scattered and many and prod(axis.size for axis in product.outer) == 1
     return replace(
         tiling,
@@ -137,9 +145,17 @@ def _is_scattered(product: Product) -> bool:
 def _is_awkward(product: Product, tiling: Tiling) -> bool:
     """Whether the rows of a panel lie badly: in the same places of a cache, or across lines."""
     bytes_ = product.dtype.itemsize
-    apart = abs(product.sums[-1].right) * bytes_
-    aliases = apart > tiling.width * bytes_ and apart % _ALIAS == 0
+    apart, long = abs(product.sums[-1].right) * bytes_, tiling.width * bytes_
+    aliases = apart > long and (
+        apart % _ALIAS == 0 or (long <= _SHORT * _LINE and _is_crowded(product, apart))
+    )
     return aliases or apart % (tiling.lanes * bytes_) != 0
+
+
+def _is_crowded(product: Product, apart: int) -> bool:
+    """Whether rows that are so many bytes apart take more than half of the places of the nearest cache they fall on."""
+    places = _SPAN // max(gcd(apart, _SPAN), _LINE)
+    return product.terms > places * _WAYS // 2
 
 
 def _block(product: Product, tiling: Tiling, scattered: bool) -> int:

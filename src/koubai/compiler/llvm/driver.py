@@ -308,7 +308,7 @@ class Driver:
         parameters += [("ptr", "%scratch")] if scratch else []
         parameters += [("i64", name) for name in (*times.values(), "%first", "%end")]
         name = f"k{len(self._functions)}_{kernel.name}"
-        w = Writer(name, parameters, linkage=self.linkage)
+        w = Writer(name, parameters, linkage=self.linkage, avx512=self.target.has_avx512)
         elements = Elements(w, names)
         elements.axes.update(times)
         body.write(elements, "%first", "%end")

@@ -169,8 +169,8 @@ class Lanes:
 
     @property
     def has_powers_of_two(self) -> bool:
-        """Whether `times_power_of_two` is an instruction: 16 numbers of float32 are a vector with AVX-512 alone."""
-        return self.dtype == dtypes.float32 and self.value.lanes == 16
+        """Whether `times_power_of_two` is an instruction: with AVX-512, of 16 numbers of float32."""
+        return self.writer.avx512 and self.dtype == dtypes.float32 and self.value.lanes == 16
 
     def times_power_of_two(self, exponents: Lanes) -> Lanes:
         """Multiply by 2 to the power of whole numbers, with one rounding."""

@@ -5,6 +5,7 @@ registers.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 
@@ -208,7 +209,8 @@ class ContractionFunction:
         if value.lanes == 1:
             e.along = None
         e.registers[self.kernel.result.detail] = value
-        e.store_all(self.kernel.epilogue)
+        with e.w.constants_from_memory() if self._is_long else nullcontext():
+            e.store_all(self.kernel.epilogue)
         e.along, e.lanes, e.mask = None, 1, None
         e.forget(before)
 

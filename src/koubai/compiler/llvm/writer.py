@@ -73,6 +73,44 @@ def suffix(dtype: DType, lanes: int) -> str:
     return short if lanes == 1 else f"v{lanes}{short}"
 
 
+class _Table:
+    """Vectors that never change and lie in memory, each at a multiple of its own size.
+
+    Args:
+        name: of the table in the module.
+    """
+
+    pointer = "%constants"
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._places: dict[str, int] = {}
+        self._types: list[str] = []
+        self._size = 0
+
+    def place_of(self, constant: Value) -> int:
+        """Return how many bytes into the table a constant lies; it is put there if it is not there yet."""
+        key, size = str(constant), constant.lanes * constant.dtype.itemsize
+        if key not in self._places:
+            self._places[key] = -(-self._size // size) * size
+            self._types.append(constant.type)
+            self._size = self._places[key] + size
+        return self._places[key]
+
+    @property
+    def definition(self) -> list[str]:
+        """The lines of the module that define it: none if it is empty."""
+        if not self._places:
+            return []
+        types, vectors = ", ".join(self._types), ", ".join(self._places)
+        return [f"{self._name} = internal constant {{ {types} }} {{ {vectors} }}, align 64"]
+
+    @property
+    def address(self) -> list[str]:
+        """The lines of the function that let `pointer` be its address, of which LLVM cannot know more than that."""
+        return [f'  {self.pointer} = call ptr asm "", "=r,0"(ptr {self._name})'] if self._places else []
+
+
 class Writer:
     """One function that is being written.
 
@@ -81,6 +119,7 @@ class Writer:
         parameters: (LLVM type, name with its %) pairs.
         result: the LLVM type that it returns.
         linkage: such as "internal", "internal noinline".
+        avx512: whether instructions of AVX-512 may be called by their names.
     """
 
     def __init__(
@@ -89,15 +128,19 @@ class Writer:
         parameters: Sequence[tuple[str, str]],
         result: str = "void",
         linkage: str = "",
+        avx512: bool = False,
     ) -> None:
         self.name = name
         self.parameters = list(parameters)
         self.result = result
         self.linkage = linkage
+        self.avx512 = avx512
         self.declarations: set[str] = set()
         self._lines: list[str] = ["entry:"]
         self._block = "entry"
         self._count = 0
+        self._constants = _Table(f"@{name}.constants")
+        self._from_memory = False
 
     # --- text -------------------------------------------------------------------------------------------------
 
@@ -106,7 +149,10 @@ class Writer:
         parameters = ", ".join(f"{type_} {name}" for type_, name in self.parameters)
         head = f"define {self.linkage} {self.result} @{self.name}({parameters}) #0 {{"
         last = [] if self._lines[-1].lstrip().startswith("ret ") else ["  ret void"]
-        return "\n".join([head, *self._lines, *last, "}"])
+        entry, *lines = self._lines
+        return "\n".join(
+            [*self._constants.definition, head, entry, *self._constants.address, *lines, *last, "}"]
+        )
 
     def fresh(self) -> str:
         """Return a name that is not used yet."""
@@ -230,7 +276,26 @@ class Writer:
         text = _literal(number, dtype)
         if lanes > 1:
             text = "<" + ", ".join([f"{type_of(dtype)} {text}"] * lanes) + ">"
-        return Value(text, dtype, lanes)
+        value = Value(text, dtype, lanes)
+        return (
+            self._loaded(value) if self._from_memory and lanes > 1 and dtype.kind == "f" and number else value
+        )
+
+    @contextmanager
+    def constants_from_memory(self) -> Iterator[None]:
+        """Load the vectors of equal numbers that are written inside from a table.
+
+        Processors take an operand from memory at no cost, while LLVM would spend two instructions on each of them. It
+        is for long code; in a small loop registers hold them.
+        """
+        self._from_memory = True
+        yield
+        self._from_memory = False
+
+    def _loaded(self, constant: Value) -> Value:
+        place = self._constants.place_of(constant)
+        address = self.let(f"getelementptr inbounds i8, ptr {self._constants.pointer}, i64 {place}")
+        return Value(self.let(f"load {constant.type}, ptr {address}"), constant.dtype, constant.lanes)
 
     def lanes_of(self, numbers: Sequence[Any], dtype: DType) -> Value:
         """Return a constant vector."""

@@ -55,6 +55,11 @@ class Target:
         return 32 if self.architecture == "aarch64" or self.lanes_bytes == 64 else 16
 
     @property
+    def has_avx512(self) -> bool:
+        """Whether its vectors are those of AVX-512."""
+        return self.architecture == "x86_64" and self.lanes_bytes == 64
+
+    @property
     def has_bf16(self) -> bool:
         """Whether it multiplies pairs of bfloat16, and adds up in float32, with one instruction (AVX512-BF16)."""
         return "+avx512bf16" in self.features.split(",")
