@@ -7,6 +7,7 @@ stays in the cache as long as it is used. What becomes of the sums is written by
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from koubai import dtypes
@@ -197,22 +198,30 @@ class Loops:
     # --- tiles of rows ------------------------------------------------------------------------------------------
 
     def _tiles(self, panel: Panel, each_unit: EachUnit, body: Callable[[Tile], None]) -> None:
-        """Run over the tiles of a panel: the higher ones, then those with one row less."""
+        """Run over the tiles of a panel, of which some have one row more than the others."""
         w, span = self.job.w, self.job.tiling.span
         low, more = divmod(self.job.product.row.size, self._count("row"))
 
         def of_unit(unit: Unit) -> None:
-            def tile(first: Int, count: int) -> None:
-                body(Tile(Rows(unit, first, count, span), panel))
+            def tile(number: Int) -> None:
+                first = self._row_of(number)
+                rows = w.sub(self._row_of(w.add(number, 1)), first) if more else low
+                for height in (rows,) if isinstance(rows, int) else (low + 1, low):
+                    with (
+                        nullcontext()
+                        if isinstance(rows, int)
+                        else w.when(w.let(f"icmp eq i64 {rows}, {height}"))
+                    ):
+                        body(Tile(Rows(unit, first, height, span), panel))
 
-            self._runs(
-                "row",
-                more,
-                lambda t: tile(w.mul(t, low + 1), low + 1),
-                lambda t: tile(w.add(w.mul(t, low), more), low),
-            )
+            self.job.each(*self._range("row"), tile)
 
         each_unit(of_unit)
+
+    def _row_of(self, tile: Int) -> Int:
+        """Return the first row of a tile."""
+        w = self.job.w
+        return w.div(w.mul(tile, self.job.product.row.size), self._count("row"))
 
     def _tile(self, tile: Tile, part: Pass) -> None:
         """Write one tile: begin, sum, and hand over."""

@@ -6,12 +6,13 @@ to be timed. The constants are for the cores of the last ten years, and no choic
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from math import gcd, prod
 
-from koubai.compiler.llvm.contraction_tiles import Axis, Product, Tiling, ceil, depth_step, units
+from koubai.compiler.llvm.contraction_tiles import Axis, Product, Tiling, ceil, depth_step, first_row, units
 
 _LINE = 64  # bytes that come into a cache together
 _NEAR = 1 << 15  # bytes of the right side that stay nearest, beside a left side that is scattered
@@ -23,7 +24,8 @@ _SPAN, _WAYS = (
 )  # bytes after which a nearest cache's places begin anew, and lines that one place holds
 _SHORT = 2  # lines: what runs on for no longer is not fetched ahead by the processor
 _PACK_TILES = 8  # a panel is worth copying when at least so many tiles read it
-_PACK_PANELS = 3  # the left side is worth copying when so many panels read it for each vector that one has
+_PACK_PANELS = 12  # the left side is worth copying when at least so many panels read it
+_PACK_VECTORS = 3  # or, if it is far away, so many for each vector that a panel has
 _AHEAD = 8  # steps between asking for a scattered element of the left side and using it
 
 
@@ -52,7 +54,7 @@ def best_tiles(
     """Choose the tiles alone, of at most `widest` vectors; the other arguments are those of `tiling`."""
 
     def time(cut: Tiling) -> float:
-        return _cost(product, cut) * _imbalance(units(product, cut, split), parts)
+        return _cost(product, cut) * _imbalance(product, cut, split, parts)
 
     found = _candidates(product, lanes, registers)
     return min((cut for cut in found if cut.vectors <= widest), key=time)
@@ -111,9 +113,13 @@ def _is_far(product: Product) -> bool:
     return product.row.size * product.terms * product.dtype.itemsize > 2 * _OWN
 
 
-def _imbalance(count: int, parts: int) -> float:
+def _imbalance(product: Product, tiling: Tiling, split: str, parts: int) -> float:
     """Return how much longer the busiest thread takes than if all had the same."""
-    return ceil(count, parts) * parts / count
+    count = units(product, tiling, split)
+    if split != "row" or tiling.span > 1:
+        return ceil(count, parts) * parts / count
+    starts = [first_row(product, count, count * part // parts) for part in range(parts + 1)]
+    return max(end - start for start, end in itertools.pairwise(starts)) * parts / product.row.size
 
 
 # --- memory -------------------------------------------------------------------------------------------------
@@ -123,11 +129,7 @@ def _with_memory(product: Product, tiling: Tiling, parts: int) -> Tiling:
     """Decide on passes over the depth and on copying, which need scratch memory."""
     tiles = units(product, tiling, "row") * (units(product, tiling, "outer") if product.shared else 1) / parts
     scattered = _is_scattered(product)
-    many = (
-        units(product, tiling, "column") >= _PACK_PANELS * tiling.vectors
-        and product.terms >= 4 * tiling.width
-    )
-    left = scattered and many and prod(axis.size for axis in product.outer) == 1
+    left = scattered and _is_read_often(product, tiling) and prod(axis.size for axis in product.outer) == 1
     return replace(
         tiling,
         block=_block(product, tiling, scattered and not left) if tiles > 1 else product.sums[0].size,
@@ -135,6 +137,12 @@ def _with_memory(product: Product, tiling: Tiling, parts: int) -> Tiling:
         packed_left=left,
         ahead=_AHEAD if scattered and not left else 0,
     )
+
+
+def _is_read_often(product: Product, tiling: Tiling) -> bool:
+    """Whether so many panels read the left side that a copy of it is worth making."""
+    few = min(_PACK_PANELS, _PACK_VECTORS * tiling.vectors) if _is_far(product) else _PACK_PANELS
+    return units(product, tiling, "column") >= few and product.terms >= 4 * tiling.width
 
 
 def _is_scattered(product: Product) -> bool:

@@ -158,11 +158,6 @@ class _PairLoops(Loops):
 
         pack_turned(job, part, self.left, each_tile, cut, self._slot_of)
 
-    def _row_of(self, tile: Int) -> Int:
-        """Return the first row of a tile."""
-        height, more = divmod(self.job.product.row.size, self._count("row"))
-        return self.job.w.add(self.job.w.mul(tile, height), self.job.w.minimum(tile, more))
-
     def _slot(self, unit: Unit, row: Int) -> Int:
         """Return how many rows of the block come before a row of a unit."""
         w = self.job.w

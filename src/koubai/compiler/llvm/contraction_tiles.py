@@ -122,6 +122,14 @@ def units(product: Product, tiling: Tiling, split: str) -> int:
     return 1
 
 
+def first_row(product: Product, tiles: int, tile: int) -> int:
+    """Return the row with which a tile begins.
+
+    Some have one row more than others, and are spread among them: who has equally many tiles has equally many rows.
+    """
+    return tile * product.row.size // tiles
+
+
 def scratch_size(product: Product, tiling: Tiling) -> int:
     """Return how many elements of memory of its own a thread needs for a product; 0 for none."""
     return sum(scratch_parts(product, tiling))

@@ -112,9 +112,8 @@ class ContractionFunction:
         """Return how threads divide the rows; None if they divide another loop."""
         if self.split != "row" or self.row is None:
             return None
-        low, more = divmod(self.row.size, self.units)
         tiles = (self.units * t // threads for t in range(threads))
-        return Part(self.row, tuple(tile * low + min(tile, more) for tile in tiles))
+        return Part(self.row, tuple(tile * self.row.size // self.units for tile in tiles))
 
     def units_of(self, split: str, threads: int) -> int:
         """Return how many pieces there would be if it were divided in a certain way."""
