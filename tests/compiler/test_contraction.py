@@ -258,6 +258,15 @@ def test_a_scattered_left_side_is_copied_where_many_panels_read_it(split: str) -
     check(p, cut, split, 3)
 
 
+@pytest.mark.parametrize("split", ["outer", "row", "column"])
+def test_a_left_side_is_copied_for_each_right_side(split: str) -> None:
+    outer = (Axis(3, 21 * 208, 610 * 208),)
+    p = Product(outer, Axis(21, 1, 0), Axis(610, 0, 1), (Axis(208, 21, 610),), dtypes.float32)
+    cut = tiling(p, 16, 32)
+    assert cut.packed_left
+    check(p, cut, split, 2)
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_lanes_beyond_the_last_column_read_nothing(packed: bool) -> None:
     p = matrices(1, 10, 3)

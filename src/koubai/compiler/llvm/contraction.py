@@ -98,12 +98,16 @@ class Loops:
 
     def write(self) -> None:
         """Write them all."""
-        if self.job.tiling.packed_left:
-            self._tiles(Panel(0, 0, None), self._units, self._pack_left)
         if self.job.product.shared:
-            self._panels(self.right, self._units)
+            self._right_side(self.right, self._units)
         else:
-            self._units(lambda unit: self._panels(unit.right, lambda body: body(replace(unit, number=0))))
+            self._units(lambda unit: self._right_side(unit.right, lambda body: body(replace(unit, number=0))))
+
+    def _right_side(self, right: str, each_unit: EachUnit) -> None:
+        """Write what uses one right side."""
+        if self.job.tiling.packed_left:
+            self._tiles(Panel(0, 0, None), each_unit, self._pack_left)
+        self._panels(right, each_unit)
 
     def _count(self, axis: str) -> int:
         return units(self.job.product, self.job.tiling, axis)

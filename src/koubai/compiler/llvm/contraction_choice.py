@@ -110,7 +110,12 @@ def _step(rows: int, vectors: int, far: bool) -> float:
 
 def _is_far(product: Product) -> bool:
     """Whether the left side is too large for a core's own cache."""
-    return product.row.size * product.terms * product.dtype.itemsize > 2 * _OWN
+    return _left_size(product) > 2 * _OWN
+
+
+def _left_size(product: Product) -> int:
+    """Return the bytes of the left side for one step of the outer indices."""
+    return product.row.size * product.terms * product.dtype.itemsize
 
 
 def _imbalance(product: Product, tiling: Tiling, split: str, parts: int) -> float:
@@ -129,7 +134,8 @@ def _with_memory(product: Product, tiling: Tiling, parts: int) -> Tiling:
     """Decide on passes over the depth and on copying, which need scratch memory."""
     tiles = units(product, tiling, "row") * (units(product, tiling, "outer") if product.shared else 1) / parts
     scattered = _is_scattered(product)
-    left = scattered and _is_read_often(product, tiling) and prod(axis.size for axis in product.outer) == 1
+    alone = not product.shared or prod(axis.size for axis in product.outer) == 1
+    left = scattered and alone and _is_read_often(product, tiling)
     return replace(
         tiling,
         block=_block(product, tiling, scattered and not left) if tiles > 1 else product.sums[0].size,
@@ -141,7 +147,7 @@ def _with_memory(product: Product, tiling: Tiling, parts: int) -> Tiling:
 
 def _is_read_often(product: Product, tiling: Tiling) -> bool:
     """Whether so many panels read the left side that a copy of it is worth making."""
-    few = min(_PACK_PANELS, _PACK_VECTORS * tiling.vectors) if _is_far(product) else _PACK_PANELS
+    few = min(_PACK_PANELS, _PACK_VECTORS * tiling.vectors) if _left_size(product) > _OWN else _PACK_PANELS
     return units(product, tiling, "column") >= few and product.terms >= 4 * tiling.width
 
 
