@@ -42,6 +42,7 @@ from koubai.compiler.language.kernel import (
 )
 from koubai.compiler.llvm.bodies import body_of
 from koubai.compiler.llvm.loops import LoopsFunction
+from koubai.compiler.llvm.own_rows import Part, strips_of
 from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.memory import Plan
@@ -83,11 +84,11 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Touch:
-    """The elements of a buffer that a kernel touches, and the thread that does."""
+    """The bytes of a buffer that a thread touches in a kernel."""
 
     buffer: Buffer
     place: Array
-    thread: Array
+    thread: int
     writes: bool
 
 
@@ -112,6 +113,8 @@ class _Check:
         self.order(phases)
         self.gate(phases)
         self.phases(phases, {})
+        for run in _runs(phases):
+            self.without_meeting("the step", [kernel for phase in run for kernel in phase.kernels], {})
 
     # --- buffers that share memory ------------------------------------------------------------------------------
 
@@ -190,7 +193,7 @@ class _Check:
                     for time in _sample(kernel.time):
                         self.phases(kernel.phases, {**fixed, kernel.time: time})
                     if kernel in self.apart:
-                        self.without_meeting(kernel, fixed)
+                        self.apart_in_time(kernel, fixed)
                 elif isinstance(kernel, Strips):
                     self.strips(kernel, fixed)
                 else:
@@ -233,48 +236,58 @@ class _Check:
             stage.stores = [store for store in stage.stores if store.buffer not in own]
         self.pieces_apart(kernel.name, kernel.loops, kernel.loops, stages, {**fixed, kernel.thread: 0})
 
-    # --- loops in which threads do not meet ---------------------------------------------------------------------
+    # --- kernels between which threads do not meet --------------------------------------------------------------
 
-    def without_meeting(self, loop: Repeat, fixed: dict[Axis, int]) -> None:
-        """Of what the loop writes, a thread touches only what no other one writes, now or one turn later."""
+    def apart_in_time(self, loop: Repeat, fixed: dict[Axis, int]) -> None:
+        """Threads need not meet in a loop, neither now nor one turn later."""
         kernels = [kernel for phase in loop.phases for kernel in phase.kernels]
-        written = {buffer for kernel in kernels for buffer in kernel.writes}
         for time in _sample(loop.time):
             turns = [{**fixed, loop.time: t} for t in {time, min(time + 1, loop.time.size - 1)}]
-            found = [touch for turn in turns for k in kernels for touch in self._touches(k, written, turn)]
-            owners: dict[int, Array] = {}
-            for touch in sorted(found, key=lambda touch: not touch.writes):
-                offset, size = self.plan.offsets[touch.buffer], touch.buffer.extent
-                owner_of = owners.setdefault(offset, np.full(size, -1))
-                taken = owner_of[touch.place]
-                if ((taken >= 0) & (taken != touch.thread)).any():
-                    raise RaceError(
-                        f"{loop.name}: two threads that do not meet share an element of {touch.buffer}"
-                    )
-                if touch.writes:
-                    owner_of[touch.place] = touch.thread
+            self.without_meeting(loop.name, kernels, *turns)
+
+    def without_meeting(self, name: str, kernels: Sequence[Kernel], *turns: dict[Axis, int]) -> None:
+        """Of what kernels write, a thread touches only what no other one writes."""
+        written = {buffer for kernel in kernels for buffer in kernel.writes}
+        found = [touch for turn in turns for k in kernels for touch in self._touches(k, written, turn)]
+        owner_of = np.full(self.plan.size, -1, np.int8)
+        for touch in sorted(found, key=lambda touch: not touch.writes):
+            taken = owner_of[touch.place]
+            if ((taken >= 0) & (taken != touch.thread)).any():
+                raise RaceError(f"{name}: two threads that do not meet share an element of {touch.buffer}")
+            if touch.writes:
+                owner_of[touch.place] = touch.thread
 
     def _touches(self, kernel: Kernel, written: set[Buffer], turn: dict[Axis, int]) -> Iterator[_Touch]:
-        """Yield where a kernel touches what is written, and which thread does."""
+        """Yield where each thread touches in a kernel what is written."""
+        inner, part = self._division(kernel)
+        touches = [(store.read_again, True) for k in inner for store in k.stores]
+        touches += [(e, False) for k in inner for e in k.loads]
+        for e, writes in touches:
+            buffer: Buffer = e.detail
+            if any(self.meet(buffer, other) for other in written):
+                indices, _, guards = without_data(e)
+                for thread, own in enumerate(part):
+                    if own is not None:
+                        mine = [index.replace(own) for index in indices]
+                        place = where(buffer, mine, [guard.replace(own) for guard in guards], turn)
+                        yield _Touch(buffer, self._bytes(buffer, place), thread, writes)
+
+    def _division(self, kernel: Kernel) -> tuple[list[Kernel], Part]:
+        """Return what is written of a kernel, and how threads divide it."""
+        if isinstance(kernel, Strips):
+            return kernel.body, strips_of(kernel, self.threads)
         body = body_of(kernel, self.target, self.threads)
         part = body.part(self.threads) if isinstance(body, LoopsFunction | ContractionFunction) else None
         if part is None:
-            raise RaceError(f"{kernel.name} is not divided by rows, and threads do not meet behind it")
-        touches = [(store.read_again, True) for store in body.kernel.stores]
-        touches += [(e, False) for e in body.kernel.loads]
-        for e, writes in touches:
-            buffer: Buffer = e.detail
-            others = [other for other in written if self.meet(buffer, other)]
-            if any(self.plan.offsets[buffer] != self.plan.offsets[other] for other in others):
-                raise RaceError(f"{kernel.name} touches {buffer} in another place than where it is written")
-            if others:
-                indices, _, guards = without_data(e)
-                inside = [*(index.axes for index in indices), *(guard.axes for guard in guards)]
-                found = frozenset({part.axis}).union(*inside) - turn.keys()
-                axes = sorted(found, key=lambda axis: axis.number)
-                place, row, holds = placed(buffer, indices, axes, [part.axis], turn, guards)
-                thread = np.searchsorted(part.starts, row[holds], side="right") - 1
-                yield _Touch(buffer, place[holds], thread, writes)
+            raise RaceError(
+                f"it is not known how {kernel.name} is divided, and threads do not meet behind it"
+            )
+        return [body.kernel], part
+
+    def _bytes(self, buffer: Buffer, place: Array) -> Array:
+        """Return the bytes of the arena that elements take."""
+        size = buffer.dtype.itemsize
+        return np.add.outer(self.plan.offsets[buffer] + place * size, np.arange(size)).reshape(-1)
 
     # --- pieces of one kernel -----------------------------------------------------------------------------------
 
@@ -339,6 +352,16 @@ class _Check:
         found = owner_of[place]
         if ((found >= 0) & (found != owner) & reads).any():
             raise RaceError(f"{name}: a piece reads an element of {buffer} that another one writes")
+
+
+def _runs(phases: Sequence[Phase]) -> list[list[Phase]]:
+    """Return the phases between which threads do not meet."""
+    runs: list[list[Phase]] = []
+    for phase in phases:
+        if phase.meets or not runs:
+            runs.append([])
+        runs[-1].append(phase)
+    return [run for run in runs if len(run) > 1]
 
 
 def _successive(a: Buffer, b: Buffer) -> bool:

@@ -332,6 +332,11 @@ class Nest(Kernel):
     body: list[Kernel]
 
     @cached_property
+    def buffers(self) -> list[Buffer]:
+        """The buffers that it touches, in an order that is the same for equal kernels."""
+        return list(dict.fromkeys(buffer for kernel in self.body for buffer in kernel.buffers))
+
+    @cached_property
     def reads(self) -> set[Buffer]:
         """The buffers that it reads."""
         return set().union(*(kernel.reads for kernel in self.body))

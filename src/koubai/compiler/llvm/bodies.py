@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from koubai.compiler.language.expression import walk
 from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Running, Scatter, axes_of
 from koubai.compiler.llvm.loops import LoopsFunction
-from koubai.compiler.llvm.own_rows import Rows, rows_of
+from koubai.compiler.llvm.own_rows import Reach, reach_of
 from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.llvm.running import RunningFunction
 from koubai.compiler.llvm.scatters import ScatterFunction
@@ -58,7 +58,7 @@ class Function:
         work: roughly how many instructions it takes.
         flops: multiplications and additions of its products.
         divides: for each buffer the dimension along which pieces lie in a row; None if each may touch all of it.
-        rows: what threads keep to, if they divide one loop.
+        reach: where each thread reaches, if that is known.
     """
 
     name: str
@@ -67,17 +67,17 @@ class Function:
     work: int
     flops: int
     divides: tuple[int | None, ...]
-    rows: Rows | None
+    reach: Reach | None
 
     @classmethod
     def of(cls, name: str, kernel: Kernel, body: Body, threads: int) -> Function:
         """Return what is known of the function of a kernel that `threads` share, written by `body`."""
         flops = 0 if isinstance(body, _WITHOUT_PRODUCTS) else body.flops
         ways = in_order_of(kernel.buffers, divided(body.kernel, body.leading))
-        rows = None
+        reach = None
         if isinstance(body, LoopsFunction | ContractionFunction) and (part := body.part(threads)):
-            rows = rows_of(body.kernel, part, kernel.buffers)
-        return cls(name, body.units, body.scratch, work_of(kernel), flops, ways, rows)
+            reach = reach_of([body.kernel], part, kernel.buffers)
+        return cls(name, body.units, body.scratch, work_of(kernel), flops, ways, reach)
 
 
 def work_of(kernel: Kernel) -> int:

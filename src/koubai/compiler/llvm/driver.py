@@ -24,7 +24,7 @@ from koubai.compiler.language.signature import free_axes, signature
 from koubai.compiler.llvm.addresses import Addresses
 from koubai.compiler.llvm.bodies import Function, body_of
 from koubai.compiler.llvm.elements import Elements
-from koubai.compiler.llvm.own_rows import keep_apart
+from koubai.compiler.llvm.own_rows import Apart, Reach, reach_of, strips_of
 from koubai.compiler.llvm.writer import Int, Writer, module
 from koubai.compiler.repeats import Run, repeats
 from koubai.compiler.runtime.barrier import call_barrier, write_barrier
@@ -104,16 +104,36 @@ class Driver:
         self._scratch = w.let(f"getelementptr i8, ptr {arena}, i64 {self.plan.size}")
         self._control = w.let(f"load ptr, ptr {w.at('%frame', 1, dtypes.int64)}")
 
-        def before_others(phase: Phase) -> None:
+        def after_others(phase: Phase) -> None:
+            if phase.meets:
+                self._barrier(w)
             self._phase(w, phase, {})
-            self._barrier(w)
 
+        self._let_run_on(phases)
         keys = [
-            (phase.gate is None or id(phase), *(self._form(k, {}) for k in phase.kernels)) for phase in phases
+            (phase.gate is None or id(phase), phase.meets, *(self._form(k, {}) for k in phase.kernels))
+            for phase in phases
         ]
-        self._in_turns(w, phases[:-1], keys, lambda phase: every_kernel([phase]), before_others)
-        for phase in phases[-1:]:
+        for phase in phases[:1]:
             self._phase(w, phase, {})
+        self._in_turns(w, phases[1:], keys[1:], lambda phase: every_kernel([phase]), after_others)
+
+    def _let_run_on(self, phases: Sequence[Phase]) -> None:
+        """Find out before which phases threads need not meet."""
+        run: Apart | None = None
+        for phase in phases:
+            kernels = [(kernel, self._reach(kernel)) for kernel in phase.kernels]
+            phase.meets = run is None or phase.gate is not None or not run.takes(kernels)
+            if phase.meets:
+                run = Apart(self.plan.offsets)
+                run = run if self.threads > 1 and run.takes(kernels) else None
+
+    def _reach(self, kernel: Kernel) -> Reach | None:
+        """Return where each thread reaches in a kernel; None if that is not known."""
+        if isinstance(kernel, Strips):
+            return reach_of(kernel.body, strips_of(kernel, self.threads), kernel.buffers)
+        function = self._function_of.get(kernel)
+        return function.reach if function is not None and self._is_shared(function) else None
 
     def _barrier(self, w: Writer) -> None:
         if self.threads > 1:
@@ -200,11 +220,8 @@ class Driver:
 
     def _keeps_apart(self, loop: Repeat) -> bool:
         """Whether every thread keeps to rows of its own in a loop over time."""
-        functions = [(k, self._function_of.get(k)) for phase in loop.phases for k in phase.kernels]
-        return keep_apart(
-            ((k, f.rows if f is not None and self._is_shared(f) else None) for k, f in functions),
-            self.plan.offsets,
-        )
+        kernels = (kernel for phase in loop.phases for kernel in phase.kernels)
+        return Apart(self.plan.offsets).takes((kernel, self._reach(kernel)) for kernel in kernels)
 
     def _strips(self, w: Writer, kernel: Strips, times: dict[Axis, Int]) -> None:
         """Write a loop over this thread's strips around the kernels of its body, which have no need of others."""

@@ -17,7 +17,7 @@ from koubai.compiler.language.index import Axis
 from koubai.compiler.language.kernel import Loops, Reduction, Stage
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.elements import Elements
-from koubai.compiler.llvm.own_rows import Part
+from koubai.compiler.llvm.own_rows import Part, part_of, range_of
 from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.schedule.shape_loops import Shaped, shape
 from koubai.dtypes import DType
@@ -71,11 +71,12 @@ class LoopsFunction:
         return self.shared[0] if self.shared else None
 
     def part(self, threads: int) -> Part | None:
-        """Return how threads divide the one loop that they share; None if they share several."""
-        if len(self.shared) != 1:
-            return None
-        step = self.width if self.shared[0] is self.shaped.along else 1
-        return Part(self.shared[0], tuple(self.units * t // threads * step for t in range(threads)))
+        """Return how threads divide the loops that they share; None if what they do cannot be told from their turns."""
+        steps = [self.width if axis is self.shaped.along else 1 for axis in self.shared]
+        if len(self.shared) == 1:
+            return range_of(self.shared[0], [self.units * t // threads * steps[0] for t in range(threads)])
+        ragged = any(axis.size % step for axis, step in zip(self.shared, steps))
+        return None if ragged else part_of(list(zip(self.shared, steps)), self.units, threads)
 
     def _turns(self, axis: Axis) -> int:
         return -(-axis.size // self.width) if axis is self.shaped.along else axis.size

@@ -1,98 +1,191 @@
-"""Loops over time in which every thread keeps to rows of its own, so that no thread has to wait for another.
+"""Kernels between which no thread has to wait for another, because every thread keeps to rows of its own.
 
-The batch of a recurrent network is divided among the threads. If all kernels of the loop divide it alike, and each
-thread reads of what the loop writes only the rows that it writes itself, then the threads need not meet before the loop
-is done.
+The batch of a network is divided among the threads. Where kernels divide it alike, and each thread reads of what they
+write only what it writes itself, threads need not meet between them: not in a loop over time, and not from layer to
+layer.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Kernel
+from koubai.compiler.language.kernel import Kernel, Strips
+from koubai.compiler.language.places import flat_place
+
+Turns = Mapping[Axis, Index]  # what stands for the loops that are divided
+Part = tuple[Turns | None, ...]  # the turns of each thread; None if it has none
+Span = tuple[float, float]  # the first and the last; none if the first is behind the last
+Spans = tuple[Span, ...]  # of each thread
+NOWHERE: Span = (inf, -inf)
 
 
-@dataclass(frozen=True)
-class Part:
-    """How the threads divide a kernel.
-
-    Attributes:
-        axis: the loop that they divide.
-        starts: where in it each of them begins.
-    """
-
-    axis: Axis
-    starts: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows of its buffers that each thread keeps to.
-
-    Attributes:
-        starts: the first row of each thread.
-        dims: of each buffer the dimensions that are rows, wherever it is touched.
-    """
-
-    starts: tuple[int, ...]
-    dims: tuple[frozenset[int], ...]
-
-
-def rows_of(kernel: Kernel, part: Part, buffers: Sequence[Buffer]) -> Rows:
-    """Return the rows that threads keep to in a kernel.
+def part_of(turns: Sequence[tuple[Axis, int]], units: int, threads: int) -> Part:
+    """Return how threads divide loops whose turns are counted through.
 
     Args:
-        kernel: as it is written.
-        part: how it is divided.
-        buffers: what it touches.
+        turns: the loops, outermost first, with how many steps of each are one turn.
+        units: how many turns there are.
+        threads: how many share them.
     """
-    places: dict[Buffer, list[tuple[Index, ...]]] = {buffer: [] for buffer in buffers}
-    for e in kernel.loads:
-        places[e.detail].append(e.indices)
-    for store in kernel.stores:
-        places[store.buffer].append(store.indices)
-    row = Index.of(part.axis)
-    dims = (
-        frozenset(d for d in range(len(b.shape)) if all(at[d] == row for at in places[b])) for b in buffers
+    return tuple(_turns(turns, units * t // threads, units * (t + 1) // threads) for t in range(threads))
+
+
+def _turns(turns: Sequence[tuple[Axis, int]], first: int, end: int) -> Turns | None:
+    """Return what the loops are from one turn up to another."""
+    if first >= end:
+        return None
+    found: dict[Axis, Index] = {}
+    unit = Index.of(Axis(end - first)) + first
+    for axis, steps in reversed(turns):
+        count = -(-axis.size // steps)
+        found[axis] = (unit if axis is turns[0][0] else unit % count) * steps + Axis(steps)
+        unit = unit // count
+    return found
+
+
+def strips_of(strips: Strips, threads: int) -> Part:
+    """Return how threads divide strips."""
+    parts = part_of([(axis, 1) for axis in strips.loops], strips.turns, threads)
+    return tuple(
+        None if turns is None else {**turns, strips.thread: Index.of(thread)}
+        for thread, turns in enumerate(parts)
     )
-    return Rows(part.starts, tuple(dims))
 
 
-def keep_apart(kernels: Iterable[tuple[Kernel, Rows | None]], offsets: Mapping[Buffer, int]) -> bool:
-    """Whether threads touch only rows of their own of all that kernels write, however often these run.
+def range_of(axis: Axis, starts: Sequence[int]) -> Part:
+    """Return how threads divide one loop, of which each begins somewhere."""
+    ends = [*starts[1:], axis.size]
+    ranges = zip(starts, ends)
+    return tuple(
+        {axis: Index.of(Axis(end - first)) + first} if first < end else None for first, end in ranges
+    )
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where in its buffers each thread reaches.
+
+    Attributes:
+        dims: of each buffer, for each of its dimensions the indices.
+        flat: of each buffer the places, in elements from its beginning.
+    """
+
+    dims: tuple[tuple[Spans, ...], ...]
+    flat: tuple[Spans, ...]
+
+
+def reach_of(kernels: Iterable[Kernel], part: Part, buffers: Sequence[Buffer]) -> Reach:
+    """Return where threads reach.
 
     Args:
-        kernels: with the rows that threads keep to.
+        kernels: as they are written.
+        part: how they are divided.
+        buffers: what they touch.
+    """
+    touched: dict[Buffer, set[tuple[Index, ...]]] = {buffer: set() for buffer in buffers}
+    for kernel in kernels:
+        for e in kernel.loads:
+            touched[e.detail].add(tuple(e.indices))
+        for store in kernel.stores:
+            touched[store.buffer].add(tuple(store.indices))
+    dims = (tuple(_spans([at[d] for at in touched[b]], part) for d in range(len(b.shape))) for b in buffers)
+    return Reach(tuple(dims), tuple(_places(b, touched[b], part) for b in buffers))
+
+
+def _places(buffer: Buffer, touched: Iterable[tuple[Index, ...]], part: Part) -> Spans:
+    if buffer.border is not None:
+        return ((-inf, inf),) * len(part)
+    return _spans([flat_place(buffer, at) for at in touched], part)
+
+
+def _spans(indices: Sequence[Index], part: Part) -> Spans:
+    """Return what all of some indices are for each thread."""
+    return tuple(
+        NOWHERE if turns is None else _hull([NOWHERE, *(index.replace(turns).bounds for index in indices)])
+        for turns in part
+    )
+
+
+def _hull(spans: Sequence[Span]) -> Span:
+    return min(low for low, _ in spans), max(high for _, high in spans)
+
+
+class Apart:
+    """Kernels that threads run without waiting for each other.
+
+    Args:
         offsets: where buffers lie.
     """
-    touched: dict[Buffer, frozenset[int]] = {}
-    written: set[Buffer] = set()
-    starts = set()
-    for kernel, rows in kernels:
-        if rows is None:
-            return False
-        starts.add(rows.starts)
-        written |= kernel.writes
-        for buffer, dims in zip(kernel.buffers, rows.dims):
-            touched[buffer] = touched.get(buffer, dims) & dims
-    placed = [buffer for buffer in touched if buffer in offsets]
-    return len(starts) == 1 and all(
-        _alike(a, b, offsets) and touched[a] & touched[b]
-        for a in written
-        for b in placed
-        if _meet(a, b, offsets)
-    )
+
+    def __init__(self, offsets: Mapping[Buffer, int]) -> None:
+        self._offsets = offsets
+        self._known: dict[tuple[object, ...], _Place] = {}
+
+    def takes(self, kernels: Iterable[tuple[Kernel, Reach | None]]) -> bool:
+        """Whether some more kernels can be among them; if so, they are.
+
+        Args:
+            kernels: with where threads reach in them; None if that is not known.
+        """
+        new = dict(self._known)
+        changed = set()
+        for kernel, reach in kernels:
+            if reach is None:
+                return False
+            for buffer, dims, flat in zip(kernel.buffers, reach.dims, reach.flat):
+                if buffer in self._offsets:
+                    place = _Place.of(buffer, self._offsets[buffer], dims, flat, buffer in kernel.writes)
+                    key = place.start, buffer.shape, buffer.strides, buffer.dtype
+                    new[key] = place.with_(new[key]) if key in new else place
+                    changed.add(key)
+        fine = all(_keep_apart(new[a], new[b]) for a in changed for b in new)
+        if fine:
+            self._known = new
+        return fine
 
 
-def _meet(a: Buffer, b: Buffer, offsets: Mapping[Buffer, int]) -> bool:
-    """Whether two buffers have memory in common."""
-    first, second = offsets[a], offsets[b]
-    return first < second + b.bytes and second < first + a.bytes
+@dataclass(frozen=True)
+class _Place:
+    """Where threads reach in one place of the arena.
+
+    Attributes:
+        start, end: the bytes of it.
+        spans: in each dimension, and at last in bytes of the arena.
+        writes: whether some kernel writes there.
+    """
+
+    start: int
+    end: int
+    spans: tuple[Spans, ...]
+    writes: bool
+
+    @classmethod
+    def of(cls, buffer: Buffer, offset: int, dims: tuple[Spans, ...], flat: Spans, writes: bool) -> _Place:
+        size = buffer.dtype.itemsize
+        bytes_ = tuple((offset + low * size, offset + high * size + size - 1) for low, high in flat)
+        return cls(offset, offset + buffer.bytes, (*dims, bytes_), writes)
+
+    def with_(self, other: _Place) -> _Place:
+        """Return the same place with where else threads reach in it."""
+        spans = (tuple(map(_hull, zip(*pair))) for pair in zip(self.spans, other.spans))
+        return _Place(self.start, self.end, tuple(spans), self.writes or other.writes)
 
 
-def _alike(a: Buffer, b: Buffer, offsets: Mapping[Buffer, int]) -> bool:
-    """Whether the same indices are the same place in two buffers."""
-    return offsets[a] == offsets[b] and (a.shape, a.strides) == (b.shape, b.strides)
+def _keep_apart(a: _Place, b: _Place) -> bool:
+    """Whether no thread touches in one of two places what another one writes in the other."""
+    if not (a.writes or b.writes) or a.end <= b.start or b.end <= a.start:
+        return True
+    if a is b:
+        return any(_differ(spans, spans) for spans in a.spans)
+    return _differ(a.spans[-1], b.spans[-1])
+
+
+def _differ(a: Spans, b: Spans) -> bool:
+    """Whether the spans of different threads have nothing in common."""
+    pairs = itertools.product(enumerate(a), enumerate(b))
+    return all(s == t or x[1] < y[0] or y[1] < x[0] for (s, x), (t, y) in pairs)

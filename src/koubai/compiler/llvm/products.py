@@ -22,7 +22,7 @@ from koubai.compiler.llvm.contraction_pairs import write_pairs
 from koubai.compiler.llvm.contraction_parts import Fetch
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.maps import cost
-from koubai.compiler.llvm.own_rows import Part
+from koubai.compiler.llvm.own_rows import Part, part_of, range_of
 from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.runtime.target import Target
 
@@ -109,11 +109,15 @@ class ContractionFunction:
         return self.loop_of(self.split) if within else None
 
     def part(self, threads: int) -> Part | None:
-        """Return how threads divide the rows; None if they divide another loop."""
-        if self.split != "row" or self.row is None:
-            return None
-        tiles = (self.units * t // threads for t in range(threads))
-        return Part(self.row, tuple(tile * self.row.size // self.units for tile in tiles))
+        """Return how threads divide the loops; None if that is not known."""
+        starts = [self.units * t // threads for t in range(threads)]
+        if self.split == "row" and self.row is not None:
+            return range_of(self.row, [start * self.row.size // self.units for start in starts])
+        if self.split == "column":
+            return range_of(self.kernel.column, [start * self.tiling.width for start in starts])
+        if self.split == "outer" and self.tiling.span == 1 and not self.kernel.precision:
+            return part_of([(axis, 1) for axis in self.outer], self.units, threads)
+        return None
 
     def units_of(self, split: str, threads: int) -> int:
         """Return how many pieces there would be if it were divided in a certain way."""

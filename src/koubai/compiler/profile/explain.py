@@ -193,7 +193,7 @@ class Explanation:
         for number, phase in enumerate(self.phases):
             if phase.gate is not None:
                 yield f"---- only if all is well: {', '.join(self.checks)}"
-            elif number and self.threads > 1:
+            elif number and phase.meets and self.threads > 1:
                 yield "-" * 4 + " barrier"
             yield from (str(row) for row in self.rows if row.phase == number)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.kernel import Kernel, Strips, by_buffer
 from koubai.compiler.schedule.phases import Phase
 
 LINE = 64
@@ -50,12 +51,36 @@ def plan(phases: list[Phase], lasting: list[Buffer], shared: dict[Buffer, Buffer
     for buffer in [b for b in spans if b.border is not None]:
         offsets[buffer] = base
         base += _room(buffer)
-    passing = [item for item in spans.items() if item[0].border is None]
-    taken = _Taken(base, len(passing))
-    for buffer, (first, last) in sorted(passing, key=lambda item: -item[0].bytes):
-        offsets[buffer] = taken.take(_room(buffer), first, last)
+    own = _within_strips(phases)
+    for group in (own, spans.keys() - own):
+        passing = {b: span for b, span in spans.items() if b in group and b.border is None}
+        base = _place(passing, offsets, base)
     offsets.update({buffer: offsets[other] for buffer, other in shared.items()})
-    return Plan(offsets, taken.end, top)
+    return Plan(offsets, base, top)
+
+
+def _place(spans: dict[Buffer, tuple[int, int]], offsets: dict[Buffer, int], base: int) -> int:
+    """Find places from `base` on for buffers that are needed from one phase to another; return the end of all."""
+    taken = _Taken(base, len(spans))
+    for buffer, (first, last) in sorted(spans.items(), key=lambda item: -item[0].bytes):
+        offsets[buffer] = taken.take(_room(buffer), first, last)
+    return taken.end
+
+
+def _within_strips(phases: list[Phase]) -> set[Buffer]:
+    """Return what threads need for a strip and not after it.
+
+    It lies apart from all else: threads then need not wait for each other before they write what comes after.
+    """
+    touched: dict[Buffer, list[Kernel]] = by_buffer(
+        (k, k.reads | k.writes) for p in phases for k in p.kernels
+    )
+    return {
+        buffer
+        for buffer, kernels in touched.items()
+        for kernel in kernels[:1]
+        if len(kernels) == 1 and isinstance(kernel, Strips) and buffer.shape[:1] == (kernel.thread.size,)
+    }
 
 
 def span(offsets: dict[Buffer, int], buffers: list[Buffer]) -> tuple[int, int]:

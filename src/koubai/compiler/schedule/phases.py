@@ -27,10 +27,12 @@ class Phase:
     Attributes:
         kernels: in any order.
         gate: what must hold before they run.
+        meets: whether threads meet before it; not so if each of them keeps to memory of its own.
     """
 
     kernels: list[Kernel] = field(default_factory=list)
     gate: Gate | None = None
+    meets: bool = True
 
     @property
     def is_host(self) -> bool:
