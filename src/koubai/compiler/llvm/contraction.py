@@ -7,7 +7,6 @@ stays in the cache as long as it is used. What becomes of the sums is written by
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from koubai import dtypes
@@ -210,12 +209,11 @@ class Loops:
             def tile(number: Int) -> None:
                 first = self._row_of(number)
                 rows = w.sub(self._row_of(w.add(number, 1)), first) if more else low
-                for height in (rows,) if isinstance(rows, int) else (low + 1, low):
-                    with (
-                        nullcontext()
-                        if isinstance(rows, int)
-                        else w.when(w.let(f"icmp eq i64 {rows}, {height}"))
-                    ):
+                if isinstance(rows, int):
+                    body(Tile(Rows(unit, first, rows, span), panel))
+                    return
+                for height in (low + 1, low):
+                    with w.when(w.let(f"icmp eq i64 {rows}, {height}")):
                         body(Tile(Rows(unit, first, height, span), panel))
 
             self.job.each(*self._range("row"), tile)

@@ -18,10 +18,8 @@ _LINE = 64  # bytes that come into a cache together
 _NEAR = 1 << 15  # bytes of the right side that stay nearest, beside a left side that is scattered
 _OWN = 1 << 19  # bytes of the right side that stay in a core's own cache
 _ALIAS = 1 << 10  # bytes: rows that are a multiple of it apart fall on few places of a cache
-_SPAN, _WAYS = (
-    1 << 12,
-    8,
-)  # bytes after which a nearest cache's places begin anew, and lines that one place holds
+_SPAN = 1 << 12  # bytes after which the places of the nearest cache begin anew
+_WAYS = 8  # lines that one of these places holds
 _SHORT = 2  # lines: what runs on for no longer is not fetched ahead by the processor
 _PACK_TILES = 8  # a panel is worth copying when at least so many tiles read it
 _PACK_PANELS = 12  # the left side is worth copying when at least so many panels read it

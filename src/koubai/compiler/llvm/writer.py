@@ -150,9 +150,8 @@ class Writer:
         head = f"define {self.linkage} {self.result} @{self.name}({parameters}) #0 {{"
         last = [] if self._lines[-1].lstrip().startswith("ret ") else ["  ret void"]
         entry, *lines = self._lines
-        return "\n".join(
-            [*self._constants.definition, head, entry, *self._constants.address, *lines, *last, "}"]
-        )
+        table = self._constants
+        return "\n".join([*table.definition, head, entry, *table.address, *lines, *last, "}"])
 
     def fresh(self) -> str:
         """Return a name that is not used yet."""
@@ -277,9 +276,9 @@ class Writer:
         if lanes > 1:
             text = "<" + ", ".join([f"{type_of(dtype)} {text}"] * lanes) + ">"
         value = Value(text, dtype, lanes)
-        return (
-            self._loaded(value) if self._from_memory and lanes > 1 and dtype.kind == "f" and number else value
-        )
+        if self._from_memory and lanes > 1 and dtype.kind == "f" and number:
+            return self._loaded(value)
+        return value
 
     @contextmanager
     def constants_from_memory(self) -> Iterator[None]:
