@@ -20,6 +20,7 @@ from koubai.compiler.llvm import contraction_pair_tiles as pairs
 from koubai.compiler.llvm.contraction import write_contraction
 from koubai.compiler.llvm.contraction_pairs import write_pairs
 from koubai.compiler.llvm.contraction_parts import Fetch
+from koubai.compiler.llvm.contraction_tiles import first_row
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.maps import cost
 from koubai.compiler.llvm.own_rows import Part, part_of, range_of
@@ -112,7 +113,7 @@ class ContractionFunction:
         """Return how threads divide the loops; None if that is not known."""
         starts = [self.units * t // threads for t in range(threads)]
         if self.split == "row" and self.row is not None:
-            return range_of(self.row, [start * self.row.size // self.units for start in starts])
+            return range_of(self.row, [first_row(self.product, self.units, start) for start in starts])
         if self.split == "column":
             return range_of(self.kernel.column, [start * self.tiling.width for start in starts])
         if self.split == "outer" and self.tiling.span == 1 and not self.kernel.precision:

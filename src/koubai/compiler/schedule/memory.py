@@ -75,12 +75,8 @@ def _within_strips(phases: list[Phase]) -> set[Buffer]:
     touched: dict[Buffer, list[Kernel]] = by_buffer(
         (k, k.reads | k.writes) for p in phases for k in p.kernels
     )
-    return {
-        buffer
-        for buffer, kernels in touched.items()
-        for kernel in kernels[:1]
-        if len(kernels) == 1 and isinstance(kernel, Strips) and buffer.shape[:1] == (kernel.thread.size,)
-    }
+    alone = ((buffer, kernels[0]) for buffer, kernels in touched.items() if len(kernels) == 1)
+    return {b for b, k in alone if isinstance(k, Strips) and b.shape[:1] == (k.thread.size,)}
 
 
 def span(offsets: dict[Buffer, int], buffers: list[Buffer]) -> tuple[int, int]:
