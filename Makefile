@@ -1,16 +1,21 @@
 # Commands, each of which first makes .venv where it is missing:
 #   make demo   trains a network on handwritten digits and writes a report
-#   make test   runs the tests
+#   make test   runs the tests; some of them:  make test TESTS=tests/optim
 # and `make docs`, which makes the site of docs/ in both languages.
 # A different Python:  make demo PYTHON=/path/to/python3.12
 
 VENV := .venv
 PYTHON :=
+TESTS :=
 CANDIDATES := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 
 # These networks are too small for threads of NumPy's matrix products to pay, and on a busy machine they wait for each other.
 OPENBLAS_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS
+
+# Tests run side by side, in a process for each core, but in no more than there is memory for.
+PYTEST_ADDOPTS ?= -n auto --maxprocesses 4 --dist worksteal
+export PYTEST_ADDOPTS
 
 .PHONY: help demo test docs clean
 
@@ -24,7 +29,7 @@ demo: $(VENV)/.has-recipes
 	$(VENV)/bin/koubai train digits --target 0.97
 
 test: $(VENV)/.has-test
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest $(TESTS)
 
 docs: $(VENV)/.has-docs
 	$(VENV)/bin/python tools/site.py

@@ -1,4 +1,4 @@
-"""What all tests share: a cache of compiled programs of their own."""
+"""What all tests share: a cache of compiled programs of their own, also where they run in several processes."""
 
 import os
 from collections.abc import Iterator
@@ -12,6 +12,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     if "KOUBAI_CACHE" in os.environ:
         yield
         return
-    os.environ["KOUBAI_CACHE"] = str(tmp_path_factory.mktemp("compiled"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    os.environ["KOUBAI_CACHE"] = str(folder / "compiled")
     yield
     del os.environ["KOUBAI_CACHE"]

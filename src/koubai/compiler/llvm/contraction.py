@@ -115,14 +115,6 @@ class Loops:
         split, first, end = self.part
         return (first, end) if axis == split else (0, self._count(axis))
 
-    def _runs(self, axis: str, border: int, low: Callable[[Int], None], high: Callable[[Int], None]) -> None:
-        """Run over the units along an axis, with another body from `border` on."""
-        w, (first, end), count = self.job.w, self._range(axis), self._count(axis)
-        if border > 0:
-            self.job.each(first, end if border == count else w.minimum(end, border), low)
-        if border < count:
-            self.job.each(first if border == 0 else w.maximum(first, border), end, high)
-
     # --- outer indices ------------------------------------------------------------------------------------------
 
     def _units(self, body: Callable[[Unit], None]) -> None:
@@ -148,16 +140,21 @@ class Loops:
     # --- panels of columns --------------------------------------------------------------------------------------
 
     def _panels(self, right: str, each_unit: EachUnit) -> None:
-        size, width, lanes = self.job.product.column.size, self.job.tiling.width, self.job.tiling.lanes
-        whole, rest = divmod(size, width)
+        """Write the panels of this part; the last one may have fewer columns than the others."""
+        w, width, lanes = self.job.w, self.job.tiling.width, self.job.tiling.lanes
+        whole, rest = divmod(self.job.product.column.size, width)
+        first, end = self._range("column")
 
         def full(number: Int) -> None:
-            self._panel(Panel(self.job.w.mul(number, width), width // lanes, None), right, each_unit)
+            self._panel(Panel(w.mul(number, width), width // lanes, None), right, each_unit)
 
         def last(_: Int) -> None:
             self._panel(Panel(whole * width, -(-rest // lanes), self._mask(rest % lanes)), right, each_unit)
 
-        self._runs("column", whole, full, last)
+        if whole:
+            self.job.each(first, w.minimum(end, whole) if rest else end, full)
+        if rest:
+            self.job.each(w.maximum(first, whole) if whole else first, end, last)
 
     def _mask(self, valid: int) -> Value | None:
         lanes = self.job.tiling.lanes

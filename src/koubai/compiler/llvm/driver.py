@@ -68,6 +68,7 @@ class Driver:
     _alone: set[Kernel] = field(default_factory=set)
     _written: dict[Hashable, Function] = field(default_factory=dict)
     _function_of: dict[Kernel, Function] = field(default_factory=dict)
+    _reaches: dict[Hashable, Reach] = field(default_factory=dict)
     _writers: list[Writer] = field(default_factory=list)
 
     def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> str:
@@ -131,9 +132,18 @@ class Driver:
     def _reach(self, kernel: Kernel) -> Reach | None:
         """Return where each thread reaches in a kernel; None if that is not known."""
         if isinstance(kernel, Strips):
-            return reach_of(kernel.body, strips_of(kernel, self.threads), kernel.buffers)
+            return self._reach_of_strips(kernel)
         function = self._function_of.get(kernel)
         return function.reach if function is not None and self._is_shared(function) else None
+
+    def _reach_of_strips(self, strips: Strips) -> Reach:
+        """Return where each thread reaches in strips, which is the same in those of equal layers."""
+        number = {buffer: n for n, buffer in enumerate(strips.buffers)}
+        known = (self._form(strips, {}), *(number[b] for inner in strips.body for b in inner.buffers))
+        if known not in self._reaches:
+            part = strips_of(strips, self.threads)
+            self._reaches[known] = reach_of(strips.body, part, strips.buffers)
+        return self._reaches[known]
 
     def _barrier(self, w: Writer) -> None:
         if self.threads > 1:

@@ -94,13 +94,8 @@ def reach_of(kernels: Iterable[Kernel], part: Part, buffers: Sequence[Buffer]) -
         for store in kernel.stores:
             touched[store.buffer].add(tuple(store.indices))
     dims = (tuple(_spans([at[d] for at in touched[b]], part) for d in range(len(b.shape))) for b in buffers)
-    return Reach(tuple(dims), tuple(_places(b, touched[b], part) for b in buffers))
-
-
-def _places(buffer: Buffer, touched: Iterable[tuple[Index, ...]], part: Part) -> Spans:
-    if buffer.border is not None:
-        return ((-inf, inf),) * len(part)
-    return _spans([flat_place(buffer, at) for at in touched], part)
+    flat = (_spans([flat_place(b, at) for at in touched[b]], part) for b in buffers)
+    return Reach(tuple(dims), tuple(flat))
 
 
 def _spans(indices: Sequence[Index], part: Part) -> Spans:
@@ -167,6 +162,8 @@ class _Place:
     @classmethod
     def of(cls, buffer: Buffer, offset: int, dims: tuple[Spans, ...], flat: Spans, writes: bool) -> _Place:
         size = buffer.dtype.itemsize
+        if buffer.border is not None:
+            flat = ((-inf, inf),) * len(flat)
         bytes_ = tuple((offset + low * size, offset + high * size + size - 1) for low, high in flat)
         return cls(offset, offset + buffer.bytes, (*dims, bytes_), writes)
 
