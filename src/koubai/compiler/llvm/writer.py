@@ -141,6 +141,8 @@ class Writer:
         self._count = 0
         self._constants = _Table(f"@{name}.constants")
         self._from_memory = False
+        self._made_in: dict[str, str] = {}  # which block made an address
+        self._fixed: set[str] = set()  # addresses that other blocks use
 
     # --- text -------------------------------------------------------------------------------------------------
 
@@ -149,9 +151,22 @@ class Writer:
         parameters = ", ".join(f"{type_} {name}" for type_, name in self.parameters)
         head = f"define {self.linkage} {self.result} @{self.name}({parameters}) #0 {{"
         last = [] if self._lines[-1].lstrip().startswith("ret ") else ["  ret void"]
-        entry, *lines = self._lines
+        entry, *lines = self._with_fixed_addresses()
         table = self._constants
         return "\n".join([*table.definition, head, entry, *table.address, *lines, *last, "}"])
+
+    def _with_fixed_addresses(self) -> Iterator[str]:
+        """Yield the lines; where other blocks use an address, LLVM must not ask how it was made.
+
+        It would take the sum apart for every loop that uses it, which costs half of its time and many registers.
+        """
+        for line in self._lines:
+            name, _, made = line.strip().partition(" = ")
+            if name in self._fixed:
+                yield f"  {name}.made = {made}"
+                yield f"  {name} = freeze ptr {name}.made"
+            else:
+                yield line
 
     def fresh(self) -> str:
         """Return a name that is not used yet."""
@@ -226,9 +241,13 @@ class Writer:
 
     def at(self, pointer: str, offset: Int, dtype: DType) -> str:
         """Return the address of the element at `offset`."""
+        if self._made_in.get(pointer, self._block) != self._block:
+            self._fixed.add(pointer)
         if offset == 0:
             return pointer
-        return self.let(f"getelementptr inbounds {_memory(dtype, 1)}, ptr {pointer}, i64 {offset}")
+        address = self.let(f"getelementptr inbounds {_memory(dtype, 1)}, ptr {pointer}, i64 {offset}")
+        self._made_in[address] = self._block
+        return address
 
     def load(
         self, pointer: str, dtype: DType, lanes: int = 1, offset: Int = 0, mask: Value | None = None
