@@ -148,6 +148,38 @@ def test_dropout_draws_what_eager_draws():
     assert len(compiled.steps) == 1
 
 
+@pytest.mark.parametrize("dtype", [koubai.float16, koubai.float32, koubai.float64])
+@pytest.mark.parametrize("shape", [(7, 13), (64, 32), (3, 20), (5, 2, 36), (2, 3, 6), (1, 1), (130,)])
+def test_random_numbers_have_the_bits_of_eager(shape, dtype):
+    def draw(x):
+        rows = koubai.rand(*shape, dtype=dtype)
+        across = koubai.rand(*shape[::-1], dtype=dtype)
+        return (
+            rows + x,
+            across.permute(*range(len(shape))[::-1]) + x,
+            koubai.rand(*shape, dtype=dtype)[..., 1:],
+        )
+
+    compiled, x = koubai.compile(draw), koubai.zeros(*shape, dtype=dtype)
+    koubai.manual_seed(5)
+    eager = [[result.numpy() for result in draw(x)] for _ in range(2)]
+    koubai.manual_seed(5)
+    for expected in eager:
+        for found, result in zip(compiled(x), expected):
+            np.testing.assert_array_equal(found.numpy(), result)
+
+
+@pytest.mark.parametrize("width", [16, 20, 31, 96])
+def test_dropout_behind_a_product_draws_what_eager_draws(width):
+    model = nn.Sequential(nn.Linear(8, width), nn.Dropout(0.5))
+    compiled, x = koubai.compile(model), koubai.randn(33, 8)
+    koubai.manual_seed(3)
+    expected = model(x).detach().numpy()
+    koubai.manual_seed(3)
+    found = compiled(x).detach().numpy()
+    np.testing.assert_array_equal(found == 0, expected == 0)
+
+
 def test_clipping_and_a_schedule():
     def trained(compiled):
         training = Training(optim.AdamW, compiled=False)

@@ -15,7 +15,7 @@ from koubai.compiler.language.index import Atom, Axis, Index, Position, Quotient
 from koubai.compiler.language.kernel import Store
 from koubai.compiler.language.places import flat_place
 from koubai.compiler.llvm import maps
-from koubai.compiler.llvm.philox import write_draw
+from koubai.compiler.llvm.philox import BLOCK, words_of, write_draw, write_draws
 from koubai.compiler.llvm.writer import Int, Value, Writer, suffix, type_of
 from koubai.dtypes import DType
 
@@ -32,7 +32,8 @@ class Elements:
         pointers: the address of each buffer.
 
     Attributes:
-        axes: the value of each loop that is entered; for the axis along the lanes that of lane 0.
+        axes: the value of each loop that is entered; for the axis along the lanes that of lane 0, a multiple of
+            `lanes`.
         registers: what earlier stages have left.
         along: the axis along the lanes, or None.
         lanes: how many there are.
@@ -111,10 +112,21 @@ class Elements:
             return self._inside(e)
         parts = [self.value(part) for part in e.parts]
         if e.kind == "draw":
-            return write_draw(w, parts[0], parts[1], self._whole(e.indices[0]), e.dtype)
+            return self._draw(e, *parts)
         if any(part.lanes > 1 for part in parts):
             parts = [self.vector(part) for part in e.parts]
         return self._apply(e, parts)
+
+    def _draw(self, e: Expression, seed: Value, count: Value) -> Value:
+        index = e.indices[0]
+        if seed.lanes == count.lanes == 1 and self._begins_block(index, e.dtype):
+            return write_draws(self.w, seed, count, self.number(index), self.lanes, e.dtype)
+        return write_draw(self.w, seed, count, self._whole(index), e.dtype)
+
+    def _begins_block(self, index: Index, dtype: DType) -> bool:
+        """Whether lanes are neighbours in a draw, and lane 0 has the first word of a block."""
+        steps = [index.constant, self.lanes, *(f for atom, f in index.terms if not self._atom_varies(atom))]
+        return self._is_dense(index) and all(step * words_of(dtype) % BLOCK == 0 for step in steps)
 
     def _apply(self, e: Expression, parts: list[Value]) -> Value:
         name, attributes = e.detail[0], dict(e.detail[1:])
