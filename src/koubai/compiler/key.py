@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from koubai.compiler.build import Roles
+from koubai.dtypes import DType
 from koubai.ops.graph import Graph
 from koubai.ops.op import Symbol
 
@@ -25,19 +27,25 @@ def text_of(graph: Graph, roles: Roles, threads: int) -> str:
 
 def _lines(graph: Graph, names: dict[Symbol, str]) -> Iterable[str]:
     for symbol in graph.inputs:
-        yield f"input {_name(symbol, names)} {symbol.dtype.str}{symbol.shape}"
+        yield f"input {_name(symbol, names)} {_kind(symbol.dtype, symbol.shape)}"
     for symbol, array in graph.constants.items():
         digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
-        yield f"constant {_name(symbol, names)} {symbol.dtype.str}{symbol.shape} {digest}"
+        yield f"constant {_name(symbol, names)} {_kind(symbol.dtype, symbol.shape)} {digest}"
     for node in graph.nodes:
         inputs = ",".join([_name(s, names) for s in node.inputs])
-        outputs = ",".join([f"{_name(s, names)}{s.dtype.str}{s.shape}" for s in node.outputs])
-        yield f"{outputs}={node.op.name}({inputs};{_plain(node.attributes, names)})"
+        outputs = ",".join([_name(s, names) + _kind(s.dtype, s.shape) for s in node.outputs])
+        attributes = _plain(node.attributes, names) if node.attributes else ""
+        yield f"{outputs}={node.op.name}({inputs};{attributes})"
     yield f"return {_plain(graph.outputs, names)}"
 
 
 def _name(symbol: Symbol, names: dict[Symbol, str]) -> str:
     return names.setdefault(symbol, f"%{len(names)}")
+
+
+@functools.lru_cache(1024)
+def _kind(dtype: DType, shape: tuple[int, ...]) -> str:
+    return f"{dtype.str}{shape}"
 
 
 def _plain(value: Any, names: dict[Symbol, str]) -> str:
