@@ -14,6 +14,7 @@ import numpy as np
 from koubai.arrays import Array
 from koubai.compiler.build import Roles, build
 from koubai.compiler.checking import verify
+from koubai.compiler.checking.culprit import culprit
 from koubai.compiler.executable import Executable
 from koubai.compiler.key import text_of
 from koubai.compiler.numbers import Numbers
@@ -165,7 +166,9 @@ class Step:
         found.update((at, self.executable.states[self.roles.states.index(s)]) for at, s in self.roles.updates)
         before = {at: values[s] for at, s in self.roles.updates}
         graph = self.program.graph
-        verify.check(graph, [values[s] for s in graph.inputs], found, before, self.program.gradients)
+        inputs = [values[s] for s in graph.inputs]
+        blame = functools.partial(culprit, graph, inputs, self.target, self.threads)
+        verify.check(graph, inputs, found, before, self.program.gradients, blame)
 
     def _fill(self, states: Sequence[Array], numbers: Sequence[Array]) -> None:
         for view, array in zip(self.executable.states, states):

@@ -13,7 +13,7 @@ and whatever follows the gradient in proportion, averages and plain steps, are j
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +39,7 @@ def check(
     found: Mapping[int, Array],
     before: Mapping[int, Array],
     gradients: Sequence[Symbol] = (),
+    blame: Callable[[], str] = str,
 ) -> None:
     """Compare the results of a compiled graph.
 
@@ -48,6 +49,7 @@ def check(
         found: native results by their position among the outputs.
         before: for those that are new values of state the old value: what counts is how far they moved.
         gradients: those of the graph's symbols that are gradients.
+        blame: says more about what is wrong, if anything is.
 
     Raises:
         RuntimeError: naming the op whose result is wrong.
@@ -61,7 +63,7 @@ def check(
     for at in doubtful:
         raise RuntimeError(
             f"the compiled step is wrong: {_maker(graph, at)} differs from float64 by {results.errors[at]:.1e} "
-            f"(eager: {results.eager[at]:.1e}). Please report it; koubai.compile(..., verify=False) "
+            f"(eager: {results.eager[at]:.1e}){blame()}. Please report it; koubai.compile(..., verify=False) "
             "runs it all the same, KOUBAI_COMPILE=off runs everything eagerly"
         )
 
@@ -89,7 +91,7 @@ class _Results:
         self._graph, self._inputs, self._gradients = graph, inputs, gradients
         self._found, self._before = found, before
         with np.errstate(all="ignore"):
-            self._exact = interpret(in_float64(graph), [_wide(x) for x in inputs])
+            self._exact = interpret(in_float64(graph), [widened(x) for x in inputs])
         self.errors = {at: self._error(at, native) for at, native in found.items()}
         off = [at for at in found if not self.errors[at] <= FLOOR]
         self._single = _some(graph, inputs, off)
@@ -175,7 +177,7 @@ def _reach(
         return {}
     made = {symbol for node in graph.nodes for symbol in node.outputs}
     gradients = [symbol for symbol in dict.fromkeys(gradients) if symbol in made]
-    wide = [_wide(x) for x in inputs]
+    wide = [widened(x) for x in inputs]
     sweep = prune(Graph(graph.inputs, graph.constants, graph.nodes, gradients))
     update = in_float64(_behind(graph, gradients, wanted))
     with np.errstate(all="ignore"):
@@ -228,7 +230,8 @@ def _maker(graph: Graph, at: int) -> str:
     return f"output {at}, {symbol},"
 
 
-def _wide(array: Array) -> Array:
+def widened(array: Array) -> Array:
+    """Return an array in float64, or as it is if it is not floating."""
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
@@ -256,7 +259,7 @@ def in_float64(graph: Graph) -> Graph:
     wide = Graph([new[s] for s in graph.inputs])
     for symbol, array in graph.constants.items():
         new[symbol] = _wide_symbol(symbol)
-        wide.constants[new[symbol]] = _wide(array)
+        wide.constants[new[symbol]] = widened(array)
     for node in graph.nodes:
         inputs = tuple(new[s] for s in node.inputs)
         outputs = tuple(map(_wide_symbol, node.outputs))

@@ -29,7 +29,7 @@ def write_draw(w: Writer, seed: Value, count: Value, position: Value, dtype: DTy
 
 
 def write_draws(w: Writer, seed: Value, count: Value, first: Int, lanes: int, dtype: DType) -> Value:
-    """Return the random numbers at neighbouring positions, at a fifth of the cost.
+    """Return the random numbers at neighbouring positions, in a fifth of the instructions.
 
     Args:
         w: the function.
