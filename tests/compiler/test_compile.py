@@ -496,6 +496,47 @@ def test_values_in_the_program_make_it_run_eagerly(function):
     assert compiled.falls_back
 
 
+class Cube(koubai.autograd.Function):
+    """x³, in ops."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return 3 * x * x * gradient
+
+
+class CubeInNumPy(Cube):
+    """The same with NumPy."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return koubai.tensor(x.detach().numpy() ** 3)
+
+
+@pytest.mark.parametrize(("function", "eager"), [(Cube, False), (CubeInNumPy, True)])
+def test_a_users_function_is_compiled_if_it_is_written_in_ops(function, eager):
+    weight = nn.Parameter(koubai.tensor([1.0, -2.0, 3.0]))
+    optimizer = optim.SGD([weight], lr=0.01)
+
+    @koubai.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = function.apply(weight * x).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    assert step(koubai.ones(3)).item() == 20
+    np.testing.assert_allclose(weight.detach().numpy(), [0.97, -2.12, 2.73], rtol=1e-6)
+    assert bool(step.falls_back) == eager
+
+
 def test_wrong_shapes_are_the_error_that_they_are_in_eager():
     layer = nn.Linear(3, 2)
     with pytest.raises(RuntimeError) as eager:
