@@ -191,6 +191,14 @@ LOSSES: dict[str, Callable[[], tuple[Any, ...]]] = {
         ),
         real(8, 2, 5),
     ),
+    "CTC, targets in a row": lambda: (
+        lambda x, targets, lengths: F.ctc_loss(
+            x.log_softmax(2), targets, koubai.tensor([8, 7, 3]), lengths, reduction="none", zero_infinity=True
+        ),
+        real(8, 3, 5),
+        koubai.tensor([1, 2, 2, 3, 1, 4, 4, 4, 4, 2]),
+        koubai.tensor([3, 2, 5]),  # the last one does not fit into its input
+    ),
 }
 
 
@@ -241,3 +249,17 @@ def test_greedy_decoding_is_native() -> None:
     lengths = koubai.tensor([6, 2])
     program = koubai.trace(F.ctc_greedy_decode, koubai.randn(6, 2, 4), lengths)
     assert on_the_host(program.graph) == []
+
+
+@pytest.mark.parametrize("lengths", [[3, 2, 4], [9, 0, 0], [0, 0, 9], [2, 1, 0]])
+@pytest.mark.parametrize("zero_infinity", [False, True])
+def test_targets_of_any_length_go_through_one_compiled_ctc_loss(
+    lengths: list[int], zero_infinity: bool
+) -> None:
+    loss = nn.CTCLoss(reduction="none", zero_infinity=zero_infinity)
+    inputs = koubai.randn(8, 3, 6).log_softmax(-1), koubai.randint(1, 6, (9,)), koubai.tensor([8, 8, 6])
+    compiled = koubai.compile(loss, max_compiles=1)
+    for some in (lengths, [1, 1, 7]):
+        expected = loss(*inputs, koubai.tensor(some)).numpy()
+        np.testing.assert_allclose(compiled(*inputs, koubai.tensor(some)).numpy(), expected, rtol=1e-5)
+    assert not compiled.falls_back

@@ -195,8 +195,9 @@ def _reach(
 
 
 def _apart(a: Array, b: Array) -> Array:
-    """Return the distance of every two elements."""
-    return np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64))
+    """Return the distance of every two elements; NaN for two infinities."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64))
 
 
 def _behind(graph: Graph, gradients: Sequence[Symbol], wanted: Sequence[int]) -> Graph:

@@ -54,7 +54,9 @@ def ctc_loss(
     _check_lengths(log_probs, inputs, lengths, targets)
     if not 0 <= blank < logs.shape[2]:
         raise RuntimeError(f"ctc_loss: blank {blank} is not a class: log_probs have {logs.shape[2]} classes")
-    labels = _padded(targets.to(logs.device).long(), lengths, blank)
+    labels = _padded(
+        targets.to(logs.device).long(), lengths, _longest(targets, lengths, logs.shape[0]), blank
+    )
     labels_exist("ctc_loss", labels, logs.shape[2])
     losses = -_log_likelihood(logs, _with_blanks(labels, blank), inputs, lengths, blank)
     if zero_infinity:
@@ -90,9 +92,16 @@ def _check_lengths(log_probs: Tensor, inputs: Tensor, lengths: Tensor, targets: 
         )
 
 
-def _padded(targets: Tensor, lengths: Tensor, blank: int) -> Tensor:
-    """Return the labels as (N, S), with blanks after each sequence's end."""
-    longest = targets.shape[1] if targets.ndim == 2 else max(lengths.tolist(), default=0)
+def _longest(targets: Tensor, lengths: Tensor, steps: int) -> int:
+    """Return the length of the longest target; where lengths have no values yet, of the longest that can be placed."""
+    if targets.ndim == 2:
+        return targets.shape[1]
+    known = values_of(lengths)
+    return min(targets.shape[0], steps) if known is None else int(known.max(initial=0))
+
+
+def _padded(targets: Tensor, lengths: Tensor, longest: int, blank: int) -> Tensor:
+    """Return the labels as (N, longest), with blanks after each sequence's end."""
     places = koubai.arange(longest, device=targets.device)
     inside = places < lengths.unsqueeze(1)  # (N, S)
     if targets.ndim == 1:
@@ -124,10 +133,13 @@ def _log_likelihood(logs: Tensor, path: Tensor, inputs: Tensor, lengths: Tensor,
     positions, times = (koubai.arange(n, device=logs.device) for n in (path.shape[1], logs.shape[0]))
     start = koubai.where(positions == 0, 0.0, _IMPOSSIBLE).to(logs.dtype).expand(path.shape)
     alpha, _ = scan(step, start, (emitted, times))
-    last = 2 * lengths.unsqueeze(1)  # where the final blank is; the final label is one before
+    fits = 2 * lengths.unsqueeze(1) < path.shape[1]
+    last = koubai.where(
+        fits, 2 * lengths.unsqueeze(1), 0
+    )  # where the final blank is; the label is one before
     on_blank = alpha.gather(1, last)
     on_label = koubai.where(last > 0, alpha.gather(1, koubai.clamp(last - 1, min=0)), _IMPOSSIBLE)
-    return _log_add(on_blank, on_label).squeeze(1)
+    return koubai.where(fits, _log_add(on_blank, on_label), _IMPOSSIBLE).squeeze(1)
 
 
 def _shifted(rows: Tensor, by: int, fill: float) -> Tensor:
