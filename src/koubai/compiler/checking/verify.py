@@ -38,8 +38,8 @@ def check(
     inputs: Sequence[Array],
     found: Mapping[int, Array],
     before: Mapping[int, Array],
-    gradients: Sequence[Symbol] = (),
-    blame: Callable[[], str] = str,
+    gradients: Sequence[Symbol],
+    blame: Callable[[], str],
 ) -> None:
     """Compare the results of a compiled graph.
 
@@ -49,7 +49,7 @@ def check(
         found: native results by their position among the outputs.
         before: for those that are new values of state the old value: what counts is how far they moved.
         gradients: those of the graph's symbols that are gradients.
-        blame: says more about what is wrong, if anything is.
+        blame: is asked what is at fault if a result is wrong; what it returns stands behind the error's first sentence.
 
     Raises:
         RuntimeError: naming the op whose result is wrong.

@@ -29,7 +29,7 @@ def write_draw(w: Writer, seed: Value, count: Value, position: Value, dtype: DTy
 
 
 def write_draws(w: Writer, seed: Value, count: Value, first: Int, lanes: int, dtype: DType) -> Value:
-    """Return the random numbers at neighbouring positions, in a fifth of the instructions.
+    """Return the random numbers at neighbouring positions, of which two share the work for a block.
 
     Args:
         w: the function.

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from koubai import dtypes
+from koubai.compiler.llvm.constant_table import ConstantTable
 from koubai.dtypes import DType
 
 Int = int | str  # a whole number that is known now, or the name of an i64
@@ -73,44 +74,6 @@ def suffix(dtype: DType, lanes: int) -> str:
     return short if lanes == 1 else f"v{lanes}{short}"
 
 
-class _Table:
-    """Vectors that never change and lie in memory, each at a multiple of its own size.
-
-    Args:
-        name: of the table in the module.
-    """
-
-    pointer = "%constants"
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._places: dict[str, int] = {}
-        self._types: list[str] = []
-        self._size = 0
-
-    def place_of(self, constant: Value) -> int:
-        """Return how many bytes into the table a constant lies; it is put there if it is not there yet."""
-        key, size = str(constant), constant.lanes * constant.dtype.itemsize
-        if key not in self._places:
-            self._places[key] = -(-self._size // size) * size
-            self._types.append(constant.type)
-            self._size = self._places[key] + size
-        return self._places[key]
-
-    @property
-    def definition(self) -> list[str]:
-        """The lines of the module that define it: none if it is empty."""
-        if not self._places:
-            return []
-        types, vectors = ", ".join(self._types), ", ".join(self._places)
-        return [f"{self._name} = internal constant {{ {types} }} {{ {vectors} }}, align 64"]
-
-    @property
-    def address(self) -> list[str]:
-        """The lines of the function that let `pointer` be its address, of which LLVM cannot know more than that."""
-        return [f'  {self.pointer} = call ptr asm "", "=r,0"(ptr {self._name})'] if self._places else []
-
-
 class Writer:
     """One function that is being written.
 
@@ -139,7 +102,7 @@ class Writer:
         self._lines: list[str] = ["entry:"]
         self._block = "entry"
         self._count = 0
-        self._constants = _Table(f"@{name}.constants")
+        self._constants = ConstantTable(f"@{name}.constants")
         self._from_memory = False
         self._made_in: dict[str, str] = {}  # which block made an address
         self._fixed: set[str] = set()  # addresses that other blocks use
@@ -158,7 +121,7 @@ class Writer:
     def _with_fixed_addresses(self) -> Iterator[str]:
         """Yield the lines; where other blocks use an address, LLVM must not ask how it was made.
 
-        It would take the sum apart for every loop that uses it, which costs half of its time and many registers.
+        It would take the sum apart for every loop that uses it, which costs up to half of its time, and registers.
         """
         for line in self._lines:
             name, _, made = line.strip().partition(" = ")

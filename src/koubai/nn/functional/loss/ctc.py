@@ -54,9 +54,8 @@ def ctc_loss(
     _check_lengths(log_probs, inputs, lengths, targets)
     if not 0 <= blank < logs.shape[2]:
         raise RuntimeError(f"ctc_loss: blank {blank} is not a class: log_probs have {logs.shape[2]} classes")
-    labels = _padded(
-        targets.to(logs.device).long(), lengths, _longest(targets, lengths, logs.shape[0]), blank
-    )
+    longest = _longest(targets, lengths, logs.shape[0])
+    labels = _padded(targets.to(logs.device).long(), lengths, longest, blank)
     labels_exist("ctc_loss", labels, logs.shape[2])
     losses = -_log_likelihood(logs, _with_blanks(labels, blank), inputs, lengths, blank)
     if zero_infinity:
@@ -103,7 +102,7 @@ def _longest(targets: Tensor, lengths: Tensor, steps: int) -> int:
 def _padded(targets: Tensor, lengths: Tensor, longest: int, blank: int) -> Tensor:
     """Return the labels as (N, longest), with blanks after each sequence's end."""
     places = koubai.arange(longest, device=targets.device)
-    inside = places < lengths.unsqueeze(1)  # (N, S)
+    inside = places < lengths.unsqueeze(1)  # (N, longest)
     if targets.ndim == 1:
         starts = koubai.cumsum(lengths, 0) - lengths
         places = koubai.where(inside, places + starts.unsqueeze(1), 0)
@@ -133,10 +132,9 @@ def _log_likelihood(logs: Tensor, path: Tensor, inputs: Tensor, lengths: Tensor,
     positions, times = (koubai.arange(n, device=logs.device) for n in (path.shape[1], logs.shape[0]))
     start = koubai.where(positions == 0, 0.0, _IMPOSSIBLE).to(logs.dtype).expand(path.shape)
     alpha, _ = scan(step, start, (emitted, times))
-    fits = 2 * lengths.unsqueeze(1) < path.shape[1]
-    last = koubai.where(
-        fits, 2 * lengths.unsqueeze(1), 0
-    )  # where the final blank is; the label is one before
+    last = 2 * lengths.unsqueeze(1)  # where the final blank is; the final label is one before
+    fits = last < path.shape[1]
+    last = koubai.where(fits, last, 0)
     on_blank = alpha.gather(1, last)
     on_label = koubai.where(last > 0, alpha.gather(1, koubai.clamp(last - 1, min=0)), _IMPOSSIBLE)
     return koubai.where(fits, _log_add(on_blank, on_label), _IMPOSSIBLE).squeeze(1)
