@@ -1,4 +1,4 @@
-"""Code grows neither with the length of a sequence nor with layers that are like others."""
+"""Code grows neither with the length of a sequence nor with layers that are like others, and repeats no work."""
 
 import re
 
@@ -9,9 +9,9 @@ from koubai import nn, optim
 from koubai.compiler.build import build
 
 
-def blueprint_of(model, inputs):
+def blueprint_of(model, inputs, optimizer=optim.AdamW):
     """Build a training step of a model for one thread; several would share long products unlike short ones."""
-    optimizer = optim.AdamW(model.parameters())
+    optimizer = optimizer(model.parameters(), lr=1e-3)
 
     @koubai.compile(verify=False)
     def step(inputs):
@@ -44,6 +44,11 @@ class LastOfLSTM(nn.Module):
         return self.lstm(inputs)[0]
 
 
+def bodies_in(blueprint):
+    """The text of each kernel's function."""
+    return re.findall(r"^define .*@k\d+_.*\n(?:.*\n)*?\}$", blueprint.text, re.MULTILINE)
+
+
 def transformer(layers):
     layer = {"d_model": 16, "nhead": 2, "dim_feedforward": 32, "dropout": 0.0, "batch_first": True}
     return nn.Sequential(*(nn.TransformerEncoderLayer(**layer) for _ in range(layers)))
@@ -73,3 +78,23 @@ def test_equal_layers_share_their_code(depths):
     assert len(kernels_in(many)) == len(kernels_in(few)) > 0
     assert len(calls_in(many)) == len(calls_in(few))
     assert len(many.text) < 1.1 * len(few.text)
+
+
+def test_what_is_the_same_for_all_elements_is_computed_once():
+    """The learning rate, a float64, is rounded before the loops over a weight and not in them."""
+    blueprint = blueprint_of(nn.Linear(64, 48), koubai.ones(32, 64), optim.SGD)
+    rounding = [body for body in bodies_in(blueprint) if "fptrunc double" in body]
+    assert rounding
+    for body in rounding:
+        assert body.count("fptrunc double") == 1
+        assert body.index("fptrunc double") < body.index("\nloop")
+
+
+def test_neighbouring_results_share_the_computation_of_their_places():
+    """The tile of a product has many results, which lie at constant distances from the first."""
+    blueprint = blueprint_of(nn.Linear(64, 48), koubai.ones(32, 64), optim.SGD)
+    products = [body for body in bodies_in(blueprint) if "@llvm.fma" in body]
+    assert products
+    for body in products:
+        computed = re.findall(r"getelementptr .*, i64 %", body)
+        assert len(computed) < len(re.findall(r"^ *store <", body, re.MULTILINE))

@@ -338,6 +338,7 @@ class Driver:
         w = Writer(name, parameters, linkage=self.linkage, avx512=self.target.has_avx512)
         elements = Elements(w, names)
         elements.axes.update(times)
+        elements.compute_early(body.kernel.values, body.kernel.writes)
         body.write(elements, "%first", "%end")
         self._functions.append(w)
         self.scratch = max(self.scratch, scratch)

@@ -106,6 +106,8 @@ class Writer:
         self._from_memory = False
         self._made_in: dict[str, str] = {}  # which block made an address
         self._fixed: set[str] = set()  # addresses that other blocks use
+        self._sums: dict[str, tuple[str, int]] = {}  # numbers that are another number and a constant
+        self._results: dict[str, tuple[str, str]] = {}  # the block and the result of an instruction on numbers
 
     # --- text -------------------------------------------------------------------------------------------------
 
@@ -154,27 +156,50 @@ class Writer:
 
     def add(self, a: Int, b: Int) -> Int:
         """a + b."""
-        if isinstance(a, int) and isinstance(b, int):
-            return a + b
-        if a == 0 or b == 0:
-            return b if a == 0 else a
-        return self.let(f"add nsw i64 {a}, {b}")
+        (base, constant), (other, more) = self._apart(a), self._apart(b)
+        if base and other:
+            base = self._once(f"add nsw i64 {base}, {other}")
+        return self._plus(base or other, constant + more)
 
     def sub(self, a: Int, b: Int) -> Int:
         """a - b."""
-        if isinstance(a, int) and isinstance(b, int):
-            return a - b
-        return a if b == 0 else self.let(f"sub nsw i64 {a}, {b}")
+        (base, constant), (other, less) = self._apart(a), self._apart(b)
+        if other and base != other:
+            base = self._once(f"sub nsw i64 {base or 0}, {other}")
+        elif other:
+            base = ""
+        return self._plus(base, constant - less)
 
     def mul(self, a: Int, b: Int) -> Int:
         """a · b."""
-        if isinstance(a, int) and isinstance(b, int):
-            return a * b
-        if a == 0 or b == 0:
-            return 0
-        if a == 1 or b == 1:
-            return b if a == 1 else a
-        return self.let(f"mul nsw i64 {a}, {b}")
+        if isinstance(a, int):
+            a, b = b, a
+        if not isinstance(b, int):
+            return self._once(f"mul nsw i64 {a}, {b}")
+        base, constant = self._apart(a)
+        if b == 0 or not base:
+            return constant * b
+        return self._plus(base if b == 1 else self._once(f"mul nsw i64 {base}, {b}"), constant * b)
+
+    def _apart(self, number: Int) -> tuple[str, int]:
+        """Return a number as one that is not known, "" for none, and a constant that is added to it."""
+        return ("", number) if isinstance(number, int) else self._sums.get(number, (number, 0))
+
+    def _plus(self, base: str, constant: int) -> Int:
+        """Return a sum that remembers its parts: what is computed from it shares all but the constant."""
+        if not base or not constant:
+            return base or constant
+        name = self._once(f"add nsw i64 {base}, {constant}")
+        self._sums[name] = base, constant
+        return name
+
+    def _once(self, text: str) -> str:
+        """Return the result of an instruction that is written once in a block."""
+        block, name = self._results.get(text, ("", ""))
+        if block != self._block:
+            name = self.let(text)
+            self._results[text] = self._block, name
+        return name
 
     def div(self, a: Int, b: int) -> Int:
         """The quotient of a number that is not negative, rounded down."""
@@ -206,11 +231,12 @@ class Writer:
         """Return the address of the element at `offset`."""
         if self._made_in.get(pointer, self._block) != self._block:
             self._fixed.add(pointer)
-        if offset == 0:
-            return pointer
-        address = self.let(f"getelementptr inbounds {_memory(dtype, 1)}, ptr {pointer}, i64 {offset}")
-        self._made_in[address] = self._block
-        return address
+        base, constant = self._apart(offset)
+        for step in (base, constant):  # neighbours share all but the constant, which costs nothing
+            if step:
+                pointer = self._once(f"getelementptr {_memory(dtype, 1)}, ptr {pointer}, i64 {step}")
+                self._made_in[pointer] = self._block
+        return pointer
 
     def load(
         self, pointer: str, dtype: DType, lanes: int = 1, offset: Int = 0, mask: Value | None = None
