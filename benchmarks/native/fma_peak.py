@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from koubai.compiler.llvm.writer import Int, Value, Writer, module
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer, module
 from koubai.compiler.runtime.objects import Library, compile_object, load_object
 from koubai.compiler.runtime.target import current
 from koubai.dtypes import float32

@@ -23,7 +23,9 @@ from koubai.compiler.llvm.contraction import (
     units,
     write_contraction,
 )
-from koubai.compiler.llvm.writer import Int, Value, Writer, module
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer, module
 
 PARAMETERS = [
     ("ptr", "%left"),

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from koubai import dtypes
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.kernel import Kernel
-from koubai.compiler.llvm.writer import Int, Writer
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.schedule.memory import Plan
 
 TABLE = "@places"
@@ -68,7 +69,7 @@ class Addresses:
             return w.let(f"load ptr, ptr {slot}")
         places = [self.plan.offsets[buffer] for buffer in buffers]
         place: Int = places[0] if len(set(places)) == 1 else self._looked_up(w, places)
-        return w.let(f"getelementptr i8, ptr {self._arena}, i64 {place}")
+        return w.at(self._arena, place, dtypes.uint8)
 
     def _looked_up(self, w: Writer, places: list[int]) -> str:
         slot = w.at(TABLE, w.add(self._turn, len(self._places)), dtypes.int64)

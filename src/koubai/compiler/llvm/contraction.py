@@ -33,7 +33,9 @@ from koubai.compiler.llvm.contraction_tiles import (
     scratch_size,
     units,
 )
-from koubai.compiler.llvm.writer import Int, Value, Writer
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer
 
 __all__ = [
     "Axis",

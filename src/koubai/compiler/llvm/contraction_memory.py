@@ -11,7 +11,8 @@ from dataclasses import replace
 from koubai.compiler.llvm.contraction_parts import Job, Panel, Pass, Rows, Tile
 from koubai.compiler.llvm.contraction_sums import Left, depth_counts, left_in_place, right_row
 from koubai.compiler.llvm.contraction_tiles import scratch_parts
-from koubai.compiler.llvm.writer import Int, Value
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
 
 # --- copies of the factors ----------------------------------------------------------------------------------
 

@@ -13,7 +13,9 @@ from koubai import dtypes
 from koubai.compiler.llvm.contraction_pair_tiles import Blocks, is_turned, scratch_parts
 from koubai.compiler.llvm.contraction_parts import Job, Panel, Pass, Rows, Tile, Unit
 from koubai.compiler.llvm.contraction_sums import Left, right_row
-from koubai.compiler.llvm.writer import Int, Value, Writer
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer
 
 LANES = 16  # words of a vector
 _CONVERT = "@llvm.x86.avx512bf16.cvtne2ps2bf16.512"

@@ -32,7 +32,9 @@ from koubai.compiler.llvm.contraction_pair_tiles import (
 from koubai.compiler.llvm.contraction_parts import Epilogue, Fetch, Job, Panel, Pass, Tile, Unit
 from koubai.compiler.llvm.contraction_sums import Left
 from koubai.compiler.llvm.contraction_tiles import Product, Tiling
-from koubai.compiler.llvm.writer import Int, Value, Writer
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer
 
 _MULTIPLY = "@llvm.x86.avx512bf16.dpbf16ps.512"
 _Range = tuple[Int, Int]

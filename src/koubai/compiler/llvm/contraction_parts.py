@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from koubai.compiler.llvm.contraction_tiles import Axis, Product, Tiling, is_blocked
-from koubai.compiler.llvm.writer import Int, Value, Writer
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer
 
 
 class Epilogue(Protocol):

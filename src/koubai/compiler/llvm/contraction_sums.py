@@ -10,7 +10,8 @@ from itertools import product as every
 
 from koubai.compiler.llvm.contraction_parts import Job, Panel, Pass, Tile
 from koubai.compiler.llvm.contraction_tiles import Axis
-from koubai.compiler.llvm.writer import Int, Value, type_of
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,13 @@ def _step(
     w, result = job.w, list(sums)
     vectors = right_row(job, at_right, tile.panel, part.mask)
     if job.tiling.ahead:
-        _prefetch(job, at_left, left.strides[-1] * job.tiling.ahead)
+        ahead = left.strides[-1] * job.tiling.ahead  # beyond the end at last, which does no harm
+        w.prefetch(w.at(at_left, ahead, job.product.dtype))
     for number, offset in enumerate(left.offsets):
         factor = w.splat(w.load(at_left, job.product.dtype, offset=offset), job.tiling.lanes)
         for place, vector in enumerate(vectors, number * len(vectors)):
             result[place] = w.fma(factor, vector, sums[place])
     return result
-
-
-def _prefetch(job: Job, pointer: str, offset: int) -> None:
-    """Ask for memory that is used soon; the address may be beyond the end, so nothing is promised of it."""
-    job.w.prefetch(job.w.let(f"getelementptr {type_of(job.product.dtype)}, ptr {pointer}, i64 {offset}"))
 
 
 def depth_counts(depth: tuple[Axis, ...]) -> list[int]:

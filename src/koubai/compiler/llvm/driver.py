@@ -25,7 +25,8 @@ from koubai.compiler.llvm.addresses import Addresses
 from koubai.compiler.llvm.bodies import Function, body_of
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.own_rows import Apart, Reach, reach_of, strips_of
-from koubai.compiler.llvm.writer import Int, Writer, module
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer, module
 from koubai.compiler.repeats import Run, repeats
 from koubai.compiler.runtime.barrier import call_barrier, write_barrier
 from koubai.compiler.runtime.target import Target
@@ -102,7 +103,7 @@ class Driver:
         self._writers.append(w)
         arena = w.let("load ptr, ptr %frame")
         self._addresses.begin(arena)
-        self._scratch = w.let(f"getelementptr i8, ptr {arena}, i64 {self.plan.size}")
+        self._scratch = w.at(arena, self.plan.size, dtypes.uint8)
         self._control = w.let(f"load ptr, ptr {w.at('%frame', 1, dtypes.int64)}")
 
         def after_others(phase: Phase) -> None:
@@ -347,7 +348,7 @@ class Driver:
     def _own_scratch(self, w: Writer) -> str:
         """Return the address of memory that only this thread uses."""
         room = self.plan.scratch
-        return w.let(f"getelementptr i8, ptr {self._scratch}, i64 {w.mul('%thread', room)}")
+        return w.at(self._scratch, w.mul("%thread", room), dtypes.uint8)
 
 
 @dataclass(frozen=True)

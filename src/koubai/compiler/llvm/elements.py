@@ -16,7 +16,9 @@ from koubai.compiler.language.kernel import Store
 from koubai.compiler.language.places import flat_place
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.philox import BLOCK, words_of, write_draw, write_draws
-from koubai.compiler.llvm.writer import Int, Value, Writer, suffix, type_of
+from koubai.compiler.llvm.value import Value, suffix, type_of
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer
 from koubai.dtypes import DType
 
 Scope = tuple[

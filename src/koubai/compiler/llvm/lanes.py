@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from koubai import dtypes
-from koubai.compiler.llvm.writer import Value, Writer, suffix, type_of
+from koubai.compiler.llvm.value import Value, suffix, type_of
+from koubai.compiler.llvm.writer import Writer
 from koubai.dtypes import DType
 
 

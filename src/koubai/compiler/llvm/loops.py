@@ -18,7 +18,8 @@ from koubai.compiler.language.kernel import Loops, Reduction, Stage
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.own_rows import Part, part_of, range_of
-from koubai.compiler.llvm.writer import Int, Value
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
 from koubai.compiler.schedule.shape_loops import Shaped, shape
 from koubai.dtypes import DType
 

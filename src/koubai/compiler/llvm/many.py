@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from koubai import dtypes
-from koubai.compiler.llvm.writer import Int, Value, Writer
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.runtime.barrier import call_barrier
 
 NAME = "many"
@@ -80,11 +82,11 @@ class _Many:
             call_barrier(self.w, self.control, self.threads)
 
     def _place(self, offset: int) -> str:
-        return self.w.let(f"getelementptr i8, ptr {self.arena}, i64 {offset}")
+        return self.w.at(self.arena, offset, dtypes.uint8)
 
     def _row(self, table: int, i: Int, size: int) -> str:
         start = self._word(table, "ptr")
-        return self.w.let(f"getelementptr i8, ptr {start}, i64 {self.w.mul(i, size)}")
+        return self.w.at(start, self.w.mul(i, size), dtypes.uint8)
 
     def _copy(self, source: str, target: str, size: int) -> None:
         """Copy whole words."""

@@ -14,7 +14,8 @@ from typing import Any
 from koubai import dtypes
 from koubai.compiler.llvm import special_math, vector_math
 from koubai.compiler.llvm.lanes import Lanes, where
-from koubai.compiler.llvm.writer import Value, Writer
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.writer import Writer
 from koubai.dtypes import DType
 
 _COST_OF_NUMPY = 100

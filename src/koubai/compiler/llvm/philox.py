@@ -7,7 +7,9 @@ Philox makes four words at a time, a block. Where lanes are neighbours, two lane
 from __future__ import annotations
 
 from koubai import dtypes
-from koubai.compiler.llvm.writer import Int, Value, Writer
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer
 from koubai.dtypes import DType
 from koubai.ops.random import _KEY_STEPS, _MULTIPLIERS
 

@@ -24,7 +24,8 @@ from koubai.compiler.llvm.contraction_tiles import first_row
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.maps import cost
 from koubai.compiler.llvm.own_rows import Part, part_of, range_of
-from koubai.compiler.llvm.writer import Int, Value
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
 from koubai.compiler.runtime.target import Target
 
 LONG = 32  # products in a sum from which on it pays to ask for what its epilogue touches

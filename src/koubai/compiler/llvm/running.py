@@ -9,7 +9,8 @@ from koubai.compiler.language.index import Axis
 from koubai.compiler.language.kernel import Running
 from koubai.compiler.language.places import flat_place
 from koubai.compiler.llvm.elements import Elements
-from koubai.compiler.llvm.writer import Int, Value
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
 
 
 class RunningFunction:

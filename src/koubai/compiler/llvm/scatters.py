@@ -11,7 +11,8 @@ from koubai.compiler.language.kernel import Scatter, Store
 from koubai.compiler.language.places import flat_place
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.elements import Elements
-from koubai.compiler.llvm.writer import Int, Value
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
 
 _COMBINE = {"add": "add", "mul": "mul", "max": "maximum", "min": "minimum"}
 

@@ -11,7 +11,8 @@ from koubai.compiler.language.index import Axis
 from koubai.compiler.language.kernel import Loops, Store
 from koubai.compiler.language.places import flat_index, flat_place
 from koubai.compiler.llvm.elements import Elements
-from koubai.compiler.llvm.writer import Int, Value
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
 from koubai.compiler.schedule.shape_loops import cut, joined
 
 

@@ -13,11 +13,12 @@ from functools import partial
 from koubai.compiler.language.kernel import Contraction
 from koubai.compiler.llvm import contraction as tiles
 from koubai.compiler.llvm.elements import Elements
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
 from koubai.compiler.llvm.winograd_pieces import F32, Pieces
 from koubai.compiler.llvm.winograd_plan import SIDE, cut_of, pays
 from koubai.compiler.llvm.winograd_shape import convolution_of
 from koubai.compiler.llvm.winograd_transforms import INPUT_ROWS, flat, of_input_row, of_taps, to_output_row
-from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.runtime.target import Target
 
 

@@ -10,9 +10,10 @@ from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import Contraction, axes_of
 from koubai.compiler.language.places import flat_index
 from koubai.compiler.llvm.elements import Elements
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
 from koubai.compiler.llvm.winograd_plan import Matrices
 from koubai.compiler.llvm.winograd_shape import Grid
-from koubai.compiler.llvm.writer import Int, Value
 
 F32 = dtypes.float32
 

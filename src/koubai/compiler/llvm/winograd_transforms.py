@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from koubai.compiler.llvm.writer import Value, Writer
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.writer import Writer
 
 Square = Sequence[Sequence[Value]]
 Row = Sequence[Value]

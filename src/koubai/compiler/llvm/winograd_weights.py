@@ -9,12 +9,13 @@ from __future__ import annotations
 from koubai.compiler.language.kernel import Contraction
 from koubai.compiler.llvm import contraction as tiles
 from koubai.compiler.llvm.elements import Elements
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
 from koubai.compiler.llvm.winograd_pieces import F32, Pieces
 from koubai.compiler.llvm.winograd_plan import POSITIONS
 from koubai.compiler.llvm.winograd_shape import weight_gradient_of
 from koubai.compiler.llvm.winograd_transforms import flat, of_input, of_result, square, to_taps
 from koubai.compiler.llvm.winograd_weights_plan import cycles, weight_cut_of, weights_pay
-from koubai.compiler.llvm.writer import Int, Value
 from koubai.compiler.runtime.target import Target
 
 

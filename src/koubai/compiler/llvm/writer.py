@@ -1,80 +1,22 @@
 """A function of LLVM IR, written as text, instruction by instruction.
 
-Every method appends instructions and returns the name of the result. Values know their element type and how many lanes
-they have; whole numbers that are known already stay Python `int`s and are folded, so that no instruction is wasted on
-them.
+Every method appends instructions and returns the name of the result.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from koubai import dtypes
 from koubai.compiler.llvm.constant_table import ConstantTable
+from koubai.compiler.llvm.value import Value, in_memory, literal, suffix, suffix_in_memory, type_of
+from koubai.compiler.llvm.whole_numbers import Int, WholeNumbers
 from koubai.dtypes import DType
 
-Int = int | str  # a whole number that is known now, or the name of an i64
 
-_TYPES = {
-    "b1": "i1",
-    "u1": "i8",
-    "i1": "i8",
-    "i2": "i16",
-    "u2": "i16",
-    "i4": "i32",
-    "u4": "i32",
-    "i8": "i64",
-    "u8": "i64",
-    "f2": "half",
-    "f4": "float",
-    "f8": "double",
-}
-_SUFFIXES = {"half": "f16", "float": "f32", "double": "f64"}
-
-
-@dataclass(frozen=True)
-class Value:
-    """A value in registers.
-
-    Attributes:
-        name: as it stands in the text: `%v7`, or a constant.
-        dtype: of each lane; bool is i1 here and a byte in memory.
-        lanes: 1 for a scalar.
-    """
-
-    name: str
-    dtype: DType
-    lanes: int = 1
-
-    @property
-    def type(self) -> str:
-        """The LLVM type."""
-        return type_of(self.dtype, self.lanes)
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.name}"
-
-
-def type_of(dtype: DType, lanes: int = 1) -> str:
-    """Return the LLVM type of `lanes` elements of `dtype`."""
-    scalar = _TYPES[dtype.str[1:]]
-    return scalar if lanes == 1 else f"<{lanes} x {scalar}>"
-
-
-def suffix(dtype: DType, lanes: int) -> str:
-    """Return how intrinsics name a type: `v16f32`, `i64`."""
-    scalar = type_of(dtype)
-    short = _SUFFIXES.get(scalar, scalar)
-    return short if lanes == 1 else f"v{lanes}{short}"
-
-
-class Writer:
+class Writer(WholeNumbers):
     """One function that is being written.
 
     Args:
@@ -93,21 +35,14 @@ class Writer:
         linkage: str = "",
         avx512: bool = False,
     ) -> None:
+        super().__init__()
         self.name = name
         self.parameters = list(parameters)
         self.result = result
         self.linkage = linkage
         self.avx512 = avx512
-        self.declarations: set[str] = set()
-        self._lines: list[str] = ["entry:"]
-        self._block = "entry"
-        self._count = 0
         self._constants = ConstantTable(f"@{name}.constants")
         self._from_memory = False
-        self._made_in: dict[str, str] = {}  # which block made an address
-        self._fixed: set[str] = set()  # addresses that other blocks use
-        self._sums: dict[str, tuple[str, int]] = {}  # numbers that are another number and a constant
-        self._results: dict[str, tuple[str, str]] = {}  # the block and the result of an instruction on numbers
 
     # --- text -------------------------------------------------------------------------------------------------
 
@@ -120,134 +55,18 @@ class Writer:
         table = self._constants
         return "\n".join([*table.definition, head, entry, *table.address, *lines, *last, "}"])
 
-    def _with_fixed_addresses(self) -> Iterator[str]:
-        """Yield the lines; where other blocks use an address, LLVM must not ask how it was made.
-
-        It would take the sum apart for every loop that uses it, which costs up to half of its time, and registers.
-        """
-        for line in self._lines:
-            name, _, made = line.strip().partition(" = ")
-            if name in self._fixed:
-                yield f"  {name}.made = {made}"
-                yield f"  {name} = freeze ptr {name}.made"
-            else:
-                yield line
-
-    def fresh(self) -> str:
-        """Return a name that is not used yet."""
-        self._count += 1
-        return f"%v{self._count}"
-
-    def do(self, text: str) -> None:
-        """Append an instruction without a result."""
-        self._lines.append(f"  {text}")
-
-    def let(self, text: str) -> str:
-        """Append an instruction and return the name of its result."""
-        name = self.fresh()
-        self.do(f"{name} = {text}")
-        return name
-
-    def declare(self, text: str) -> None:
-        """Note a declaration that the module needs."""
-        self.declarations.add(f"declare {text}")
-
-    # --- whole numbers: addresses and counts ------------------------------------------------------------------
-
-    def add(self, a: Int, b: Int) -> Int:
-        """a + b."""
-        (base, constant), (other, more) = self._apart(a), self._apart(b)
-        if base and other:
-            base = self._once(f"add nsw i64 {base}, {other}")
-        return self._plus(base or other, constant + more)
-
-    def sub(self, a: Int, b: Int) -> Int:
-        """a - b."""
-        (base, constant), (other, less) = self._apart(a), self._apart(b)
-        if other and base != other:
-            base = self._once(f"sub nsw i64 {base or 0}, {other}")
-        elif other:
-            base = ""
-        return self._plus(base, constant - less)
-
-    def mul(self, a: Int, b: Int) -> Int:
-        """a · b."""
-        if isinstance(a, int):
-            a, b = b, a
-        if not isinstance(b, int):
-            return self._once(f"mul nsw i64 {a}, {b}")
-        base, constant = self._apart(a)
-        if b == 0 or not base:
-            return constant * b
-        return self._plus(base if b == 1 else self._once(f"mul nsw i64 {base}, {b}"), constant * b)
-
-    def _apart(self, number: Int) -> tuple[str, int]:
-        """Return a number as one that is not known, "" for none, and a constant that is added to it."""
-        return ("", number) if isinstance(number, int) else self._sums.get(number, (number, 0))
-
-    def _plus(self, base: str, constant: int) -> Int:
-        """Return a sum that remembers its parts: what is computed from it shares all but the constant."""
-        if not base or not constant:
-            return base or constant
-        name = self._once(f"add nsw i64 {base}, {constant}")
-        self._sums[name] = base, constant
-        return name
-
-    def _once(self, text: str) -> str:
-        """Return the result of an instruction that is written once in a block."""
-        block, name = self._results.get(text, ("", ""))
-        if block != self._block:
-            name = self.let(text)
-            self._results[text] = self._block, name
-        return name
-
-    def div(self, a: Int, b: int) -> Int:
-        """The quotient of a number that is not negative, rounded down."""
-        if isinstance(a, int):
-            return a // b
-        return a if b == 1 else self.let(f"udiv i64 {a}, {b}")
-
-    def mod(self, a: Int, b: int) -> Int:
-        """The remainder of a number that is not negative."""
-        if isinstance(a, int):
-            return a % b
-        return 0 if b == 1 else self.let(f"urem i64 {a}, {b}")
-
-    def minimum(self, a: Int, b: Int) -> Int:
-        """The smaller of two."""
-        if isinstance(a, int) and isinstance(b, int):
-            return min(a, b)
-        return self.let(f"select i1 {self.let(f'icmp slt i64 {a}, {b}')}, i64 {a}, i64 {b}")
-
-    def maximum(self, a: Int, b: Int) -> Int:
-        """The larger of two."""
-        if isinstance(a, int) and isinstance(b, int):
-            return max(a, b)
-        return self.let(f"select i1 {self.let(f'icmp sgt i64 {a}, {b}')}, i64 {a}, i64 {b}")
-
     # --- memory -----------------------------------------------------------------------------------------------
-
-    def at(self, pointer: str, offset: Int, dtype: DType) -> str:
-        """Return the address of the element at `offset`."""
-        if self._made_in.get(pointer, self._block) != self._block:
-            self._fixed.add(pointer)
-        base, constant = self._apart(offset)
-        for step in (base, constant):  # neighbours share all but the constant, which costs nothing
-            if step:
-                pointer = self._once(f"getelementptr {_memory(dtype, 1)}, ptr {pointer}, i64 {step}")
-                self._made_in[pointer] = self._block
-        return pointer
 
     def load(
         self, pointer: str, dtype: DType, lanes: int = 1, offset: Int = 0, mask: Value | None = None
     ) -> Value:
         """Load neighbouring elements; with a mask only those that it holds, and 0 for the others."""
-        address, kind = self.at(pointer, offset, dtype), _memory(dtype, lanes)
+        address, kind = self.at(pointer, offset, dtype), in_memory(dtype, lanes)
         align = dtype.itemsize
         if mask is None:
             name = self.let(f"load {kind}, ptr {address}, align {align}")
         else:
-            mangled = f"v{lanes}{_memory_suffix(dtype)}.p0"
+            mangled = f"v{lanes}{suffix_in_memory(dtype)}.p0"
             self.declare(f"{kind} @llvm.masked.load.{mangled}(ptr, i32, <{lanes} x i1>, {kind})")
             name = self.let(
                 f"call {kind} @llvm.masked.load.{mangled}(ptr {address}, i32 {align}, {mask}, {kind} zeroinitializer)"
@@ -260,14 +79,14 @@ class Writer:
 
     def store(self, value: Value, pointer: str, offset: Int = 0, mask: Value | None = None) -> None:
         """Store to neighbouring elements; with a mask only those that it holds."""
-        address, kind = self.at(pointer, offset, value.dtype), _memory(value.dtype, value.lanes)
+        address, kind = self.at(pointer, offset, value.dtype), in_memory(value.dtype, value.lanes)
         name, align = value.name, value.dtype.itemsize
         if value.dtype == dtypes.bool_:
             name = self.let(f"zext {value} to {kind}")
         if mask is None:
             self.do(f"store {kind} {name}, ptr {address}, align {align}")
             return
-        mangled = f"v{value.lanes}{_memory_suffix(value.dtype)}.p0"
+        mangled = f"v{value.lanes}{suffix_in_memory(value.dtype)}.p0"
         self.declare(f"void @llvm.masked.store.{mangled}({kind}, ptr, i32, <{value.lanes} x i1>)")
         self.do(f"call void @llvm.masked.store.{mangled}({kind} {name}, ptr {address}, i32 {align}, {mask})")
 
@@ -280,7 +99,7 @@ class Writer:
 
     def constant(self, number: Any, dtype: DType, lanes: int = 1) -> Value:
         """Return a number as a value."""
-        text = _literal(number, dtype)
+        text = literal(number, dtype)
         if lanes > 1:
             text = "<" + ", ".join([f"{type_of(dtype)} {text}"] * lanes) + ">"
         value = Value(text, dtype, lanes)
@@ -301,13 +120,13 @@ class Writer:
 
     def _loaded(self, constant: Value) -> Value:
         place = self._constants.place_of(constant)
-        address = self.let(f"getelementptr inbounds i8, ptr {self._constants.pointer}, i64 {place}")
+        address = self.at(self._constants.pointer, place, dtypes.uint8)
         return Value(self.let(f"load {constant.type}, ptr {address}"), constant.dtype, constant.lanes)
 
     def lanes_of(self, numbers: Sequence[Any], dtype: DType) -> Value:
         """Return a constant vector."""
         scalar = type_of(dtype)
-        text = "<" + ", ".join(f"{scalar} {_literal(n, dtype)}" for n in numbers) + ">"
+        text = "<" + ", ".join(f"{scalar} {literal(n, dtype)}" for n in numbers) + ">"
         return Value(text, dtype, len(numbers))
 
     def splat(self, value: Value, lanes: int) -> Value:
@@ -382,21 +201,6 @@ class Writer:
 
     # --- control ----------------------------------------------------------------------------------------------
 
-    def label(self, prefix: str) -> str:
-        """Return the name of a new block."""
-        self._count += 1
-        return f"{prefix}{self._count}"
-
-    def begin(self, label: str) -> None:
-        """Begin a block."""
-        self._lines.append(f"{label}:")
-        self._block = label
-
-    @property
-    def block(self) -> str:
-        """The block that is being written."""
-        return self._block
-
     def loop(
         self,
         first: Int,
@@ -454,27 +258,6 @@ class Writer:
         yield
         self.do(f"br label %{after}")
         self.begin(after)
-
-
-def _memory(dtype: DType, lanes: int) -> str:
-    """The type in memory: a bool is a byte there."""
-    return type_of(dtypes.uint8 if dtype == dtypes.bool_ else dtype, lanes)
-
-
-def _memory_suffix(dtype: DType) -> str:
-    return suffix(dtypes.uint8 if dtype == dtypes.bool_ else dtype, 1)
-
-
-def _literal(number: Any, dtype: DType) -> str:
-    """Write a number as a constant of LLVM: floating ones by the bits of their double."""
-    if dtype == dtypes.bool_:
-        return "true" if number else "false"
-    if dtype.kind != "f":
-        return str(int(number))
-    exact = float(np.asarray(number).astype(dtype))
-    if dtype == dtypes.float16:
-        return f"0xH{np.asarray(number).astype(np.float16).view(np.uint16).item():04X}"
-    return f"0x{struct.unpack('<Q', struct.pack('<d', exact))[0]:016X}"
 
 
 def module(functions: Sequence[Writer], attributes: str = "", table: str = "") -> str:

@@ -11,7 +11,8 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.arrays import Array
-from koubai.compiler.llvm.writer import Value, Writer, module
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.writer import Writer, module
 from koubai.compiler.profile.work import Work
 from koubai.compiler.runtime.arena import Arena
 from koubai.compiler.runtime.objects import Library, build

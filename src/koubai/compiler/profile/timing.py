@@ -21,7 +21,8 @@ from koubai.compiler.executable import Executable
 from koubai.compiler.language.kernel import Kernel
 from koubai.compiler.llvm.driver import Driver, _Call
 from koubai.compiler.llvm.many import NAME as MANY
-from koubai.compiler.llvm.writer import Int, Writer
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.outline import Call, Outline
 from koubai.compiler.runtime.objects import Library, compile_object, load_object
 from koubai.compiler.runtime.target import Target

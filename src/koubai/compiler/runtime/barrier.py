@@ -6,7 +6,8 @@ barrier has opened: the last to come adds what carries into them and leaves a co
 
 from __future__ import annotations
 
-from koubai.compiler.llvm.writer import Int, Writer
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.runtime.control import BARRIER, atomic_load, wait_until, word
 from koubai.compiler.runtime.target import Target
 

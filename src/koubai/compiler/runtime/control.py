@@ -14,7 +14,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from koubai import dtypes
-from koubai.compiler.llvm.writer import Int, Writer
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.runtime.arena import Arena
 from koubai.compiler.runtime.target import Target
 

@@ -6,7 +6,9 @@ keeps it from parking; only when all are claimed does a step begin, so that a st
 
 from __future__ import annotations
 
-from koubai.compiler.llvm.writer import Int, Value, Writer, module
+from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.writer import Writer, module
 from koubai.compiler.runtime.barrier import call_barrier, write_barrier
 from koubai.compiler.runtime.control import (
     ABORT,
