@@ -13,7 +13,7 @@ from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, unknown, walk
 from koubai.compiler.language.index import Atom, Axis, Index, Position, Quotient, Remainder
 from koubai.compiler.language.kernel import Store
-from koubai.compiler.language.places import flat_place
+from koubai.compiler.language.places import flat_index, flat_place
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.philox import BLOCK, words_of, write_draw, write_draws
 from koubai.compiler.llvm.value import Value, suffix, type_of
@@ -250,7 +250,7 @@ class Elements:
     # --- memory -----------------------------------------------------------------------------------------------
 
     def _load(self, e: Expression) -> Value:
-        flat = flat_place(e.detail, e.indices)
+        flat = flat_index(e)
         pointer = self.pointers[e.detail]
         guard = self.value(e.parts[0]) if e.parts else None
         if not self.varies(flat) and (guard is None or guard.lanes == 1):

@@ -250,7 +250,7 @@ def _joinable(kernel: Contraction) -> tuple[Axis, Axis] | None:
     factors = [flat_index(kernel.left), flat_index(kernel.right)]
     values = [s.value for s in kernel.epilogue]
     touched = [flat_place(s.buffer, s.indices) for s in kernel.epilogue]
-    touched += [flat_place(e.detail, e.indices) for e in loads(values)]
+    touched += [flat_index(e) for e in loads(values)]
     touched += [i for e in walk(values) if e.kind in ("whole", "inside", "draw") for i in e.indices]
     free = [a for a in kernel.outer if a is not kernel.column]
     for group, places in ((free, factors + touched), (kernel.depth, factors)):

@@ -25,7 +25,7 @@ from koubai.compiler.runtime.target import Target
 def is_winograd(kernel: Contraction, target: Target, threads: int) -> bool:
     """Whether a contraction is a convolution that Winograd's method makes faster."""
     convolution = convolution_of(kernel)
-    return convolution is not None and target.winograd and pays(convolution, target, threads)
+    return convolution is not None and target.winograd and pays(convolution.sizes, target, threads)
 
 
 class WinogradFunction:
@@ -44,7 +44,7 @@ class WinogradFunction:
         convolution = convolution_of(kernel)
         assert convolution is not None
         self.kernel, self.target, self.convolution = kernel, target, convolution
-        self.cut = cut_of(convolution, target, threads)
+        self.cut = cut_of(convolution.sizes, target, threads)
 
     leading = None  # the loop along which pieces lie in a row: there is none, or each call would begin anew
 

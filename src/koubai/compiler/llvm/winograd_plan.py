@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from koubai import dtypes
-from koubai.compiler.llvm.winograd_shape import Convolution, Grid
+from koubai.compiler.llvm.winograd_shape import Sizes
 from koubai.compiler.runtime.target import Target
 
 SIDE = 4  # elements of a row of a tile
@@ -75,13 +75,13 @@ class Cut:
     """A convolution in pieces.
 
     Attributes:
-        convolution: what is cut.
+        sizes: of what is cut.
         lanes: of a vector.
         strip: tiles whose products are made together; the last strip may have fewer.
         vectors: of output channels in a block; the last block may have fewer.
     """
 
-    convolution: Convolution
+    sizes: Sizes
     lanes: int
     strip: int
     vectors: int
@@ -94,12 +94,12 @@ class Cut:
     @property
     def blocks(self) -> int:
         """How many blocks there are."""
-        return ceil(self.convolution.o.size, self.width)
+        return ceil(self.sizes.o, self.width)
 
     @property
     def strips(self) -> int:
         """How many strips there are."""
-        return ceil(self.convolution.grid.tiles, self.strip)
+        return ceil(self.sizes.tiles, self.strip)
 
     @property
     def units(self) -> int:
@@ -109,18 +109,18 @@ class Cut:
     @property
     def flops(self) -> int:
         """Multiplications and additions of all products, and additions of the transformed tiles."""
-        tiles, c, o = self.convolution.grid.tiles, self.convolution.c.size, self.convolution.o.size
+        tiles, c, o = self.sizes.tiles, self.sizes.c, self.sizes.o
         return tiles * (2 * POSITIONS * c * o + INPUT_SUMS * c * self.blocks + OUTPUT_SUMS * o)
 
     @cached_property
     def taps(self) -> Matrices:
         """Transformed taps of a block: rows are input channels, columns output channels."""
-        return Matrices(0, self.convolution.c.size, self.width)
+        return Matrices(0, self.sizes.c, self.width)
 
     @cached_property
     def inputs(self) -> Matrices:
         """A row of the transformed tiles of a strip: rows are tiles, columns input channels."""
-        return Matrices(self.taps.end, self.strip, dense(self.convolution.c.size, self.lanes), SIDE)
+        return Matrices(self.taps.end, self.strip, dense(self.sizes.c, self.lanes), SIDE)
 
     @cached_property
     def products(self) -> Matrices:
@@ -138,35 +138,31 @@ class Cut:
         return self.sums.end * dtypes.float32.itemsize
 
 
-def cut_of(convolution: Convolution, target: Target, threads: int) -> Cut:
+@cache
+def cut_of(sizes: Sizes, target: Target, threads: int) -> Cut:
     """Choose the blocks and strips that take the least time."""
     lanes = target.lanes(dtypes.float32)
-    most = min(_WIDEST, ceil(convolution.o.size, lanes))
-    cuts = [
-        Cut(convolution, lanes, s, v)
-        for s in strips_of(convolution.grid, _STRIPS)
-        for v in range(1, most + 1)
-    ]
+    most = min(_WIDEST, ceil(sizes.o, lanes))
+    cuts = [Cut(sizes, lanes, s, v) for s in strips_of(sizes.tiles, _STRIPS) for v in range(1, most + 1)]
     return min(cuts, key=lambda cut: _cycles(cut, target, threads))
 
 
-def pays(convolution: Convolution, target: Target, threads: int) -> bool:
+def pays(sizes: Sizes, target: Target, threads: int) -> bool:
     """Whether it takes less time than the same convolution done directly."""
-    best = _cycles(cut_of(convolution, target, threads), target, threads)
-    c, vectors = convolution.c.size, ceil(convolution.o.size, target.lanes(dtypes.float32))
-    direct = _DIRECT * 9 / 2 * c * vectors * convolution.grid.size / threads
+    best = _cycles(cut_of(sizes, target, threads), target, threads)
+    vectors = ceil(sizes.o, target.lanes(dtypes.float32))
+    direct = _DIRECT * 9 / 2 * sizes.c * vectors * sizes.elements / threads
     return best < PAYS * direct
 
 
-def strips_of(grid: Grid, about: Iterable[int]) -> set[int]:
-    """Return how many tiles a strip may have, such that all strips have nearly as many."""
-    total = grid.tiles
+def strips_of(total: int, about: Iterable[int]) -> set[int]:
+    """Return how many of all tiles a strip may have, such that all strips have nearly as many."""
     return {ceil(total, ceil(total, strip)) for strip in about}
 
 
 def _cycles(cut: Cut, target: Target, threads: int) -> float:
     """Estimate the time of the busiest thread."""
-    c, turns = cut.convolution.c.size, ceil(cut.units, threads)
+    c, turns = cut.sizes.c, ceil(cut.units, threads)
     image = 2 * SIDE * cut.strip * c * dtypes.float32.itemsize
     strip = image + cut.inputs.bytes + cut.products.bytes + cut.sums.bytes + cut.taps.bytes // POSITIONS
     far = min(1.0, max(0.0, strip / target.level1 - _NEAR))
@@ -189,7 +185,7 @@ def _sums_in_tiles(cut: Cut, target: Target, width: int) -> float:
     usable = target.registers - target.registers // 10 - width - 1
     below = ceil(cut.strip, max(1, usable // width))
     step = max(ceil(cut.strip, below) * width / 2, _LATENCY) * (THIN if width == 1 else SUMS)
-    return ceil(cut.vectors, width) * below * (cut.convolution.c.size * step + _BEGIN)
+    return ceil(cut.vectors, width) * below * (cut.sizes.c * step + _BEGIN)
 
 
 def between(ends: tuple[int, int], share: float) -> float:

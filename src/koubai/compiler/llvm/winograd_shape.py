@@ -54,6 +54,23 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """What decides how a convolution or its weight gradient is cut.
+
+    Attributes:
+        tiles, elements: of the result in one channel.
+        c, o: the channels of the image and of the result.
+        parts: how many gradients of stretches of images there are.
+    """
+
+    tiles: int
+    elements: int
+    c: int
+    o: int
+    parts: int = 1
+
+
+@dataclass(frozen=True)
 class Convolution:
     """out[images…, y, x, o] = Σ over u, v < 3 and channels c of image[images…, y + u, x + v, c] · taps[u, v, c, o].
 
@@ -69,6 +86,11 @@ class Convolution:
     o: Axis
     taps: tuple[int, int, int]
     tiles: tuple[Axis, ...] = ()
+
+    @property
+    def sizes(self) -> Sizes:
+        """How much there is to compute."""
+        return Sizes(self.grid.tiles, self.grid.size, self.c.size, self.o.size)
 
 
 @dataclass(frozen=True)
@@ -90,6 +112,12 @@ class WeightGradient:
     c: Axis
     o: Axis
     result: tuple[int, ...]
+
+    @property
+    def sizes(self) -> Sizes:
+        """How much there is to compute."""
+        parts = prod(axis.size for axis in self.parts)
+        return Sizes(self.grid.tiles, self.grid.size, self.c.size, self.o.size, parts)
 
 
 def convolution_of(kernel: Contraction) -> Convolution | None:

@@ -22,7 +22,7 @@ from koubai.compiler.runtime.target import Target
 def is_winograd_weights(kernel: Contraction, target: Target, threads: int) -> bool:
     """Whether a contraction is a weight gradient that Winograd's method makes faster."""
     gradient = weight_gradient_of(kernel)
-    return gradient is not None and target.winograd and weights_pay(gradient, target, threads)
+    return gradient is not None and target.winograd and weights_pay(gradient.sizes, target, threads)
 
 
 class WinogradWeightsFunction:
@@ -38,7 +38,7 @@ class WinogradWeightsFunction:
         gradient = weight_gradient_of(kernel)
         assert gradient is not None
         self.kernel, self.target, self.threads, self.gradient = kernel, target, threads, gradient
-        self.cut = weight_cut_of(gradient, target, threads)
+        self.cut = weight_cut_of(gradient.sizes, target, threads)
 
     leading = None  # the loop along which pieces lie in a row: there is none, or each call would begin anew
 

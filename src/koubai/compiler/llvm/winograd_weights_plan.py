@@ -6,8 +6,7 @@ The sums of a block over all tiles are sixteen matrices that stay in the second 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from math import prod
+from functools import cache, cached_property
 
 from koubai import dtypes
 from koubai.compiler.llvm.winograd_plan import (
@@ -23,7 +22,7 @@ from koubai.compiler.llvm.winograd_plan import (
     dense,
     strips_of,
 )
-from koubai.compiler.llvm.winograd_shape import WeightGradient
+from koubai.compiler.llvm.winograd_shape import Sizes
 from koubai.compiler.runtime.target import Target
 
 _STRIPS = (12, 24, 36, 48, 72, 96)  # about how many tiles a strip may have
@@ -40,13 +39,13 @@ class WeightCut:
     """A weight gradient in pieces.
 
     Attributes:
-        gradient: what is cut.
+        sizes: of what is cut.
         lanes: of a vector.
         strip: tiles whose products are added up together.
         down, across: vectors of input and of output channels in a block; the last blocks may have fewer.
     """
 
-    gradient: WeightGradient
+    sizes: Sizes
     lanes: int
     strip: int
     down: int
@@ -55,7 +54,7 @@ class WeightCut:
     @property
     def rows(self) -> int:
         """Input channels of a block."""
-        return min(self.down * self.lanes, self.gradient.c.size)
+        return min(self.down * self.lanes, self.sizes.c)
 
     @property
     def width(self) -> int:
@@ -65,28 +64,23 @@ class WeightCut:
     @property
     def blocks(self) -> tuple[int, int]:
         """How many blocks of input channels there are, and of output channels."""
-        return ceil(self.gradient.c.size, self.rows), ceil(self.gradient.o.size, self.width)
-
-    @property
-    def parts(self) -> int:
-        """How many gradients there are."""
-        return prod(axis.size for axis in self.gradient.parts)
+        return ceil(self.sizes.c, self.rows), ceil(self.sizes.o, self.width)
 
     @property
     def units(self) -> int:
         """How many pieces threads can share: pairs of blocks of each part."""
-        return self.parts * self.blocks[0] * self.blocks[1]
+        return self.sizes.parts * self.blocks[0] * self.blocks[1]
 
     @property
     def strips(self) -> int:
         """How many strips there are."""
-        return ceil(self.gradient.grid.tiles, self.strip)
+        return ceil(self.sizes.tiles, self.strip)
 
     @property
     def flops(self) -> int:
         """Multiplications and additions of all products, and additions of the transformed tiles."""
-        (down, across), tiles = self.blocks, self.parts * self.gradient.grid.tiles
-        c, o = self.gradient.c.size, self.gradient.o.size
+        (down, across), tiles = self.blocks, self.sizes.parts * self.sizes.tiles
+        c, o = self.sizes.c, self.sizes.o
         return tiles * (2 * POSITIONS * c * o + INPUT_SUMS * c * across + OUTPUT_SUMS * o * down)
 
     @cached_property
@@ -110,21 +104,21 @@ class WeightCut:
         return self.results.end * dtypes.float32.itemsize
 
 
-def weight_cut_of(gradient: WeightGradient, target: Target, threads: int) -> WeightCut:
+@cache
+def weight_cut_of(sizes: Sizes, target: Target, threads: int) -> WeightCut:
     """Choose the blocks and strips that take the least time."""
     lanes = target.lanes(dtypes.float32)
-    downs, acrosses = (range(1, min(_WIDEST, ceil(a.size, lanes)) + 1) for a in (gradient.c, gradient.o))
-    strips = strips_of(gradient.grid, _STRIPS)
-    cuts = [WeightCut(gradient, lanes, s, d, a) for s in strips for d in downs for a in acrosses]
+    downs, acrosses = (range(1, min(_WIDEST, ceil(size, lanes)) + 1) for size in (sizes.c, sizes.o))
+    strips = strips_of(sizes.tiles, _STRIPS)
+    cuts = [WeightCut(sizes, lanes, s, d, a) for s in strips for d in downs for a in acrosses]
     return min(cuts, key=lambda cut: cycles(cut, target, threads))
 
 
-def weights_pay(gradient: WeightGradient, target: Target, threads: int) -> bool:
+def weights_pay(sizes: Sizes, target: Target, threads: int) -> bool:
     """Whether it takes less time than the same gradient computed directly."""
-    best = cycles(weight_cut_of(gradient, target, threads), target, threads)
-    vectors = ceil(gradient.o.size, target.lanes(dtypes.float32))
-    images = prod(axis.size for axis in gradient.parts) * gradient.grid.size
-    direct = _DIRECT * 9 / 2 * gradient.c.size * vectors * images / threads
+    best = cycles(weight_cut_of(sizes, target, threads), target, threads)
+    vectors = ceil(sizes.o, target.lanes(dtypes.float32))
+    direct = _DIRECT * 9 / 2 * sizes.c * vectors * sizes.parts * sizes.elements / threads
     return best < PAYS * direct
 
 

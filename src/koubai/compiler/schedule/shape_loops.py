@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from koubai.compiler.language.expression import register
 from koubai.compiler.language.index import Axis, Index, splits
 from koubai.compiler.language.kernel import Loops, Reduction, Stage, Store, axes_of, loads
-from koubai.compiler.language.places import flat_place, step_of
+from koubai.compiler.language.places import flat_index, flat_place, step_of
 
 LONG_CASE = 16  # elements: a shorter case would not fill a vector
 CASES = 8  # turns that are written out at most
@@ -57,7 +57,7 @@ def _places(kernel: Loops) -> list[Index]:
     found = [flat_place(s.buffer, s.indices) for s in kernel.stores]
     for e in _indexed(kernel):
         if e.kind == "load":
-            found.append(flat_place(e.detail, e.indices))
+            found.append(flat_index(e))
         else:
             found.extend(e.indices)
     return found
@@ -225,7 +225,7 @@ def _touched(stage: Stage):  # type: ignore[no-untyped-def]
     for store in stage.stores:
         yield store.buffer, flat_place(store.buffer, store.indices), True
     for e in loads(stage.values):
-        yield e.detail, flat_place(e.detail, e.indices), False
+        yield e.detail, flat_index(e), False
 
 
 def _ordered(kernel: Loops, along: Axis | None) -> Loops:
