@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 __all__ = ["Forecast", "PowerLaw", "fit", "forecast"]
 
-Numbers = NDArray[np.float64]
 _FLOORS = np.linspace(0.0, 0.98, 50)  # of the smallest error: where c may lie
 _DRAWS = 400
 _TRUST = (5, 95)  # percent: in nine of ten cases between them
@@ -68,7 +66,14 @@ def fit(sizes: Sequence[float], errors: Sequence[float]) -> PowerLaw:
         errors: e(n), above 0; there may be several for one size.
     """
     n, e = np.asarray(sizes, np.float64), np.maximum(np.asarray(errors, np.float64), _TINY)
-    return min((_with_floor(n, e, floor * e.min()) for floor in _FLOORS), key=lambda law: _misses(law, n, e))
+    c = _FLOORS[:, None] * e.min()  # (floors, 1)
+    x, y = np.log(n), np.log(e - c)  # what lies above a floor is a line in logarithms: (points), (floors, points)
+    away = x - x.mean()
+    slope = np.minimum(y @ away / (away @ away), 0.0)  # errors that grow say only that there is nothing to gain
+    a = np.exp(y.mean(1) - slope * x.mean())
+    misses = np.log(e / (a[:, None] * n ** slope[:, None] + c))  # (floors, points)
+    best = (misses**2).sum(1).argmin()
+    return PowerLaw(float(a[best]), float(abs(slope[best])), float(c[best, 0]))
 
 
 def forecast(sizes: Sequence[float], errors: Sequence[float], at: float, seed: int = 0) -> Forecast:
@@ -95,15 +100,3 @@ def forecast(sizes: Sequence[float], errors: Sequence[float], at: float, seed: i
     low, high = np.percentile(found, _TRUST)
     value = law(at)
     return Forecast(law, at, value, min(float(low), value), max(float(high), value))
-
-
-def _with_floor(n: Numbers, e: Numbers, c: float) -> PowerLaw:
-    """Return the law with a given c: what lies above it is a line in logarithms."""
-    slope, height = np.polyfit(np.log(n), np.log(e - c), 1)
-    if slope > 0:  # errors that grow say only that there is nothing to gain
-        return PowerLaw(float(np.exp(np.log(e - c).mean())), 0.0, c)
-    return PowerLaw(float(np.exp(height)), float(-slope), c)
-
-
-def _misses(law: PowerLaw, n: Numbers, e: Numbers) -> float:
-    return float((np.log(e / (law.a * n**-law.b + law.c)) ** 2).sum())
