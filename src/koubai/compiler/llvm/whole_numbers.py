@@ -21,6 +21,7 @@ class WholeNumbers(Instructions):
     def __init__(self) -> None:
         super().__init__()
         self._sums: dict[str, tuple[str, int]] = {}  # numbers that are another number and a constant
+        self._places: dict[str, tuple[str, int, DType]] = {}  # addresses that are another one and a constant
         self._made_in: dict[str, str] = {}  # which block made an address
         self._fixed: set[str] = set()  # addresses that other blocks use
 
@@ -91,14 +92,23 @@ class WholeNumbers(Instructions):
 
     def at(self, pointer: str, offset: Int, dtype: DType) -> str:
         """Return the address of the element at `offset`."""
+        origin, before, unit = self._places.get(pointer, (pointer, 0, dtype))
+        if unit != dtype:
+            origin, before = pointer, 0
+        base, constant = self._apart(offset)
+        pointer = self._moved(origin, base, dtype) if base else origin
+        if before + constant == 0:
+            return pointer
+        place = self._moved(pointer, before + constant, dtype)
+        self._places[place] = pointer, before + constant, dtype
+        return place
+
+    def _moved(self, pointer: str, steps: Int, dtype: DType) -> str:
         if self._made_in.get(pointer, self._block) != self._block:
             self._fixed.add(pointer)
-        base, constant = self._apart(offset)
-        for step in (base, constant):  # neighbours share all but the constant, which costs nothing
-            if step:
-                pointer = self.once(f"getelementptr {in_memory(dtype)}, ptr {pointer}, i64 {step}")
-                self._made_in[pointer] = self._block
-        return pointer
+        moved = self.once(f"getelementptr {in_memory(dtype)}, ptr {pointer}, i64 {steps}")
+        self._made_in[moved] = self._block
+        return moved
 
     def _with_fixed_addresses(self) -> Iterator[str]:
         """Yield the lines; where other blocks use an address, LLVM must not ask how it was made.
