@@ -40,7 +40,10 @@ def _lines(graph: Graph, names: dict[Symbol, str]) -> Iterable[str]:
 
 
 def _name(symbol: Symbol, names: dict[Symbol, str]) -> str:
-    return names.setdefault(symbol, f"%{len(names)}")
+    name = names.get(symbol)
+    if name is None:
+        name = names[symbol] = f"%{len(names)}"
+    return name
 
 
 @functools.lru_cache(1024)

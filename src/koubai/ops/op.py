@@ -226,7 +226,10 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     Raises:
         ShapeError: naming the first dimension that does not fit.
     """
-    ndim = max(map(len, shapes), default=0)
+    different = {tuple(shape) for shape in shapes if len(shape)}
+    if len(different) <= 1:  # the usual case: of one shape, or numbers
+        return different.pop() if different else ()
+    ndim = max(map(len, different))
     result = [1] * ndim
     for shape in shapes:
         offset = ndim - len(shape)

@@ -67,9 +67,9 @@ def fit(sizes: Sequence[float], errors: Sequence[float]) -> PowerLaw:
     """
     n, e = np.asarray(sizes, np.float64), np.maximum(np.asarray(errors, np.float64), _TINY)
     c = _FLOORS[:, None] * e.min()  # (floors, 1)
-    x, y = np.log(n), np.log(e - c)  # what lies above a floor is a line in logarithms: (points), (floors, points)
+    x, y = np.log(n), np.log(e - c)  # a line, with the right floor: (points), (floors, points)
     away = x - x.mean()
-    slope = np.minimum(y @ away / (away @ away), 0.0)  # errors that grow say only that there is nothing to gain
+    slope = np.minimum(y @ away / (away @ away), 0.0)  # where errors grow, there is nothing to gain
     a = np.exp(y.mean(1) - slope * x.mean())
     misses = np.log(e / (a[:, None] * n ** slope[:, None] + c))  # (floors, points)
     best = (misses**2).sum(1).argmin()
