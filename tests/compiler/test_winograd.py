@@ -192,7 +192,7 @@ def test_each_thread_sums_its_own_images(always, monkeypatch, shape, threads):
     kernels = every_kernel(build(graph, roles, target.current(), threads).phases)
     bodies = [body_of(kernel, target.current(), threads) for kernel in kernels]
     (found,) = (body for body in bodies if isinstance(body, WinogradWeightsFunction))
-    assert found.cut.parts == threads
+    assert found.cut.sizes.parts == threads
     check_graph(graph, inputs, threads)
 
 
