@@ -29,6 +29,11 @@ def test_errors_that_do_not_fall_promise_nothing():
     assert fit([1, 2, 4, 8], [0.3, 0.31, 0.32, 0.33])(16) == pytest.approx(0.315, abs=0.02)
 
 
+def test_one_size_makes_no_law():
+    with pytest.raises(ValueError, match="at least two sizes; all 2 are for 100"):
+        forecast([100, 100], [0.3, 0.2], 200)
+
+
 EPOCHS = np.arange(1, 31)
 
 

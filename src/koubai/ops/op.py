@@ -226,8 +226,8 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     Raises:
         ShapeError: naming the first dimension that does not fit.
     """
-    different = {tuple(shape) for shape in shapes if len(shape)}
-    if len(different) <= 1:  # the usual case: of one shape, or numbers
+    different = {tuple(shape) for shape in shapes} - {()}
+    if len(different) <= 1:  # the usual case: tensors of one shape, and numbers
         return different.pop() if different else ()
     ndim = max(map(len, different))
     result = [1] * ndim

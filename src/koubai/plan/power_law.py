@@ -64,7 +64,14 @@ def fit(sizes: Sequence[float], errors: Sequence[float]) -> PowerLaw:
     Args:
         sizes: n, at least two different ones.
         errors: e(n), above 0; there may be several for one size.
+
+    Raises:
+        ValueError: if all errors are for one size.
     """
+    if len(set(sizes)) < 2:
+        raise ValueError(
+            f"a power law needs errors for at least two sizes; all {len(sizes)} are for {sizes[0]}"
+        )
     n, e = np.asarray(sizes, np.float64), np.maximum(np.asarray(errors, np.float64), _TINY)
     c = _FLOORS[:, None] * e.min()  # (floors, 1)
     x, y = np.log(n), np.log(e - c)  # a line, with the right floor: (points), (floors, points)
@@ -86,6 +93,9 @@ def forecast(sizes: Sequence[float], errors: Sequence[float], at: float, seed: i
         sizes, errors: as for `fit`.
         at: the size to foretell.
         seed: of the draws.
+
+    Raises:
+        ValueError: if all errors are for one size.
     """
     n, e = np.asarray(sizes, np.float64), np.maximum(np.asarray(errors, np.float64), _TINY)
     law = fit(sizes, errors)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from koubai.compiler.llvm.value import Value
+from koubai.compiler.llvm.value import Value
 
 
 class ConstantTable:

@@ -20,10 +20,11 @@ class WholeNumbers(Instructions):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sums: dict[str, tuple[str, int]] = {}  # numbers that are another number and a constant
-        self._places: dict[str, tuple[str, int, DType]] = {}  # addresses that are another one and a constant
+        # Numbers and addresses that are another one and a constant.
+        self._sums: dict[str, tuple[str, int]] = {}
+        self._places: dict[tuple[str, DType], tuple[str, int]] = {}
         self._made_in: dict[str, str] = {}  # which block made an address
-        self._fixed: set[str] = set()  # addresses that other blocks use
+        self._fixed: set[str] = set()  # addresses that other blocks count from
 
     def add(self, a: Int, b: Int) -> Int:
         """a + b."""
@@ -91,19 +92,18 @@ class WholeNumbers(Instructions):
     # --- addresses --------------------------------------------------------------------------------------------
 
     def at(self, pointer: str, offset: Int, dtype: DType) -> str:
-        """Return the address of the element at `offset`."""
-        origin, before, unit = self._places.get(pointer, (pointer, 0, dtype))
-        if unit != dtype:
-            origin, before = pointer, 0
+        """Return the address of the element at `offset`; it need not be one that may be read."""
+        origin, before = self._places.get((pointer, dtype), (pointer, 0))
         base, constant = self._apart(offset)
-        pointer = self._moved(origin, base, dtype) if base else origin
-        if before + constant == 0:
-            return pointer
-        place = self._moved(pointer, before + constant, dtype)
-        self._places[place] = pointer, before + constant, dtype
+        near, constant = self._moved(origin, base, dtype) if base else origin, before + constant
+        if not constant:
+            return near
+        place = self._moved(near, constant, dtype)
+        self._places[place, dtype] = near, constant
         return place
 
     def _moved(self, pointer: str, steps: Int, dtype: DType) -> str:
+        """Return an address some elements further on, of which LLVM need not know what it was made of elsewhere."""
         if self._made_in.get(pointer, self._block) != self._block:
             self._fixed.add(pointer)
         moved = self.once(f"getelementptr {in_memory(dtype)}, ptr {pointer}, i64 {steps}")
@@ -111,7 +111,7 @@ class WholeNumbers(Instructions):
         return moved
 
     def _with_fixed_addresses(self) -> Iterator[str]:
-        """Yield the lines; where other blocks use an address, LLVM must not ask how it was made.
+        """Yield the lines; where other blocks count from an address, LLVM must not ask how it was made.
 
         It would take the sum apart for every loop that uses it, which costs up to half of its time, and registers.
         """
