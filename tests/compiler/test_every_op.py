@@ -149,6 +149,21 @@ def test_convolutions(groups: int, stride: int, padding: int) -> None:
     both_ways(lambda x, w: F.conv_transpose2d(x, w, output_padding=stride - 1, **options), x, w)
 
 
+@pytest.mark.parametrize("kernel", [(31,), (3, 3), (5, 5), (1, 13), (2, 3, 3)])
+@pytest.mark.parametrize("size", [1, 6])
+def test_convolutions_of_single_channels(kernel: tuple[int, ...], size: int) -> None:
+    """The weight's gradient sums over so many windows that it is summed in parts, some elements side by side."""
+    rng = np.random.default_rng(0)
+    lengths = {1: (700,), 2: (16, 40), 3: (6, 12, 12)}[len(kernel)]
+    x, w = rng.normal(size=(size, 18, *lengths)), rng.normal(size=(18, 1, *kernel))
+    convolution = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[len(kernel)]
+    for stride in (1, 2):
+        both_ways(
+            lambda x, w: convolution(x, w, stride=stride, padding=1, groups=18) * 0.1,
+            *(a.astype("f4") for a in (x, w)),
+        )
+
+
 @pytest.mark.parametrize("padding", [0, 1, 3])
 @pytest.mark.parametrize("kernel", [2, 3, 7])
 def test_pooling_with_special_values(kernel: int, padding: int) -> None:

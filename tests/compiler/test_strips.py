@@ -132,6 +132,23 @@ def test_the_gradient_of_a_large_image_is_used_up_before_the_next():
     assert native.report.arena_bytes < 24 * 16 * 28 * 28 * 4
 
 
+def test_channels_that_lie_side_by_side_are_not_cut_apart():
+    """Vectors go along them: a strip of one channel would read single numbers, far from each other."""
+    koubai.manual_seed(0)
+    koubai.set_num_threads(2)
+    model = nn.Sequential(
+        nn.Conv2d(16, 96, 1), nn.BatchNorm2d(96), nn.ReLU6(), nn.Conv2d(96, 96, 3, padding=1, groups=96)
+    )
+    x = koubai.randn(8, 16, 24, 24)
+
+    def gradients(x):
+        return koubai.autograd.grad(model(x).square().sum(), list(model.parameters()))
+
+    found = strips_in(koubai.compile(gradients), x)
+    assert found
+    assert not any(":96" in line for line in found)
+
+
 def test_what_needs_the_whole_batch_is_not_cut(always):
     """A mean over the batch stands between the kernels, and a batch that is turned around reads other strips."""
     koubai.manual_seed(0)

@@ -25,6 +25,7 @@ from koubai.dtypes import DType
 
 VECTORS = 4  # neighbouring vectors that are done together where that reads memory in longer runs
 CHAINS = 4  # sums that an innermost loop keeps side by side; a power of two
+SUMS = 16  # vectors of sums that registers hold
 
 
 def lanes_for(kernel: Loops, bytes_: int) -> int:
@@ -55,11 +56,12 @@ class LoopsFunction:
     def _beside(self, threads: int) -> int:
         """How many neighbouring vectors are done together: several where inner loops run across memory."""
         along = self.shaped.along
-        if along is None or not any(s.inner and s.reductions for s in self.kernel.stages):
+        sums = max((len(s.reductions) for s in self.kernel.stages if s.inner), default=0)
+        if along is None or not sums:
             return 1
         alone = len(self.kernel.outer) == 1
         most = along.size // (self.lanes * (threads if alone else 1))
-        return max(1, min(VECTORS, most))
+        return max(1, min(VECTORS, most, SUMS // sums))
 
     @property
     def units(self) -> int:
@@ -213,6 +215,8 @@ class LoopsFunction:
         if axis is along:
             return self._along(axis, turn, carried)
         chains = CHAINS // min(len(self.beside), CHAINS // 2)
+        while chains > 1 and chains * len(carried) > SUMS:
+            chains //= 2
         if others or not carried or axis.size < 2 * chains:
             return self.w.loop(0, axis.size, 1, turn, carried)
         return self._in_chains(stage, axis, turn, carried, chains)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from koubai.compiler.language.index import Axis, Index, affine_in, splits
 from koubai.compiler.language.kernel import Contraction, Store
 from koubai.compiler.language.places import flat_index
 from koubai.compiler.lower.movement import Indices, broadcast
-from koubai.compiler.lower.reductions import combine
+from koubai.compiler.lower.reductions import combine, combined
 from koubai.ops.graph import Node
 from koubai.ops.op import Symbol
 from koubai.ops.window import Window
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Rule = Callable[["Lowering", Node], None]
 
+SUMS = 9  # of a convolution's weight that are added up side by side, while their images are read once
 THIN = 2  # channels of a group below which a convolution goes along other channels, not along those
 
 
@@ -114,7 +116,7 @@ def _product(
     buffer, spots = low.stored_at(out, tuple(shown))
     if not _suits_tiles(out, column, groups):
         factors = [low.operand(*operand) for operand in (left, right)]
-        _add_up(low, outer, depth, factors, precision, buffer, spots)
+        _add_up(low, outer, depth, factors, precision, buffer, spots, groups)
         return
     if _plain(low.operand(*left), (*outer, *depth)) is None:
         low.copy_for_products(left[0])
@@ -150,8 +152,9 @@ def _add_up(
     precision: str | None,
     buffer: Buffer,
     spots: Indices,
+    groups: int,
 ) -> None:
-    """Add a product as a plain sum, which may have any type, and any loop along the lanes."""
+    """Add a product as plain sums, which may have any type, and any loop along the lanes."""
     dtype = factors[0].dtype
     if dtype == dtypes.float16:
         dtype = dtypes.float32
@@ -159,7 +162,23 @@ def _add_up(
     if precision:
         factors = [apply("bfloat16", (e,), dtype) for e in factors]
     value = apply("mul", factors, dtype)
-    low.kernels.append(combine(low, "sum", value, outer, depth, buffer, spots))
+    if groups != 2:
+        low.kernels.append(combined(low, "sum", value, outer, depth, buffer, spots))
+        return
+    beside = _beside(outer[:-3])  # what is behind them are the groups and the channels
+    rest = tuple(axis for axis in outer if axis not in beside)
+    combine(low, "sum", value, rest, depth, buffer, spots, beside)
+
+
+def _beside(taps: tuple[Axis, ...]) -> tuple[Axis, ...]:
+    """Return the last loops over the elements of a kernel, as many as registers can hold a sum for each turn of."""
+    found: tuple[Axis, ...] = ()
+    while len(found) < len(taps):
+        more = taps[-1 - len(found) :]
+        if math.prod(axis.size for axis in more) > SUMS:
+            break
+        found = more
+    return found
 
 
 def _plain(operand: Expression, loops: Iterable[Axis]) -> Index | None:

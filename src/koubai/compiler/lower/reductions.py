@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -38,15 +40,8 @@ def reduction(low: Lowering, node: Node) -> None:
         shown = full if node.attributes["keepdim"] else tuple(full[dim] for dim in kept)
         return low.stored_at(out, shown)[1]
 
-    buffer = low.buffers[out]
     spots = place({d: Index.of(axes[d]) for d in kept})
-    size = 1
-    for axis in inner:
-        size *= axis.size
-    name = node.op.name
-    if size >= LARGE and out.size * 16 <= x.size and (cut := _parts(inner, value)):
-        value, outer, inner, buffer, spots = _in_parts(low, name, value, outer, inner, cut, buffer, spots)
-    low.kernels.append(combine(low, name, value, outer, inner, buffer, spots))
+    combine(low, node.op.name, value, outer, inner, low.buffers[out], spots)
 
 
 def combine(
@@ -57,14 +52,47 @@ def combine(
     inner: tuple[Axis, ...],
     buffer: Buffer,
     spots: Indices,
+    beside: tuple[Axis, ...] = (),
+) -> None:
+    """Combine `value` over the inner loops and store what comes out; many elements in parts first.
+
+    Args:
+        low: receives the kernels.
+        kind: of the reduction.
+        value: what is combined.
+        outer: the loops over the results.
+        inner: the loops over what is combined.
+        buffer: where a result is stored, at `spots`.
+        spots: its place, in terms of the loops over the results.
+        beside: more loops over the results, short ones, which are done side by side in registers.
+    """
+    if math.prod(axis.size for axis in inner) >= LARGE and (cut := _parts(inner, value)):
+        value, inner = _in_parts(low, kind, value, outer, inner, cut, beside)
+        outer, beside = (*outer, *beside), ()
+    low.kernels.append(combined(low, kind, value, outer, inner, buffer, spots, beside))
+
+
+def combined(
+    low: Lowering,
+    kind: str,
+    value: Expression,
+    outer: tuple[Axis, ...],
+    inner: tuple[Axis, ...],
+    buffer: Buffer,
+    spots: Indices,
+    beside: tuple[Axis, ...] = (),
 ) -> Loops:
-    """Return the kernel that combines `value` over the inner loops and stores what comes out."""
-    found = Reduction(low.fresh("sum"), kind, value)
-    total = register(found.name, value.dtype)
-    if buffer.dtype != value.dtype:
-        total = apply("cast", (total,), buffer.dtype, {"dtype": buffer.dtype})
-    stages = [Stage(inner, reductions=[found]), Stage(stores=[Store(buffer, spots, total)])]
-    return Loops(buffer.name, outer, stages)
+    """Return the kernel that combines `value` over the inner loops and stores what comes out, all in one go."""
+    reductions, stores = [], []
+    for turns in itertools.product(*(range(axis.size) for axis in beside)):
+        here = {axis: Index((), turn) for axis, turn in zip(beside, turns)}
+        found = Reduction(low.fresh("sum"), kind, value.replace(here))
+        total = register(found.name, value.dtype)
+        if buffer.dtype != value.dtype:
+            total = apply("cast", (total,), buffer.dtype, {"dtype": buffer.dtype})
+        reductions.append(found)
+        stores.append(Store(buffer, tuple(i.replace(here) for i in spots), total))
+    return Loops(buffer.name, outer, [Stage(inner, reductions=reductions), Stage(stores=stores)])
 
 
 def _parts(inner: tuple[Axis, ...], value: Expression) -> tuple[Axis, int] | None:
@@ -88,22 +116,19 @@ def _in_parts(
     outer: tuple[Axis, ...],
     inner: tuple[Axis, ...],
     cut: tuple[Axis, int],
-    buffer: Buffer,
-    spots: Indices,
-) -> tuple[Expression, tuple[Axis, ...], tuple[Axis, ...], Buffer, Indices]:
-    """Combine in parts, and return what is left: to combine the parts."""
+    beside: tuple[Axis, ...],
+) -> tuple[Expression, tuple[Axis, ...]]:
+    """Combine in parts, and return what is left to combine: the parts, and the loop over them."""
     axis, parts = cut
     part, rest = Axis(parts), Axis(axis.size // parts)
     value = value.replace({axis: Index.of(part) * rest.size + rest})
     within = tuple(rest if a is axis else a for a in inner)
-    shape = (parts, *(a.size for a in outer))
-    partial = low.new_buffer(shape, value.dtype, "part")
-    low.kernels.append(
-        combine(low, kind, value, (part, *outer), within, partial, tuple(map(Index.of, (part, *outer))))
-    )
+    results = (*outer, *beside)
+    partial = low.new_buffer((parts, *(a.size for a in results)), value.dtype, "part")
+    spots = tuple(map(Index.of, (part, *results)))
+    low.kernels.append(combined(low, kind, value, (part, *outer), within, partial, spots, beside))
     part = Axis(parts)
-    again = load(partial, tuple(map(Index.of, (part, *outer))))
-    return again, outer, (part,), buffer, spots
+    return load(partial, tuple(map(Index.of, (part, *results)))), (part,)
 
 
 def position_of_extreme(low: Lowering, node: Node) -> None:

@@ -37,11 +37,11 @@ class Shaped:
 def shape(kernel: Loops, lanes: int) -> Shaped:
     """Decide how a kernel is run with vectors of `lanes` elements."""
     kernel = joined(by_cases(cut(kernel)))
-    outer = max(kernel.outer, key=lambda a: _merit(kernel, a, lanes), default=None)
+    outer = max(kernel.outer, key=lambda a: merit(kernel, a, lanes), default=None)
     reduces = any(stage.inner for stage in kernel.stages)
     inner = [_best_of(stage, lanes) for stage in kernel.stages]
     within = sum(_stage_merit(s, a, lanes) for s, a in zip(kernel.stages, inner) if a is not None)
-    across = _merit(kernel, outer, lanes) if outer is not None else -1.0
+    across = merit(kernel, outer, lanes) if outer is not None else -1.0
     if reduces and within >= across and within > 0:
         return Shaped(_ordered(kernel, None), None, inner)
     if outer is None or across <= 0:
@@ -193,7 +193,8 @@ def _continues(index: Index, a: Axis, b: Axis) -> bool:
 # --- choosing
 
 
-def _merit(kernel: Loops, axis: Axis, lanes: int) -> float:
+def merit(kernel: Loops, axis: Axis, lanes: int) -> float:
+    """How well the elements along a loop lie, in bytes: above 0 if vectors can go along it."""
     return sum(_stage_merit(stage, axis, lanes) for stage in kernel.stages)
 
 

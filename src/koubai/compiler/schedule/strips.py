@@ -16,11 +16,13 @@ from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Nest, Strips, by_buffer
 from koubai.compiler.language.places import flat_index
+from koubai.compiler.llvm.loops import lanes_for
 from koubai.compiler.llvm.winograd import is_winograd
 from koubai.compiler.llvm.winograd_weights import is_winograd_weights
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.dependence import Dependences
 from koubai.compiler.schedule.parts import in_parts
+from koubai.compiler.schedule.shape_loops import merit
 from koubai.compiler.schedule.strip_bodies import Slice, on_slices, stripped
 
 LARGE = 1 << 16  # bytes of an array that is worth keeping near
@@ -101,6 +103,9 @@ class _Group(Nest):
             return cls([kernel], [])
         own = [_places_of(kernel, buffer) for buffer in kernel.writes & kernel.reads]
         free = [a for a in kernel.outer if a.size > 1 and all(_dimension(p, a) is not None for p in own)]
+        if isinstance(kernel, Loops):
+            lanes = lanes_for(kernel, target.lanes_bytes)
+            free = [a for a in free if merit(kernel, a, lanes) <= 0]
         if any(b.becomes for b in kernel.writes):
             free = []
         return cls([kernel], [(axis,) for axis in (*free, *_summed(kernel))])
