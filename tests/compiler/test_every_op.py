@@ -155,13 +155,11 @@ def test_convolutions_of_single_channels(kernel: tuple[int, ...], size: int) -> 
     """The weight's gradient sums over so many windows that it is summed in parts, some elements side by side."""
     rng = np.random.default_rng(0)
     lengths = {1: (700,), 2: (16, 40), 3: (6, 12, 12)}[len(kernel)]
-    x, w = rng.normal(size=(size, 18, *lengths)), rng.normal(size=(18, 1, *kernel))
+    x = rng.normal(size=(size, 18, *lengths)).astype("f4")
+    w = rng.normal(size=(18, 1, *kernel)).astype("f4")
     convolution = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[len(kernel)]
-    for stride in (1, 2):
-        both_ways(
-            lambda x, w: convolution(x, w, stride=stride, padding=1, groups=18) * 0.1,
-            *(a.astype("f4") for a in (x, w)),
-        )
+    both_ways(lambda x, w: convolution(x, w, padding=1, groups=18) * 0.1, x, w)
+    both_ways(lambda x, w: convolution(x, w, stride=2, padding=1, groups=18) * 0.1, x, w)
 
 
 @pytest.mark.parametrize("padding", [0, 1, 3])
