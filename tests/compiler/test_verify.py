@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 import koubai
@@ -134,3 +135,27 @@ def test_a_rare_tie_may_fall_the_other_way_if_rounding_can_move_it(off, monkeypa
     else:
         with pytest.raises(RuntimeError, match="the compiled step is wrong"):
             step(x)
+
+
+@pytest.mark.parametrize("off", [6, 1000])
+def test_a_tie_that_no_change_of_the_inputs_meets_may_fall_the_other_way(off, monkeypatch):
+    """Whole numbers have no last bits to change, and 0 has none either: only rounding behind the ops decides."""
+    sub = maps._TABLE["sub"]
+    wrong = dataclasses.replace(sub, write=lambda x, y: sub.write(x, y) - off * 2**-23)
+    monkeypatch.setitem(maps._TABLE, "sub", wrong)
+    numbers = koubai.arange(2, 1002)
+    threshold = float(np.float32(np.log(500)) - np.float32((off - 2) * 2**-23))
+    bias = nn.Parameter(koubai.zeros(1000))
+
+    @koubai.compile
+    def step(numbers):
+        (numbers.float().log() - threshold + bias).relu().sum().backward()
+        gradient, bias.grad = bias.grad, None
+        return gradient
+
+    if off == 6:
+        assert step(numbers)[498].item() == 0
+        assert step.report.verified
+    else:
+        with pytest.raises(RuntimeError, match="the compiled step is wrong"):
+            step(numbers)

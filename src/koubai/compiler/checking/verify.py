@@ -1,9 +1,9 @@
 """Whether a compiled step computes what eager does.
 
 The yardstick is the program in float64. A native result may be ten times as far from it as the same program run
-eagerly in float32. It may also be as far as a change of the inputs in the last bits moves it: steps with a tie that
-falls the other way, such as a ReLU at 0, are not wrong. Where products round their factors to bfloat16, ties are
-everywhere, and Adam makes much of each; then it may be as far as that rounding itself moves it.
+eagerly in float32. It may also be as far as a change of the inputs in the last bits moves it, or rounding behind every
+op: steps with a tie that falls the other way, such as a ReLU at 0, are not wrong. Where products round their factors to
+bfloat16, ties are everywhere, and Adam makes much of each; then it may be as far as that rounding itself moves it.
 
 What is made from gradients has one more excuse. Native sums run in another order, so an element of a gradient that is
 exactly 0 eagerly may be 1e-9; that is no error of the gradient, but g / (|g| + ε) or a sign takes it for a whole step.
@@ -21,6 +21,7 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.arrays import Array
+from koubai.compiler.checking.rounding import rounded
 from koubai.compiler.graph.precision import FLOAT32, with_precision
 from koubai.ops.elementwise import cast
 from koubai.ops.graph import Graph, Node, interpret, prune
@@ -30,6 +31,9 @@ FLOOR = 1e-5
 SMALL = 1e-6
 DRAWS = 3  # ways in which inputs are changed by their last bit
 BITS, ALL_DRAWS = (3, 10), 7  # larger changes for what is doubtful still, in all ways that `_signs` knows
+# errors behind every op in units of float32's, and how much of a native error they have to explain: small ones meet the
+# ties that float32 is in doubt about, of which a native result may have met more
+ROUNDINGS = (1, 1 / 3), (3, 1 / 3), (10, 1)
 ROUGH = 10
 
 
@@ -60,6 +64,8 @@ def check(
     doubtful = results.without_noise(doubtful)
     for bits in BITS:  # where ties are rare, a change has to be as large as an error may be to meet one
         doubtful = results.without_ties(doubtful, bits, ALL_DRAWS)
+    for times, share in ROUNDINGS:
+        doubtful = results.without_rounding(doubtful, times, share)
     for at in doubtful:
         raise RuntimeError(
             f"the compiled step is wrong: {_maker(graph, at)} differs from float64 by {results.errors[at]:.1e} "
@@ -107,6 +113,15 @@ class _Results:
             ]
         return doubtful
 
+    def without_rounding(self, doubtful: list[int], times: float, share: float) -> list[int]:
+        """Leave out those that errors behind every op, of so many times float32's, move by such a share as far."""
+        inputs = [widened(x) for x in self._inputs]
+        for draw in range(ALL_DRAWS if doubtful else 0):
+            part = in_float64(_part(self._graph, doubtful))
+            moved = dict(zip(doubtful, rounded(part, inputs, times, draw)))
+            doubtful = [at for at in doubtful if not share * self.errors[at] <= self._error(at, moved[at])]
+        return doubtful
+
     def without_rounded_factors(self, doubtful: list[int]) -> list[int]:
         """Leave out those that are no farther off than the rounding of factors to bfloat16 moves them."""
         plain = _some(with_precision(self._graph, FLOAT32), self._inputs, doubtful)
@@ -139,8 +154,12 @@ def _some(graph: Graph, inputs: Sequence[Array], wanted: Sequence[int]) -> dict[
     """Return some outputs of a graph, computed eagerly, by their position among all."""
     if not wanted:
         return {}
-    part = prune(Graph(graph.inputs, graph.constants, graph.nodes, [graph.outputs[at] for at in wanted]))
-    return dict(zip(wanted, interpret(part, inputs)))
+    return dict(zip(wanted, interpret(_part(graph, wanted), inputs)))
+
+
+def _part(graph: Graph, wanted: Sequence[int]) -> Graph:
+    """Return the part of a graph that makes some of its outputs."""
+    return prune(Graph(graph.inputs, graph.constants, graph.nodes, [graph.outputs[at] for at in wanted]))
 
 
 def distance(
