@@ -149,6 +149,41 @@ def test_convolutions(groups: int, stride: int, padding: int) -> None:
     both_ways(lambda x, w: F.conv_transpose2d(x, w, output_padding=stride - 1, **options), x, w)
 
 
+@pytest.mark.parametrize("kernel", [(1, 1), (2, 3), (4, 4), (5, 3)])
+@pytest.mark.parametrize("stride", [(2, 2), (1, 3), (3, 4)])
+@pytest.mark.parametrize("padding", [0, 2])
+def test_convolutions_with_strides(kernel: tuple[int, int], stride: tuple[int, int], padding: int) -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 3, 9, 10)), rng.normal(size=(3, 5, *kernel)).astype("f4")
+    between = (0, max(stride) - 2)  # rows at the end that no window meets
+    both_ways(
+        lambda x, w: F.conv2d(x, w, stride=stride, padding=padding),
+        x.astype("f4"),
+        w.swapaxes(0, 1).copy(),
+    )
+    both_ways(lambda x, w: F.conv_transpose2d(x, w, None, stride, padding, between), x.astype("f4"), w)
+    if stride[0] == 1:
+        both_ways(
+            lambda x, w: F.conv_transpose2d(x, w, None, stride, padding, 0, 1, (2, 1)), x, w.astype("f8")
+        )
+
+
+@pytest.mark.parametrize("rank", [1, 3])
+def test_transposed_convolutions_of_other_ranks(rank: int) -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 3, *(5, 4, 3)[:rank])), rng.normal(size=(3, 2, *(4, 3, 2)[:rank]))
+    transposed = F.conv_transpose1d if rank == 1 else F.conv_transpose3d
+    both_ways(lambda x, w: transposed(x, w, stride=2, padding=1), x.astype("f4"), w.astype("f4"))
+
+
+def test_a_transposed_convolution_multiplies_no_zeros() -> None:
+    layer = koubai.nn.ConvTranspose2d(64, 32, 4, 2, 1)
+    native = koubai.compile(layer)
+    with koubai.no_grad():
+        native(koubai.randn(4, 64, 16, 16))
+    assert native.report.flops < 1.2 * 2 * 4 * 64 * 16 * 16 * 32 * 4 * 4
+
+
 @pytest.mark.parametrize("kernel", [(31,), (3, 3), (5, 5), (1, 13), (2, 3, 3)])
 @pytest.mark.parametrize("size", [1, 6])
 def test_convolutions_of_single_channels(kernel: tuple[int, ...], size: int) -> None:

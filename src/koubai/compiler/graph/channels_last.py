@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from koubai.arrays import Array
+from koubai.compiler.graph.interleaved import Interleaved, is_interleaved
 from koubai.ops import convolution as plain
 from koubai.ops.graph import Graph, Node
 from koubai.ops.movement import flip, inverse, permute, place, slice_
@@ -143,6 +144,11 @@ def _convolution_input(graph: Graph, inputs: Sequence[Symbol], attributes: dict[
     y, weight = inputs
     window: Window = attributes["window"]
     groups, lengths = attributes["groups"], attributes["lengths"]
+    settings = {name: value for name, value in attributes.items() if name != "lengths"}
+    if is_interleaved(window, groups):
+        return _channels_second(
+            graph, _interleaved(graph, _channels_last(graph, y), weight, lengths, settings)
+        )
     reach = tuple(d * (k - 1) for k, d in zip(window.kernel, window.dilation))
     starts = tuple(r - before for r, (before, _) in zip(reach, window.padding))
     full = tuple(n + r for n, r in zip(lengths, reach))
@@ -150,9 +156,24 @@ def _convolution_input(graph: Graph, inputs: Sequence[Symbol], attributes: dict[
     mirrored = _one(graph, flip, [weight], dims=tuple(range(2, weight.ndim)))
     laid = _grouped_transpose(graph, mirrored, groups)
     inner = Window(window.kernel, (1,) * window.rank, ((0, 0),) * window.rank, window.dilation)
-    settings = {name: value for name, value in attributes.items() if name != "lengths"}
     x = _one(graph, convolution_last, [image, laid], **{**settings, "window": inner})
     return _channels_second(graph, x)
+
+
+def _interleaved(graph: Graph, y: Symbol, weight: Symbol, lengths: Shape, settings: dict[str, Any]) -> Symbol:
+    """Several convolutions of the output's gradient (N, *counts, O) in one, laid beside each other."""
+    window: Window = settings["window"]
+    parts = Interleaved(window)
+    room = tuple(n + 2 * zeros for n, zeros in zip(y.shape[1:-1], parts.padding))
+    image = _padded(graph, y, parts.padding, (1,) * window.rank, room)
+    found = _one(
+        graph,
+        convolution_last,
+        [image, parts.weight(graph, weight)],
+        **{**settings, "window": parts.window},
+    )
+    starts = tuple(-before for before, _ in window.padding)
+    return _padded(graph, parts.image(graph, found), starts, (1,) * window.rank, lengths)
 
 
 def _grouped_transpose(graph: Graph, weight: Symbol, groups: int) -> Symbol:
