@@ -98,3 +98,12 @@ def test_neighbouring_results_share_the_computation_of_their_places():
     for body in products:
         computed = re.findall(r"getelementptr .*, i64 %", body)
         assert len(computed) < len(re.findall(r"^ *store <", body, re.MULTILINE))
+
+
+@pytest.mark.parametrize("channels", [32, 64, 6, 48])
+def test_groups_of_channels_are_normalized_along_memory(channels):
+    """No number is fetched for a lane of its own, however many channels a group has."""
+    model = nn.Sequential(
+        nn.Conv2d(3, channels, 1), nn.GroupNorm(2, channels), nn.SiLU(), nn.Conv2d(channels, 16, 1)
+    )
+    assert "masked.gather" not in blueprint_of(model, koubai.ones(4, 3, 8, 8)).text

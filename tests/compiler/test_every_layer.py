@@ -158,6 +158,12 @@ CASES: dict[str, Callable[[], tuple[Any, ...]]] = {
     "bicubic": lambda: (nn.Upsample(scale_factor=2, mode="bicubic"), real(1, 2, 4, 4)),
     "batch norm": lambda: (nn.BatchNorm2d(3), real(4, 3, 5, 5)),
     "group norm": lambda: (nn.GroupNorm(2, 6), real(4, 6, 5)),
+    "group norm of images": lambda: (
+        nn.Sequential(
+            nn.Conv2d(3, 48, 1), nn.GroupNorm(3, 48), nn.SiLU(), nn.Conv2d(48, 6, 3), nn.GroupNorm(3, 6)
+        ),
+        real(2, 3, 7, 6),
+    ),
     "dropout": lambda: (nn.Sequential(nn.Dropout2d(0.3), nn.AlphaDropout(0.2)), real(6, 4, 3, 3)),
     "recipe's MLP": lambda: (models.mlp((1, 8, 8), 10, (33, 17), 0.2), real(5, 1, 8, 8)),
     "recipe's CNN": lambda: (models.cnn((1, 16, 16), 10, 32, 0.2), real(3, 1, 16, 16)),

@@ -165,7 +165,15 @@ class Elements:
             return atom is self.along
         if isinstance(atom, Position):
             return self.value(atom.value).lanes > 1
+        if isinstance(atom, Quotient) and self._stays(atom):
+            return False
         return self.varies(atom.of)
+
+    def _stays(self, atom: Quotient | Remainder) -> bool:
+        """Whether a division has no turn between the lanes: they begin at a multiple of their number."""
+        steps = [f for inner, f in atom.of.terms if not self._atom_varies(inner)]
+        dense = self._is_dense(atom.of)
+        return dense and not any(n % self.lanes for n in (atom.by, atom.of.constant, *steps))
 
     def number(self, index: Index) -> Int:
         """Return an index that is the same in all lanes; the axis along the lanes counts as in lane 0."""
@@ -283,7 +291,10 @@ class Elements:
     def _is_dense(self, flat: Index) -> bool:
         """Whether neighbouring lanes are neighbours in memory."""
         varying = [(atom, factor) for atom, factor in flat.terms if self._atom_varies(atom)]
-        return varying == [(self.along, 1)]
+        if len(varying) != 1 or varying[0][1] != 1:
+            return False
+        (atom, _) = varying[0]
+        return atom is self.along or (isinstance(atom, Remainder) and self._stays(atom))
 
     def _gather(self, pointer: str, dtype: DType, offsets: Value, guard: Value | None) -> Value:
         w = self.w

@@ -24,7 +24,7 @@ from koubai.compiler.language.kernel import (
     loads,
     positions,
 )
-from koubai.compiler.language.places import flat_place
+from koubai.compiler.language.places import flat_index, flat_place
 from koubai.compiler.llvm.transposes import is_transpose
 from koubai.compiler.schedule.dependence import Dependences
 from koubai.compiler.schedule.shape_loops import by_cases, cut
@@ -32,6 +32,7 @@ from koubai.compiler.schedule.shape_loops import by_cases, cut
 SMALL = 1 << 12  # elements that one thread may as well do alone
 FEWEST = 16  # outer turns of a kernel that threads can share
 NARROW = 16  # bytes of the smallest vectors
+WIDEST = 16  # lanes of the largest
 MANY = 8  # kernels that read what another one makes
 LARGEST = 400  # expressions in a kernel: beyond, registers run out and compiling takes long
 
@@ -159,10 +160,16 @@ def as_epilogue(earlier: Contraction, later: Loops) -> Contraction | None:
     if stores is None:
         return None
     references = [index for s in stores for index in (flat_place(s.buffer, s.indices),)]
-    if earlier.column in splits(references, earlier.outer):
+    if earlier.column in splits(references, earlier.outer) or _scatters(earlier.column, stores):
         return None
     merged = affine(replace(earlier, epilogue=[*earlier.epilogue, *stores]))
     return merged if merged.column is earlier.column else None
+
+
+def _scatters(column: Axis, stores: Iterable[Store]) -> bool:
+    """Whether neighbouring columns read something else than each other or neighbours: their lanes would part."""
+    read = (flat_index(e) for e in loads(store.value for store in stores))
+    return splits(read, (column,)).get(column, WIDEST) % WIDEST != 0
 
 
 def forwarded(

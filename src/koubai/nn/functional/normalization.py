@@ -153,14 +153,10 @@ def group_norm(
         raise RuntimeError(
             f"group_norm: input {list(input.shape)} must be (N, C, *), C divisible by num_groups={num_groups}"
         )
-    grouped = input.reshape(input.shape[0], num_groups, _count(input) // num_groups)
-    normal = standardize(grouped, dims=(2,), eps=eps).reshape(input.shape)
+    images, channels, *lengths = input.shape
+    grouped = input.reshape(images, num_groups, channels // num_groups, *lengths)
+    normal = standardize(grouped, dims=tuple(range(2, grouped.ndim)), eps=eps).reshape(input.shape)
     return _affine(normal, _per_channel(weight, input), _per_channel(bias, input))
-
-
-def _count(input: Tensor) -> int:
-    """Elements of one sample."""
-    return math.prod(input.shape[1:])
 
 
 def batch_norm(
