@@ -21,9 +21,16 @@ def linear(p: Arrays, name: str, x: Array) -> Array:
 
 
 def convolution(p: Arrays, name: str, x: Array, stride: int = 1, padding: int = 1) -> Array:
-    """A convolution of images."""
-    padded = ((padding, padding), (padding, padding))
-    y = lax.conv_general_dilated(x, p[f"{name}.weight"], (stride, stride), padded, dimension_numbers=IMAGES)
+    """A convolution of images, in groups if its weight has fewer channels than they."""
+    weight, padded = p[f"{name}.weight"], ((padding, padding), (padding, padding))
+    y = lax.conv_general_dilated(
+        x,
+        weight,
+        (stride, stride),
+        padded,
+        dimension_numbers=IMAGES,
+        feature_group_count=x.shape[-1] // weight.shape[-2],
+    )
     return y + p[f"{name}.bias"] if f"{name}.bias" in p else y
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
-from jax.nn import gelu, relu
+from jax.nn import gelu, relu, relu6
 
 from native import models
 from native.jax_layers import (
@@ -71,6 +71,33 @@ def _pad_shortcut(x: Array, stride: int) -> Array:
     return jnp.pad(x[:, ::stride, ::stride], ((0, 0), (0, 0), (0, 0), (missing, missing)))
 
 
+def mobilenet_v2(p: Arrays, buffers: Arrays, x: Array, _: Settings) -> Array:
+    """The network of convolutions of single channels, for ImageNet."""
+    x = relu6(_normalized(p, buffers, "", 0, x, 2, 1))
+    name = 3
+    for factor, _, count, stride in models.MOBILE_STAGES:
+        for number in range(count):
+            x = _mobile_block(p, buffers, f"{name}.body.", x, 1 if number else stride, factor > 1)
+            name += 1
+    x = relu6(_normalized(p, buffers, "", name, x))
+    return linear(p, f"{name + 5}", x.mean((1, 2)))
+
+
+def _mobile_block(p: Arrays, buffers: Arrays, name: str, x: Array, stride: int, widens: bool) -> Array:
+    y, at = x, 0
+    if widens:
+        y, at = relu6(_normalized(p, buffers, name, 0, x)), 3
+    y = relu6(_normalized(p, buffers, name, at, y, stride, 1))
+    y = _normalized(p, buffers, name, at + 3, y)
+    return x + y if x.shape == y.shape else y
+
+
+def _normalized(
+    p: Arrays, buffers: Arrays, name: str, at: int, x: Array, stride: int = 1, padding: int = 0
+) -> Array:
+    return batch_norm(p, buffers, f"{name}{at + 1}", convolution(p, f"{name}{at}", x, stride, padding))
+
+
 def char_lstm(p: Arrays, _: Arrays, tokens: Array, __: Settings) -> Array:
     """The character LSTM."""
     states = lstm(p, "lstm", p["embedding.weight"][tokens])
@@ -93,6 +120,7 @@ MODELS: dict[Callable[..., Any], Callable[[Arrays, Arrays, Array, Settings], Arr
     models.cnn: cnn,
     models.resnet20: resnet20,
     models.resnet18: resnet18,
+    models.mobilenet_v2: mobilenet_v2,
     models.char_lstm: char_lstm,
     models.gpt: gpt,
 }

@@ -99,6 +99,55 @@ def resnet18(framework: Framework) -> Model:
     )
 
 
+# factor of the channels inside, channels, blocks, stride of the first of them
+MOBILE_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+def mobilenet_v2(framework: Framework) -> Model:
+    """Convolutions of single channels between such of single pixels, for ImageNet.
+
+    Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks" (2018), table 2.
+    """
+    nn = framework.nn
+
+    def normalized(inputs: int, outputs: int, size: int = 1, stride: int = 1, groups: int = 1) -> list[Any]:
+        layer = nn.Conv2d(inputs, outputs, size, stride, size // 2, groups=groups, bias=False)
+        return [layer, nn.BatchNorm2d(outputs)]
+
+    class Block(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self, inputs: int, outputs: int, stride: int, factor: int) -> None:
+            super().__init__()
+            inside = factor * inputs
+            wide = [*normalized(inputs, inside), nn.ReLU6()] if factor > 1 else []
+            deep = [*normalized(inside, inside, 3, stride, groups=inside), nn.ReLU6()]
+            self.body = nn.Sequential(*wide, *deep, *normalized(inside, outputs))
+            self.adds = stride == 1 and inputs == outputs
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.body(x)
+            return x + y if self.adds else y
+
+    blocks, inputs = [], 32
+    for factor, outputs, count, stride in MOBILE_STAGES:
+        for number in range(count):
+            blocks.append(Block(inputs, outputs, 1 if number else stride, factor))
+            inputs = outputs
+    return nn.Sequential(
+        *(*normalized(3, 32, 3, 2), nn.ReLU6()),  # (N, 32, 112, 112)
+        *blocks,  # (N, 320, 7, 7)
+        *(*normalized(320, 1280), nn.ReLU6()),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1280, 1000)),
+    )
+
+
 def char_lstm(framework: Framework, hidden: int = 128, vocabulary: int = 65) -> Model:
     """Predicts the next character from an LSTM's state; scores of all positions come as rows (N T, vocabulary)."""
     nn = framework.nn

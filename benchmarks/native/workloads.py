@@ -129,5 +129,8 @@ WORKLOADS = {
         gpt_workload("E"),
         gpt_workload("GPT", batch=4, width=768, heads=12, layers=2, length=256),
         MOMENTUM("R18", "ResNet-18 224x224, momentum, batch 8", models.resnet18, (8, 3, 224, 224), 1000),
+        MOMENTUM(
+            "MV2", "MobileNetV2 224x224, momentum, batch 8", models.mobilenet_v2, (8, 3, 224, 224), 1000
+        ),
     )
 }

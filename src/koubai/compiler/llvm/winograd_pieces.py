@@ -144,7 +144,7 @@ class Pieces:
             body(i)
             return []
 
-        self.w.loop(first, end, step, turn)
+        self.w.loop(first, end, step, turn, opaque=True)
 
     def each_vector(
         self, block: Int, width: int, size: int, body: Callable[[Int, Int, Value | None], None]

@@ -208,6 +208,7 @@ class Writer(WholeNumbers):
         step: int,
         body: Callable[[Int, list[Value]], Sequence[Value]],
         carried: Sequence[Value] = (),
+        opaque: bool = False,
     ) -> list[Value]:
         """Write `for i in range(first, end, step)`, and return the carried values after it.
 
@@ -216,6 +217,8 @@ class Writer(WholeNumbers):
             step: a positive number.
             body: `body(i, values)` writes one turn and returns the new carried values.
             carried: values that each turn takes from the one before it.
+            opaque: LLVM does not see how the counter moves on. In a large body it would look for long for addresses
+                that move on with the counter, and the code is as fast without them.
         """
         known = isinstance(first, int) and isinstance(end, int)
         if known and first >= end:  # type: ignore[operator]
@@ -233,6 +236,8 @@ class Writer(WholeNumbers):
         turning = [Value(self.fresh(), v.dtype, v.lanes) for v in carried]
         new = list(body(i, turning))
         following = self.let(f"add nsw i64 {i}, {step}")
+        if opaque:  # no instruction, but nothing is known about its result
+            following = self.let(f'call i64 asm "", "=r,0"(i64 {following})')
         again, latch = self.let(f"icmp slt i64 {following}, {end}"), self._block
         self.do(f"br i1 {again}, label %{head}, label %{after}")
         phis = [f"  {i} = phi i64 [ {first}, %{before} ], [ {following}, %{latch} ]"]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Rule = Callable[["Lowering", Node], None]
 
+NARROW = 8  # channels of a result below which the gradient of its weight may go along those of the image
 SUMS = 9  # of a convolution's weight that are added up side by side, while their images are read once
 THIN = 2  # channels of a group below which a convolution goes along other channels, not along those
 
@@ -69,9 +70,13 @@ def convolution_weight_last(low: Lowering, node: Node) -> None:
     e = tuple(map(Axis, window.kernel))
     c, group, o = Axis(out.shape[-2]), Axis(groups), Axis(out.shape[-1] // groups)
     n, t = Axis(y.shape[0]), tuple(map(Axis, y.shape[1:-1]))
-    left_at = (Index.of(n), *_meets(t, e, window), Index.of(group) * c.size + c)
-    right_at = (Index.of(n), *map(Index.of, t), Index.of(group) * o.size + o)
-    _product(low, node, (*e, group, c, o), o, (n, *t), (x, left_at), (y, right_at), groups=2)
+    image = x, (Index.of(n), *_meets(t, e, window), Index.of(group) * c.size + c)
+    found = y, (Index.of(n), *map(Index.of, t), Index.of(group) * o.size + o)
+    shown = (*e, group, c, o)
+    if o.size >= NARROW or fill(o.size, c.size):
+        _product(low, node, shown, o, (n, *t), image, found, groups=2)
+    else:  # the same product, seen from the other side
+        _product(low, node, (*e, group, o, c), c, (n, *t), found, image, shown, groups=2)
 
 
 def _grouped_axes(shape: tuple[int, ...], groups: int) -> tuple[Axis, ...]:
@@ -108,11 +113,12 @@ def _product(
     The dimensions of the result are the loops that are `seen`, or those in `outer`.
     """
     out, precision = node.outputs[0], node.attributes.get("precision")
-    shown = [Index.of(axis) for axis in seen or outer]
+    axes = seen or outer
+    shown = [Index.of(axis) for axis in axes]
     if groups:  # the group and the channel within it are one dimension of the result
-        at = len(outer) - 2 if groups == 1 else len(outer) - 3
-        channel = shown[at] * outer[-1].size + outer[-1]
-        shown = [i for number, i in enumerate(shown) if number not in (at, len(outer) - 1)] + [channel]
+        at = len(axes) - 2 if groups == 1 else len(axes) - 3
+        channel = shown[at] * axes[-1].size + axes[-1]
+        shown = [i for number, i in enumerate(shown) if number not in (at, len(axes) - 1)] + [channel]
     buffer, spots = low.stored_at(out, tuple(shown))
     if not _suits_tiles(out, column, groups):
         factors = [low.operand(*operand) for operand in (left, right)]
