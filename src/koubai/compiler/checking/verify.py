@@ -31,9 +31,9 @@ FLOOR = 1e-5
 SMALL = 1e-6
 DRAWS = 3  # ways in which inputs are changed by their last bit
 BITS, ALL_DRAWS = (3, 10), 7  # larger changes for what is doubtful still, in all ways that `_signs` knows
-# errors behind every op in units of float32's, and how much of a native error they have to explain: small ones meet the
-# ties that float32 is in doubt about, of which a native result may have met more
-ROUNDINGS = (1, 1 / 3), (3, 1 / 3), (10, 1)
+# errors behind every op, in units of float32's, and how many times as far as they move an element it may be off: small
+# ones meet the ties that float32 is in doubt about, of which a native result may have met several
+ROUNDINGS = (1, 3), (3, 3), (10, 1)
 ROUGH = 10
 
 
@@ -114,12 +114,24 @@ class _Results:
         return doubtful
 
     def without_rounding(self, doubtful: list[int], times: float, share: float) -> list[int]:
-        """Leave out those that errors behind every op, of so many times float32's, move by such a share as far."""
+        """Leave out those whose errors are in the elements that errors behind every op move far.
+
+        Args:
+            doubtful: which are left.
+            times: how large the errors behind every op are, in units of float32's.
+            share: how many times as far as they move an element it may be off.
+        """
         inputs = [widened(x) for x in self._inputs]
+        reach = {at: np.zeros(self._exact[at].shape) for at in doubtful}
         for draw in range(ALL_DRAWS if doubtful else 0):
             part = in_float64(_part(self._graph, doubtful))
-            moved = dict(zip(doubtful, rounded(part, inputs, times, draw)))
-            doubtful = [at for at in doubtful if not share * self.errors[at] <= self._error(at, moved[at])]
+            for at, moved in zip(doubtful, rounded(part, inputs, times, draw)):
+                reach[at] = np.maximum(reach[at], _apart(moved, self._exact[at]))
+            doubtful = [
+                at
+                for at in doubtful
+                if not self._error(at, self._found[at], share * reach[at]) <= self._allowed(at)
+            ]
         return doubtful
 
     def without_rounded_factors(self, doubtful: list[int]) -> list[int]:
@@ -139,8 +151,8 @@ class _Results:
         rough = _rough(reach, self._allowed(at), exact, before)
         return distance(self._found[at], exact, before, rough)
 
-    def _error(self, at: int, value: Array) -> float:
-        return distance(value, self._exact[at], self._before.get(at))
+    def _error(self, at: int, value: Array, excused: Array | float = 0.0) -> float:
+        return distance(value, self._exact[at], self._before.get(at), excused)
 
     def _allowed(self, at: int) -> float:
         return max(FLOOR, 10 * self.eager[at])
