@@ -47,6 +47,11 @@ class Graph:
         self.nodes.append(Node(op, tuple(inputs), attributes, outputs))
         return outputs
 
+    def one(self, op: Op, inputs: Sequence[Symbol], **attributes: Any) -> Symbol:
+        """Append an op that has one result, and return that."""
+        (output,) = self.add(op, inputs, attributes)
+        return output
+
     def __str__(self) -> str:
         names: dict[Symbol, str] = {}
 

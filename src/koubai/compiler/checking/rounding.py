@@ -16,8 +16,7 @@ from koubai.arrays import Array
 from koubai.ops.graph import Graph, Node, idle_behind
 from koubai.ops.op import Kind, Symbol
 
-TIMES = 3
-_SUMS = {"sum", "cumsum", "index_add", "window_sum", "add_windows", "mean"}
+_SUMS = {"sum", "cumsum", "index_add", "window_sum", "add_windows"}
 
 
 def rounded(graph: Graph, inputs: Sequence[Array], times: float, draw: int) -> list[Array]:

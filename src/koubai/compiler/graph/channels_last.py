@@ -80,16 +80,12 @@ def with_channels_last(graph: Graph) -> Graph:
     return found
 
 
-def _one(graph: Graph, op: Op, inputs: Sequence[Symbol], **attributes: Any) -> Symbol:
-    return graph.add(op, inputs, attributes)[0]
-
-
 def _channels_last(graph: Graph, x: Symbol) -> Symbol:
-    return _one(graph, permute, [x], dims=(0, *range(2, x.ndim), 1))
+    return graph.one(permute, [x], dims=(0, *range(2, x.ndim), 1))
 
 
 def _channels_second(graph: Graph, x: Symbol) -> Symbol:
-    return _one(graph, permute, [x], dims=(0, x.ndim - 1, *range(1, x.ndim - 1)))
+    return graph.one(permute, [x], dims=(0, x.ndim - 1, *range(1, x.ndim - 1)))
 
 
 def _padded(graph: Graph, x: Symbol, starts: Shape, steps: Shape, lengths: Shape) -> Symbol:
@@ -103,11 +99,11 @@ def _padded(graph: Graph, x: Symbol, starts: Shape, steps: Shape, lengths: Shape
     spans = tuple((start + before, end + before, step) for (start, end, step), before in zip(spans, low))
     if x.shape[1:-1] != room:
         whole = ((0, x.shape[0], 1), *spans, (0, x.shape[-1], 1))
-        x = _one(graph, place, [x], shape=(x.shape[0], *room, x.shape[-1]), spans=whole, fill=0)
+        x = graph.one(place, [x], shape=(x.shape[0], *room, x.shape[-1]), spans=whole, fill=0)
     if room == lengths:
         return x
     seen = tuple((before, before + length, 1) for before, length in zip(low, lengths))
-    return _one(graph, slice_, [x], spans=((0, x.shape[0], 1), *seen, (0, x.shape[-1], 1)))
+    return graph.one(slice_, [x], spans=((0, x.shape[0], 1), *seen, (0, x.shape[-1], 1)))
 
 
 def _stored_padding(graph: Graph, x: Symbol, window: Window) -> Symbol:
@@ -125,8 +121,8 @@ def _convolution(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, A
     x, weight = inputs
     window: Window = attributes["window"]
     image = _stored_padding(graph, x, window)
-    laid = _one(graph, permute, [weight], dims=(*range(2, weight.ndim), 1, 0))
-    y = _one(graph, convolution_last, [image, laid], **{**attributes, "window": _unpadded(window)})
+    laid = graph.one(permute, [weight], dims=(*range(2, weight.ndim), 1, 0))
+    y = graph.one(convolution_last, [image, laid], **{**attributes, "window": _unpadded(window)})
     return _channels_second(graph, y)
 
 
@@ -135,8 +131,8 @@ def _convolution_weight(graph: Graph, inputs: Sequence[Symbol], attributes: dict
     window: Window = attributes["window"]
     image = _stored_padding(graph, x, window)
     settings = {**attributes, "window": _unpadded(window)}
-    found = _one(graph, convolution_weight_last, [image, _channels_last(graph, y)], **settings)
-    return _one(graph, permute, [found], dims=inverse((*range(2, found.ndim), 1, 0)))
+    found = graph.one(convolution_weight_last, [image, _channels_last(graph, y)], **settings)
+    return graph.one(permute, [found], dims=inverse((*range(2, found.ndim), 1, 0)))
 
 
 def _convolution_input(graph: Graph, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> Symbol:
@@ -153,10 +149,10 @@ def _convolution_input(graph: Graph, inputs: Sequence[Symbol], attributes: dict[
     starts = tuple(r - before for r, (before, _) in zip(reach, window.padding))
     full = tuple(n + r for n, r in zip(lengths, reach))
     image = _padded(graph, _channels_last(graph, y), starts, window.stride, full)
-    mirrored = _one(graph, flip, [weight], dims=tuple(range(2, weight.ndim)))
+    mirrored = graph.one(flip, [weight], dims=tuple(range(2, weight.ndim)))
     laid = _grouped_transpose(graph, mirrored, groups)
     inner = Window(window.kernel, (1,) * window.rank, ((0, 0),) * window.rank, window.dilation)
-    x = _one(graph, convolution_last, [image, laid], **{**settings, "window": inner})
+    x = graph.one(convolution_last, [image, laid], **{**settings, "window": inner})
     return _channels_second(graph, x)
 
 
@@ -166,8 +162,7 @@ def _interleaved(graph: Graph, y: Symbol, weight: Symbol, lengths: Shape, settin
     parts = Interleaved(window)
     room = tuple(n + 2 * zeros for n, zeros in zip(y.shape[1:-1], parts.padding))
     image = _padded(graph, y, parts.padding, (1,) * window.rank, room)
-    found = _one(
-        graph,
+    found = graph.one(
         convolution_last,
         [image, parts.weight(graph, weight)],
         **{**settings, "window": parts.window},
@@ -183,10 +178,10 @@ def _grouped_transpose(graph: Graph, weight: Symbol, groups: int) -> Symbol:
     outputs, channels, *kernel = weight.shape
     rank = len(kernel)
     if groups == 1:
-        return _one(graph, permute, [weight], dims=(*range(2, 2 + rank), 0, 1))
-    split = _one(graph, reshape, [weight], shape=(groups, outputs // groups, channels, *kernel))
-    turned = _one(graph, permute, [split], dims=(*range(3, 3 + rank), 1, 0, 2))
-    return _one(graph, reshape, [turned], shape=(*kernel, outputs // groups, groups * channels))
+        return graph.one(permute, [weight], dims=(*range(2, 2 + rank), 0, 1))
+    split = graph.one(reshape, [weight], shape=(groups, outputs // groups, channels, *kernel))
+    turned = graph.one(permute, [split], dims=(*range(3, 3 + rank), 1, 0, 2))
+    return graph.one(reshape, [turned], shape=(*kernel, outputs // groups, groups * channels))
 
 
 _RULES = {

@@ -10,12 +10,10 @@ dimension. W. Shi et al., "Is the deconvolution layer the same as a convolutiona
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 from koubai.ops.graph import Graph
 from koubai.ops.movement import flip, permute, place, reshape
-from koubai.ops.op import Op, Shape, Symbol
+from koubai.ops.op import Shape, Symbol
 from koubai.ops.window import Window
 
 
@@ -55,28 +53,24 @@ class Interleaved:
         whole = tuple(taps * sets for taps, sets in zip(self.taps, self.sets))
         if whole != tuple(kernel):
             spans = tuple((0, n, 1) for n in weight.shape)
-            weight = _one(graph, place, [weight], shape=(outputs, channels, *whole), spans=spans, fill=0)
+            weight = graph.one(place, [weight], shape=(outputs, channels, *whole), spans=spans, fill=0)
         both = tuple(n for pair in zip(self.taps, self.sets) for n in pair)
-        split = _one(graph, reshape, [weight], shape=(outputs, channels, *both))
+        split = graph.one(reshape, [weight], shape=(outputs, channels, *both))
         taps, sets = range(2, 2 + 2 * rank, 2), range(3, 3 + 2 * rank, 2)
-        mirrored = _one(graph, flip, [split], dims=tuple(taps))
-        turned = _one(graph, permute, [mirrored], dims=(*taps, 0, *sets, 1))  # (*taps, O, *sets, C)
-        return _one(graph, reshape, [turned], shape=(*self.taps, outputs, math.prod(self.sets) * channels))
+        mirrored = graph.one(flip, [split], dims=tuple(taps))
+        turned = graph.one(permute, [mirrored], dims=(*taps, 0, *sets, 1))  # (*taps, O, *sets, C)
+        return graph.one(reshape, [turned], shape=(*self.taps, outputs, math.prod(self.sets) * channels))
 
     def image(self, graph: Graph, found: Symbol) -> Symbol:
         """Return what was convolved, (N, *counts, sets · C), as an image (N, *counts · stride, C)."""
         images, *counts, several = found.shape
         rank, channels = len(counts), several // math.prod(self.sets)
-        apart = _one(graph, reshape, [found], shape=(images, *counts, *self.sets, channels))
+        apart = graph.one(reshape, [found], shape=(images, *counts, *self.sets, channels))
         if self.sets != self.stride:  # elements that no window meets
             spans = tuple((0, n, 1) for n in apart.shape)
             room = (images, *counts, *self.stride, channels)
-            apart = _one(graph, place, [apart], shape=room, spans=spans, fill=0)
+            apart = graph.one(place, [apart], shape=room, spans=spans, fill=0)
         pairs = (dim for n in range(1, 1 + rank) for dim in (n, n + rank))
-        laid = _one(graph, permute, [apart], dims=(0, *pairs, 2 * rank + 1))
+        laid = graph.one(permute, [apart], dims=(0, *pairs, 2 * rank + 1))
         lengths = tuple(n * step for n, step in zip(counts, self.stride))
-        return _one(graph, reshape, [laid], shape=(images, *lengths, channels))
-
-
-def _one(graph: Graph, op: Op, inputs: Sequence[Symbol], **attributes: Any) -> Symbol:
-    return graph.add(op, inputs, attributes)[0]
+        return graph.one(reshape, [laid], shape=(images, *lengths, channels))
