@@ -30,7 +30,9 @@ class Interleaved:
         window: of the convolution.
 
     Attributes:
+        stride: of the convolution.
         sets: how many sets of kernel elements there are along each dimension.
+        taps: how many elements each of them has.
         window: of the convolution that does them all.
     """
 

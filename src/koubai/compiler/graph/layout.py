@@ -15,7 +15,7 @@ from koubai.ops.graph import Graph, Node
 from koubai.ops.op import Kind, Symbol
 
 _RIGHT = {"matmul": 1, "convolution_last": 1}
-_LANES = 16  # of the widest vectors
+LANES = 16  # of the widest vectors
 _WASTE = 1.1  # times as many lanes as columns
 
 
@@ -84,7 +84,7 @@ def fill(columns: int, others: int) -> bool:
         >>> fill(10, 128), fill(1000, 128)
         (False, True)
     """
-    wanted, instead = (-(-count // _LANES) * _LANES / count for count in (columns, others))
+    wanted, instead = (-(-count // LANES) * LANES / count for count in (columns, others))
     return wanted <= _WASTE * instead
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from koubai import dtypes
+from koubai.compiler.graph.layout import LANES
 from koubai.compiler.language.affine import affine
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, register, walk
@@ -32,7 +33,6 @@ from koubai.compiler.schedule.shape_loops import by_cases, cut
 SMALL = 1 << 12  # elements that one thread may as well do alone
 FEWEST = 16  # outer turns of a kernel that threads can share
 NARROW = 16  # bytes of the smallest vectors
-WIDEST = 16  # lanes of the largest
 MANY = 8  # kernels that read what another one makes
 LARGEST = 400  # expressions in a kernel: beyond, registers run out and compiling takes long
 
@@ -160,16 +160,16 @@ def as_epilogue(earlier: Contraction, later: Loops) -> Contraction | None:
     if stores is None:
         return None
     references = [index for s in stores for index in (flat_place(s.buffer, s.indices),)]
-    if earlier.column in splits(references, earlier.outer) or _scatters(earlier.column, stores):
+    if earlier.column in splits(references, earlier.outer) or _parts_lanes(earlier.column, stores):
         return None
     merged = affine(replace(earlier, epilogue=[*earlier.epilogue, *stores]))
     return merged if merged.column is earlier.column else None
 
 
-def _scatters(column: Axis, stores: Iterable[Store]) -> bool:
+def _parts_lanes(column: Axis, stores: Iterable[Store]) -> bool:
     """Whether neighbouring columns read something else than each other or neighbours: their lanes would part."""
     read = (flat_index(e) for e in loads(store.value for store in stores))
-    return splits(read, (column,)).get(column, WIDEST) % WIDEST != 0
+    return splits(read, (column,)).get(column, LANES) % LANES != 0
 
 
 def forwarded(

@@ -103,7 +103,7 @@ class _Group(Nest):
             return cls([kernel], [])
         own = [_places_of(kernel, buffer) for buffer in kernel.writes & kernel.reads]
         free = [a for a in kernel.outer if a.size > 1 and all(_dimension(p, a) is not None for p in own)]
-        if isinstance(kernel, Loops):
+        if isinstance(kernel, Loops):  # its vectors run along what lies side by side: that stays together
             lanes = lanes_for(kernel, target.lanes_bytes)
             free = [a for a in free if merit(kernel, a, lanes) <= 0]
         if any(b.becomes for b in kernel.writes):
