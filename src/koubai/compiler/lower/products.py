@@ -15,7 +15,7 @@ from koubai.compiler.language.index import Axis, Index, affine_in, splits
 from koubai.compiler.language.kernel import Contraction, Store
 from koubai.compiler.language.places import flat_index
 from koubai.compiler.lower.movement import Indices, broadcast
-from koubai.compiler.lower.reductions import combine, combined
+from koubai.compiler.lower.reductions import Combination
 from koubai.ops.graph import Node
 from koubai.ops.op import Symbol
 from koubai.ops.window import Window
@@ -169,11 +169,12 @@ def _add_up(
         factors = [apply("bfloat16", (e,), dtype) for e in factors]
     value = apply("mul", factors, dtype)
     if groups != 2:
-        low.kernels.append(combined(low, "sum", value, outer, depth, buffer, spots))
+        low.kernels.append(Combination("sum", value, outer, depth).kernel(low, buffer, spots))
         return
     beside = _beside(outer[:-3])  # what is behind them are the groups and the channels
     rest = tuple(axis for axis in outer if axis not in beside)
-    combine(low, "sum", value, rest, depth, buffer, spots, beside)
+    found = Combination("sum", value, rest, depth, beside).in_parts(low)
+    low.kernels.append(found.kernel(low, buffer, spots))
 
 
 def _beside(taps: tuple[Axis, ...]) -> tuple[Axis, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from koubai import dtypes
@@ -41,58 +42,58 @@ def reduction(low: Lowering, node: Node) -> None:
         return low.stored_at(out, shown)[1]
 
     spots = place({d: Index.of(axes[d]) for d in kept})
-    combine(low, node.op.name, value, outer, inner, low.buffers[out], spots)
+    combination = Combination(node.op.name, value, outer, inner).in_parts(low)
+    low.kernels.append(combination.kernel(low, low.buffers[out], spots))
 
 
-def combine(
-    low: Lowering,
-    kind: str,
-    value: Expression,
-    outer: tuple[Axis, ...],
-    inner: tuple[Axis, ...],
-    buffer: Buffer,
-    spots: Indices,
-    beside: tuple[Axis, ...] = (),
-) -> None:
-    """Combine `value` over the inner loops and store what comes out; many elements in parts first.
+@dataclass(frozen=True)
+class Combination:
+    """Values that are combined over loops.
 
-    Args:
-        low: receives the kernels.
+    Attributes:
         kind: of the reduction.
         value: what is combined.
         outer: the loops over the results.
         inner: the loops over what is combined.
-        buffer: where a result is stored, at `spots`.
-        spots: its place, in terms of the loops over the results.
         beside: more loops over the results, short ones, which are done side by side in registers.
     """
-    if math.prod(axis.size for axis in inner) >= LARGE and (cut := _parts(inner, value)):
-        value, inner = _in_parts(low, kind, value, outer, inner, cut, beside)
-        outer, beside = (*outer, *beside), ()
-    low.kernels.append(combined(low, kind, value, outer, inner, buffer, spots, beside))
 
+    kind: str
+    value: Expression
+    outer: tuple[Axis, ...]
+    inner: tuple[Axis, ...]
+    beside: tuple[Axis, ...] = ()
 
-def combined(
-    low: Lowering,
-    kind: str,
-    value: Expression,
-    outer: tuple[Axis, ...],
-    inner: tuple[Axis, ...],
-    buffer: Buffer,
-    spots: Indices,
-    beside: tuple[Axis, ...] = (),
-) -> Loops:
-    """Return the kernel that combines `value` over the inner loops and stores what comes out, all in one go."""
-    reductions, stores = [], []
-    for turns in itertools.product(*(range(axis.size) for axis in beside)):
-        here = {axis: Index((), turn) for axis, turn in zip(beside, turns)}
-        found = Reduction(low.fresh("sum"), kind, value.replace(here))
-        total = register(found.name, value.dtype)
-        if buffer.dtype != value.dtype:
-            total = apply("cast", (total,), buffer.dtype, {"dtype": buffer.dtype})
-        reductions.append(found)
-        stores.append(Store(buffer, tuple(i.replace(here) for i in spots), total))
-    return Loops(buffer.name, outer, [Stage(inner, reductions=reductions), Stage(stores=stores)])
+    def kernel(self, low: Lowering, buffer: Buffer, spots: Indices) -> Loops:
+        """Return the kernel that combines all in one go, and stores each result in a buffer at `spots`."""
+        reductions, stores = [], []
+        for turns in itertools.product(*(range(axis.size) for axis in self.beside)):
+            here = {axis: Index((), turn) for axis, turn in zip(self.beside, turns)}
+            found = Reduction(low.fresh("sum"), self.kind, self.value.replace(here))
+            total = register(found.name, self.value.dtype)
+            if buffer.dtype != self.value.dtype:
+                total = apply("cast", (total,), buffer.dtype, {"dtype": buffer.dtype})
+            reductions.append(found)
+            stores.append(Store(buffer, tuple(i.replace(here) for i in spots), total))
+        return Loops(buffer.name, self.outer, [Stage(self.inner, reductions), Stage(stores=stores)])
+
+    def in_parts(self, low: Lowering) -> Combination:
+        """Add the kernel that combines many elements in parts, and return what is left to combine: the parts."""
+        many = math.prod(axis.size for axis in self.inner) >= LARGE
+        cut = _parts(self.inner, self.value) if many else None
+        if cut is None:
+            return self
+        axis, parts = cut
+        part, rest = Axis(parts), Axis(axis.size // parts)
+        value = self.value.replace({axis: Index.of(part) * rest.size + rest})
+        within = tuple(rest if a is axis else a for a in self.inner)
+        results = (*self.outer, *self.beside)
+        partial = low.new_buffer((parts, *(a.size for a in results)), value.dtype, "part")
+        some = Combination(self.kind, value, (part, *self.outer), within, self.beside)
+        low.kernels.append(some.kernel(low, partial, tuple(map(Index.of, (part, *results)))))
+        part = Axis(parts)
+        again = load(partial, tuple(map(Index.of, (part, *results))))
+        return Combination(self.kind, again, results, (part,))
 
 
 def _parts(inner: tuple[Axis, ...], value: Expression) -> tuple[Axis, int] | None:
@@ -107,28 +108,6 @@ def _parts(inner: tuple[Axis, ...], value: Expression) -> tuple[Axis, int] | Non
         if sizes and sizes[-1] >= 4:
             return axis, sizes[-1]
     return None
-
-
-def _in_parts(
-    low: Lowering,
-    kind: str,
-    value: Expression,
-    outer: tuple[Axis, ...],
-    inner: tuple[Axis, ...],
-    cut: tuple[Axis, int],
-    beside: tuple[Axis, ...],
-) -> tuple[Expression, tuple[Axis, ...]]:
-    """Combine in parts, and return what is left to combine: the parts, and the loop over them."""
-    axis, parts = cut
-    part, rest = Axis(parts), Axis(axis.size // parts)
-    value = value.replace({axis: Index.of(part) * rest.size + rest})
-    within = tuple(rest if a is axis else a for a in inner)
-    results = (*outer, *beside)
-    partial = low.new_buffer((parts, *(a.size for a in results)), value.dtype, "part")
-    spots = tuple(map(Index.of, (part, *results)))
-    low.kernels.append(combined(low, kind, value, (part, *outer), within, partial, spots, beside))
-    part = Axis(parts)
-    return load(partial, tuple(map(Index.of, (part, *results)))), (part,)
 
 
 def position_of_extreme(low: Lowering, node: Node) -> None:
