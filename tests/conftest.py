@@ -1,4 +1,4 @@
-"""What all tests share: a cache of compiled programs of their own, also where they run in several processes."""
+"""What all tests share: a cache of compiled programs of their own, and no more processes than there are cores."""
 
 import os
 from collections.abc import Iterator
@@ -18,3 +18,10 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["KOUBAI_CACHE"] = str(folder / "compiled")
     yield
     del os.environ["KOUBAI_CACHE"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_helpers() -> None:
+    """Where tests run in several processes, let each compile alone."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("KOUBAI_HELPERS", "off")

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from koubai.compiler.llvm.module import Module
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
-from koubai.compiler.llvm.writer import Writer, module
-from koubai.compiler.runtime.objects import Library, compile_object, load_object
+from koubai.compiler.llvm.writer import Writer
+from koubai.compiler.runtime.objects import Library, compile_object
 from koubai.compiler.runtime.target import current
 from koubai.dtypes import float32
 
@@ -86,7 +87,7 @@ def _loop() -> Any:
 @cache
 def _library() -> Library:
     """Compile the loop; whoever holds the library holds the code."""
-    return load_object(compile_object(_program(current().lanes(float32)), current()), current())
+    return Library(current(), compile_object(_program(current().lanes(float32)), current()))
 
 
 def _program(lanes: int) -> str:
@@ -102,4 +103,4 @@ def _program(lanes: int) -> str:
     for chain in chains[1:]:
         total = writer.binary("fadd", total, chain)
     writer.store(total, "%out")
-    return module([writer], current().attributes)
+    return Module([writer], current().attributes).text

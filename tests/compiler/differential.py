@@ -21,7 +21,7 @@ from koubai.compiler.checking.verify import in_float64
 from koubai.compiler.executable import Executable
 from koubai.compiler.outline import Outline
 from koubai.compiler.runtime import available, target
-from koubai.compiler.runtime.objects import compile_object, load_object
+from koubai.compiler.runtime.objects import Library, compile_object
 from koubai.engine.trace import Program, flatten
 from koubai.ops.graph import Graph, interpret
 
@@ -36,7 +36,7 @@ def run_natively(graph: Graph, inputs: Sequence[Array], threads: int = 1) -> lis
     """Compile a graph and run it twice, with the same bits."""
     roles = Roles(list(graph.inputs), [], [], list(range(len(graph.outputs))), [])
     blueprint = build(graph, roles, target.current(), threads)
-    library = load_object(compile_object(blueprint.text, target.current()), target.current())
+    library = Library(target.current(), compile_object(blueprint.module.text, target.current()))
     executable = Executable(Outline.of(blueprint), library, threads, len(graph.inputs))
     arguments = [np.ascontiguousarray(x).reshape(x.shape) for x in inputs]
     assert executable.run(arguments), "a check failed"

@@ -27,12 +27,12 @@ def blueprint_of(model, inputs, optimizer=optim.AdamW):
 
 def kernels_in(blueprint):
     """The functions of kernels that were written."""
-    return re.findall(r"^define .*@k\d+_.*$", blueprint.text, re.MULTILINE)
+    return re.findall(r"^define .*@k\d+_.*$", blueprint.module.text, re.MULTILINE)
 
 
 def calls_in(blueprint):
     """The calls of kernels."""
-    return re.findall(r"^ *call void @k\d+_.*$", blueprint.text, re.MULTILINE)
+    return re.findall(r"^ *call void @k\d+_.*$", blueprint.module.text, re.MULTILINE)
 
 
 class LastOfLSTM(nn.Module):
@@ -46,7 +46,7 @@ class LastOfLSTM(nn.Module):
 
 def bodies_in(blueprint):
     """The text of each kernel's function."""
-    return re.findall(r"^define .*@k\d+_.*\n(?:.*\n)*?\}$", blueprint.text, re.MULTILINE)
+    return re.findall(r"^define .*@k\d+_.*\n(?:.*\n)*?\}$", blueprint.module.text, re.MULTILINE)
 
 
 def transformer(layers):
@@ -69,7 +69,7 @@ def test_a_longer_sequence_has_no_more_code(lengths):
     short, long = lengths
     assert 0 < len(kernels_in(short)) <= len(kernels_in(long)) <= len(kernels_in(short)) + 1
     assert len(calls_in(long)) <= len(calls_in(short)) + 1
-    assert len(long.text) < 1.1 * len(short.text)
+    assert len(long.module.text) < 1.1 * len(short.module.text)
 
 
 def test_equal_layers_share_their_code(depths):
@@ -77,7 +77,7 @@ def test_equal_layers_share_their_code(depths):
     few, many = depths
     assert len(kernels_in(many)) == len(kernels_in(few)) > 0
     assert len(calls_in(many)) == len(calls_in(few))
-    assert len(many.text) < 1.1 * len(few.text)
+    assert len(many.module.text) < 1.1 * len(few.module.text)
 
 
 def test_what_is_the_same_for_all_elements_is_computed_once():
@@ -106,4 +106,4 @@ def test_groups_of_channels_are_normalized_along_memory(channels):
     model = nn.Sequential(
         nn.Conv2d(3, channels, 1), nn.GroupNorm(2, channels), nn.SiLU(), nn.Conv2d(channels, 16, 1)
     )
-    assert "masked.gather" not in blueprint_of(model, koubai.ones(4, 3, 8, 8)).text
+    assert "masked.gather" not in blueprint_of(model, koubai.ones(4, 3, 8, 8)).module.text

@@ -692,7 +692,7 @@ def test_a_step_is_not_compiled_when_something_is_wrong_with_its_code(monkeypatc
     def fail(*_):
         raise OSError("no memory for code")
 
-    monkeypatch.setattr(steps, "load_object", fail)
+    monkeypatch.setattr(steps, "Library", fail)
     with pytest.raises(OSError, match="no memory"):
         Training().step(*data())
 

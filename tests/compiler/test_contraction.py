@@ -23,9 +23,10 @@ from koubai.compiler.llvm.contraction import (
     units,
     write_contraction,
 )
+from koubai.compiler.llvm.module import Module
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
-from koubai.compiler.llvm.writer import Writer, module
+from koubai.compiler.llvm.writer import Writer
 
 PARAMETERS = [
     ("ptr", "%left"),
@@ -70,7 +71,7 @@ def kernel(p: Product, cut: Tiling, split: str, start: bool = False, scratch: bo
     memory = "%scratch" if scratch else None
     begin = load if start else None
     write_contraction(w, p, cut, "%left", "%right", split, first, end, store, begin, memory)
-    return module([w], '"prefer-vector-width"="512" "min-legal-vector-width"="512"')
+    return Module([w], '"prefer-vector-width"="512" "min-legal-vector-width"="512"').text
 
 
 def span_of(axes: list[Axis], side: str) -> tuple[int, int]:
@@ -277,7 +278,7 @@ def test_lanes_beyond_the_last_column_read_nothing(packed: bool) -> None:
     write_contraction(
         w, p, cut, "%left", "%right", "", 0, 1, lambda o, r, c, v, m: w.store(v, "%out", c), None, "%scratch"
     )
-    alive, run = compiled(module([w]))
+    alive, run = compiled(Module([w]).text)
     left, right, out, scratch = (np.ones(100, np.float32) for _ in range(4))
     run(*(array.ctypes.data for array in (left, right, out, scratch)), 0, 1)
     del alive

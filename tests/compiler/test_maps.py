@@ -10,7 +10,8 @@ import pytest
 
 from koubai import dtypes
 from koubai.compiler.llvm import maps
-from koubai.compiler.llvm.writer import Writer, module
+from koubai.compiler.llvm.module import Module
+from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.runtime.target import host
 from koubai.ops import elementwise, special
 from koubai.ops.op import Kind, Op, Symbol
@@ -83,7 +84,7 @@ class Library:
             reloc="default",
             codemodel="jitdefault",
         )
-        compiled = machine.emit_object(llvm.parse_assembly(module(writers, WIDE)))
+        compiled = machine.emit_object(llvm.parse_assembly(Module(writers, WIDE).text))
         self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self.engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(compiled))
         self.engine.finalize_object()

@@ -15,16 +15,17 @@ import numpy as np
 import pytest
 
 from koubai import dtypes
-from koubai.compiler.llvm.writer import Writer, module
+from koubai.compiler.llvm.module import Module
+from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.runtime import (
     Arena,
+    Library,
     Pool,
     available,
     build,
     cache,
     compile_object,
     get_num_threads,
-    load_object,
     machine,
     set_num_threads,
 )
@@ -94,7 +95,7 @@ def meeting_step():
 
     w.loop(0, effort, 1, idle)
     w.loop(0, rounds, 1, turn)
-    return module([w, write_barrier(HOST)], HOST.attributes)
+    return Module([w, write_barrier(HOST)], HOST.attributes).text
 
 
 class Meeting:
@@ -168,13 +169,13 @@ def test_the_environment_chooses_the_target(monkeypatch):
 @pytest.mark.parametrize("name", ["x86-64-v3", "x86-64-v4", "aarch64"])
 def test_code_can_be_made_for_other_processors(name):
     target = targets.named(name)
-    data = compile_object(module([write_barrier(target), caller()], target.attributes), target)
+    data = compile_object(Module([write_barrier(target), caller()], target.attributes).text, target)
     machines = {"x86_64": 0x3E, "aarch64": 0xB7}
     if data.startswith(b"\x7fELF"):
         assert int.from_bytes(data[18:20], "little") == machines[target.architecture]
     if target.architecture != HOST.architecture:
         with pytest.raises(ValueError, match="cannot run"):
-            load_object(data, target)
+            Library(target, data)
 
 
 def caller():
@@ -201,7 +202,7 @@ def adding(number):
     """A module with `i64 add(i64 x)`, which adds a number."""
     w = Writer("add", [("i64", "%x")], "i64")
     w.do(f"ret i64 {w.add('%x', number)}")
-    return module([w])
+    return Module([w]).text
 
 
 def call(library, x):
@@ -209,7 +210,7 @@ def call(library, x):
 
 
 def test_an_object_is_loaded_and_called():
-    library = load_object(compile_object(adding(5), HOST), HOST)
+    library = Library(HOST, compile_object(adding(5), HOST))
     assert call(library, 37) == 42
     with pytest.raises(KeyError, match="subtract"):
         library.address("subtract")
@@ -226,7 +227,7 @@ def test_code_calls_the_c_library():
     block = w.let("alloca [512 x i8]")
     w.do(f"call void @llvm.memset.p0.i64(ptr {block}, i8 1, i64 %x, i1 false)")
     w.do(f"ret i64 {w.let(f'load i64, ptr {block}')}")
-    library = load_object(compile_object(module([w]), HOST), HOST)
+    library = Library(HOST, compile_object(Module([w]).text, HOST))
     assert call(library, 512) == 0x0101010101010101
 
 
@@ -239,7 +240,7 @@ def test_a_thousand_compiles_leave_no_memory_behind():
 
     def compile_some(numbers):
         for number in numbers:
-            assert call(load_object(compile_object(adding(number), HOST), HOST), 1) == number + 1
+            assert call(Library(HOST, compile_object(adding(number), HOST)), 1) == number + 1
 
     compile_some(range(1, 201))
     before = pages()
@@ -252,10 +253,10 @@ def test_a_thousand_compiles_leave_no_memory_behind():
 
 def test_an_object_is_found_again(empty):
     assert cache.get("k") is None
-    cache.put("k", b"code", {"size": 3})
-    assert cache.get("k") == (b"code", {"size": 3})
-    cache.put("k", b"", {})
-    assert cache.get("k") == (b"", {})
+    cache.put("k", [b"code"], {"size": 3})
+    assert cache.get("k") == ([b"code"], {"size": 3})
+    cache.put("k", [b""], {})
+    assert cache.get("k") == ([b""], {})
 
 
 def test_the_key_names_all_that_matters():
@@ -280,19 +281,19 @@ def damages(content):
 
 
 def test_damaged_and_foreign_files_count_as_missing(empty):
-    cache.put("k", b"code" * 10, {"a": 1})
+    cache.put("k", [b"code" * 10], {"a": 1})
     (file,) = empty.iterdir()
     content = file.read_bytes()
     for damage in damages(content):
         file.write_bytes(damage)
         assert cache.get("k") is None
-        cache.put("k", b"new", {})
-        assert cache.get("k") == (b"new", {})
+        cache.put("k", [b"new"], {})
+        assert cache.get("k") == ([b"new"], {})
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have other permissions")
 def test_a_file_that_others_can_write_is_not_run(empty):
-    cache.put("k", b"code", {})
+    cache.put("k", [b"code"], {})
     (file,) = empty.iterdir()
     file.chmod(0o666)
     assert cache.get("k") is None
@@ -301,7 +302,7 @@ def test_a_file_that_others_can_write_is_not_run(empty):
 def test_without_a_folder_there_is_no_cache_and_one_line_in_the_log(empty, caplog):
     empty.write_text("a file where the folder should be")
     for _ in range(3):
-        cache.put("k", b"code", {})
+        cache.put("k", [b"code"], {})
         assert cache.get("k") is None
     assert len(caplog.records) == 1
     assert "KOUBAI_CACHE" in caplog.text
@@ -312,28 +313,28 @@ def test_a_full_disk_is_no_cache(empty, monkeypatch, caplog):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("koubai.atomic.write_file", full)
-    cache.put("k", b"code", {})
+    cache.put("k", [b"code"], {})
     assert cache.get("k") is None
     assert "No space left" in caplog.text
 
 
 def test_the_cache_can_be_off(empty, monkeypatch):
     monkeypatch.setenv("KOUBAI_CACHE", "off")
-    cache.put("k", b"code", {})
+    cache.put("k", [b"code"], {})
     assert cache.get("k") is None
     assert not Path("off").exists()
 
 
 def test_the_cache_stays_within_its_limit(empty, monkeypatch):
     for age, key in enumerate(["newest", "used", "old", "older"]):
-        cache.put(key, bytes(1000), {})
+        cache.put(key, [bytes(1000)], {})
         os.utime(empty / f"{key}.kobj", (1e9 - age, 1e9 - age))
     cache.get("used")
     (empty / "notes.txt").write_text("not ours")
     (empty / ".unfinished-1").write_text("left by a process that was killed")
     os.utime(empty / ".unfinished-1", (1e9, 1e9))
     monkeypatch.setattr(cache, "LIMIT", 3500)
-    cache.put("k", bytes(1000), {})
+    cache.put("k", [bytes(1000)], {})
     assert {file.name for file in empty.iterdir()} == {"newest.kobj", "used.kobj", "k.kobj", "notes.txt"}
 
 
@@ -341,9 +342,9 @@ def test_two_processes_share_a_cache(empty):
     code = """
         for turn in range(60):
             key = str(turn % 3)
-            cache.put(key, key.encode() * 5000, {"key": key})
+            cache.put(key, [key.encode() * 5000], {"key": key})
             found = cache.get(key)
-            assert found is None or found == (key.encode() * 5000, {"key": key})
+            assert found is None or found == ([key.encode() * 5000], {"key": key})
     """
     threads = [threading.Thread(target=in_a_process, args=(code,)) for _ in range(2)]
     failures = []
@@ -528,7 +529,7 @@ def test_a_step_that_hangs_can_be_aborted():
     w = Writer("step", [("i64", "%thread"), ("ptr", "%control")])
     with w.when(w.let("icmp eq i64 %thread, 0")):  # a mistake: the others do not come
         call_barrier(w, "%control", 3)
-    library = build(module([w, write_barrier(HOST)], HOST.attributes), HOST)
+    library = build(Module([w, write_barrier(HOST)], HOST.attributes).text, HOST)
     workers = Pool()
     threading.Timer(0.05, workers.abort).start()
     for _ in range(2):

@@ -13,6 +13,7 @@ import koubai
 from koubai.compiler import export
 from koubai.compiler.build import build
 from koubai.compiler.runtime import compile_object, target
+from koubai.compiler.runtime.machine_code import code_generator, llvm
 from koubai.compiler.step import Step
 
 WIDTHS = {"x86-64": 16, "x86-64-v3": 32, "x86-64-v4": 64, "aarch64": 16}
@@ -36,16 +37,16 @@ def runs_here(name):
 def test_a_step_compiles(small_step, name):
     step, chosen = traced(*small_step), target.named(name)
     blueprint = build(step.program.graph, step.roles, chosen, 2)
-    assert f"<{WIDTHS[name] // 4} x float>" in blueprint.text
-    assert len(compile_object(blueprint.text, chosen)) > 1000
+    assert f"<{WIDTHS[name] // 4} x float>" in blueprint.module.text
+    assert len(compile_object(blueprint.module.text, chosen)) > 1000
 
 
 @pytest.mark.parametrize("name", WIDTHS)
 def test_a_step_has_vectors_of_the_processor(small_step, name):
     step, chosen = traced(*small_step), target.named(name)
-    text = build(step.program.graph, step.roles, chosen, 1).text
-    machine = target.target_machine(chosen)
-    with target.llvm().parse_assembly(text) as module:
+    text = build(step.program.graph, step.roles, chosen, 1).module.text
+    machine = code_generator(chosen.triple, chosen.cpu, chosen.features)
+    with llvm().parse_assembly(text) as module:
         module.triple = machine.triple
         assert VECTORS[name] in machine.emit_assembly(module)
 
@@ -108,6 +109,6 @@ def test_only_a_processor_with_avx512_is_given_its_instructions(name, dtype):
     """Where it finds no such instruction LLVM ends the process; 16 numbers of float16 are a vector with AVX2 too."""
     step = traced(lambda x: koubai.logcumsumexp(x, 0), (koubai.ones(4, 64, dtype=dtype),))
     chosen = target.named(name)
-    text = build(step.program.graph, step.roles, chosen, 2).text
+    text = build(step.program.graph, step.roles, chosen, 2).module.text
     assert ("avx512" in text) == (name == "x86-64-v4" and dtype == koubai.float32)
     assert len(compile_object(text, chosen)) > 1000

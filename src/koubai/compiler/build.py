@@ -29,6 +29,7 @@ from koubai.compiler.language.kernel import Kernel, Loops, Stage, Store
 from koubai.compiler.layers import NotAlike
 from koubai.compiler.llvm.driver import Driver
 from koubai.compiler.llvm.many import write_many
+from koubai.compiler.llvm.module import Module
 from koubai.compiler.lower.lowering import Lowering
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.arrange import arrange
@@ -72,7 +73,7 @@ class Blueprint:
     """A step that is ready to be compiled.
 
     Attributes:
-        text: the module in LLVM's language.
+        module: the functions.
         parts: the names of the native parts, between which NumPy runs.
         phases: all phases, those of NumPy among them.
         plan: where everything lies.
@@ -83,7 +84,7 @@ class Blueprint:
         flops: multiplications and additions of all products.
     """
 
-    text: str
+    module: Module
     parts: list[str]
     phases: list[Phase]
     plan: Plan
@@ -127,12 +128,12 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
     spans = span(placed.offsets, numbers), span(placed.offsets, ends)
     stops = [placed.offsets[flag] for flag in lowered.gate.flags]
     many = write_many(threads, len(arguments), *spans, stops)
-    text = driver.write(phases, () if any(phase.is_host for phase in phases) else (many,))
+    module = driver.write(phases, () if any(phase.is_host for phase in phases) else (many,))
     if os.environ.get("KOUBAI_CHECK") == "1":
         check_races(phases, placed, target, threads, driver.apart)
     borders = sorted((b for b in touched if b.border is not None), key=lambda b: b.name)
     return Blueprint(
-        text,
+        module,
         driver.parts,
         phases,
         placed,

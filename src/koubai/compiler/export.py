@@ -108,7 +108,7 @@ class _Export:
 
     def files(self) -> dict[str, bytes]:
         """Return the content of each file."""
-        text = re.sub(r"@(part0|many)\(", rf"@{self.name}_\1(", self.blueprint.text)
+        text = re.sub(r"@(part0|many)\(", rf"@{self.name}_\1(", self.blueprint.module.text)
         return {
             f"{self.name}.o": compile_object(text, self.target, linked=True),
             f"{self.name}.h": self._header().encode(),

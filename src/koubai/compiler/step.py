@@ -20,7 +20,8 @@ from koubai.compiler.key import text_of
 from koubai.compiler.numbers import Numbers
 from koubai.compiler.outline import Outline
 from koubai.compiler.runtime import cache
-from koubai.compiler.runtime.objects import compile_object, load_object
+from koubai.compiler.runtime.helpers import helpers
+from koubai.compiler.runtime.objects import Library
 from koubai.compiler.runtime.target import Target
 from koubai.engine.modes import modes, no_grad
 from koubai.engine.resident import Resident
@@ -133,13 +134,8 @@ class Step:
         )  # a name of its own: who verifies will not take it
         key = cache.key_of(text + unverified, self.target)
         known = cache.get(key)
-        if known is not None:
-            data, outline = known[0], Outline.from_json(known[1]["outline"])
-        else:
-            blueprint = build(self.program.graph, self.roles, self.target, self.threads)
-            outline = Outline.of(blueprint)
-            data = compile_object(blueprint.text, self.target)
-        library = load_object(data, self.target)
+        outline, objects = (Outline.from_json(known[1]), known[0]) if known is not None else self._build()
+        library = Library(self.target, *objects)
         self.executable = Executable(outline, library, self.threads, len(self.roles.arguments))
         seconds = time.perf_counter() - began
         verified = examples is not None
@@ -147,10 +143,17 @@ class Step:
             self._verify(examples)
         described = outline.to_json()
         if known is None and described is not None:
-            cache.put(key, data, {"outline": described})
+            cache.put(key, objects, described)
         self.report = Report(
             seconds, known is not None, outline.kernels, outline.flops, self.executable.arena.size, verified
         )
+
+    def _build(self) -> tuple[Outline, list[bytes]]:
+        graph = self.program.graph
+        with helpers(self.target, len(graph.nodes)) as others:
+            blueprint = build(graph, self.roles, self.target, self.threads)
+            shares = blueprint.module.shares(1 + len(others))
+            return Outline.of(blueprint), others.compile(*(share.text for share in shares))
 
     def _verify(self, examples: Sequence[Tensor]) -> None:
         """Compare the step with eager on the values that it will see first."""

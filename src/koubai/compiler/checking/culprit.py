@@ -17,7 +17,7 @@ from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.llvm.driver import every_kernel
 from koubai.compiler.outline import Outline
 from koubai.compiler.profile.describe import describe
-from koubai.compiler.runtime.objects import compile_object, load_object
+from koubai.compiler.runtime.objects import Library, compile_object
 from koubai.compiler.runtime.target import Target
 from koubai.ops.graph import Graph, interpret
 
@@ -36,7 +36,7 @@ def culprit(graph: Graph, inputs: Sequence[Array], target: Target, threads: int)
     telling = Graph(list(graph.inputs), dict(graph.constants), graph.nodes, [symbol for _, symbol in made])
     roles = Roles(list(graph.inputs), [], [], list(range(len(made))), [])
     blueprint = build(telling, roles, target, threads)
-    library = load_object(compile_object(blueprint.text, target), target)
+    library = Library(target, compile_object(blueprint.module.text, target))
     executable = Executable(Outline.of(blueprint), library, threads, len(inputs))
     if not executable.run([np.ascontiguousarray(x) for x in inputs]):
         return ""

@@ -24,9 +24,10 @@ from koubai.compiler.language.signature import free_axes, signature
 from koubai.compiler.llvm.addresses import Addresses
 from koubai.compiler.llvm.bodies import Function, body_of
 from koubai.compiler.llvm.elements import Elements
+from koubai.compiler.llvm.module import Module
 from koubai.compiler.llvm.own_rows import Apart, Reach, reach_of, strips_of
 from koubai.compiler.llvm.whole_numbers import Int
-from koubai.compiler.llvm.writer import Writer, module
+from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.repeats import Run, repeats
 from koubai.compiler.runtime.barrier import call_barrier, write_barrier
 from koubai.compiler.runtime.target import Target
@@ -72,8 +73,8 @@ class Driver:
     _reaches: dict[Hashable, Reach] = field(default_factory=dict)
     _writers: list[Writer] = field(default_factory=list)
 
-    def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> str:
-        """Return the text of the module, with the functions `more` in it."""
+    def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> Module:
+        """Return the module, with the functions `more` in it."""
         strips = [kernel for phase in phases for kernel in phase.kernels if isinstance(kernel, Strips)]
         self._alone = {inner for kernel in strips for inner in kernel.body}
         for kernel in every_kernel(phases):
@@ -83,7 +84,7 @@ class Driver:
         for run in between_hosts(phases):
             self._part(run)
         functions = [write_barrier(self.target), *self._functions, *self._writers, *more]
-        return module(functions, self.target.attributes, self._addresses.table)
+        return Module(functions, self.target.attributes, self._addresses.table)
 
     def flops(self, phases: Iterable[Phase]) -> int:
         """Return how many multiplications and additions the products of a step take that was written."""

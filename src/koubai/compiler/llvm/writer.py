@@ -46,10 +46,20 @@ class Writer(WholeNumbers):
 
     # --- text -------------------------------------------------------------------------------------------------
 
-    def text(self) -> str:
-        """Return the whole function, without the declarations that it needs."""
+    @property
+    def head(self) -> str:
+        """What it is called with and gives back."""
         parameters = ", ".join(f"{type_} {name}" for type_, name in self.parameters)
-        head = f"define {self.linkage} {self.result} @{self.name}({parameters}) #0 {{"
+        return f"{self.result} @{self.name}({parameters})"
+
+    @property
+    def length(self) -> int:
+        """How many instructions it has."""
+        return len(self._lines)
+
+    def text(self, linkage: str | None = None) -> str:
+        """Return the whole function, without the declarations that it needs; `linkage` may be another one."""
+        head = f"define {self.linkage if linkage is None else linkage} {self.head} #0 {{"
         last = [] if self._lines[-1].lstrip().startswith("ret ") else ["  ret void"]
         entry, *lines = self._with_fixed_addresses()
         table = self._constants
@@ -263,19 +273,3 @@ class Writer(WholeNumbers):
         yield
         self.do(f"br label %{after}")
         self.begin(after)
-
-
-def module(functions: Sequence[Writer], attributes: str = "", table: str = "") -> str:
-    """Return a module: its declarations, functions, and what holds for all of them.
-
-    Args:
-        functions: in any order.
-        attributes: of every function, such as `"prefer-vector-width"="512"`.
-        table: the definition of a constant.
-    """
-    defined = {f"@{function.name}(" for function in functions}
-    needed = {text for function in functions for text in function.declarations}
-    needed = {text for text in needed if not any(name in text for name in defined)}
-    bodies = "\n\n".join(function.text() for function in functions)
-    head = "\n".join([*sorted(needed), *([table] if table else [])])
-    return f"{head}\n\n{bodies}\n\nattributes #0 = {{ nounwind {attributes} }}\n"

@@ -113,7 +113,7 @@ class Explanation:
     ) -> None:
         self.name = name
         self.passes = passes
-        self.module = blueprint.text
+        self.module = blueprint.module.text
         self.traced = step.program.graph
         self.simplified = simplified(self.traced, step.target)
         self.threads = step.threads

@@ -11,8 +11,9 @@ import numpy as np
 
 from koubai import dtypes
 from koubai.arrays import Array
+from koubai.compiler.llvm.module import Module
 from koubai.compiler.llvm.value import Value
-from koubai.compiler.llvm.writer import Writer, module
+from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.profile.work import Work
 from koubai.compiler.runtime.arena import Arena
 from koubai.compiler.runtime.objects import Library, build
@@ -86,7 +87,7 @@ def _best(library: Library, name: str, frame: Array, threads: int) -> float:
 
 
 def _module(target: Target) -> str:
-    return module([_multiply(target), _sweep()], target.attributes)
+    return Module([_multiply(target), _sweep()], target.attributes).text
 
 
 def _multiply(target: Target) -> Writer:

@@ -21,10 +21,11 @@ from koubai.compiler.executable import Executable
 from koubai.compiler.language.kernel import Kernel
 from koubai.compiler.llvm.driver import Driver, _Call
 from koubai.compiler.llvm.many import NAME as MANY
+from koubai.compiler.llvm.module import Module
 from koubai.compiler.llvm.whole_numbers import Int
 from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.outline import Call, Outline
-from koubai.compiler.runtime.objects import Library, compile_object, load_object
+from koubai.compiler.runtime.objects import Library, compile_object
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.phases import Phase
 
@@ -56,8 +57,8 @@ class TimedDriver(Driver):
     slots: dict[Kernel, int] = field(default_factory=dict)
     fewest: int = sys.maxsize  # each call has its own sum
 
-    def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> str:
-        """Return the text of the module, which has the clock `i64 ticks()` too."""
+    def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> Module:
+        """Return the module, which has the clock `i64 ticks()` too."""
         clock = Writer("ticks", [], "i64")
         clock.do(f"ret i64 {self._ticks(clock)}")
         unused = Writer(MANY, [])  # of which an `Executable` asks where it is
@@ -113,7 +114,7 @@ class TimedStep:
         numbers: Sequence[Array],
     ) -> None:
         driver = TimedDriver(target, threads, blueprint.plan, blueprint.arguments)
-        library = load_object(compile_object(driver.write(blueprint.phases), target), target)
+        library = Library(target, compile_object(driver.write(blueprint.phases).text, target))
         self._ticks = _ticks_type(library.address("ticks"))
         self._slots = driver.slots
         self._sums = np.zeros((len(driver.slots) + 1, threads, _LINE), np.int64)

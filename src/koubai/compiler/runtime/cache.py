@@ -14,17 +14,19 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 from koubai import atomic
-from koubai.compiler.runtime.target import Target, llvm
+from koubai.compiler.runtime.machine_code import llvm
+from koubai.compiler.runtime.target import Target
 
 LIMIT = 1 << 30  # bytes of all files together
 
-_MAGIC = b"koubai object 1\n"
-_HEAD = struct.Struct("<32sQQ")  # SHA-256 of the rest, bytes of the metadata, bytes of the object
+_MAGIC = b"koubai object 2\n"
+_HEAD = struct.Struct("<32sQQ")  # SHA-256 of the rest, bytes of the metadata, bytes of the objects
 _SUFFIX = ".kobj"
 _OLD_RUBBISH = 3600.0  # seconds after which an unfinished file is surely nobody's
 _log = logging.getLogger(__name__)
@@ -32,14 +34,14 @@ _complained = False
 
 
 def key_of(text: str, target: Target) -> str:
-    """Return the name under which the object of this text is kept: it names all that the object depends on."""
+    """Return the name under which the objects of this text are kept: it names all that they depend on."""
     method = "winograd" if target.winograd else "direct"
     parts = [text, target.triple, target.cpu, target.features, method, *_versions()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def get(key: str) -> tuple[bytes, dict[str, Any]] | None:
-    """Return the object and metadata that are kept under `key`, or None."""
+def get(key: str) -> tuple[list[bytes], dict[str, Any]] | None:
+    """Return the objects and metadata that are kept under `key`, or None."""
     folder = _folder()
     if folder is None:
         return None
@@ -53,14 +55,14 @@ def get(key: str) -> tuple[bytes, dict[str, Any]] | None:
     return found
 
 
-def put(key: str, data: bytes, metadata: Mapping[str, Any]) -> None:
-    """Keep an object and metadata that JSON can hold under `key`; do nothing if the disk does not let us."""
+def put(key: str, objects: Sequence[bytes], metadata: Mapping[str, Any]) -> None:
+    """Keep objects and metadata that JSON can hold under `key`; do nothing if the disk does not let us."""
     folder = _folder()
     if folder is None:
         return
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        atomic.write_file(folder / f"{key}{_SUFFIX}", _packed(data, metadata))
+        atomic.write_file(folder / f"{key}{_SUFFIX}", _packed(objects, metadata))
         _trim(folder)
     except OSError as error:
         _complain(error)
@@ -100,14 +102,15 @@ def _versions() -> tuple[str, ...]:
     return llvmlite.__version__, str(llvm().llvm_version_info), __version__, sources.hexdigest()
 
 
-def _packed(data: bytes, metadata: Mapping[str, Any]) -> bytes:
-    described = json.dumps(dict(metadata)).encode()
-    content = described + data
-    return _MAGIC + _HEAD.pack(hashlib.sha256(content).digest(), len(described), len(data)) + content
+def _packed(objects: Sequence[bytes], metadata: Mapping[str, Any]) -> bytes:
+    described = json.dumps([[len(data) for data in objects], dict(metadata)]).encode()
+    content = b"".join([described, *objects])
+    size = len(content) - len(described)
+    return _MAGIC + _HEAD.pack(hashlib.sha256(content).digest(), len(described), size) + content
 
 
-def _unpacked(file: bytes) -> tuple[bytes, dict[str, Any]] | None:
-    """Return the object and metadata in a file; None if it is damaged or something else."""
+def _unpacked(file: bytes) -> tuple[list[bytes], dict[str, Any]] | None:
+    """Return the objects and metadata in a file; None if it is damaged or something else."""
     start = len(_MAGIC) + _HEAD.size
     if len(file) < start or not file.startswith(_MAGIC):
         return None
@@ -115,7 +118,9 @@ def _unpacked(file: bytes) -> tuple[bytes, dict[str, Any]] | None:
     content = file[start:]
     if len(content) != described + size or hashlib.sha256(content).digest() != digest:
         return None
-    return content[described:], json.loads(content[:described])
+    sizes, metadata = json.loads(content[:described])
+    ends = list(accumulate(sizes, initial=described))
+    return [content[first:end] for first, end in pairwise(ends)], metadata
 
 
 def _is_ours(path: Path) -> bool:

@@ -8,26 +8,29 @@ from __future__ import annotations
 from contextlib import closing
 
 from koubai.compiler.runtime import cache
-from koubai.compiler.runtime.target import Target, host, llvm, target_machine
+from koubai.compiler.runtime.machine_code import code_generator, emit, llvm
+from koubai.compiler.runtime.target import Target, host
 
 
 class Library:
     """Functions in memory, for as long as this object lives.
 
     Args:
-        data: an object file for a processor of this machine's architecture.
-        target: what it was compiled for.
+        target: what they were compiled for.
+        objects: object files for a processor of this machine's architecture, which may call each other's functions.
 
     Raises:
-        ValueError: if the object is for another architecture.
+        ValueError: if the objects are for another architecture.
     """
 
-    def __init__(self, data: bytes, target: Target) -> None:
+    def __init__(self, target: Target, *objects: bytes) -> None:
         if target.architecture != host().architecture:
             raise ValueError(f"code for {target.triple} cannot run on {host().triple}")
-        self._engine = llvm().create_mcjit_compiler(llvm().parse_assembly(""), target_machine(target))
-        with closing(llvm().ObjectFileRef.from_data(data)) as file:
-            self._engine.add_object_file(file)
+        generator = code_generator(target.triple, target.cpu, target.features)
+        self._engine = llvm().create_mcjit_compiler(llvm().parse_assembly(""), generator)
+        for data in objects:
+            with closing(llvm().ObjectFileRef.from_data(data)) as file:
+                self._engine.add_object_file(file)
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:
@@ -43,29 +46,17 @@ class Library:
 
 
 def compile_object(ir: str, target: Target, linked: bool = False) -> bytes:
-    """Compile a module of LLVM text as it stands: the text is already in the form that the optimiser would give it.
+    """Compile a module of LLVM text to an object file.
 
     Args:
         ir: the text.
         target: the processor.
-        linked: whether the object is for a linker; otherwise it is for `load_object`.
+        linked: whether the object is for a linker; otherwise it is for `Library`.
 
     Raises:
         RuntimeError: if the text is not valid.
     """
-    with (
-        closing(llvm().create_context()) as context,
-        closing(llvm().parse_assembly(ir, context)) as module,
-        closing(target_machine(target, linked)) as generator,
-    ):
-        module.triple = generator.triple
-        module.verify()
-        return bytes(generator.emit_object(module))
-
-
-def load_object(data: bytes, target: Target) -> Library:
-    """Load an object file into memory; it is unloaded when the library is garbage."""
-    return Library(data, target)
+    return emit(ir, target.triple, target.cpu, target.features, linked)
 
 
 def build(ir: str, target: Target) -> Library:
@@ -73,7 +64,7 @@ def build(ir: str, target: Target) -> Library:
     key = cache.key_of(ir, target)
     known = cache.get(key)
     if known is not None:
-        return load_object(known[0], target)
+        return Library(target, *known[0])
     data = compile_object(ir, target)
-    cache.put(key, data, {})
-    return load_object(data, target)
+    cache.put(key, [data], {})
+    return Library(target, data)

@@ -6,9 +6,10 @@ keeps it from parking; only when all are claimed does a step begin, so that a st
 
 from __future__ import annotations
 
+from koubai.compiler.llvm.module import Module
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
-from koubai.compiler.llvm.writer import Writer, module
+from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.runtime.barrier import call_barrier, write_barrier
 from koubai.compiler.runtime.control import (
     ABORT,
@@ -50,7 +51,7 @@ def serving_ir(target: Target) -> str:
         _next(target),
         _serve(),
     ]
-    return module(functions, target.attributes)
+    return Module(functions, target.attributes).text
 
 
 # --- the caller -----------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ import os
 import struct
 import sys
 from dataclasses import dataclass, replace
-from typing import Any
 
 from koubai.compiler.runtime import machine
+from koubai.compiler.runtime.machine_code import llvm
 from koubai.dtypes import DType
 
 _NAMED = {  # name: (architecture, name for LLVM, features, bytes of a vector)
@@ -124,36 +124,6 @@ def named(name: str) -> Target:
     if _architecture(triple) != architecture:
         triple = f"{architecture}-unknown-linux-gnu"
     return Target(triple, cpu, features, lanes_bytes)
-
-
-@functools.cache
-def llvm() -> Any:
-    """Return llvmlite's binding, ready for code for this machine."""
-    from llvmlite import binding  # only here: the eager engine must not need LLVM
-
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    binding.initialize_native_asmparser()
-    return binding
-
-
-def target_machine(target: Target, linked: bool = False) -> Any:
-    """Return a new LLVM code generator for the target.
-
-    Its code reaches any address, because the loader may put code, constants and the C library far from each other; not
-    so if it is `linked` into a program.
-    """
-    if target.architecture != host().architecture:
-        _prepare_all()
-    chosen = llvm().Target.from_triple(target.triple)
-    reach = {"reloc": "pic", "codemodel": "small"} if linked else {"codemodel": "jitdefault"}
-    return chosen.create_target_machine(target.cpu, target.features, opt=2, **reach)
-
-
-@functools.cache
-def _prepare_all() -> None:
-    llvm().initialize_all_targets()
-    llvm().initialize_all_asmprinters()
 
 
 def _process_triple() -> str:
