@@ -7,10 +7,10 @@ over an index, with the elementwise work that follows it. The others do one thin
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, load, register, walk
@@ -80,10 +80,21 @@ class Kernel:
     Attributes:
         name: for people.
         form: what equal kernels have in common, once `signature` has found it.
+        later: gives what a kernel does not have yet, at the first question: see `renamed`.
     """
 
     name: str
     form: Hashable = None
+    later: Callable[[], Mapping[str, Any]] | None = None
+
+    if not TYPE_CHECKING:  # for a type checker a kernel has all that it is declared to have
+
+        def __getattr__(self, name: str) -> Any:
+            if self.later is None:
+                raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+            make, self.later = self.later, None
+            vars(self).update(make())
+            return getattr(self, name)
 
     @property
     def values(self) -> list[Expression]:
@@ -120,6 +131,12 @@ class Kernel:
     def writes(self) -> set[Buffer]:
         """The buffers that it writes."""
         return {store.buffer for store in self.stores}
+
+    @cached_property
+    def free_axes(self) -> list[Axis]:
+        """The loops around it that it depends on."""
+        used = set().union(*(root.axes for root in self.roots))
+        return sorted(used.difference(axes_of(self)), key=lambda axis: axis.number)
 
 
 def positions(stores: Iterable[Store]) -> list[Expression]:

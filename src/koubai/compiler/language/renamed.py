@@ -1,9 +1,14 @@
-"""Kernels on other buffers: the same loops and expressions, which read and write elsewhere."""
+"""Kernels on other buffers: the same loops and expressions, which read and write elsewhere.
+
+Their expressions are made when somebody asks for them. Compiling does not, because equal kernels are one function.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import partial
+from typing import Any
 
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression
@@ -19,17 +24,36 @@ from koubai.compiler.language.kernel import (
     Strips,
 )
 
+_WITH_EXPRESSIONS = {"stages", "left", "right", "epilogue", "carried", "results"}
+
 
 def renamed(kernel: Kernel, buffers: Mapping[Buffer, Buffer], name: str) -> Kernel:
     """Return a kernel on other buffers, equal to it in all that `signature` sees."""
     if isinstance(kernel, Strips):
         return replace(kernel, name=name, body=[renamed(k, buffers, k.name) for k in kernel.body])
-    renaming = _Renaming(kernel, buffers)
-    copy = renaming.kernel(kernel, name)
-    copy.form, copy.loads = kernel.form, [renaming.change[e] for e in kernel.loads]
+    assert isinstance(kernel, Loops | Contraction | Running)
+    copy: Kernel = object.__new__(type(kernel))
+    copy.later = partial(_expressions, kernel, buffers)
+    for field in fields(kernel):
+        if field.name not in _WITH_EXPRESSIONS:
+            setattr(copy, field.name, getattr(kernel, field.name))
+    copy.name, copy.form, copy.free_axes = name, kernel.form, kernel.free_axes
     copy.buffers = [buffers.get(b, b) for b in kernel.buffers]
     copy.reads, copy.writes = ({buffers.get(b, b) for b in some} for some in (kernel.reads, kernel.writes))
     return copy
+
+
+def _expressions(kernel: Kernel, buffers: Mapping[Buffer, Buffer]) -> dict[str, Any]:
+    """Return the expressions of a kernel on other buffers, by the names of the attributes that hold them."""
+    on = _Renaming(kernel, buffers)
+    if isinstance(kernel, Loops):
+        return {"stages": [on.stage(stage) for stage in kernel.stages]}
+    if isinstance(kernel, Contraction):
+        left, right = on.value(kernel.left), on.value(kernel.right)
+        return {"left": left, "right": right, "epilogue": on.stores(kernel.epilogue)}
+    assert isinstance(kernel, Running)
+    carried = [Carried(c.name, on.value(c.start), on.value(c.following)) for c in kernel.carried]
+    return {"carried": carried, "results": on.stores(kernel.results)}
 
 
 class _Renaming:
@@ -55,17 +79,6 @@ class _Renaming:
             for s in stores
         ]
 
-    def kernel(self, kernel: Kernel, name: str) -> Kernel:
-        """Return the kernel with all that it has changed."""
-        if isinstance(kernel, Loops):
-            return Loops(name, kernel.outer, [self._stage(stage) for stage in kernel.stages])
-        if isinstance(kernel, Contraction):
-            left, right = self.value(kernel.left), self.value(kernel.right)
-            return replace(kernel, name=name, left=left, right=right, epilogue=self.stores(kernel.epilogue))
-        assert isinstance(kernel, Running)
-        carried = [Carried(c.name, self.value(c.start), self.value(c.following)) for c in kernel.carried]
-        return replace(kernel, name=name, carried=carried, results=self.stores(kernel.results))
-
-    def _stage(self, stage: Stage) -> Stage:
+    def stage(self, stage: Stage) -> Stage:
         reductions = [replace(r, value=self.value(r.value)) for r in stage.reductions]
         return Stage(stage.inner, reductions, self.stores(stage.stores))

@@ -9,13 +9,6 @@ from koubai.compiler.language.index import Atom, Axis, Index, Position
 from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Running, Scatter, axes_of
 
 
-def free_axes(kernel: Kernel) -> list[Axis]:
-    """Return the loops around a kernel that it depends on."""
-    own = set(axes_of(kernel))
-    used = set().union(*(root.axes for root in kernel.roots))
-    return sorted(used - own, key=lambda axis: axis.number)
-
-
 def signature(kernel: Kernel) -> Hashable:
     """Return what equal kernels have in common.
 
@@ -30,7 +23,7 @@ class _Names:
     """Numbers for the axes, buffers, registers and expressions of one kernel."""
 
     def __init__(self, kernel: Kernel) -> None:
-        self.axes = {axis: n for n, axis in enumerate((*axes_of(kernel), *free_axes(kernel)))}
+        self.axes = {axis: n for n, axis in enumerate((*axes_of(kernel), *kernel.free_axes))}
         self.buffers = {buffer: n for n, buffer in enumerate(kernel.buffers)}
         self.expressions: dict[Expression, int] = {}
         self.registers: dict[str, int] = {}

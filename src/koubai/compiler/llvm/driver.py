@@ -20,7 +20,7 @@ from koubai.compiler.language.kernel import (
     Repeat,
     Strips,
 )
-from koubai.compiler.language.signature import free_axes, signature
+from koubai.compiler.language.signature import signature
 from koubai.compiler.llvm.addresses import Addresses
 from koubai.compiler.llvm.bodies import Function, body_of
 from koubai.compiler.llvm.elements import Elements
@@ -303,7 +303,7 @@ class Driver:
         if isinstance(kernel, Host):
             return kernel
         given = tuple(b if b.home is Home.ARGUMENT else None for b in kernel.buffers)
-        return (self._function_of[kernel].name, given, *(times[axis] for axis in free_axes(kernel)))
+        return (self._function_of[kernel].name, given, *(times[axis] for axis in kernel.free_axes))
 
     # --- kernels ------------------------------------------------------------------------------------------------
 
@@ -316,7 +316,7 @@ class Driver:
         arguments = [f"ptr {address}" for address in self._addresses.of(w, call.kernel)]
         if call.function.scratch:
             arguments.append(f"ptr {self._own_scratch(w)}")
-        arguments += [f"i64 {call.times[axis]}" for axis in free_axes(call.kernel)]
+        arguments += [f"i64 {call.times[axis]}" for axis in call.kernel.free_axes]
         w.do(f"call void @{call.function.name}({', '.join([*arguments, f'i64 {first}', f'i64 {end}'])})")
 
     def _function(self, kernel: Kernel) -> Function:
@@ -331,7 +331,7 @@ class Driver:
         """Write the function of a kernel."""
         body = body_of(kernel, self.target, threads)
         names = {buffer: f"%b{n}" for n, buffer in enumerate(kernel.buffers)}
-        times = {axis: f"%t{n}" for n, axis in enumerate(free_axes(kernel))}
+        times = {axis: f"%t{n}" for n, axis in enumerate(kernel.free_axes)}
         scratch = body.scratch
         parameters = [("ptr", name) for name in names.values()]
         parameters += [("ptr", "%scratch")] if scratch else []

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import load
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Repeat, Stage, Store, by_buffer, loads
+from koubai.compiler.language.kernel import (
+    Contraction,
+    Host,
+    Kernel,
+    Loops,
+    Nest,
+    Stage,
+    Store,
+    by_buffer,
+    loads,
+)
+from koubai.compiler.language.signature import signature
 from koubai.compiler.schedule.dependence import Dependences
 
 
@@ -17,7 +30,7 @@ def written_in_place(
     Returns:
         the kernels with those copies, and for each new value written in place the state whose memory it has.
     """
-    graph = Dependences(kernels)
+    order = _Order(Dependences(kernels))
     shared: dict[Buffer, Buffer] = {}
     copies: list[Kernel] = []
     written = by_buffer((kernel, kernel.writes) for kernel in kernels)
@@ -26,30 +39,50 @@ def written_in_place(
         state = buffer.becomes
         assert state is not None
         writers, readers = written.get(buffer, []), read.get(state, [])
-        fits = len(writers) == 1 and all(
-            _may_follow(graph, writers[0], reader, buffer, state) for reader in readers
-        )
-        order = [(reader, writers[0]) for reader in readers if reader is not writers[0]] if fits else []
-        if fits and not graph.would_cycle(order):
-            graph.add_order(order)
+        if len(writers) == 1 and order.puts_last(writers[0], readers, buffer, state):
             shared[buffer] = state
         else:
             copies.append(_copy(buffer, state))
-    return [*graph.in_order(), *copies], shared
+    return [*order.graph.in_order(), *copies], shared
 
 
-def _may_follow(graph: Dependences, writer: Kernel, reader: Kernel, new: Buffer, state: Buffer) -> bool:
-    """Whether a reader of the old value never sees the new one."""
-    if reader is not writer:
-        return not graph.depends(reader, writer)
-    if isinstance(writer, Repeat):
+class _Order:
+    """What kernels wait for, and what is known of kernels that read what they overwrite."""
+
+    def __init__(self, graph: Dependences) -> None:
+        self.graph = graph
+        self._known: dict[Hashable, bool] = {}
+
+    def puts_last(self, writer: Kernel, readers: list[Kernel], new: Buffer, state: Buffer) -> bool:
+        """Let a kernel that writes a new value wait for all that read the old one, and return whether that can be."""
+        others = [reader for reader in readers if reader is not writer]
+        if any(self.graph.depends(reader, writer) for reader in others):
+            return False
+        if len(others) < len(readers) and not self._reads_first(writer, new, state):
+            return False
+        order = [(reader, writer) for reader in others]
+        if self.graph.would_cycle(order):
+            return False
+        self.graph.add_order(order)
+        return True
+
+    def _reads_first(self, kernel: Kernel, new: Buffer, state: Buffer) -> bool:
+        """Whether a kernel reads each element of a state before it writes the new one; equal kernels are alike."""
+        if isinstance(kernel, Nest | Host):
+            return False
+        case = signature(kernel), kernel.buffers.index(new), kernel.buffers.index(state)
+        if case not in self._known:
+            self._known[case] = _reads_each_first(kernel, new, state)
+        return self._known[case]
+
+
+def _reads_each_first(kernel: Kernel, new: Buffer, state: Buffer) -> bool:
+    if isinstance(kernel, Contraction) and state in (kernel.left.detail, kernel.right.detail):
         return False
-    if isinstance(writer, Contraction) and state in (writer.left.detail, writer.right.detail):
+    places = {s.indices for s in kernel.stores if s.buffer is new}
+    if len(places) != 1 or any(e.indices not in places for e in loads(kernel.values) if e.detail is state):
         return False
-    places = {s.indices for s in writer.stores if s.buffer is new}
-    if len(places) != 1 or any(e.indices not in places for e in loads(writer.values) if e.detail is state):
-        return False
-    return not isinstance(writer, Loops) or _read_before(writer, new, state)
+    return not isinstance(kernel, Loops) or _read_before(kernel, new, state)
 
 
 def _read_before(kernel: Loops, new: Buffer, state: Buffer) -> bool:
