@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import koubai
 from koubai import optim
+from koubai.optim.rule import rule
 
 KINDS: dict[str, Callable[[Any], Any]] = {
     "SGD": lambda p: optim.SGD(p, lr=0.1, weight_decay=0.01, l1=0.001),
@@ -95,3 +97,95 @@ def test_a_schedule_moves_the_rate_of_a_traced_step() -> None:
     assert program().item() == 0.0
     scheduler.step()
     assert program().item() == -0.5
+
+
+class Stack:
+    """Three equal layers, and one step of training them."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        arrays = [np.linspace(-1, n, 16).reshape(4, 4) for n in (1, 2, 3)]
+        self.weights = [koubai.tensor(array, requires_grad=True) for array in arrays]
+        self.optimizer = make(self.weights)
+
+    def step(self, x: koubai.Tensor) -> koubai.Tensor:
+        self.optimizer.zero_grad()
+        for weight in self.weights:
+            x = koubai.tanh(x @ weight)
+        loss = x.sum()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    def run(self, step: Callable[[koubai.Tensor], Any]) -> list[np.ndarray[Any, Any]]:
+        for _ in range(3):
+            step(koubai.ones(2, 4, dtype=koubai.float64))
+        state = [value for w in self.weights for value in self.optimizer.state[w].values()]
+        return [value.detach().numpy() for value in (*self.weights, *state)]
+
+
+@pytest.mark.parametrize("make", KINDS.values(), ids=KINDS.keys())
+def test_equal_parameters_are_traced_as_they_would_be_one_by_one(make, monkeypatch):
+    def traced():
+        stack = Stack(make)
+        program = koubai.trace(stack.step, koubai.ones(2, 4, dtype=koubai.float64))
+        ops = [(node.op.name, [s.shape for s in node.inputs]) for node in program.graph.nodes]
+        return ops, stack.run(program)
+
+    ops, values = traced()
+    monkeypatch.setattr("koubai.optim.optimizer.Retraced", lambda rule, tracer: rule)
+    others, expected = traced()
+    assert ops == others
+    assert all(map(np.array_equal, values, expected))
+
+
+class Counting(optim.Optimizer):
+    """Runs a formula, and counts how often."""
+
+    def __init__(self, params: Any, formula: Callable[..., Any], lr: float = 0.1) -> None:
+        super().__init__(params, {"lr": lr})
+        self.calls = 0
+
+        def counted(*given):
+            self.calls += 1
+            return formula(*given)
+
+        self.rule = rule()(counted)
+
+
+def plain(parameter, gradient, state, scalars):
+    return parameter - scalars.lr * gradient, {}
+
+
+def with_noise(parameter, gradient, state, scalars):
+    return parameter - scalars.lr * (gradient + koubai.randn_like(gradient)), {}
+
+
+TENSORS = itertools.cycle([koubai.full((4, 4), x, dtype=koubai.float64) for x in (1.0, 2.0, 3.0)])
+NUMBERS = itertools.cycle([1.0, 2.0, 3.0])
+
+
+def with_tensors_of_their_own(parameter, gradient, state, scalars):
+    return parameter - scalars.lr * next(TENSORS) * gradient, {}
+
+
+def with_numbers_of_their_own(parameter, gradient, state, scalars):
+    own = [next(NUMBERS)]
+    return parameter - scalars(lambda o: o.lr * own[0]) * gradient, {}
+
+
+@pytest.mark.parametrize(
+    ("formula", "calls"),
+    [(plain, 1), (with_noise, 3), (with_tensors_of_their_own, 3), (with_numbers_of_their_own, 3)],
+)
+def test_a_rule_is_asked_once_for_equal_parameters_if_it_is_the_same_for_all(formula, calls):
+    def trained(traced: bool):
+        koubai.manual_seed(0)
+        stack = Stack(lambda weights: Counting(weights, formula))
+        if not traced:
+            return stack.run(stack.step)
+        program = koubai.trace(stack.step, koubai.ones(2, 4, dtype=koubai.float64))
+        assert stack.optimizer.calls == calls
+        return stack.run(program)
+
+    for one, other in zip(trained(True), trained(False)):
+        assert np.array_equal(one, other)

@@ -165,6 +165,11 @@ class Tracer:
                 self.lift(tensor)
             self._cells.setdefault(tensor._version, _State.of_cell(tensor._version))
 
+    @property
+    def change_count(self) -> int:
+        """How many tensors from outside it has seen changed, and how many measurements were taken."""
+        return len(self._tensors) + len(self.taps)
+
     def add_tap(self, name: str, every: int, value: Tensor) -> None:
         """Make a measurement a result of the program."""
         self.taps.append((name, every, self.lift(value)))

@@ -16,6 +16,7 @@ from koubai.engine.recipe import HookHandle
 from koubai.engine.tensor import Tensor
 from koubai.optim import state_dict as saved
 from koubai.optim.options import check_options
+from koubai.optim.retraced import Retraced
 from koubai.optim.rule import Rule, Scalars, State
 
 __all__ = ["Group", "Optimizer", "Params"]
@@ -122,13 +123,14 @@ class Optimizer:
     def _places(self) -> Iterator[tuple[str, Tensor, Group]]:
         """Yield each parameter with its name (or else where it is) and its group."""
         for number, group in enumerate(self.param_groups):
-            names = group.get("param_names")
-            for index, parameter in enumerate(group["params"]):
-                yield (
-                    names[index] if names else f"param_groups[{number}]['params'][{index}]",
-                    parameter,
-                    group,
-                )
+            yield from ((name, parameter, group) for name, parameter in self._named(number))
+
+    def _named(self, number: int) -> Iterator[tuple[str, Tensor]]:
+        """Yield each parameter of a group with its name (or else where it is)."""
+        group = self.param_groups[number]
+        names = group.get("param_names")
+        for index, parameter in enumerate(group["params"]):
+            yield names[index] if names else f"param_groups[{number}]['params'][{index}]", parameter
 
     # --- the step -------------------------------------------------------------------------------------------
 
@@ -171,12 +173,16 @@ class Optimizer:
         if modes.tracer is not None:  # the program knows the parameters and the state of now
             modes.tracer.assume((id(self), "changes"), lambda: self._changes)
         self._note_missing_gradients()
-        for name, parameter, group in self._places():
-            if parameter.grad is not None:
-                self._update(name, parameter, parameter.grad, group)
+        for number, group in enumerate(self.param_groups):
+            rule = self.rule if modes.tracer is None else Retraced(self.rule, modes.tracer)
+            for name, parameter in self._named(number):
+                if parameter.grad is not None:
+                    self._update(rule, name, parameter, parameter.grad, group)
         return loss
 
-    def _update(self, name: str, parameter: Tensor, gradient: Tensor, group: Group) -> None:
+    def _update(
+        self, rule: Rule | Retraced, name: str, parameter: Tensor, gradient: Tensor, group: Group
+    ) -> None:
         if gradient.shape != parameter.shape:
             raise ValueError(
                 f"the gradient of {name} has shape {list(gradient.shape)}, the parameter {list(parameter.shape)}"
@@ -185,7 +191,7 @@ class Optimizer:
         scalars = Scalars.of(group, state)
         with untraced():  # what is made here has to outlive a trace, as the parameters do
             self.rule.remember(parameter, state, scalars.options)
-        updated, remembered = self.rule(parameter, gradient, state, scalars)
+        updated, remembered = rule(parameter, gradient, state, scalars)
         parameter.copy_(updated)
         for entry, value in remembered.items():
             state[entry].copy_(value)

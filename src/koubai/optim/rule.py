@@ -6,7 +6,7 @@ penalty and weight decay are the same for every rule, so they are here, around t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from koubai.engine.trace import Counted
 __all__ = ["Options", "Rule", "Scalars", "State", "counter", "rule", "when", "zeros"]
 
 State = dict[str, Tensor]
+Asked = tuple[Callable[["Options"], float], Tensor]  # a formula, and the number that it gave
 
 
 class Options:
@@ -30,6 +31,9 @@ class Options:
         group: the options by their names.
         step: the number of this step.
         state: what is remembered of a parameter; its entry "step" counts the steps before this one, instead of `step`.
+
+    Attributes:
+        asked: the formulas whose numbers were asked for as tensors, with these.
     """
 
     def __init__(self, group: Mapping[str, Any], step: float = 1.0, state: State | None = None) -> None:
@@ -37,6 +41,7 @@ class Options:
         self._step = step
         self._state = state
         self._counts = False
+        self.asked: list[Asked] = []
 
     def __getattr__(self, name: str) -> Any:
         if name not in self._group:
@@ -83,17 +88,30 @@ class Options:
 
     def scalar(self, formula: Callable[[Options], float]) -> Tensor:
         """Return the number that a formula gives, as `koubai.host_scalar` does."""
+        number = self._scalar(formula)
+        self.asked.append((formula, number))
+        return number
+
+    def _scalar(self, formula: Callable[[Options], float]) -> Tensor:
         self._counts = False
         with untraced():
             formula(self)
-        cells = tuple(cell.cell_contents for cell in formula.__closure__ or ())
-        plain = all(isinstance(c, str | int | float) for c in cells)
-        key = (formula.__code__, cells, id(self._group)) if plain else formula
+        key = (*key_of(formula), id(self._group)) if is_plain(formula) else formula
         if not self._counts or self._state is None:
             return koubai.host_scalar(lambda: float(formula(self)), key)
         counter, group = self._state["step"], self._group
         counted = Counted(lambda count: float(formula(Options(group, count + 1))), counter, key)
         return koubai.host_scalar(counted, (key, counter))
+
+
+def is_plain(formula: Callable[[Options], float]) -> bool:
+    """Whether a formula gives equal numbers for equal options: it knows of nothing else but constants."""
+    return all(isinstance(cell.cell_contents, str | int | float) for cell in formula.__closure__ or ())
+
+
+def key_of(formula: Callable[[Options], float]) -> tuple[Hashable, ...]:
+    """Return what plain formulas that are equal have in common."""
+    return (formula.__code__, *(cell.cell_contents for cell in formula.__closure__ or ()))
 
 
 class Scalars:

@@ -127,8 +127,7 @@ class Apart:
         Args:
             kernels: with where threads reach in them; None if that is not known.
         """
-        new = dict(self._known)
-        changed = set()
+        new: dict[tuple[object, ...], _Place] = {}
         for kernel, reach in kernels:
             if reach is None:
                 return False
@@ -136,11 +135,13 @@ class Apart:
                 if buffer in self._offsets:
                     place = _Place.of(buffer, self._offsets[buffer], dims, flat, buffer in kernel.writes)
                     key = place.start, buffer.shape, buffer.strides, buffer.dtype
-                    new[key] = place.with_(new[key]) if key in new else place
-                    changed.add(key)
-        fine = all(_keep_apart(new[a], new[b]) for a in changed for b in new)
+                    known = new.get(key) or self._known.get(key)
+                    new[key] = place if known is None else place.with_(known)
+        all_ = {**self._known, **new}
+        changed = [place for key, place in new.items() if place is not self._known.get(key)]
+        fine = all(_keep_apart(a, b) for a in changed for b in all_.values() if a.overlaps(b))
         if fine:
-            self._known = new
+            self._known = all_
         return fine
 
 
@@ -169,14 +170,18 @@ class _Place:
 
     def with_(self, other: _Place) -> _Place:
         """Return the same place with where else threads reach in it."""
+        if self.spans == other.spans and self.writes == other.writes:
+            return other
         spans = (tuple(map(_hull, zip(*pair))) for pair in zip(self.spans, other.spans))
         return _Place(self.start, self.end, tuple(spans), self.writes or other.writes)
 
+    def overlaps(self, other: _Place) -> bool:
+        """Whether something is written where both are."""
+        return self.start < other.end and other.start < self.end and (self.writes or other.writes)
+
 
 def _keep_apart(a: _Place, b: _Place) -> bool:
-    """Whether no thread touches in one of two places what another one writes in the other."""
-    if not (a.writes or b.writes) or a.end <= b.start or b.end <= a.start:
-        return True
+    """Whether no thread touches in one of two places that overlap what another one writes in the other."""
     if a is b:
         return any(_differ(spans, spans) for spans in a.spans)
     return _differ(a.spans[-1], b.spans[-1])
