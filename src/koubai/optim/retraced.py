@@ -41,14 +41,11 @@ class Retraced:
         first, changed = len(self._tracer.graph.nodes), self._tracer.change_count
         updated, remembered = self._rule(parameter, gradient, state, scalars)
         if alike not in self._known and self._tracer.change_count == changed:
-            nodes = self._tracer.graph.nodes[first:]
-            results = [self._tracer.lift(tensor) for tensor in (updated, *remembered.values())]
-            passage = _Passage(nodes, self._lifted(given), scalars.options.asked, results, list(remembered))
+            nodes, asked = self._tracer.graph.nodes[first:], scalars.options.asked
+            before, results = ([*map(self._tracer.lift, t)] for t in (given, (updated, *remembered.values())))
+            passage = _Passage(nodes, asked, before, results, list(remembered))
             self._known[alike] = passage if passage.is_whole(self._tracer) else None
         return updated, remembered
-
-    def _lifted(self, tensors: Sequence[Tensor]) -> list[Symbol]:
-        return [self._tracer.lift(tensor) for tensor in tensors]
 
 
 @dataclass(frozen=True)
@@ -57,15 +54,15 @@ class _Passage:
 
     Attributes:
         nodes: the ops.
-        given: the symbols of the tensors that it was given.
         asked: the numbers that it asked for.
+        given: the symbols of the tensors that it was given.
         results: the symbols of what it returned: the parameter, and the entries of the state.
         entries: the names of these entries.
     """
 
     nodes: list[Node]
-    given: list[Symbol]
     asked: list[Asked]
+    given: list[Symbol]
     results: list[Symbol]
     entries: list[str]
 
