@@ -13,7 +13,7 @@ from koubai.engine.tensor import Tensor
 from koubai.engine.trace import Tracer
 from koubai.ops.graph import Node
 from koubai.ops.op import Symbol
-from koubai.optim.rule import Asked, Rule, Scalars, State, is_plain
+from koubai.optim.rule import Asked, Rule, Scalars, State, key_of_formula
 
 
 class Retraced:
@@ -71,7 +71,7 @@ class _Passage:
         known = {*self.given, *(number.payload for _, number in self.asked), *tracer.graph.constants}
         known.update(symbol for node in self.nodes for symbol in node.outputs)
         needed = {*self.results, *(symbol for node in self.nodes for symbol in node.inputs)}
-        plain = all(is_plain(formula) for formula, _ in self.asked)
+        plain = all(key_of_formula(formula) is not None for formula, _ in self.asked)
         return plain and needed <= known and len(set(self.given)) == len(self.given)
 
     def again(self, tracer: Tracer, tensors: Sequence[Tensor], scalars: Scalars) -> list[Tensor]:

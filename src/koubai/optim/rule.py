@@ -33,7 +33,7 @@ class Options:
         state: what is remembered of a parameter; its entry "step" counts the steps before this one, instead of `step`.
 
     Attributes:
-        asked: the formulas whose numbers were asked for as tensors, with these.
+        asked: while a program is traced, the formulas whose numbers were asked for as tensors, with these.
     """
 
     def __init__(self, group: Mapping[str, Any], step: float = 1.0, state: State | None = None) -> None:
@@ -89,14 +89,16 @@ class Options:
     def scalar(self, formula: Callable[[Options], float]) -> Tensor:
         """Return the number that a formula gives, as `koubai.host_scalar` does."""
         number = self._scalar(formula)
-        self.asked.append((formula, number))
+        if modes.tracer is not None:
+            self.asked.append((formula, number))
         return number
 
     def _scalar(self, formula: Callable[[Options], float]) -> Tensor:
         self._counts = False
         with untraced():
             formula(self)
-        key = (*key_of(formula), id(self._group)) if is_plain(formula) else formula
+        same = key_of_formula(formula)
+        key = formula if same is None else (same, id(self._group))
         if not self._counts or self._state is None:
             return koubai.host_scalar(lambda: float(formula(self)), key)
         counter, group = self._state["step"], self._group
@@ -104,14 +106,13 @@ class Options:
         return koubai.host_scalar(counted, (key, counter))
 
 
-def is_plain(formula: Callable[[Options], float]) -> bool:
-    """Whether a formula gives equal numbers for equal options: it knows of nothing else but constants."""
-    return all(isinstance(cell.cell_contents, str | int | float) for cell in formula.__closure__ or ())
+def key_of_formula(formula: Callable[[Options], float]) -> Hashable | None:
+    """Return what formulas have in common that give equal numbers for equal options; None if that cannot be told.
 
-
-def key_of(formula: Callable[[Options], float]) -> tuple[Hashable, ...]:
-    """Return what plain formulas that are equal have in common."""
-    return (formula.__code__, *(cell.cell_contents for cell in formula.__closure__ or ()))
+    It can if a formula knows nothing but its options and constants.
+    """
+    cells = tuple(cell.cell_contents for cell in formula.__closure__ or ())
+    return (formula.__code__, cells) if all(isinstance(c, str | int | float) for c in cells) else None
 
 
 class Scalars:
