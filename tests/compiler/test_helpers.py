@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 import koubai
 from koubai import nn, optim
+from koubai.compiler.llvm.module import Module
+from koubai.compiler.llvm.writer import Writer
 from koubai.compiler.runtime import helpers as helping
 from koubai.compiler.runtime import machine_code
 from koubai.compiler.runtime.helpers import helpers
 from koubai.compiler.runtime.target import current
 
 ADD = "define i64 @add(i64 %x) {\n  %y = add i64 %x, 1\n  ret i64 %y\n}\n"
+
+
+def named(name):
+    """A module with one function, which does nothing."""
+    return Module([Writer(name, [])], open=True)
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +46,20 @@ def started(monkeypatch):
         return found[-1]
 
     monkeypatch.setattr(helping, "_started", noting)
+    return found
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """What processes said, in order."""
+    found = []
+    ask = helping._asked
+
+    def noting(process, ir):
+        found.append(ask(process, ir))
+        return found[-1]
+
+    monkeypatch.setattr(helping, "_asked", noting)
     return found
 
 
@@ -62,9 +85,10 @@ def trained():
     return b"".join(np.asarray(t.detach()).tobytes() for t in (*losses, *model.parameters()))
 
 
-def test_a_large_step_is_the_same_with_help_and_without(started, monkeypatch):
+def test_a_large_step_is_the_same_with_help_and_without(started, answers, monkeypatch):
     helped = trained()
-    assert [process.returncode for process in started] == [0]  # it has done its share and is gone
+    assert any(answers)
+    assert [process.poll() is None for process in started] == [False]  # it has done its share and is gone
     monkeypatch.setenv("KOUBAI_HELPERS", "off")
     assert trained() == helped
     assert len(started) == 1
@@ -78,7 +102,8 @@ def test_a_small_step_asks_nobody(started):
 def test_all_cores_help(started, monkeypatch):
     monkeypatch.setattr(helping, "physical_cores", lambda: 16)
     helped = trained()
-    assert [process.returncode for process in started] == [0] * helping.MOST
+    assert len(started) == helping.MOST
+    assert all(process.poll() is not None for process in started)
     monkeypatch.setenv("KOUBAI_HELPERS", "off")
     assert trained() == helped
 
@@ -91,13 +116,37 @@ def test_a_step_compiles_where_no_helper_can_start(program, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with a signal")
-def test_a_helper_that_dies_is_replaced_by_this_process():
+def test_a_helper_that_dies_is_replaced_by_this_process(answers):
     with helpers(current(), helping.FEWEST) as others:
         for process in others._processes:
             process.kill()
-        objects = others.compile(ADD, ADD.replace("@add", "@more"))
+        for n in range(5):
+            others.take(named(f"f{n}"))
+        objects = others.compile(ADD)
     assert all(objects)
-    assert len(objects) == 2
+    assert len(objects) == 6
+    assert not any(answers)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="stops with a signal")
+def test_a_helper_that_hangs_is_not_waited_for_forever(monkeypatch):
+    monkeypatch.setattr(helping, "_PATIENCE", 0.2)
+    with helpers(current(), helping.FEWEST) as others:
+        (process,) = others._processes
+        process.send_signal(signal.SIGSTOP)
+        others.take(named("slow"))
+        time.sleep(0.1)  # it has been asked
+        assert len(others.compile(ADD)) == 2
+    assert process.returncode is not None
+
+
+def test_this_process_does_what_no_helper_has_begun(answers):
+    with helpers(current(), helping.FEWEST) as others:
+        for n in range(40):
+            others.take(named(f"f{n}"))
+        objects = others.compile(ADD)
+    assert len(set(objects)) == len(objects) == 41
+    assert len(answers) < 40
 
 
 def test_helpers_are_gone_when_the_block_ends():
@@ -108,8 +157,12 @@ def test_helpers_are_gone_when_the_block_ends():
 
 
 def test_text_that_is_not_valid_is_refused_with_help_too():
-    with pytest.raises(RuntimeError), helpers(current(), helping.FEWEST) as others:
-        others.compile(ADD, "define void @f() { ret i64 }")
+    wrong = named("wrong")
+    wrong.functions[0].do("ret nothing")
+    with helpers(current(), helping.FEWEST) as others:
+        others.take(wrong)
+        with pytest.raises(RuntimeError):
+            others.compile(ADD)
 
 
 def test_a_process_writes_the_same_code():
@@ -117,6 +170,8 @@ def test_a_process_writes_the_same_code():
     machine = (target.triple, target.cpu, target.features)
     folder = os.path.dirname(os.path.dirname(__import__("llvmlite").__file__))
     command = [sys.executable, "-I", "-S", machine_code.__file__, folder, *machine]
-    there = subprocess.run(command, input=ADD.encode(), capture_output=True, check=True)
-    assert there.stdout == machine_code.emit(ADD, *machine)
+    asked = b"%d\n%s" % (len(ADD), ADD.encode())
+    there = subprocess.run(command, input=asked * 2, capture_output=True, check=True)
+    code = machine_code.emit(ADD, *machine)
+    assert there.stdout == (b"%d\n" % len(code) + code) * 2
     assert not there.stderr

@@ -73,7 +73,7 @@ class Blueprint:
     """A step that is ready to be compiled.
 
     Attributes:
-        module: the functions.
+        module: the functions, without those that were handed over.
         parts: the names of the native parts, between which NumPy runs.
         phases: all phases, those of NumPy among them.
         plan: where everything lies.
@@ -102,7 +102,14 @@ class Blueprint:
 Watch = Callable[[str, Sequence[Kernel], Mapping[Buffer, Buffer], Mapping[int, Buffer]], None]
 
 
-def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch | None = None) -> Blueprint:
+def build(
+    graph: Graph,
+    roles: Roles,
+    target: Target,
+    threads: int,
+    watch: Watch | None = None,
+    hand_over: Callable[[Module], None] | None = None,
+) -> Blueprint:
     """Return the step that does what `graph` says.
 
     With KOUBAI_CHECK=1 in the environment, the schedule is checked for races.
@@ -114,6 +121,7 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
         threads: how many run the step.
         watch: is told of every pass: its name, the kernels, which buffers lie where others lie, and where each of the
             graph's outputs is. All layers go through all passes then.
+        hand_over: is given modules of kernels as soon as they are written; those are not in the blueprint's.
     """
     graph, checks = with_checks(graph, roles.losses)
     lowered, phases, shared = _scheduled(graph, roles, checks, target, threads, watch)
@@ -124,7 +132,7 @@ def build(graph: Graph, roles: Roles, target: Target, threads: int, watch: Watch
     arguments, numbers, states = (
         lowered.inputs_of(s) for s in (roles.arguments, roles.numbers, roles.states)
     )
-    driver = Driver(target, threads, placed, arguments)
+    driver = Driver(target, threads, placed, arguments, hand_over=hand_over)
     spans = span(placed.offsets, numbers), span(placed.offsets, ends)
     stops = [placed.offsets[flag] for flag in lowered.gate.flags]
     many = write_many(threads, len(arguments), *spans, stops)

@@ -151,9 +151,10 @@ class Step:
     def _build(self) -> tuple[Outline, list[bytes]]:
         graph = self.program.graph
         with helpers(self.target, len(graph.nodes)) as others:
-            blueprint = build(graph, self.roles, self.target, self.threads)
-            shares = blueprint.module.shares(1 + len(others))
-            return Outline.of(blueprint), others.compile(*(share.text for share in shares))
+            blueprint = build(
+                graph, self.roles, self.target, self.threads, hand_over=others.take if others else None
+            )
+            return Outline.of(blueprint), others.compile(blueprint.module.text)
 
     def _verify(self, examples: Sequence[Tensor]) -> None:
         """Compare the step with eager on the values that it will see first."""

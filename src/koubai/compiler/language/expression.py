@@ -214,7 +214,7 @@ def _changed(index: Index, change: Callable[[Any], Expression], axes: Mapping[Ax
 
     def new(atom: Atom) -> Index:
         if isinstance(atom, Axis):
-            return axes.get(atom, Index(((atom, 1),)))
+            return axes[atom] if atom in axes else Index(((atom, 1),))
         if isinstance(atom, Position):
             return Index.of(Position(change(atom.value), atom.size))
         inner = _changed(atom.of, change, axes)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 _numbers = itertools.count()
+_number: Callable[[Any], int] = attrgetter("number")  # the order of axes, the same as that of `_key`
 
 
 class Axis:
@@ -46,6 +48,11 @@ class Quotient:
         low, high = self.of.bounds
         return low // self.by, high // self.by
 
+    @property
+    def axes(self) -> frozenset[Axis]:
+        """All axes that it depends on, however deep."""
+        return self.of.axes
+
     def __repr__(self) -> str:
         return f"({self.of})//{self.by}"
 
@@ -62,6 +69,11 @@ class Remainder:
         """The smallest and the largest value."""
         return 0, self.by - 1
 
+    @property
+    def axes(self) -> frozenset[Axis]:
+        """All axes that it depends on, however deep."""
+        return self.of.axes
+
     def __repr__(self) -> str:
         return f"({self.of})%{self.by}"
 
@@ -77,6 +89,12 @@ class Position:
     def bounds(self) -> tuple[int, int]:
         """The smallest and the largest value."""
         return 0, max(self.size - 1, 0)
+
+    @property
+    def axes(self) -> frozenset[Axis]:
+        """All axes that it depends on, however deep."""
+        axes: frozenset[Axis] = self.value.axes
+        return axes
 
     def __repr__(self) -> str:
         return f"[{self.value}]"
@@ -141,26 +159,33 @@ class Index:
             for atom, _ in self.terms:
                 if isinstance(atom, Axis):
                     found.add(atom)
-                elif isinstance(atom, Position):
-                    found |= atom.value.axes
                 else:
-                    found |= atom.of.axes
+                    found |= atom.axes
             self._axes = frozenset(found)
         return self._axes
 
     @property
+    def divided(self) -> frozenset[Axis]:
+        """The axes inside of its quotients, remainders and positions that are data."""
+        return frozenset[Axis]().union(*[a.axes for a, _ in self.terms if not isinstance(a, Axis)])
+
+    @property
     def is_affine(self) -> bool:
         """Whether all atoms are axes."""
-        return all(isinstance(atom, Axis) for atom, _ in self.terms)
+        return all(type(atom) is Axis for atom, _ in self.terms)
 
     def factor(self, axis: Axis) -> int:
         """The factor of an axis in the sum."""
-        return next((factor for atom, factor in self.terms if atom is axis), 0)
+        for atom, factor in self.terms:
+            if atom is axis:
+                return factor
+        return 0
 
     def __add__(self, other: Index | Atom | int) -> Index:
         other = Index.of(other)
-        if not self.terms or not other.terms:
-            return Index(self.terms or other.terms, self.constant + other.constant)
+        for one, rest in ((self, other), (other, self)):
+            if not one.terms:
+                return Index(rest.terms, one.constant + rest.constant) if one.constant else rest
         sums: dict[Atom, int] = dict(self.terms)
         for atom, factor in other.terms:
             sums[atom] = sums.get(atom, 0) + factor
@@ -177,24 +202,27 @@ class Index:
         return Index(tuple((atom, f * factor) for atom, f in self.terms), self.constant * factor)
 
     def __floordiv__(self, by: int) -> Index:
-        whole, rest = self._divided(by)
+        whole = tuple([(atom, factor // by) for atom, factor in self.terms if factor % by == 0])
+        quotient = Index(whole, self.constant // by)
+        if len(whole) == len(self.terms):
+            return quotient
+        rest = self._rest(by)
         low, high = rest.bounds
         if low // by == high // by:
-            return whole + low // by
-        return whole + _quotient(rest, by)
+            return quotient + low // by
+        return quotient + _quotient(rest, by)
 
     def __mod__(self, by: int) -> Index:
-        _, rest = self._divided(by)
+        rest = self._rest(by)
         low, high = rest.bounds
         if low // by == high // by:
-            return rest - low // by * by
+            return rest + -(low // by) * by
         return _remainder(rest, by)
 
-    def _divided(self, by: int) -> tuple[Index, Index]:
-        """Return (whole, rest) with self = whole · by + rest, taking out every term that `by` divides."""
-        whole = tuple((atom, factor // by) for atom, factor in self.terms if factor % by == 0)
-        rest = tuple((atom, factor) for atom, factor in self.terms if factor % by)
-        return Index(whole, self.constant // by), Index(rest, self.constant % by)
+    def _rest(self, by: int) -> Index:
+        """Return what is left of it when every term that `by` divides is taken out."""
+        terms = tuple([term for term in self.terms if term[1] % by])
+        return Index(terms, self.constant % by)
 
     def replace(self, values: Mapping[Axis, Index]) -> Index:
         """Put other indices in the place of axes."""
@@ -221,7 +249,7 @@ def weighted(terms: Iterable[tuple[Index, int]], constant: int = 0) -> Index:
 
 def _replaced(atom: Atom, values: Mapping[Axis, Index]) -> Index:
     if isinstance(atom, Axis):
-        return values.get(atom, Index(((atom, 1),)))
+        return values[atom] if atom in values else Index(((atom, 1),))
     if isinstance(atom, Position):
         return Index.of(Position(atom.value.replace(values), atom.size))
     inner = atom.of.replace(values)
@@ -235,8 +263,9 @@ def _collected(sums: dict[Atom, int], constant: int) -> Index:
     """
     if len(sums) < 2:
         return Index(tuple(term for term in sums.items() if term[1]), constant)
-    if all(type(atom) is Axis for atom in sums):
-        return Index(tuple(sorted((term for term in sums.items() if term[1]), key=_number)), constant)
+    if {*map(type, sums)} == {Axis}:
+        ordered = sorted(sums, key=_number)
+        return Index(tuple([(axis, sums[axis]) for axis in ordered if sums[axis]]), constant)
     for atom in [a for a in sums if type(a) is Remainder]:
         factor = sums[atom]
         for partner, whole in _partners(atom, sums):
@@ -257,12 +286,6 @@ def _partners(atom: Remainder, sums: dict[Atom, int]) -> Iterable[tuple[Atom, In
 
 def _sorted(sums: dict[Atom, int]) -> list[tuple[Atom, int]]:
     return sorted(sums.items(), key=lambda item: _key(item[0]))
-
-
-def _number(term: tuple[Any, int]) -> int:
-    """The order of terms whose atoms are all axes, the same as that of `_key`."""
-    number: int = term[0].number
-    return number
 
 
 def _key(atom: Atom) -> tuple[Any, ...]:
@@ -341,7 +364,12 @@ def splits(indices: Iterable[Index], loops: Iterable[Axis]) -> dict[Axis, int]:
 def affine_in(index: Index, loops: Iterable[Axis]) -> bool:
     """Whether an index is a sum of loops, and of what does not depend on them."""
     own = set(loops)
-    return all(isinstance(atom, Axis) or not (Index.of(atom).axes & own) for atom, _ in index.terms)
+    return all(isinstance(atom, Axis) or own.isdisjoint(atom.axes) for atom, _ in index.terms)
+
+
+def depends(atom: Atom, axis: Axis) -> bool:
+    """Whether an atom is an axis or depends on it."""
+    return atom is axis or (not isinstance(atom, Axis) and axis in atom.axes)
 
 
 def _dividing(atom: Quotient | Remainder, own: set[Axis]) -> Iterable[tuple[Axis, int]]:

@@ -66,6 +66,16 @@ class Stage:
         """The expressions that it computes."""
         return [r.value for r in self.reductions] + [s.value for s in self.stores]
 
+    @cached_property
+    def loads(self) -> list[Expression]:
+        """All loads in its values, each once."""
+        return list(loads(self.values))
+
+    @cached_property
+    def registers(self) -> set[str]:
+        """The names of the registers that its values need."""
+        return {e.detail for e in walk(self.values) if e.kind == "register"}
+
     def __str__(self) -> str:
         loops = "".join(f"for {axis} in {axis.size}: " for axis in self.inner)
         return "\n".join(f"    {loops}{line}" for line in (*self.reductions, *self.stores))

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression
-from koubai.compiler.language.index import Axis, Index, weighted
+from koubai.compiler.language.index import Axis, Index, depends, weighted
+from koubai.compiler.language.kernel import Store
 
 
 def flat_place(buffer: Buffer, indices: Iterable[Index]) -> Index:
@@ -23,7 +24,12 @@ def flat_index(reference: Expression) -> Index:
     return known[2]
 
 
+def stored_at(store: Store) -> Index:
+    """Return where a store writes."""
+    return flat_index(store.read_again)
+
+
 def step_of(place: Index, axis: Axis) -> int:
     """Return how far one step of a loop moves through memory, or about how far where it is not always the same."""
-    steps = [abs(factor) for atom, factor in place.terms if axis in Index.of(atom).axes]
+    steps = [abs(factor) for atom, factor in place.terms if depends(atom, axis)]
     return min(steps, default=0)

@@ -37,6 +37,7 @@ from koubai.compiler.schedule.phases import Phase
 
 SMALL = 4096  # rough instructions of a kernel that one thread does alone, because sharing costs more
 CALL = 200  # what a call costs besides, in the same measure
+BATCH = 800  # instructions that are compiled together where others help: LLVM needs some 50 ms for them
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class Driver:
         scratch: the bytes that each thread needs of its own.
         fewest: how often calls must repeat themselves to be written as a loop.
         apart: the loops over time within which threads do not meet.
+        hand_over: is given modules of kernels as soon as they are written, which then are not in the whole one.
     """
 
     target: Target
@@ -66,12 +68,14 @@ class Driver:
     scratch: int = 0
     fewest: int = 4
     apart: set[Repeat] = field(default_factory=set)
+    hand_over: Callable[[Module], None] | None = None
     _functions: list[Writer] = field(default_factory=list)
     _alone: set[Kernel] = field(default_factory=set)
     _written: dict[Hashable, Function] = field(default_factory=dict)
     _function_of: dict[Kernel, Function] = field(default_factory=dict)
     _reaches: dict[Hashable, Reach] = field(default_factory=dict)
     _writers: list[Writer] = field(default_factory=list)
+    _away: int = 0  # of the functions, those at the front that were handed over
 
     def write(self, phases: list[Phase], more: Iterable[Writer] = ()) -> Module:
         """Return the module, with the functions `more` in it."""
@@ -79,12 +83,22 @@ class Driver:
         self._alone = {inner for kernel in strips for inner in kernel.body}
         for kernel in every_kernel(phases):
             self._function_of[kernel] = self._function(kernel)
+            self._hand_over()
         self.plan.scratch = -(-self.scratch // LINE) * LINE
         self._addresses = Addresses(self.plan, self.arguments)
         for run in between_hosts(phases):
             self._part(run)
-        functions = [write_barrier(self.target), *self._functions, *self._writers, *more]
-        return Module(functions, self.target.attributes, self._addresses.table)
+        kept = self._functions[self._away :]
+        functions = [write_barrier(self.target), *kept, *self._writers, *more]
+        away = self._functions[: self._away]
+        return Module(functions, self.target.attributes, self._addresses.table, elsewhere=away)
+
+    def _hand_over(self) -> None:
+        """Give away the kernels that were written since the last time, if they are worth it."""
+        new = self._functions[self._away :]
+        if self.hand_over is not None and sum(function.length for function in new) >= BATCH:
+            self._away = len(self._functions)
+            self.hand_over(Module(new, self.target.attributes, open=True))
 
     def flops(self, phases: Iterable[Phase]) -> int:
         """Return how many multiplications and additions the products of a step take that was written."""

@@ -13,7 +13,7 @@ from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, unknown, walk
 from koubai.compiler.language.index import Atom, Axis, Index, Position, Quotient, Remainder
 from koubai.compiler.language.kernel import Store
-from koubai.compiler.language.places import flat_index, flat_place
+from koubai.compiler.language.places import flat_index, stored_at
 from koubai.compiler.llvm import maps
 from koubai.compiler.llvm.philox import BLOCK, words_of, write_draw, write_draws
 from koubai.compiler.llvm.value import Value, suffix, type_of
@@ -323,7 +323,7 @@ class Elements:
 
     def store(self, store: Store) -> None:
         """Write a store."""
-        flat = flat_place(store.buffer, store.indices)
+        flat = stored_at(store)
         pointer = self.pointers[store.buffer]
         if not self.varies(flat):
             value = self.value(store.value)

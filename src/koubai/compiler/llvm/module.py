@@ -1,9 +1,9 @@
-"""A module of LLVM IR: functions with what they need declared, in one piece or in several that call each other."""
+"""A module of LLVM IR: functions with what they need declared, of which some may be in other modules."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from koubai.compiler.llvm.writer import Writer
@@ -37,22 +37,3 @@ class Module:
         bodies = "\n\n".join([function.text("" if self.open else None) for function in self.functions])
         head = "\n".join([*sorted(needed), *([self.table] if self.table else [])])
         return f"{head}\n\n{bodies}\n\nattributes #0 = {{ nounwind {self.attributes} }}\n"
-
-    def shares(self, count: int) -> list[Module]:
-        """Return modules that together are this one, and take about as long to compile as each other.
-
-        Functions that are internal can be in any of them, as others call them and they call none; the rest is in the
-        first, with the table.
-        """
-        if count == 1:
-            return [self]
-        inner = sorted((f for f in self.functions if f.linkage == "internal"), key=lambda f: -f.length)
-        shares = [[f for f in self.functions if f.linkage != "internal"], *([] for _ in range(count - 1))]
-        for function in inner:
-            min(shares, key=lambda share: sum(f.length for f in share)).append(function)
-        first, *others = shares
-        away = [function for share in others for function in share]
-        return [
-            replace(self, functions=first, elsewhere=away, open=True),
-            *(Module(share, self.attributes, open=True) for share in others),
-        ]

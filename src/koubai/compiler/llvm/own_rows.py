@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import inf
 
 from koubai.compiler.language.buffer import Buffer
@@ -93,17 +94,19 @@ def reach_of(kernels: Iterable[Kernel], part: Part, buffers: Sequence[Buffer]) -
             touched[e.detail].add(tuple(e.indices))
         for store in kernel.stores:
             touched[store.buffer].add(tuple(store.indices))
-    dims = (tuple(_spans([at[d] for at in touched[b]], part) for d in range(len(b.shape))) for b in buffers)
-    flat = (_spans([flat_place(b, at) for at in touched[b]], part) for b in buffers)
+
+    @cache
+    def spans(index: Index) -> Spans:
+        """What an index is for each thread."""
+        return tuple(NOWHERE if turns is None else index.replace(turns).bounds for turns in part)
+
+    def hull(indices: Iterable[Index]) -> Spans:
+        """What all of some indices are for each thread."""
+        return tuple(map(_hull, zip((NOWHERE,) * len(part), *map(spans, indices))))
+
+    dims = (tuple(hull(at[d] for at in touched[b]) for d in range(len(b.shape))) for b in buffers)
+    flat = (hull(flat_place(b, at) for at in touched[b]) for b in buffers)
     return Reach(tuple(dims), tuple(flat))
-
-
-def _spans(indices: Sequence[Index], part: Part) -> Spans:
-    """Return what all of some indices are for each thread."""
-    return tuple(
-        NOWHERE if turns is None else _hull([NOWHERE, *(index.replace(turns).bounds for index in indices)])
-        for turns in part
-    )
 
 
 def _hull(spans: Sequence[Span]) -> Span:

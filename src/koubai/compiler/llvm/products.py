@@ -14,7 +14,7 @@ from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import walk
 from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import Contraction, Store, loads
-from koubai.compiler.language.places import flat_index, flat_place
+from koubai.compiler.language.places import flat_index, stored_at
 from koubai.compiler.llvm import contraction as tiles
 from koubai.compiler.llvm import contraction_pair_tiles as pairs
 from koubai.compiler.llvm.contraction import write_contraction
@@ -27,6 +27,7 @@ from koubai.compiler.llvm.own_rows import Part, part_of, range_of
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
 from koubai.compiler.runtime.target import Target
+from koubai.compiler.schedule.chains import Joined, chains
 
 LONG = 32  # products in a sum from which on it pays to ask for what its epilogue touches
 LONG_EPILOGUE = (
@@ -178,7 +179,7 @@ class ContractionFunction:
     def _far_places(self) -> dict[Index, tuple[Buffer, bool]]:
         """Return where the epilogue touches large buffers along the columns, and whether it writes there."""
         touched = [(e.detail, flat_index(e), False) for e in loads(s.value for s in self.kernel.epilogue)]
-        touched += [(s.buffer, flat_place(s.buffer, s.indices), True) for s in self.kernel.epilogue]
+        touched += [(s.buffer, stored_at(s), True) for s in self.kernel.epilogue]
         return {
             place: (buffer, writes)
             for buffer, place, writes in touched
@@ -221,41 +222,23 @@ class ContractionFunction:
 
 
 def joined(kernel: Contraction) -> Contraction:
-    """Make one loop of two wherever both factors and all that the epilogue touches run on from one to the next."""
-    while (pair := _joinable(kernel)) is not None:
-        a, b = pair
-        new = Axis(a.size * b.size)
-        values = {a: Index.of(new) // b.size, b: Index.of(new) % b.size}
-
-        def loops(axes: tuple[Axis, ...], a: Axis = a, b: Axis = b, new: Axis = new) -> tuple[Axis, ...]:
-            return tuple(new if x is b else x for x in axes if x is not a)
-
-        kernel = replace(
-            kernel,
-            outer=loops(kernel.outer),
-            depth=loops(kernel.depth),
-            left=kernel.left.replace(values),
-            right=kernel.right.replace(values),
-            epilogue=[
-                Store(s.buffer, tuple(i.replace(values) for i in s.indices), s.value.replace(values))
-                for s in kernel.epilogue
-            ],
-        )
-    return replace(kernel, outer=tuple(a for a in kernel.outer if a.size > 1 or a is kernel.column))
-
-
-def _joinable(kernel: Contraction) -> tuple[Axis, Axis] | None:
-    from koubai.compiler.schedule.shape_loops import _continues
-
+    """Make one loop of those that both factors and all that the epilogue touches run on along; none of one turn."""
     factors = [flat_index(kernel.left), flat_index(kernel.right)]
     values = [s.value for s in kernel.epilogue]
-    touched = [flat_place(s.buffer, s.indices) for s in kernel.epilogue]
+    touched = [stored_at(s) for s in kernel.epilogue]
     touched += [flat_index(e) for e in loads(values)]
     touched += [i for e in walk(values) if e.kind in ("whole", "inside", "draw") for i in e.indices]
     free = [a for a in kernel.outer if a is not kernel.column]
-    for group, places in ((free, factors + touched), (kernel.depth, factors)):
-        for a in group:
-            for b in group:
-                if a is not b and a.size > 1 and b.size > 1 and all(_continues(i, a, b) for i in places):
-                    return a, b
-    return None
+    found = Joined([*chains(free, factors + touched), *chains(kernel.depth, factors)])
+    new = found.values
+    return replace(
+        kernel,
+        outer=tuple(a for a in found.loops(kernel.outer) if a.size > 1 or a is kernel.column),
+        depth=found.loops(kernel.depth),
+        left=kernel.left.replace(new),
+        right=kernel.right.replace(new),
+        epilogue=[
+            Store(s.buffer, tuple(i.replace(new) for i in s.indices), s.value.replace(new))
+            for s in kernel.epilogue
+        ],
+    )

@@ -7,7 +7,7 @@ import math
 from koubai.compiler.language.expression import walk
 from koubai.compiler.language.index import Axis
 from koubai.compiler.language.kernel import Running
-from koubai.compiler.language.places import flat_place
+from koubai.compiler.language.places import stored_at
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
@@ -24,7 +24,7 @@ class RunningFunction:
     def __init__(self, kernel: Running, bytes_: int) -> None:
         self.kernel = kernel
         self.lanes = max(1, bytes_ // max(e.dtype.itemsize for e in walk(kernel.values)))
-        places = [flat_place(store.buffer, store.indices) for store in kernel.stores]
+        places = [stored_at(store) for store in kernel.stores]
         dense = [a for a in kernel.lanes if all(place.factor(a) == 1 for place in places)]
         self.along: Axis | None = dense[-1] if dense and dense[-1].size >= self.lanes else None
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from koubai import dtypes
 from koubai.compiler.language.index import Axis
 from koubai.compiler.language.kernel import Loops, Store
-from koubai.compiler.language.places import flat_index, flat_place
+from koubai.compiler.language.places import flat_index, stored_at
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
@@ -93,9 +93,9 @@ class TransposeFunction:
         e.axes[self.along_target], e.axes[self.along_source] = rows, column
         source, target = self.store.value, self.store
         start = e.number(flat_index(source))
-        end = e.number(flat_place(target.buffer, target.indices))
+        end = e.number(stored_at(target))
         step_in = flat_index(source).factor(self.along_target)
-        step_out = flat_place(target.buffer, target.indices).factor(self.along_source)
+        step_out = stored_at(target).factor(self.along_source)
         dtype, lanes = source.dtype, self.block
         pointer_in, pointer_out = e.pointers[source.detail], e.pointers[target.buffer]
         mask_in, mask_out = (self._mask(n) for n in (width, count))
@@ -133,7 +133,7 @@ def turned(w, rows: list[Value]) -> list[Value]:  # type: ignore[no-untyped-def]
 def _roles(kernel: Loops) -> tuple[Axis, Axis]:
     """Return the loop along the source and the loop along the target."""
     store: Store = kernel.stores[0]
-    source, target = flat_index(store.value), flat_place(store.buffer, store.indices)
+    source, target = flat_index(store.value), stored_at(store)
     along_source = next(a for a in kernel.outer if source.factor(a) == 1)
     along_target = next(a for a in kernel.outer if target.factor(a) == 1)
     return along_source, along_target
@@ -148,7 +148,7 @@ def is_transpose(kernel: Loops, bytes_: int) -> bool:
         return False
     kernel = joined(cut(kernel))
     store = kernel.stores[0]
-    source, target = flat_index(store.value), flat_place(store.buffer, store.indices)
+    source, target = flat_index(store.value), stored_at(store)
     if not (source.is_affine and target.is_affine):
         return False
     ones = [[a for a in kernel.outer if place.factor(a) == 1] for place in (source, target)]

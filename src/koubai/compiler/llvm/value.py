@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ class Value:
         return f"{self.type} {self.name}"
 
 
+@cache
 def type_of(dtype: DType, lanes: int = 1) -> str:
     """Return the LLVM type of `lanes` elements of `dtype`."""
     scalar = _TYPES[dtype.str[1:]]
@@ -64,6 +66,7 @@ def suffix(dtype: DType, lanes: int) -> str:
     return short if lanes == 1 else f"v{lanes}{short}"
 
 
+@cache
 def in_memory(dtype: DType, lanes: int = 1) -> str:
     """The type in memory: a bool is a byte there."""
     return type_of(dtypes.uint8 if dtype == dtypes.bool_ else dtype, lanes)

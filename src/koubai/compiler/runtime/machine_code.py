@@ -1,7 +1,7 @@
 """LLVM's text made machine code, in this process or in another one.
 
-This file is a program too, which knows nothing of the library around it so that it starts at once: it compiles the text
-that comes in and writes the object file out. See helpers.py for who calls it.
+This file is a program too, which knows nothing of the library around it so that it starts at once: it compiles what
+comes in and writes out what comes of it. See helpers.py for who calls it.
 """
 
 from __future__ import annotations
@@ -57,8 +57,16 @@ def emit(ir: str, triple: str, cpu: str, features: str, linked: bool = False) ->
         return bytes(generator.emit_object(module))
 
 
+def serve(triple: str, cpu: str, features: str) -> None:
+    """Compile the texts that come in, each behind a line with its length, and write the object files out likewise."""
+    while head := sys.stdin.buffer.readline():
+        data = emit(sys.stdin.buffer.read(int(head)).decode(), triple, cpu, features)
+        sys.stdout.buffer.write(b"%d\n" % len(data) + data)
+        sys.stdout.buffer.flush()
+
+
 if __name__ == "__main__":
-    folder, triple, cpu, features = sys.argv[1:]
+    folder, *machine = sys.argv[1:]
     sys.path.append(folder)  # where llvmlite is
-    llvm()  # while the text is still being written
-    sys.stdout.buffer.write(emit(sys.stdin.buffer.read().decode(), triple, cpu, features))
+    llvm()  # while the first text is still being written
+    serve(*machine)

@@ -25,7 +25,7 @@ from koubai.compiler.language.kernel import (
     by_buffer,
     loads,
 )
-from koubai.compiler.language.places import flat_index, flat_place, step_of
+from koubai.compiler.language.places import flat_index, step_of, stored_at
 
 
 def arrange(kernels: list[Kernel], fixed: set[Buffer]) -> list[Kernel]:
@@ -160,7 +160,7 @@ def _is_idle(kernel: Loops) -> bool:
     if value.kind != "load" or value.parts or value.detail.size != store.buffer.size:
         return False
     plain = all(index == Index.of(axis) for index, axis in zip(store.indices, kernel.outer))
-    return plain and flat_index(value) == flat_place(store.buffer, store.indices)
+    return plain and flat_index(value) == stored_at(store)
 
 
 def _reading_sources(kernel: Kernel, copies: Mapping[Buffer, Store]) -> Kernel:

@@ -25,7 +25,7 @@ from koubai.compiler.language.kernel import (
     loads,
     positions,
 )
-from koubai.compiler.language.places import flat_index, flat_place
+from koubai.compiler.language.places import flat_index, stored_at
 from koubai.compiler.llvm.transposes import is_transpose
 from koubai.compiler.schedule.dependence import Dependences
 from koubai.compiler.schedule.shape_loops import by_cases, cut
@@ -149,7 +149,7 @@ def as_epilogue(earlier: Contraction, later: Loops) -> Contraction | None:
     if len(later.stages) != 1 or later.stages[0].inner or product(later.outer) != product(earlier.outer):
         return None
     written = {store.buffer: store for store in earlier.epilogue}
-    used = [e for e in loads(later.values) if e.detail in written]
+    used = [e for e in later.stages[0].loads if e.detail in written]
     fixed = set(earlier.outer)
     if not used or any(e.parts for e in used):
         return None
@@ -159,7 +159,7 @@ def as_epilogue(earlier: Contraction, later: Loops) -> Contraction | None:
     stores = forwarded(later.stages[0].stores, mapping, written)
     if stores is None:
         return None
-    references = [index for s in stores for index in (flat_place(s.buffer, s.indices),)]
+    references = [stored_at(s) for s in stores]
     if earlier.column in splits(references, earlier.outer) or _parts_lanes(earlier.column, stores):
         return None
     merged = affine(replace(earlier, epilogue=[*earlier.epilogue, *stores]))
@@ -199,7 +199,7 @@ def forwarded(
 def merge_loops(earlier: Loops, later: Loops) -> Loops | None:
     """Return both kernels as one, the later one's stages behind the earlier one's; None if that is not possible."""
     written = {store.buffer: store for store in earlier.stores}
-    used = [e for e in loads(later.values) if e.detail in written]
+    used = [e for stage in later.stages for e in stage.loads if e.detail in written]
     if not used:
         return None
     mapping = aligned(written[used[0].detail], used[0], set(earlier.outer))
@@ -308,7 +308,7 @@ def _serialises(earlier: Loops, stages: list[Stage], rest: tuple[Axis, ...]) -> 
     """Whether the merged kernel would have much to do in few turns, or would run across memory instead of along."""
     if product(earlier.outer) * product(rest) <= SMALL:
         return False
-    places = [flat_place(s.buffer, s.indices) for stage in stages for s in stage.stores]
+    places = [stored_at(s) for stage in stages for s in stage.stores]
     across = any(place.factor(axis) == 1 for place in places for axis in earlier.outer if axis.size > 1)
     return across or product(earlier.outer) < FEWEST
 
@@ -329,7 +329,7 @@ def _stays_within(earlier: Loops, stages: list[Stage]) -> bool:
     """Whether the later stages read of what the earlier kernel stores only what the same turn has stored."""
     written = {store.buffer: store for store in earlier.stores}
     fixed = set(earlier.outer)
-    for reference in loads(value for stage in stages for value in stage.values):
+    for reference in (e for stage in stages for e in stage.loads):
         store = written.get(reference.detail)
         if store is None:
             continue
@@ -379,7 +379,7 @@ def _renamed(stage: Stage, inner: tuple[Axis, ...]) -> Stage:
 
 def _joined(host: Stage, stage: Stage) -> Stage | None:
     """Return two stages with the same loops as one; None if the second needs a result of the first's loops."""
-    if _registers(stage.values) & {r.name for r in host.reductions}:
+    if stage.registers & {r.name for r in host.reductions}:
         return None
     written = {store.buffer: store for store in host.stores}
     stores = forwarded(stage.stores, {}, written)
@@ -397,11 +397,7 @@ def _needs_any(stage: Stage, others: list[Stage]) -> bool:
     """Whether a stage needs what one of the others has computed or stored."""
     names = {r.name for other in others for r in other.reductions}
     buffers = {s.buffer for other in others for s in other.stores}
-    return bool(names & _registers(stage.values)) or any(e.detail in buffers for e in loads(stage.values))
-
-
-def _registers(values: Iterable[Expression]) -> set[str]:
-    return {e.detail for e in walk(values) if e.kind == "register"}
+    return not names.isdisjoint(stage.registers) or any(e.detail in buffers for e in stage.loads)
 
 
 def _from_registers(stage: Stage, earlier: list[Stage]) -> Stage:
@@ -447,7 +443,7 @@ def _without(kernel: Kernel, read: set[Buffer]) -> Kernel | None:
         return kernel
     stages = [Stage(s.inner, s.reductions, [t for t in s.stores if t.buffer in read]) for s in kernel.stages]
     while True:
-        used = _registers(value for stage in stages for value in stage.values)
+        used = set[str]().union(*(stage.registers for stage in stages))
         fewer = [
             Stage(s.inner, [r for r in s.reductions if r.name in used], s.stores)
             for s in stages

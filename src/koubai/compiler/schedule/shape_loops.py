@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from koubai.compiler.language.expression import register
 from koubai.compiler.language.index import Axis, Index, splits
-from koubai.compiler.language.kernel import Loops, Reduction, Stage, Store, axes_of, loads
-from koubai.compiler.language.places import flat_index, flat_place, step_of
+from koubai.compiler.language.kernel import Loops, Reduction, Stage, Store, axes_of
+from koubai.compiler.language.places import flat_index, step_of, stored_at
+from koubai.compiler.schedule.chains import Joined, chains
 
 LONG_CASE = 16  # elements: a shorter case would not fill a vector
 CASES = 8  # turns that are written out at most
@@ -37,12 +38,15 @@ class Shaped:
 def shape(kernel: Loops, lanes: int) -> Shaped:
     """Decide how a kernel is run with vectors of `lanes` elements."""
     kernel = joined(by_cases(cut(kernel)))
-    outer = max(kernel.outer, key=lambda a: merit(kernel, a, lanes), default=None)
-    reduces = any(stage.inner for stage in kernel.stages)
-    inner = [_best_of(stage, lanes) for stage in kernel.stages]
-    within = sum(_stage_merit(s, a, lanes) for s, a in zip(kernel.stages, inner) if a is not None)
-    across = merit(kernel, outer, lanes) if outer is not None else -1.0
-    if reduces and within >= across and within > 0:
+    merits = merits_of(kernel, kernel.outer, lanes)
+    outer = max(kernel.outer, key=merits.__getitem__, default=None)
+    within, inner = 0.0, list[Axis | None]()
+    for stage in kernel.stages:
+        own = _merits(stage, stage.inner, lanes)
+        inner.append(max(stage.inner, key=own.__getitem__, default=None))
+        within += max(own.values(), default=0.0)
+    across = merits[outer] if outer is not None else -1.0
+    if within >= across and within > 0:
         return Shaped(_ordered(kernel, None), None, inner)
     if outer is None or across <= 0:
         outer = None
@@ -54,7 +58,7 @@ def shape(kernel: Loops, lanes: int) -> Shaped:
 
 def _places(kernel: Loops) -> list[Index]:
     """All places in memory that a kernel touches, and all other indices in it."""
-    found = [flat_place(s.buffer, s.indices) for s in kernel.stores]
+    found = [stored_at(s) for s in kernel.stores]
     for e in _indexed(kernel):
         if e.kind == "load":
             found.append(flat_index(e))
@@ -153,79 +157,41 @@ def substituted(kernel: Loops, values: dict[Axis, Index], loops) -> Loops:  # ty
 
 
 def joined(kernel: Loops) -> Loops:
-    """Make one loop of two that run through all memory as one would."""
-    while (pair := _joinable(kernel)) is not None:
-        a, b = pair
-        new = Axis(a.size * b.size)
-        values = {a: Index.of(new) // b.size, b: Index.of(new) % b.size}
-
-        def loops(axes: tuple[Axis, ...], a: Axis = a, b: Axis = b, new: Axis = new) -> tuple[Axis, ...]:
-            return tuple(new if axis is b else axis for axis in axes if axis is not a)
-
-        kernel = substituted(kernel, values, loops)
-    return _without_single(kernel)
-
-
-def _without_single(kernel: Loops) -> Loops:
-    return substituted(kernel, {}, lambda axes: tuple(a for a in axes if a.size != 1))
-
-
-def _joinable(kernel: Loops) -> tuple[Axis, Axis] | None:
-    """Return two loops, outer and inner, that could be one."""
+    """Make one loop of those that run through all memory as one would, and leave out those of one turn."""
     places = _places(kernel)
-    groups = [kernel.outer, *(stage.inner for stage in kernel.stages)]
-    for group in groups:
-        for a in group:
-            for b in group:
-                if a is not b and a.size > 1 and b.size > 1 and all(_continues(i, a, b) for i in places):
-                    return a, b
-    return None
-
-
-def _continues(index: Index, a: Axis, b: Axis) -> bool:
-    """Whether an index runs on from the end of loop `b` to the next turn of loop `a`."""
-    if index.factor(a) != index.factor(b) * b.size:
-        return False
-    rest = {axis for atom, _ in index.terms if not isinstance(atom, Axis) for axis in Index.of(atom).axes}
-    return a not in rest and b not in rest
+    groups = (kernel.outer, *(stage.inner for stage in kernel.stages))
+    found = Joined(chain for loops in groups for chain in chains(loops, places))
+    if not found.values and all(axis.size > 1 for axis in axes_of(kernel)):
+        return kernel
+    return substituted(kernel, found.values, lambda axes: tuple(a for a in found.loops(axes) if a.size != 1))
 
 
 # --- choosing
 
 
-def merit(kernel: Loops, axis: Axis, lanes: int) -> float:
-    """How well the elements along a loop lie, in bytes: above 0 if vectors can go along it."""
-    return sum(_stage_merit(stage, axis, lanes) for stage in kernel.stages)
+def merits_of(kernel: Loops, axes: Iterable[Axis], lanes: int) -> dict[Axis, float]:
+    """How well the elements along loops lie, in bytes: above 0 if vectors can go along one."""
+    stages = [_merits(stage, axes, lanes) for stage in kernel.stages]
+    return {axis: sum(merits[axis] for merits in stages) for axis in axes}
 
 
-def _best_of(stage: Stage, lanes: int) -> Axis | None:
-    """Return the own loop of a stage that goes best along the lanes."""
-    return max(stage.inner, key=lambda axis: _stage_merit(stage, axis, lanes), default=None)
-
-
-def _stage_merit(stage: Stage, axis: Axis, lanes: int) -> float:
-    """How well the elements along a loop lie: their bytes side by side, less those that do not."""
-    total = 0.0
-    for buffer, place, stores in _touched(stage):
-        factor = place.factor(axis) if axis in place.axes else None
+def _merits(stage: Stage, axes: Iterable[Axis], lanes: int) -> dict[Axis, float]:
+    """How well the elements along loops lie: their bytes side by side, less those that do not."""
+    totals = dict.fromkeys(axes, 0.0)
+    for buffer, place, stores in _touched(stage) if totals else ():
         weight = min(buffer.size, 1 << 20) * buffer.dtype.itemsize * (2 if stores else 1)
-        if factor == 1 and _is_sum_in(place, axis):
-            total += weight
-        elif axis in place.axes:
-            total -= weight
-    used = axis.size / (-(-axis.size // lanes) * lanes)
-    return total * used if total > 0 else total
-
-
-def _is_sum_in(place: Index, axis: Axis) -> bool:
-    return all(isinstance(atom, Axis) or axis not in Index.of(atom).axes for atom, _ in place.terms)
+        for axis in place.axes & totals.keys():
+            beside = place.factor(axis) == 1 and axis not in place.divided
+            totals[axis] += weight if beside else -weight
+    used = {axis: axis.size / (-(-axis.size // lanes) * lanes) for axis in totals}
+    return {axis: total * used[axis] if total > 0 else total for axis, total in totals.items()}
 
 
 def _touched(stage: Stage):  # type: ignore[no-untyped-def]
     """Yield (buffer, place, whether it is written) of all memory accesses of a stage."""
     for store in stage.stores:
-        yield store.buffer, flat_place(store.buffer, store.indices), True
-    for e in loads(stage.values):
+        yield store.buffer, stored_at(store), True
+    for e in stage.loads:
         yield e.detail, flat_index(e), False
 
 

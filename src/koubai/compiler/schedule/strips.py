@@ -22,7 +22,7 @@ from koubai.compiler.llvm.winograd_weights import is_winograd_weights
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.dependence import Dependences
 from koubai.compiler.schedule.parts import in_parts
-from koubai.compiler.schedule.shape_loops import merit
+from koubai.compiler.schedule.shape_loops import merits_of
 from koubai.compiler.schedule.strip_bodies import Slice, on_slices, stripped
 
 LARGE = 1 << 16  # bytes of an array that is worth keeping near
@@ -105,7 +105,8 @@ class _Group(Nest):
         free = [a for a in kernel.outer if a.size > 1 and all(_dimension(p, a) is not None for p in own)]
         if isinstance(kernel, Loops):  # its vectors run along what lies side by side: that stays together
             lanes = lanes_for(kernel, target.lanes_bytes)
-            free = [a for a in free if merit(kernel, a, lanes) <= 0]
+            merits = merits_of(kernel, free, lanes)
+            free = [a for a in free if merits[a] <= 0]
         if any(b.becomes for b in kernel.writes):
             free = []
         return cls([kernel], [(axis,) for axis in (*free, *_summed(kernel))])
