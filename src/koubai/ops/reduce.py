@@ -5,6 +5,7 @@ At ties `amax` and `amin` share the gradient equally among the tied elements, as
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from koubai import dtypes
@@ -53,10 +54,21 @@ def _test_rule(x: Symbol, *, dims: Shape, keepdim: bool) -> Symbol:
     return Symbol(reduce_rule(x, dims=dims, keepdim=keepdim).shape, dtypes.bool_)
 
 
+LONG = 1 << 10  # terms of a sum that would lose more than its last bits
+
+
+def _sum(xp: Any, x: Any, *, dims: Shape, keepdim: bool) -> Any:
+    """Add up, a long sum in a wider type: NumPy adds whole rows one after the other unless it sums along them."""
+    wider = {"float16": xp.float32, "float32": xp.float64}.get(x.dtype.name)
+    if wider is None or math.prod(x.shape[dim] for dim in dims) < LONG:
+        return xp.sum(x, axis=dims, keepdims=keepdim, dtype=x.dtype)
+    return xp.sum(x, axis=dims, keepdims=keepdim, dtype=wider).astype(x.dtype)
+
+
 sum_ = Op(
     "sum",
     Kind.REDUCE,
-    lambda xp, x, *, dims, keepdim: xp.sum(x, axis=dims, keepdims=keepdim, dtype=x.dtype),
+    _sum,
     reduce_rule,
     x=lambda g, x_like, dims: spread(g, x_like, dims),
 )

@@ -6,6 +6,7 @@ the outermost loops, or one vector where the outermost loop goes along the lanes
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,6 +27,8 @@ from koubai.dtypes import DType
 VECTORS = 4  # neighbouring vectors that are done together where that reads memory in longer runs
 CHAINS = 4  # sums that an innermost loop keeps side by side; a power of two
 SUMS = 16  # vectors of sums that registers hold
+TERMS = 64  # that a sum takes up one by one: the further it outgrows them, the more of their bits it loses
+FEW = 16  # terms that are not worth a sum of their own
 
 
 def lanes_for(kernel: Loops, bytes_: int) -> int:
@@ -208,17 +211,19 @@ class LoopsFunction:
             before = self.e.remembered()
             self.e.axes[axis] = i
             self.e.compute_early(stage.values, self.written)
-            new = self._stage(stage, others, along, values)
+            new = self._stage(stage, others, along, self._neutral(stage, values) if apart else values)
             self.e.forget(before)
-            return new
+            return self._together(stage, values, new) if apart else new
 
+        terms = self._terms(others, along)
+        apart = terms >= FEW and terms * axis.size > TERMS
         if axis is along:
-            return self._along(axis, turn, carried)
+            return self._along(stage, axis, turn, carried)
         chains = CHAINS // min(len(self.beside), CHAINS // 2)
         while chains > 1 and chains * len(carried) > SUMS:
             chains //= 2
         if others or not carried or axis.size < 2 * chains:
-            return self.w.loop(0, axis.size, 1, turn, carried)
+            return self._loop(stage, axis.size, 1, turn, carried)
         return self._in_chains(stage, axis, turn, carried, chains)
 
     def _in_chains(
@@ -231,10 +236,6 @@ class LoopsFunction:
     ) -> list[Value]:
         """Write an innermost loop that reduces, with several sums side by side: no turn waits for the one before."""
         count = len(carried)
-        kinds = stage.reductions * len(self.beside)
-        neutral = [
-            self.w.constant(identity(r.kind, r.dtype), r.dtype, v.lanes) for r, v in zip(kinds, carried)
-        ]
 
         def turns(i: Int, values: list[Value]) -> list[Value]:
             new: list[Value] = []
@@ -243,15 +244,54 @@ class LoopsFunction:
             return new
 
         full = axis.size - axis.size % chains
-        sums = self.w.loop(0, full, chains, turns, [*carried, *neutral * (chains - 1)])
+        others = self._neutral(stage, carried) * (chains - 1)
+        sums = self._loop(stage, full, chains, turns, [*carried, *others])
         groups = [sums[chain * count : (chain + 1) * count] for chain in range(chains)]
         while len(groups) > 1:
-            pairs = zip(groups[::2], groups[1::2])
-            groups = [[self._combine(r, a, b) for r, a, b in zip(kinds, one, other)] for one, other in pairs]
+            groups = [self._together(stage, *pair) for pair in zip(groups[::2], groups[1::2])]
         return self.w.loop(full, axis.size, 1, turn, groups[0])
 
+    def _loop(
+        self,
+        stage: Stage,
+        end: int,
+        step: int,
+        turn: Callable[[Int, list[Value]], list[Value]],
+        carried: list[Value],
+    ) -> list[Value]:
+        """Write a loop that reduces: a long one in pieces with sums of their own, of which there may be many again."""
+        piece = TERMS * step
+        if end < 2 * piece or not any(r.kind == "sum" and r.dtype.kind == "f" for r in stage.reductions):
+            return self.w.loop(0, end, step, turn, carried)
+
+        def of_piece(first: Int, totals: list[Value]) -> list[Value]:
+            last = self.w.minimum(self.w.add(first, piece), end)
+            return self._together(
+                stage, totals, self.w.loop(first, last, step, turn, self._neutral(stage, totals))
+            )
+
+        return self._loop(stage, end, piece, of_piece, carried)
+
+    def _terms(self, axes: Sequence[Axis], along: Axis | None) -> int:
+        """Return how many terms each lane of a sum takes up in some loops."""
+        return math.prod(-(-axis.size // self.lanes) if axis is along else axis.size for axis in axes)
+
+    def _neutral(self, stage: Stage, values: Sequence[Value]) -> list[Value]:
+        """Return what changes none of some values that a stage reduces to."""
+        kinds = itertools.cycle(stage.reductions)
+        return [self.w.constant(identity(r.kind, r.dtype), r.dtype, v.lanes) for r, v in zip(kinds, values)]
+
+    def _together(self, stage: Stage, some: list[Value], others: list[Value]) -> list[Value]:
+        """Return what two parts of the loops of a stage reduce to together."""
+        kinds = itertools.cycle(stage.reductions)
+        return [self._combine(r, a, b) for r, a, b in zip(kinds, some, others)]
+
     def _along(
-        self, axis: Axis, turn: Callable[[Int, list[Value]], list[Value]], carried: list[Value]
+        self,
+        stage: Stage,
+        axis: Axis,
+        turn: Callable[[Int, list[Value]], list[Value]],
+        carried: list[Value],
     ) -> list[Value]:
         """Write a stage's loop along the lanes."""
         found: list[Value] = carried
@@ -266,7 +306,7 @@ class LoopsFunction:
             found = values
 
         full = axis.size - axis.size % self.lanes
-        after = self.w.loop(0, full, self.lanes, vector, carried)
+        after = self._loop(stage, full, self.lanes, vector, carried)
         if full < axis.size:
             self._with_lanes(axis, full, axis.size - full, lambda: keep(turn(full, after)))
             return found
