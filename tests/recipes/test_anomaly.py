@@ -201,6 +201,7 @@ def test_the_report_of_series_marks_known_anomalies_and_alarms(trained: dict[str
     assert any(440 <= mark <= 480 for mark in turned.marks)
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_networks_of_series_know_nothing_of_each_other() -> None:
     def losses(seed: int) -> Any:
         made = training("nab", epochs=1, seed=seed)
@@ -327,6 +328,7 @@ def test_a_run_that_was_not_judged_says_so(trained: dict[str, Training], tmp_pat
     assert len(table.rows) == 1
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_the_command_keeps_the_threshold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KOUBAI_LANG", "en")
     monkeypatch.chdir(tmp_path)

@@ -43,6 +43,7 @@ def test_it_beats_the_season_before(trained: Training) -> None:
     assert 0.5 < outcome.metrics["coverage"] <= 1
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_convolutions_too(rising: Path) -> None:
     made = training(rising, model="cnn")
     made.fit()

@@ -46,6 +46,7 @@ def test_it_learns_and_its_outcome_survives_the_disk(tmp_path: Path) -> None:
     assert np.array_equal(again.exhibits[0].counts, outcome.exhibits[0].counts)
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_the_same_seed_gives_the_same_bits() -> None:
     losses = [training(epochs=1, seed=seed).fit()["loss"] for seed in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
@@ -66,6 +67,7 @@ def test_clothes_are_another_set_of_the_same_recipe() -> None:
         RECIPES["image-cnn"].settings(data="kmnist")
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_a_picture_of_the_users(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image")
     trained = training()

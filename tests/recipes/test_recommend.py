@@ -30,6 +30,7 @@ def test_taste_is_learnt(trained: Training) -> None:
     assert outcome.result < 0.9 * outcome.baseline["rmse"]
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_towers_learn_it_too() -> None:
     made = training(model="towers")
     made.fit()

@@ -143,12 +143,14 @@ def test_misheard_sounds_are_shown() -> None:
     assert [name for name, _ in worst.captions[0]] == ["true", "predicted", "certainty", "speaker"]
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_the_same_seed_gives_the_same_bits() -> None:
     for make in (training, spelling):
         losses = [make(epochs=1, seed=seed).fit()["loss"] for seed in (1, 1, 2)]
         assert losses[0] == losses[1] != losses[2]
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_letters_are_learnt_by_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speech, "spoken_digits", lambda: recordings(2))
     monkeypatch.setattr(speech, "_TEST_UTTERANCES", 30)

@@ -111,6 +111,7 @@ def test_files_it_cannot_read_are_refused(learnt, tmp_path):
         answer(learnt[0], str(tmp_path / "latin.txt"))
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_texts_of_ones_own_and_the_same_seed_gives_the_same_bits():
     first, second = (trained(file=WRITTEN, epochs=2, batch_size=24) for _ in range(2))
     for name, weights in first.model.state_dict().items():

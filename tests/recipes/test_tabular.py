@@ -156,6 +156,7 @@ def test_numbers_are_predicted_in_their_own_unit(file: Path) -> None:
     assert 5 < float(told(made, "tea,13,0.2").rows[0][1]) < 16
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_rare_classes_count_as_much_when_balanced(tmp_path: Path) -> None:
     rows = [f"{k % 97 / 97:.3f},{'rare' if k % 10 == 0 else 'often'}" for k in range(400)]  # nothing to learn
     (tmp_path / "rare.csv").write_text("x,kind\n" + "\n".join(rows) + "\n")
@@ -199,6 +200,7 @@ def test_a_file_needs_a_target(file: Path) -> None:
         RECIPE.settings(file=file)
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_the_same_seed_gives_the_same_bits(file: Path) -> None:
     weights = []
     for seed in (1, 1, 2):

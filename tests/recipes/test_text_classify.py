@@ -67,6 +67,7 @@ def test_the_order_of_words_tells_where_no_count_does(trained: Training) -> None
     assert outcome.baseline["accuracy"] < 0.7
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_a_transformer_reads_words_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "moods.csv"
     rows = (
@@ -127,6 +128,7 @@ def test_an_even_width_is_refused(file: Path) -> None:
         training(file, width=4)
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_the_same_seed_gives_the_same_bits(file: Path) -> None:
     def weights(**settings: Any) -> list[bytes]:
         made = training(file, epochs=1, deletion=0.2, swaps=1, dropout=0.1, **settings)
@@ -188,6 +190,7 @@ def test_runs_tell_where_single_characters_do_not(tmp_path: Path) -> None:
     assert outcome.result == outcome.baseline["accuracy"] == 1
 
 
+@pytest.mark.usefixtures("undoctored")
 @pytest.mark.skipif(
     not (data_folder() / "aozora").is_dir(), reason="the files of the data set languages are not there"
 )

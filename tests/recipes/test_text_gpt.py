@@ -122,6 +122,7 @@ def test_texts_that_cannot_be_learnt_are_refused(tmp_path):
         trained(Path("nothing.txt"))
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_the_same_seed_gives_the_same_bits(tmp_path):
     text = write_text(tmp_path)
     first, second = (trained(text, epochs=1) for _ in range(2))

@@ -107,6 +107,7 @@ def test_lists_that_cannot_be_learnt_are_refused(tmp_path):
         trained(Path("nothing.txt"))
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_the_same_seed_gives_the_same_bits(tmp_path):
     words = write_words(tmp_path)
     first, second = (trained(words, epochs=1, dropout=0.2) for _ in range(2))

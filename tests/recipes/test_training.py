@@ -94,6 +94,7 @@ def test_settings_left_open_become_what_is_trained_with() -> None:
     assert (asked.lr, asked.weight_decay) == (0.5, 0.25)
 
 
+@pytest.mark.usefixtures("undoctored")
 @pytest.mark.parametrize(
     "schedule", ["constant", "step", "exponential", "cosine", "warmup-cosine", "one-cycle", "plateau"]
 )
@@ -104,6 +105,7 @@ def test_every_schedule_trains(schedule: str) -> None:
     assert (len(set(rates)) > 1) == (schedule not in ("constant", "plateau"))
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_every_optimizer_trains() -> None:
     from koubai.recipes.choices import OPTIMIZERS
 

@@ -90,6 +90,7 @@ def test_a_sentence_is_translated(learnt):
     assert where.columns == ("she", "like", "cats", ".")
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_the_other_direction_cuts_japanese_by_itself(tmp_path):
     training = trained(write_pairs(tmp_path), direction="ja-en")
     assert training.judge().result > 50
@@ -145,6 +146,7 @@ def test_rows_are_padded():
     assert padded([np.array([5])], 3).tolist() == [[5, 0, 0]]
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_the_same_seed_gives_the_same_bits(tmp_path):
     pairs = write_pairs(tmp_path)
     first, second = (trained(pairs, epochs=1, dropout=0.1) for _ in range(2))
