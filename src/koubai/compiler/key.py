@@ -15,6 +15,8 @@ from koubai.dtypes import DType
 from koubai.ops.graph import Graph
 from koubai.ops.op import Symbol
 
+_PLAIN = {int, bool, float, str, type(None)}  # what is written as Python writes it, as most attributes are
+
 
 def text_of(graph: Graph, roles: Roles, threads: int) -> str:
     """Return a text that is equal for equal steps only."""
@@ -53,14 +55,18 @@ def _kind(dtype: DType, shape: tuple[int, ...]) -> str:
 
 def _plain(value: Any, names: dict[Symbol, str]) -> str:
     """Write an attribute down: graphs in full, symbols by their names."""
+    if type(value) in _PLAIN:
+        return repr(value)
     if isinstance(value, Symbol):
         return _name(value, names)
     if isinstance(value, Graph):
         return "{" + "\n".join(_lines(value, names)) + "}"
     if isinstance(value, dict):
-        return ",".join(f"{key}={_plain(item, names)}" for key, item in value.items())
+        return ",".join([f"{key}={_plain(item, names)}" for key, item in value.items()])
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return f"({','.join(_plain(item, names) for item in value)})"
+        if {*map(type, value)} == {int}:
+            return repr(tuple(value))
+        return f"({','.join([_plain(item, names) for item in value])})"
     if is_dataclass(value):
         return ",".join(f"{f.name}={_plain(getattr(value, f.name), names)}" for f in fields(value))
     return repr(value)

@@ -23,7 +23,7 @@ from koubai.compiler.runtime.machine import physical_cores
 from koubai.compiler.runtime.objects import compile_object
 from koubai.compiler.runtime.target import Target
 
-FEWEST = 100  # nodes of a graph below which a process would start for nothing
+FEWEST = 50  # nodes of a graph below which a process would start for nothing
 MOST = 3  # processes: what is planned in this one takes longer than what more of them would save
 _PATIENCE = 120.0  # seconds
 
