@@ -48,3 +48,18 @@ def test_a_mean_that_cancels_is_as_exact_as_eagers():
     model = nn.Sequential(nn.BatchNorm1d(24), nn.Conv1d(24, 16, 5, padding=2, bias=False), nn.BatchNorm1d(16))
     koubai.compile(model)(koubai.tensor(numbers((16, 24, 238))))  # is compared with eager
     assert model[2].num_batches_tracked.item() == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "depth", "columns"), [(1, 1_000_000, 1), (4, 200_000, 4), (16, 100_000, 64), (64, 65_536, 64)]
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_product_over_a_long_depth_is_as_exact_as_eagers(rows, depth, columns, threads):
+    a, b = np.full((rows, depth), 0.1, np.float32), np.full((depth, columns), 0.1, np.float32)
+    before = koubai.get_num_threads()
+    koubai.set_num_threads(threads)
+    try:
+        found = koubai.compile(koubai.matmul)(koubai.tensor(a), koubai.tensor(b)).numpy()
+    finally:
+        koubai.set_num_threads(before)
+    np.testing.assert_allclose(found, depth * np.float64(a[0, 0]) ** 2, rtol=3e-5)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from koubai.compiler.llvm.contraction_parts import Job, Panel, Pass, Rows, Tile
-from koubai.compiler.llvm.contraction_sums import Left, depth_counts, left_in_place, right_row
+from koubai.compiler.llvm.contraction_sums import Left, depth_counts, left_in_place, right_row, zero
 from koubai.compiler.llvm.contraction_tiles import scratch_parts
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
@@ -151,8 +151,7 @@ def each_row(job: Job, rows: Rows, body: Callable[[Int, Int, Int], None]) -> Non
 def begin(job: Job, tile: Tile, step: Int, row: Int, vector: int) -> Value:
     """Write what a sum begins with."""
     if job.start is None:
-        zero = "zeroinitializer" if job.tiling.lanes > 1 else "0.0"
-        return Value(zero, job.product.dtype, job.tiling.lanes)
+        return zero(job)
     return job.start(*_indices(job, tile, step, row, vector), tile.panel.mask_of(vector))
 
 

@@ -13,6 +13,8 @@ from koubai.compiler.llvm.contraction_tiles import Axis
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
 
+TERMS = 512  # that a sum takes up one by one: the further it outgrows them, the more of their bits it loses
+
 
 @dataclass(frozen=True)
 class Left:
@@ -26,6 +28,12 @@ class Left:
 def write_sums(job: Job, tile: Tile, part: Pass, left: Left, sums: list[Value]) -> list[Value]:
     """Write one pass over the depth, and return the sums after it."""
     return _nest(job, tile, part, left, 0, left.pointer, part.right, sums)
+
+
+def zero(job: Job) -> Value:
+    """Return a sum of nothing."""
+    text = "zeroinitializer" if job.tiling.lanes > 1 else "0.0"
+    return Value(text, job.product.dtype, job.tiling.lanes)
 
 
 def left_in_place(job: Job, tile: Tile, part: Pass) -> Left:
@@ -58,7 +66,10 @@ def _nest(
     at_right: str,
     sums: list[Value],
 ) -> list[Value]:
-    """Write the loop over one of the depth indices, with those over the following ones inside it."""
+    """Write the loop over one of the depth indices, with those over the following ones inside it.
+
+    A long one is written in pieces with sums of their own: what they add up to can wait on the stack.
+    """
     axis, innermost = part.depth[level], level == len(part.depth) - 1
     unroll = job.tiling.unroll if innermost else 1
 
@@ -71,7 +82,18 @@ def _nest(
                 sums = _nest(job, tile, part, left, level + 1, *there, sums)
         return sums
 
-    return job.w.loop(0, axis.size if level else part.steps, unroll, turn, sums)
+    end = axis.size if level else part.steps
+    terms = depth_counts(part.depth)[level]
+    piece = -(-TERMS // (terms * unroll)) * unroll
+    if terms >= TERMS or min(axis.size, axis.size if level else job.tiling.block) < 2 * piece:
+        return job.w.loop(0, end, unroll, turn, sums)
+
+    def of_piece(first: Int, totals: list[Value]) -> list[Value]:
+        last = job.w.minimum(job.w.add(first, piece), end)
+        found = job.w.loop(first, last, unroll, turn, [zero(job)] * len(totals))
+        return [job.w.binary("fadd", total, more) for total, more in zip(totals, found)]
+
+    return job.w.loop(0, end, piece, of_piece, sums)
 
 
 def _step(
