@@ -63,3 +63,18 @@ def test_a_product_over_a_long_depth_is_as_exact_as_eagers(rows, depth, columns,
     finally:
         koubai.set_num_threads(before)
     np.testing.assert_allclose(found, depth * np.float64(a[0, 0]) ** 2, rtol=3e-5)
+
+
+def test_a_weight_gradient_by_winograd_is_as_exact_as_eagers():
+    """It is a sum over all places of all images."""
+    x, y = koubai.full((32, 16, 56, 56), 0.1), koubai.full((32, 16, 56, 56), 0.1)
+
+    def gradient(weight, x, y):
+        weight = weight.detach().requires_grad_()
+        (nn.functional.conv2d(x, weight, padding=1) * y).sum().backward()
+        return weight.grad
+
+    found = koubai.compile(gradient, verify=False)(koubai.ones(16, 16, 3, 3), x, y).numpy()
+    places = 32 * np.array([55, 56, 55])
+    exact = np.float64(np.float32(0.1)) ** 2 * places[:, None] * places / 32
+    np.testing.assert_allclose(found, np.broadcast_to(exact, found.shape), rtol=1e-5)

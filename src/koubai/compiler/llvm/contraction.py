@@ -13,7 +13,6 @@ from koubai import dtypes
 from koubai.compiler.llvm.contraction_choice import tiling
 from koubai.compiler.llvm.contraction_memory import (
     ask_ahead,
-    begin,
     clear,
     finish,
     hand_over,
@@ -23,8 +22,8 @@ from koubai.compiler.llvm.contraction_memory import (
     pack_right,
     packed_left,
 )
-from koubai.compiler.llvm.contraction_parts import Epilogue, Fetch, Job, Panel, Pass, Rows, Start, Tile, Unit
-from koubai.compiler.llvm.contraction_sums import left_in_place, write_sums
+from koubai.compiler.llvm.contraction_parts import Epilogue, Fetch, Job, Panel, Pass, Rows, Tile, Unit
+from koubai.compiler.llvm.contraction_sums import left_in_place, write_sums, zero
 from koubai.compiler.llvm.contraction_tiles import (
     Axis,
     Product,
@@ -41,7 +40,6 @@ __all__ = [
     "Axis",
     "Epilogue",
     "Product",
-    "Start",
     "Tiling",
     "scratch_size",
     "tiling",
@@ -60,7 +58,6 @@ def write_contraction(
     first: Int,
     end: Int,
     epilogue: Epilogue,
-    start: Start | None = None,
     scratch: str | None = None,
     fetch: Fetch | None = None,
 ) -> None:
@@ -75,13 +72,12 @@ def write_contraction(
         split: the axis that threads share, as for `units`.
         first, end: the range of units along it that this thread computes.
         epilogue: writes what becomes of the sums.
-        start: writes what the sums begin with, if not 0.
         fetch: asks for the memory that the epilogue will touch.
         scratch: memory of the thread's own for `scratch_size` elements; without it the tiling does what needs none.
     """
     if scratch is None:
         tiling = tiling.plain()
-    job = Job(w, product, tiling, epilogue, start, fetch, scratch or "")
+    job = Job(w, product, tiling, epilogue, fetch, scratch or "")
     Loops(job, left, right, (split, first, end)).write()
 
 
@@ -230,7 +226,7 @@ class Loops:
         if not job.blocked:
             ask_ahead(job, tile)
         left = (packed_left if job.tiling.packed_left else left_in_place)(job, tile, part)
-        sums = kept(job, tile) if job.blocked else [begin(job, tile, *place) for place in tile.places]
+        sums = kept(job, tile) if job.blocked else [zero(job)] * len(tile.places)
         sums = write_sums(job, tile, part, left, sums)
         if job.blocked or job.tiling.rolled:
             keep(job, tile, sums)

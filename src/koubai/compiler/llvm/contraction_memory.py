@@ -93,12 +93,11 @@ def kept(job: Job, tile: Tile) -> list[Value]:
 
 
 def clear(job: Job, tile: Tile) -> None:
-    """Store what the sums of a tile begin with."""
+    """Store zeros where the sums of a tile wait."""
 
-    def one(step: Int, row: Int, place: Int) -> None:
+    def one(_step: Int, _row: Int, place: Int) -> None:
         for vector in range(tile.panel.vectors):
-            value = begin(job, tile, step, row, vector)
-            job.w.store(value, _home(job, tile, place), vector * job.tiling.lanes)
+            job.w.store(zero(job), _home(job, tile, place), vector * job.tiling.lanes)
 
     each_row(job, tile.rows, one)
 
@@ -146,13 +145,6 @@ def each_row(job: Job, rows: Rows, body: Callable[[Int, Int, Int], None]) -> Non
 
 
 # --- the ends of the sums -----------------------------------------------------------------------------------
-
-
-def begin(job: Job, tile: Tile, step: Int, row: Int, vector: int) -> Value:
-    """Write what a sum begins with."""
-    if job.start is None:
-        return zero(job)
-    return job.start(*_indices(job, tile, step, row, vector), tile.panel.mask_of(vector))
 
 
 def ask_ahead(job: Job, tile: Tile) -> None:

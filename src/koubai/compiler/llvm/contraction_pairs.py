@@ -12,7 +12,7 @@ from functools import partial
 
 from koubai import dtypes
 from koubai.compiler.llvm.contraction import EachUnit, Loops
-from koubai.compiler.llvm.contraction_memory import ask_ahead, begin, each_row, hand_over
+from koubai.compiler.llvm.contraction_memory import ask_ahead, each_row, hand_over
 from koubai.compiler.llvm.contraction_pair_packing import (
     LANES,
     pack_right,
@@ -30,7 +30,7 @@ from koubai.compiler.llvm.contraction_pair_tiles import (
     words,
 )
 from koubai.compiler.llvm.contraction_parts import Epilogue, Fetch, Job, Panel, Pass, Tile, Unit
-from koubai.compiler.llvm.contraction_sums import Left
+from koubai.compiler.llvm.contraction_sums import Left, zero
 from koubai.compiler.llvm.contraction_tiles import Product, Tiling
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
@@ -60,7 +60,7 @@ def write_pairs(
         epilogue: writes what becomes of the sums.
         fetch: asks for the memory that the epilogue will touch.
     """
-    job = Job(w, product, tiling, epilogue, None, fetch, "%scratch")
+    job = Job(w, product, tiling, epilogue, fetch, "%scratch")
     _PairLoops(job, left, right, part, blocks(product, tiling)).write()
 
 
@@ -180,8 +180,8 @@ class _PairLoops(Loops):
         if not self._waits:
             ask_ahead(job, tile)
         left = packed_left(job, tile, self.blocks, self._slot_of(tile))
-        start = self._waiting_sum if self._waits else partial(begin, job)
-        sums = _sums(job, tile, left, pairs, [start(tile, *place) for place in tile.places])
+        sums = [self._waiting_sum(tile, *place) if self._waits else zero(job) for place in tile.places]
+        sums = _sums(job, tile, left, pairs, sums)
         end = self._keep if self._waits else partial(hand_over, job)
         for place, value in zip(tile.places, sums):
             end(tile, *place, value)
@@ -204,8 +204,8 @@ class _PairLoops(Loops):
         replace(self, of_panel=of_panel)._panels(right, self._units)
 
     def _clear(self, tile: Tile, step: Int, row: Int, vector: int) -> None:
-        zero = self.job.w.constant(0.0, self.job.product.dtype, LANES)
-        self._keep(tile, step, row, vector, zero)
+        nothing = self.job.w.constant(0.0, self.job.product.dtype, LANES)
+        self._keep(tile, step, row, vector, nothing)
 
     def _finish(self, tile: Tile, step: Int, row: Int, vector: int) -> None:
         hand_over(self.job, tile, step, row, vector, self._waiting_sum(tile, step, row, vector))

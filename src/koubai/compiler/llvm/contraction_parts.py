@@ -25,13 +25,6 @@ class Epilogue(Protocol):
         """
 
 
-class Start(Protocol):
-    """Writes what one vector of sums begins with."""
-
-    def __call__(self, outer: list[Int], row: Int, column: Int, mask: Value | None) -> Value:
-        """Write it; the arguments are those of `Epilogue`."""
-
-
 class Fetch(Protocol):
     """Asks for the memory that an epilogue will touch."""
 
@@ -47,7 +40,6 @@ class Job:
     product: Product
     tiling: Tiling
     epilogue: Epilogue
-    start: Start | None
     fetch: Fetch | None
     scratch: str
 

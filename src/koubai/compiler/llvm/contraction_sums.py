@@ -82,10 +82,10 @@ def _nest(
                 sums = _nest(job, tile, part, left, level + 1, *there, sums)
         return sums
 
-    end = axis.size if level else part.steps
+    end, most = (axis.size, axis.size) if level else (part.steps, min(axis.size, job.tiling.block))
     terms = depth_counts(part.depth)[level]
     piece = -(-TERMS // (terms * unroll)) * unroll
-    if terms >= TERMS or min(axis.size, axis.size if level else job.tiling.block) < 2 * piece:
+    if terms >= TERMS or most < 2 * piece:
         return job.w.loop(0, end, unroll, turn, sums)
 
     def of_piece(first: Int, totals: list[Value]) -> list[Value]:

@@ -145,7 +145,7 @@ class WinogradWeightsFunction:
     # --- sums -----------------------------------------------------------------------------------------------------
 
     def _multiply(self) -> None:
-        """Add the products of a strip to the sums, position by position."""
+        """Add the products of a strip to the sums, position by position; each strip has sums of its own first."""
         cut, p = self.cut, self.p
         product = tiles.Product(
             (tiles.Axis(POSITIONS, cut.inputs.apart, cut.results.apart),),
@@ -156,15 +156,12 @@ class WinogradWeightsFunction:
         )
         tiling = tiles.tiling(product, cut.lanes, self.target.registers)
 
-        def load(outer: list[Int], row: Int, column: Int, mask: Value | None) -> Value:
-            return p.w.load(p.at(cut.sums, row, column, outer[0]), F32, tiling.lanes, 0, mask)
+        def add(outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
+            place = p.at(cut.sums, row, column, outer[0])
+            total = p.w.load(place, F32, tiling.lanes, 0, mask)
+            p.w.store(p.w.binary("fadd", total, value), place, 0, mask)
 
-        def store(outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
-            p.w.store(value, p.at(cut.sums, row, column, outer[0]), 0, mask)
-
-        tiles.write_contraction(
-            p.w, product, tiling, p.at(cut.inputs), p.at(cut.results), "", 0, 0, store, load
-        )
+        tiles.write_contraction(p.w, product, tiling, p.at(cut.inputs), p.at(cut.results), "", 0, 0, add)
 
     def _finish(self, block: Int, place: Int, column: Int, mask: Value | None) -> None:
         """Turn the sums of neighbouring output channels into gradients of taps, for all input channels of a block."""
