@@ -13,6 +13,8 @@ from koubai.ops.cumulative import product_of_others
 from koubai.ops.movement import expand, reshape
 from koubai.ops.op import Kind, Op, Shape, ShapeError, Symbol, describe
 
+LONG = 1 << 10  # terms of a sum that would lose more than its last bits
+
 
 def reduce_rule(x: Symbol, *, dims: Shape, keepdim: bool) -> Symbol:
     """Shape rule: the dimensions `dims` vanish, or become 1 with `keepdim`."""
@@ -54,14 +56,12 @@ def _test_rule(x: Symbol, *, dims: Shape, keepdim: bool) -> Symbol:
     return Symbol(reduce_rule(x, dims=dims, keepdim=keepdim).shape, dtypes.bool_)
 
 
-LONG = 1 << 10  # terms of a sum that would lose more than its last bits
-
-
 def _sum(xp: Any, x: Any, *, dims: Shape, keepdim: bool) -> Any:
     """Add up, a long sum in a wider type: NumPy adds whole rows one after the other unless it sums along them."""
-    wider = {"float16": xp.float32, "float32": xp.float64}.get(x.dtype.name)
-    if wider is None or math.prod(x.shape[dim] for dim in dims) < LONG:
+    width = x.dtype.itemsize
+    if x.dtype.kind != "f" or width > 4 or math.prod([x.shape[dim] for dim in dims]) < LONG:
         return xp.sum(x, axis=dims, keepdims=keepdim, dtype=x.dtype)
+    wider = xp.float64 if width == 4 else xp.float32
     return xp.sum(x, axis=dims, keepdims=keepdim, dtype=wider).astype(x.dtype)
 
 

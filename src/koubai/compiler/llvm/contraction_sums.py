@@ -88,11 +88,10 @@ def _nest(
     if terms >= TERMS or most < 2 * piece:
         return job.w.loop(0, end, unroll, turn, sums)
 
-    def of_piece(first: Int, totals: list[Value]) -> list[Value]:
-        last = job.w.minimum(job.w.add(first, piece), end)
-        found = job.w.loop(first, last, unroll, turn, [zero(job)] * len(totals))
-        return [job.w.binary("fadd", total, more) for total, more in zip(totals, found)]
+    def together(some: list[Value], others: list[Value]) -> list[Value]:
+        return [job.w.binary("fadd", total, more) for total, more in zip(some, others)]
 
+    of_piece = job.w.piece(piece, end, unroll, turn, [zero(job)] * len(sums), together)
     return job.w.loop(0, end, piece, of_piece, sums)
 
 

@@ -264,12 +264,8 @@ class LoopsFunction:
         if end < 2 * piece or not any(r.kind == "sum" and r.dtype.kind == "f" for r in stage.reductions):
             return self.w.loop(0, end, step, turn, carried)
 
-        def of_piece(first: Int, totals: list[Value]) -> list[Value]:
-            last = self.w.minimum(self.w.add(first, piece), end)
-            return self._together(
-                stage, totals, self.w.loop(first, last, step, turn, self._neutral(stage, totals))
-            )
-
+        together = partial(self._together, stage)
+        of_piece = self.w.piece(piece, end, step, turn, self._neutral(stage, carried), together)
         return self._loop(stage, end, piece, of_piece, carried)
 
     def _terms(self, axes: Sequence[Axis], along: Axis | None) -> int:

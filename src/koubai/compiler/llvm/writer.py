@@ -264,6 +264,30 @@ class Writer(WholeNumbers):
             for old, n in zip(carried, new)
         ]
 
+    def piece(
+        self,
+        size: int,
+        end: Int,
+        step: int,
+        body: Callable[[Int, list[Value]], Sequence[Value]],
+        neutral: Sequence[Value],
+        together: Callable[[list[Value], list[Value]], list[Value]],
+    ) -> Callable[[Int, list[Value]], list[Value]]:
+        """Return what writes some steps of a loop that reduces, with sums of their own: a body for a loop over pieces.
+
+        Args:
+            size: how far they go: a multiple of `step`, by which the loop over pieces moves on.
+            end, step, body: of the loop that is cut into pieces, see `loop`.
+            neutral: what the sums of a piece begin with.
+            together: `together(some, others)` writes what sums are together.
+        """
+
+        def write(first: Int, totals: list[Value]) -> list[Value]:
+            last = self.minimum(self.add(first, size), end)
+            return together(totals, self.loop(first, last, step, body, neutral))
+
+        return write
+
     @contextmanager
     def when(self, condition: str) -> Iterator[None]:
         """Write what follows so that it runs only if the i1 `condition` holds."""

@@ -38,7 +38,7 @@ def helpers(target: Target, nodes: int) -> Iterator[Helpers]:
     with suppress(OSError):
         while len(processes) < count:
             processes.append(_started(target))
-    with ThreadPoolExecutor(max(count, 1)) as waiters:
+    with ThreadPoolExecutor(max(len(processes), 1)) as waiters:
         try:
             yield Helpers(target, processes, waiters)
         finally:
