@@ -22,6 +22,7 @@ from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.runtime import available, get_num_threads, target
 from koubai.nn import functional as F
 from koubai.ops.bfloat16 import to_bfloat16
+from koubai.ops.call import call, inlined
 from koubai.ops.graph import interpret
 from koubai.train import Trainer
 
@@ -205,6 +206,22 @@ def test_winograd_is_not_used():
     products = [k for k in kernels if "contraction" in str(k)]
     assert [type(body_of(k, target.current(), 1)) for k in products] == [ContractionFunction]
     assert "in bf16" in str(products[0])
+
+
+def test_products_in_a_rule_are_rounded_too():
+    weights = [nn.Parameter(array(4, 4, seed=n)) for n in range(2)]
+    optimizer = optim.Muon(weights)
+
+    def step(x):
+        optimizer.zero_grad()
+        (x @ weights[0] @ weights[1]).sum().backward()
+        optimizer.step()
+
+    graph = with_precision(koubai.trace(step, array(3, 4)).graph, "bf16")
+    assert len({id(node.attributes["body"]) for node in graph.nodes if node.op is call}) == 1
+    products = [node for node in inlined(graph).nodes if node.op.name == "matmul"]
+    assert len(products) > 20
+    assert {node.attributes.get("precision") for node in products} == {"bf16"}
 
 
 # --- steps --------------------------------------------------------------------------------------------------

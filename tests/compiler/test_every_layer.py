@@ -20,6 +20,7 @@ from koubai.compiler.lower.choice import is_host
 from koubai.compiler.runtime import available
 from koubai.nn import functional as F
 from koubai.nn.utils import rnn
+from koubai.ops.call import inlined
 from koubai.ops.graph import Graph
 from koubai.recipes import models
 
@@ -211,7 +212,7 @@ LOSSES: dict[str, Callable[[], tuple[Any, ...]]] = {
 def on_the_host(graph: Graph) -> list[str]:
     """The ops that NumPy would run."""
     found = []
-    for node in simplify(with_channels_last(simplify(graph))).nodes:
+    for node in simplify(with_channels_last(simplify(inlined(graph)))).nodes:
         loop = node.attributes.get("loop")
         found += on_the_host(loop.body) if loop is not None else [node.op.name] if is_host(node) else []
     return found

@@ -14,7 +14,9 @@ from koubai.compiler.graph.simplify import simplify
 from koubai.compiler.profile.explain import explain
 from koubai.compiler.runtime.target import current
 from koubai.compiler.step import Step
+from koubai.ops.call import inlined
 from koubai.ops.graph import interpret
+from koubai.ops.op import Kind
 
 PASSES = ["lower", "arrange", "fuse", "spread", "straighten", "pool", "strips", "write in place"]
 
@@ -58,6 +60,11 @@ def check(graph, roles, values, threads=2):
     checker.compare("phases and memory", memory, last)
 
 
+def computing(graph):
+    """How many ops are more than another view of something."""
+    return sum(node.op.kind is not Kind.MOVEMENT for node in graph.nodes)
+
+
 def test_every_pass_keeps_what_a_step_computes(workload):
     function, arguments = workload
     check(*traced(function, arguments))
@@ -67,8 +74,9 @@ def test_simplification_keeps_what_a_step_computes(workload):
     function, arguments = workload
     graph, _, values = traced(function, arguments)
     inputs = [values[s] for s in graph.inputs]
+    graph = inlined(graph)
     smaller = simplify(with_channels_last(simplify(graph)))
-    assert len(smaller.nodes) <= len(graph.nodes)
+    assert computing(smaller) <= computing(graph)
     for before, after in zip(interpret(graph, inputs), interpret(smaller, inputs), strict=True):
         np.testing.assert_allclose(before, after, rtol=1e-4, atol=1e-6)
 

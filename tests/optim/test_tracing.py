@@ -11,6 +11,7 @@ import pytest
 
 import koubai
 from koubai import optim
+from koubai.ops.call import call, inlined
 from koubai.optim.rule import rule
 
 KINDS: dict[str, Callable[[Any], Any]] = {
@@ -128,7 +129,8 @@ def test_equal_parameters_are_traced_as_they_would_be_one_by_one(make, monkeypat
     def traced():
         stack = Stack(make)
         program = koubai.trace(stack.step, koubai.ones(2, 4, dtype=koubai.float64))
-        ops = [(node.op.name, [s.shape for s in node.inputs]) for node in program.graph.nodes]
+        nodes = inlined(program.graph).nodes
+        ops = [(node.op.name, [s.shape for s in node.inputs]) for node in nodes]
         return ops, stack.run(program)
 
     ops, values = traced()
@@ -136,6 +138,15 @@ def test_equal_parameters_are_traced_as_they_would_be_one_by_one(make, monkeypat
     others, expected = traced()
     assert ops == others
     assert all(map(np.array_equal, values, expected))
+
+
+def test_a_traced_step_calls_the_rule_once_for_each_of_equal_parameters() -> None:
+    stack = Stack(optim.Adam)
+    program = koubai.trace(stack.step, koubai.ones(2, 4, dtype=koubai.float64))
+    calls = [node for node in program.graph.nodes if node.op is call]
+    assert len(calls) == 3
+    assert len({node.attributes["body"] for node in calls}) == 1
+    assert "sqrt" not in {node.op.name for node in program.graph.nodes}
 
 
 class Counting(optim.Optimizer):

@@ -43,6 +43,7 @@ from koubai.compiler.schedule.pooled import pooled_at_once
 from koubai.compiler.schedule.spread import spread
 from koubai.compiler.schedule.straighten import straightened
 from koubai.compiler.schedule.strips import in_strips
+from koubai.ops.call import inlined
 from koubai.ops.graph import Graph
 from koubai.ops.op import Symbol
 
@@ -202,7 +203,7 @@ class _Lowered:
 
     def __init__(self, few: Shortened, roles: Roles, checks: list[tuple[str, int]], target: Target) -> None:
         self.few, self.roles = few, roles
-        graph = simplified(few.graph, target)
+        graph = simplified(inlined(few.graph), target)
         self.inputs = _inputs(graph, roles)
         for n, draw in enumerate(few.draws):
             shape, dtype = draw.symbol.shape, draw.symbol.dtype

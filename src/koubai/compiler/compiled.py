@@ -264,7 +264,8 @@ class Compiled:
                 return None
             if not self.effects:
                 program = program.without_effects()
-            program.graph = with_precision(program.graph, self.precision)
+            if self.precision != FLOAT32:
+                program.graph = with_precision(program.graph, self.precision)
             step = Step(program, current(), get_num_threads(), self.keep_grads, examples, began)
         self._by_key.setdefault(key, []).append(step)
         report = step.report
@@ -298,7 +299,7 @@ class Compiled:
         values = {s: t.payload for s, t in zip(step.program.arguments, tensors)}
         values.update((s, t.payload) for t, s in step.program.captured.items())
         values.update((s, np.asarray(host(), np.float64)) for host, s in step.program.hosts.items())
-        found = first_nonfinite(step.program.graph, [values[s] for s in step.program.graph.inputs])
+        found = first_nonfinite(step.graph, [values[s] for s in step.graph.inputs])
         raise NonFiniteLoss(f"the loss is not finite; nothing was changed. {found}")
 
 

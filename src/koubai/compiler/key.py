@@ -15,19 +15,20 @@ from koubai.dtypes import DType
 from koubai.ops.graph import Graph
 from koubai.ops.op import Symbol
 
+Names = dict[Symbol | Graph, str]  # what is written out only once
 _PLAIN = {int, bool, float, str, type(None)}  # what is written as Python writes it, as most attributes are
 
 
 def text_of(graph: Graph, roles: Roles, threads: int) -> str:
     """Return a text that is equal for equal steps only."""
-    names: dict[Symbol, str] = {}
+    names: Names = {}
     lines = list(_lines(graph, names))
     for field in fields(roles):
         lines.append(f"{field.name} {_plain(getattr(roles, field.name), names)}")
     return "\n".join([*lines, f"threads {threads}"])
 
 
-def _lines(graph: Graph, names: dict[Symbol, str]) -> Iterable[str]:
+def _lines(graph: Graph, names: Names) -> Iterable[str]:
     for symbol in graph.inputs:
         yield f"input {_name(symbol, names)} {_kind(symbol.dtype, symbol.shape)}"
     for symbol, array in graph.constants.items():
@@ -41,7 +42,7 @@ def _lines(graph: Graph, names: dict[Symbol, str]) -> Iterable[str]:
     yield f"return {_plain(graph.outputs, names)}"
 
 
-def _name(symbol: Symbol, names: dict[Symbol, str]) -> str:
+def _name(symbol: Symbol | Graph, names: Names) -> str:
     name = names.get(symbol)
     if name is None:
         name = names[symbol] = f"%{len(names)}"
@@ -53,14 +54,15 @@ def _kind(dtype: DType, shape: tuple[int, ...]) -> str:
     return f"{dtype.str}{shape}"
 
 
-def _plain(value: Any, names: dict[Symbol, str]) -> str:
-    """Write an attribute down: graphs in full, symbols by their names."""
+def _plain(value: Any, names: Names) -> str:
+    """Write an attribute down: a graph in full when it is met for the first time, symbols by their names."""
     if type(value) in _PLAIN:
         return repr(value)
     if isinstance(value, Symbol):
         return _name(value, names)
     if isinstance(value, Graph):
-        return "{" + "\n".join(_lines(value, names)) + "}"
+        known = value in names
+        return _name(value, names) + ("" if known else "{" + "\n".join(_lines(value, names)) + "}")
     if isinstance(value, dict):
         return ",".join([f"{key}={_plain(item, names)}" for key, item in value.items()])
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):

@@ -15,6 +15,7 @@ from koubai.arrays import Array
 from koubai.compiler.build import Roles, build
 from koubai.compiler.checking import verify
 from koubai.compiler.checking.culprit import culprit
+from koubai.compiler.counters import counters_among
 from koubai.compiler.executable import Executable
 from koubai.compiler.key import text_of
 from koubai.compiler.numbers import Numbers
@@ -27,7 +28,8 @@ from koubai.engine.modes import modes, no_grad
 from koubai.engine.resident import Resident
 from koubai.engine.tensor import Tensor
 from koubai.engine.trace import Program, unflatten
-from koubai.ops.op import Symbol
+from koubai.ops.call import inlined
+from koubai.ops.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Step:
         ]
         held = zip(self.roles.states, self._owners, self._residents)
         self._changed = [(owner, resident) for s, owner, resident in held if s in self._written]
-        counters = _counters(program, self.roles.updates)
+        counters = counters_among(program.graph, self.roles.updates)
         advancing = {owner for owner, s in zip(self._owners, self.roles.states) if s in counters}
         self._numbers = Numbers(program.hosts, dict(zip(self._owners, self.executable.states)), advancing)
 
@@ -125,6 +127,11 @@ class Step:
         self._written = {s for _, s in updates}
         self._place = {at: number for number, at in enumerate(results)}
 
+    @property
+    def graph(self) -> Graph:
+        """The program with what it calls in the place of the calls."""
+        return inlined(self.program.graph)
+
     # --- compiling ----------------------------------------------------------------------------------------------
 
     def _compile(self, examples: Sequence[Tensor] | None, began: float) -> None:
@@ -149,10 +156,13 @@ class Step:
         )
 
     def _build(self) -> tuple[Outline, list[bytes]]:
-        graph = self.program.graph
-        with helpers(self.target, len(graph.nodes)) as others:
+        with helpers(self.target, len(self.graph.nodes)) as others:
             blueprint = build(
-                graph, self.roles, self.target, self.threads, hand_over=others.take if others else None
+                self.program.graph,
+                self.roles,
+                self.target,
+                self.threads,
+                hand_over=others.take if others else None,
             )
             return Outline.of(blueprint), others.compile(blueprint.module.text)
 
@@ -169,7 +179,7 @@ class Step:
         found = dict(zip(self.roles.results, self.executable.results))
         found.update((at, self.executable.states[self.roles.states.index(s)]) for at, s in self.roles.updates)
         before = {at: values[s] for at, s in self.roles.updates}
-        graph = self.program.graph
+        graph = self.graph
         inputs = [values[s] for s in graph.inputs]
         blame = functools.partial(culprit, graph, inputs, self.target, self.threads)
         verify.check(graph, inputs, found, before, self.program.gradients, blame)
@@ -299,22 +309,6 @@ class Step:
             leaf.grad = (
                 absent if place is None else Tensor(np.array(self.executable.results[place], order="C"))
             )
-
-
-def _counters(program: Program, updates: Sequence[tuple[int, Symbol]]) -> set[Symbol]:
-    """Return the states that are one number and only ever counted up by 1."""
-    graph = program.graph
-    maker = {symbol: node for node in graph.nodes for symbol in node.outputs}
-    found = set()
-    for at, state in updates:
-        symbol = graph.outputs[at]
-        while (node := maker.get(symbol)) is not None and node.op.name in ("cast", "fill", "alias"):
-            symbol = node.inputs[-1]
-        if node is not None and node.op.name == "add" and state.ndim == 0 and node.inputs[0] is state:
-            one = graph.constants.get(node.inputs[1])
-            if one is not None and one == 1:
-                found.add(state)
-    return found
 
 
 def _live_gradients(program: Program) -> dict[Tensor, Tensor]:

@@ -192,9 +192,9 @@ class Optimizer:
         with untraced():  # what is made here has to outlive a trace, as the parameters do
             self.rule.remember(parameter, state, scalars.options)
         updated, remembered = rule(parameter, gradient, state, scalars)
-        parameter.copy_(updated)
+        parameter._become(updated, "the step")
         for entry, value in remembered.items():
-            state[entry].copy_(value)
+            state[entry]._become(value, "the step")
 
     def _note_missing_gradients(self) -> None:
         """Remember which parameters got no gradient; at the first step say so, as it is usually a mistake."""

@@ -112,7 +112,11 @@ def key_of_formula(formula: Callable[[Options], float]) -> Hashable | None:
     It can if a formula knows nothing but its options and constants.
     """
     cells = tuple(cell.cell_contents for cell in formula.__closure__ or ())
-    return (formula.__code__, cells) if all(isinstance(c, str | int | float) for c in cells) else None
+    return (formula.__code__, cells) if all(map(_is_constant, cells)) else None
+
+
+def _is_constant(value: object) -> bool:
+    return all(map(_is_constant, value)) if isinstance(value, tuple) else isinstance(value, str | int | float)
 
 
 class Scalars:

@@ -23,6 +23,7 @@ from koubai import dtypes
 from koubai.arrays import Array
 from koubai.compiler.checking.rounding import rounded
 from koubai.compiler.graph.precision import FLOAT32, with_precision
+from koubai.ops.call import inlined
 from koubai.ops.elementwise import cast
 from koubai.ops.graph import Graph, Node, interpret, prune
 from koubai.ops.op import Kind, Symbol
@@ -289,7 +290,8 @@ def _is_small_number(native: Array, exact: Array) -> bool:
 
 
 def in_float64(graph: Graph) -> Graph:
-    """Return the graph in float64, with the same random numbers."""
+    """Return the graph in float64, with the same random numbers; what it calls stands in the place of the calls."""
+    graph = inlined(graph)
     new: dict[Symbol, Symbol] = {s: _wide_symbol(s) for s in graph.inputs}
     wide = Graph([new[s] for s in graph.inputs])
     for symbol, array in graph.constants.items():

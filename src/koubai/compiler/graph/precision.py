@@ -30,21 +30,27 @@ def check_precision(precision: str, target: Target | None = None) -> None:
 
 
 def with_precision(graph: Graph, precision: str) -> Graph:
-    """Return the graph with all products of float32, those in loops too, in another precision.
+    """Return the graph with all products of float32, those in loops and calls too, in another precision.
 
     Args:
         graph: a program.
         precision: "bf16" for factors that are rounded to bfloat16, "float32" for those that are not.
     """
-    nodes = [_with_precision(node, precision) for node in graph.nodes]
+    bodies: dict[Graph, Graph] = {}  # calls of one body stay calls of one
+    nodes = [_with_precision(node, precision, bodies) for node in graph.nodes]
     return Graph(graph.inputs, graph.constants, nodes, graph.outputs)
 
 
-def _with_precision(node: Node, precision: str) -> Node:
+def _with_precision(node: Node, precision: str, bodies: dict[Graph, Graph]) -> Node:
     attributes = dict(node.attributes)
     if "loop" in attributes:
         loop = attributes["loop"]
         attributes["loop"] = replace(loop, body=with_precision(loop.body, precision))
+    elif "body" in attributes:
+        body = attributes["body"]
+        if body not in bodies:
+            bodies[body] = with_precision(body, precision)
+        attributes["body"] = bodies[body]
     elif node.op.kind is not Kind.CONTRACTION:
         return node
     attributes.pop("precision", None)

@@ -134,60 +134,67 @@ class Apart:
         for kernel, reach in kernels:
             if reach is None:
                 return False
+            writes = kernel.writes
             for buffer, dims, flat in zip(kernel.buffers, reach.dims, reach.flat):
-                if buffer in self._offsets:
-                    place = _Place.of(buffer, self._offsets[buffer], dims, flat, buffer in kernel.writes)
-                    key = place.start, buffer.shape, buffer.strides, buffer.dtype
+                start = self._offsets.get(buffer)
+                if start is not None:
+                    place = _Place(start, buffer, dims, flat, buffer in writes)
+                    key = start, buffer.shape, buffer.order, buffer.gap, buffer.dtype
                     known = new.get(key) or self._known.get(key)
                     new[key] = place if known is None else place.with_(known)
         all_ = {**self._known, **new}
         changed = [place for key, place in new.items() if place is not self._known.get(key)]
-        fine = all(_keep_apart(a, b) for a in changed for b in all_.values() if a.overlaps(b))
+        fine = all(place.keeps_apart(all_.values()) for place in changed)
         if fine:
             self._known = all_
         return fine
 
 
-@dataclass(frozen=True)
 class _Place:
     """Where threads reach in one place of the arena.
 
     Attributes:
         start, end: the bytes of it.
-        spans: in each dimension, and at last in bytes of the arena.
+        buffer: one that lies there.
+        dims: in each dimension of a buffer there.
+        flat: in elements from its beginning.
         writes: whether some kernel writes there.
     """
 
-    start: int
-    end: int
-    spans: tuple[Spans, ...]
-    writes: bool
+    __slots__ = ("buffer", "dims", "end", "flat", "start", "writes")
 
-    @classmethod
-    def of(cls, buffer: Buffer, offset: int, dims: tuple[Spans, ...], flat: Spans, writes: bool) -> _Place:
-        size = buffer.dtype.itemsize
-        if buffer.border is not None:
-            flat = ((-inf, inf),) * len(flat)
-        bytes_ = tuple((offset + low * size, offset + high * size + size - 1) for low, high in flat)
-        return cls(offset, offset + buffer.bytes, (*dims, bytes_), writes)
+    def __init__(
+        self, start: int, buffer: Buffer, dims: tuple[Spans, ...], flat: Spans, writes: bool
+    ) -> None:
+        self.start, self.end, self.buffer = start, start + buffer.bytes, buffer
+        self.dims, self.flat, self.writes = dims, flat, writes
 
     def with_(self, other: _Place) -> _Place:
         """Return the same place with where else threads reach in it."""
-        if self.spans == other.spans and self.writes == other.writes:
+        if self.dims == other.dims and self.flat == other.flat and self.writes == other.writes:
             return other
-        spans = (tuple(map(_hull, zip(*pair))) for pair in zip(self.spans, other.spans))
-        return _Place(self.start, self.end, tuple(spans), self.writes or other.writes)
+        dims = tuple(tuple(map(_hull, zip(*pair))) for pair in zip(self.dims, other.dims))
+        flat = tuple(map(_hull, zip(self.flat, other.flat)))
+        buffer = self.buffer if other.buffer.border is None else other.buffer
+        return _Place(self.start, buffer, dims, flat, self.writes or other.writes)
 
-    def overlaps(self, other: _Place) -> bool:
-        """Whether something is written where both are."""
-        return self.start < other.end and other.start < self.end and (self.writes or other.writes)
+    def keeps_apart(self, others: Iterable[_Place]) -> bool:
+        """Whether no thread touches here or in places that overlap what another one writes in the other."""
+        near = [other for other in others if other.start < self.end and self.start < other.end]
+        return all(self._is_apart(other) for other in near if self.writes or other.writes)
 
+    def _is_apart(self, other: _Place) -> bool:
+        mine = self._bytes()
+        if self is other:
+            return any(_differ(spans, spans) for spans in (*self.dims, mine))
+        return _differ(mine, other._bytes())
 
-def _keep_apart(a: _Place, b: _Place) -> bool:
-    """Whether no thread touches in one of two places that overlap what another one writes in the other."""
-    if a is b:
-        return any(_differ(spans, spans) for spans in a.spans)
-    return _differ(a.spans[-1], b.spans[-1])
+    def _bytes(self) -> Spans:
+        """Return where in the arena each thread reaches; everywhere if there is a border."""
+        if self.buffer.border is not None:
+            return ((-inf, inf),) * len(self.flat)
+        start, size = self.start, self.buffer.dtype.itemsize
+        return tuple([(start + low * size, start + high * size + size - 1) for low, high in self.flat])
 
 
 def _differ(a: Spans, b: Spans) -> bool:

@@ -24,6 +24,8 @@ from koubai.compiler.profile.work import Work, work_of
 from koubai.compiler.schedule.phases import Phase
 from koubai.compiler.step import Step
 from koubai.engine.tensor import Tensor
+from koubai.ops.graph import Graph
+from koubai.ops.op import Kind
 
 WIDTH = 80
 _INSTANT = 2e-8  # seconds: below, the clock's own time is most of what was measured
@@ -114,7 +116,7 @@ class Explanation:
         self.name = name
         self.passes = passes
         self.module = blueprint.module.text
-        self.traced = step.program.graph
+        self.traced = step.graph
         self.simplified = simplified(self.traced, step.target)
         self.threads = step.threads
         self.phases = blueprint.phases
@@ -174,7 +176,7 @@ class Explanation:
         speeds = ", ".join(f"{speed / 1e9:.0f} ({_size(size)})" for size, speed in self.roof.speeds)
         waits = f"; threads wait {_time(max(self.waiting)).strip()}" if self.threads > 1 else ""
         lines = [
-            f"{self.name}: {len(self.traced.nodes)} ops, {len(self.simplified.nodes)} after simplification",
+            f"{self.name}: {_ops(self.traced)} ops, {_ops(self.simplified)} after simplification",
             f"{len(self.rows)} kernels in {len(self.phases)} phases, {_count(self.threads, 'thread')}",
             f"{_time(self.seconds).strip()} in kernels{waits}",
             f"this machine needs {_time(least).strip()} for that work at least:",
@@ -232,7 +234,7 @@ def explain(compiled: Compiled, *arguments: Any, seconds: float = 0.5) -> Explan
     step, given = step_of(compiled, arguments)
     passes: dict[str, list[Kernel]] = {}
     blueprint = build(
-        step.program.graph,
+        step.graph,
         step.roles,
         step.target,
         step.threads,
@@ -243,6 +245,11 @@ def explain(compiled: Compiled, *arguments: Any, seconds: float = 0.5) -> Explan
     timed = TimedStep(blueprint, step.target, step.threads, states, numbers)
     times = timed.run(given, seconds)
     return Explanation(compiled._name, step, blueprint, passes, times)
+
+
+def _ops(graph: Graph) -> int:
+    """Count the ops that are more than another view of something."""
+    return sum(node.op.kind is not Kind.MOVEMENT for node in graph.nodes)
 
 
 def step_of(compiled: Compiled, arguments: tuple[Any, ...]) -> tuple[Step, list[Array]]:
