@@ -40,7 +40,8 @@ def unique(
     rows = _as_rows(input, dim)
     order = beside(rows, np.arange(rows.shape[0]))
     for column in reversed(rows.unbind(1)):  # stable, so the first column decides last, and most
-        order = order[ops.argsort(column[order], dim=0, descending=False)]
+        within = ops.argsort(ops.index(column, order, dim=0), dim=0, descending=False)
+        order = ops.index(order, within, dim=0)
     return _first_of_runs(input, dim, rows, order, return_inverse, return_counts)
 
 
