@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -25,3 +26,14 @@ def _no_helpers() -> None:
     """Where tests run in several processes, let each compile alone."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault("KOUBAI_HELPERS", "off")
+
+
+@pytest.fixture
+def undoctored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let recipes train without the doctor, whose trials take longer than a small training.
+
+    Each recipe has a test with him.
+    """
+    from koubai.train import Trainer
+
+    monkeypatch.setattr("koubai.recipes.training.Trainer", partial(Trainer, doctor=False))

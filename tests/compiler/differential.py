@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from koubai.compiler.executable import Executable
 from koubai.compiler.outline import Outline
 from koubai.compiler.runtime import available, target
 from koubai.compiler.runtime.objects import Library, compile_object
-from koubai.engine.trace import Program, flatten
+from koubai.compiler.step import Step
+from koubai.engine.trace import Program, flatten, trace
 from koubai.ops.graph import Graph, interpret
 
 PROGRAMS = 2  # that are compiled of each test
@@ -30,6 +31,15 @@ EPSILON = {2: 1e-3, 4: 1.2e-7, 8: 2.3e-16}
 
 _threads = itertools.cycle((1, 2, 3))
 _counts: Counter[str] = Counter()
+
+
+def traced(function: Callable[..., Any], arguments: Sequence[Tensor]) -> Step:
+    """Trace a step and tie it to its tensors, without compiling it, after a run that makes the optimizer's state."""
+    function(*arguments)
+    step = Step.__new__(Step)
+    step.program, step.keep_grads = trace(function, *arguments), False
+    step._bind()
+    return step
 
 
 def run_natively(graph: Graph, inputs: Sequence[Array], threads: int = 1) -> list[Array]:

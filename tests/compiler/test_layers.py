@@ -14,6 +14,8 @@ from koubai.compiler.llvm.driver import every_kernel
 from koubai.compiler.repeats import Run, repeats
 from koubai.compiler.runtime.target import current
 
+from .differential import traced
+
 
 def test_repeats_finds_the_longest_runs_in_order():
     keys = [*"xx", *"abcabcabcabc", "y", *"dddd", *"ab"]
@@ -208,10 +210,9 @@ def step_of(make, layers, clipped=False):
     return step, model, koubai.randn(shape)
 
 
-def compiled_of(make, layers, clipped=False):
+def traced_of(make, layers, clipped=False):
     step, _, x = step_of(make, layers, clipped)
-    compiled, _ = koubai.compile(step, verify=False).prepare((x,))
-    return compiled
+    return traced(step, [x])
 
 
 @pytest.mark.parametrize("clipped", [False, True])
@@ -234,7 +235,7 @@ def test_a_deep_model_computes_what_eager_does(name, clipped):
 def test_deeper_models_have_no_larger_graphs_to_compile(name, clipped):
     sizes = []
     for layers in (KEPT + 4, KEPT + 9):
-        step = compiled_of(MODELS[name], layers, clipped)
+        step = traced_of(MODELS[name], layers, clipped)
         graph, roles = step.program.graph, step.roles
         few = shortened(graph, roles.updates, roles.results)
         assert few.missing > 0
@@ -245,7 +246,7 @@ def test_deeper_models_have_no_larger_graphs_to_compile(name, clipped):
 @pytest.mark.parametrize("name", ["transformer", "perceptron", "summed", "tied"])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_kernels_are_those_of_a_graph_that_was_lowered_in_full(name, threads):
-    step = compiled_of(MODELS[name], KEPT + 5)
+    step = traced_of(MODELS[name], KEPT + 5)
     built = [
         build(step.program.graph, step.roles, current(), threads, watch) for watch in (None, lambda *_: None)
     ]
@@ -260,7 +261,7 @@ def test_layers_stay_alike_when_gradients_are_clipped(name, monkeypatch):
     def refuse(*_):
         raise AssertionError("all layers were lowered")
 
-    step = compiled_of(MODELS[name], KEPT + 5, clipped=True)
+    step = traced_of(MODELS[name], KEPT + 5, clipped=True)
     monkeypatch.setattr("koubai.compiler.build.unshortened", refuse)
     build(step.program.graph, step.roles, current(), 2)
 
@@ -279,7 +280,7 @@ def form(kernel):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_kernels_that_are_put_back_do_not_race(name):
-    step = compiled_of(MODELS[name], KEPT + 5)
+    step = traced_of(MODELS[name], KEPT + 5)
     blueprint = build(step.program.graph, step.roles, current(), 2)
     names = [kernel.name for kernel in every_kernel(blueprint.phases) if not isinstance(kernel, Strips)]
     assert len(set(names)) == len(names) > 0

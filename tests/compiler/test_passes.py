@@ -13,21 +13,19 @@ from koubai.compiler.graph.channels_last import with_channels_last
 from koubai.compiler.graph.simplify import simplify
 from koubai.compiler.profile.explain import explain
 from koubai.compiler.runtime.target import current
-from koubai.compiler.step import Step
 from koubai.ops.call import inlined
 from koubai.ops.graph import interpret
 from koubai.ops.op import Kind
 
+from .differential import traced
+
 PASSES = ["lower", "arrange", "fuse", "spread", "straighten", "pool", "strips", "write in place"]
 
 
-def traced(function, arguments):
-    """Trace a step after one eager run, which makes the optimizer's state; return its graph, roles and inputs."""
-    function(*arguments)
-    program = koubai.trace(function, *arguments)
-    step = Step.__new__(Step)
-    step.program, step.keep_grads = program, False
-    step._bind()
+def known(function, arguments):
+    """Return the graph of a step, its roles and the values of its inputs."""
+    step = traced(function, arguments)
+    program = step.program
     values = {s: np.asarray(t.payload) for s, t in zip(program.arguments, arguments)}
     values.update((s, np.asarray(t.payload)) for t, s in program.captured.items())
     values.update((s, np.asarray(host(), np.float64)) for host, s in program.hosts.items())
@@ -35,7 +33,7 @@ def traced(function, arguments):
 
 
 def blueprint_of(function, arguments):
-    graph, roles, _ = traced(function, arguments)
+    graph, roles, _ = known(function, arguments)
     return build(graph, roles, current(), 2)
 
 
@@ -67,12 +65,12 @@ def computing(graph):
 
 def test_every_pass_keeps_what_a_step_computes(workload):
     function, arguments = workload
-    check(*traced(function, arguments))
+    check(*known(function, arguments))
 
 
 def test_simplification_keeps_what_a_step_computes(workload):
     function, arguments = workload
-    graph, _, values = traced(function, arguments)
+    graph, _, values = known(function, arguments)
     inputs = [values[s] for s in graph.inputs]
     graph = inlined(graph)
     smaller = simplify(with_channels_last(simplify(graph)))
@@ -117,11 +115,11 @@ def test_every_pass_keeps_what_a_layer_and_its_gradient_compute(name):
         found = koubai.autograd.grad((out * out).sum(), [x, *layer.parameters()])
         return (out, *found)
 
-    check(*traced(gradients, (x,)))
+    check(*known(gradients, (x,)))
 
 
 def test_a_broken_pass_is_named(small_step):
-    graph, roles, values = traced(*small_step)
+    graph, roles, values = known(*small_step)
     checker = checker_of(graph, roles, values)
     checker.expected = [array + 1 if array.dtype.kind == "f" else array for array in checker.expected]
     with pytest.raises(RuntimeError, match="after the pass 'lower', output 0"):
@@ -130,7 +128,7 @@ def test_a_broken_pass_is_named(small_step):
 
 def test_a_graph_without_roles(small_step):
     function, arguments = small_step
-    graph, _, values = traced(function, arguments)
+    graph, _, values = known(function, arguments)
     check(graph, Roles(list(graph.inputs), [], [], list(range(len(graph.outputs))), []), values)
 
 

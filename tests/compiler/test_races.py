@@ -17,16 +17,14 @@ from koubai.compiler.language.kernel import Contraction, Loops, Repeat, Scatter,
 from koubai.compiler.runtime.target import current
 from koubai.compiler.schedule.memory import Plan, plan
 from koubai.compiler.schedule.phases import Gate, Phase
-from koubai.compiler.step import Step
+
+from .differential import traced
 
 F32, BOOL = dtypes.float32, dtypes.bool_
 
 
 def blueprint_of(function, arguments, threads):
-    function(*arguments)
-    step = Step.__new__(Step)
-    step.program, step.keep_grads = koubai.trace(function, *arguments), False
-    step._bind()
+    step = traced(function, arguments)
     return build(step.program.graph, step.roles, current(), threads)
 
 

@@ -14,18 +14,11 @@ from koubai.compiler import export
 from koubai.compiler.build import build
 from koubai.compiler.runtime import compile_object, target
 from koubai.compiler.runtime.machine_code import code_generator, llvm
-from koubai.compiler.step import Step
+
+from .differential import traced
 
 WIDTHS = {"x86-64": 16, "x86-64-v3": 32, "x86-64-v4": 64, "aarch64": 16}
 VECTORS = {"x86-64": "xmm", "x86-64-v3": "ymm", "x86-64-v4": "zmm", "aarch64": "v0.4s"}
-
-
-def traced(function, arguments):
-    function(*arguments)
-    step = Step.__new__(Step)
-    step.program, step.keep_grads = koubai.trace(function, *arguments), False
-    step._bind()
-    return step
 
 
 def runs_here(name):

@@ -69,6 +69,7 @@ def trained_by_pytorch(ours: Training, dtype: Any) -> tuple[ResNet20, float]:
     return theirs, sum(losses) / len(ours.task.train)
 
 
+@pytest.mark.usefixtures("undoctored")
 def test_one_epoch_is_that_of_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights are as near to those of float64 as PyTorch's own in float32: through 20 layers both drift a little."""
     data = read_cifar10(cifar_archive(tmp_path / "cifar.tar.gz"))
