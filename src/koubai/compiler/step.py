@@ -28,7 +28,7 @@ from koubai.engine.modes import modes, no_grad
 from koubai.engine.resident import Resident
 from koubai.engine.tensor import Tensor
 from koubai.engine.trace import Program, unflatten
-from koubai.ops.call import inlined
+from koubai.ops.call import inlined, ops_in
 from koubai.ops.graph import Graph
 
 
@@ -103,7 +103,8 @@ class Step:
         kept = {s for s, t in owners.items() if s in changed or (t._requires_grad and t._view is None)}
         states = [s for s in graph.inputs if s in kept]
         numbers = list(program.hosts.values())
-        self._given = [s for s in graph.inputs if s not in kept and s not in set(numbers)]
+        known = kept.union(numbers)
+        self._given = [s for s in graph.inputs if s not in known]
         first = len(program.results)
         grads = first + len(program.writes)
         rest = grads + len(program.grads)
@@ -156,7 +157,7 @@ class Step:
         )
 
     def _build(self) -> tuple[Outline, list[bytes]]:
-        with helpers(self.target, len(self.graph.nodes)) as others:
+        with helpers(self.target, ops_in(self.program.graph)) as others:
             blueprint = build(
                 self.program.graph,
                 self.roles,

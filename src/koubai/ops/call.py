@@ -23,6 +23,11 @@ def _rule(*inputs: Symbol, body: Graph) -> tuple[Symbol, ...]:
 call = Op("call", Kind.OPAQUE, _forward, _rule)
 
 
+def ops_in(graph: Graph) -> int:
+    """Return how many ops a graph has with what it calls in the place of the calls."""
+    return sum(ops_in(node.attributes["body"]) if node.op is call else 1 for node in graph.nodes)
+
+
 def inlined(graph: Graph) -> Graph:
     """Return a graph with the same inputs and outputs, and with what is called in the place of the calls."""
     if not any(node.op is call for node in graph.nodes):

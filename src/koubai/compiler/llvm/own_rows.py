@@ -171,10 +171,12 @@ class _Place:
 
     def with_(self, other: _Place) -> _Place:
         """Return the same place with where else threads reach in it."""
-        if self.dims == other.dims and self.flat == other.flat and self.writes == other.writes:
+        dims, flat = self.dims, self.flat
+        if dims != other.dims or flat != other.flat:
+            dims = tuple(tuple(map(_hull, zip(*pair))) for pair in zip(dims, other.dims))
+            flat = tuple(map(_hull, zip(flat, other.flat)))
+        elif self.writes <= other.writes:
             return other
-        dims = tuple(tuple(map(_hull, zip(*pair))) for pair in zip(self.dims, other.dims))
-        flat = tuple(map(_hull, zip(self.flat, other.flat)))
         buffer = self.buffer if other.buffer.border is None else other.buffer
         return _Place(self.start, buffer, dims, flat, self.writes or other.writes)
 
