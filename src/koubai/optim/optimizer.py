@@ -192,9 +192,11 @@ class Optimizer:
         with untraced():  # what is made here has to outlive a trace, as the parameters do
             self.rule.remember(parameter, state, scalars.options)
         updated, remembered = rule(parameter, gradient, state, scalars)
-        parameter._become(updated, "the step")
-        for entry, value in remembered.items():
-            state[entry]._become(value, "the step")
+        for tensor, value in ((parameter, updated), *((state[name], v) for name, v in remembered.items())):
+            if modes.tracer is None:
+                tensor.copy_(value)  # an array of its own, row by row, as it is after it was saved and loaded
+            else:
+                tensor._become(value, "the step")
 
     def _note_missing_gradients(self) -> None:
         """Remember which parameters got no gradient; at the first step say so, as it is usually a mistake."""
