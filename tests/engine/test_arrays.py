@@ -42,6 +42,8 @@ POSITIONS = np.array([[2, 0], [2, 2], [1, 0]])  # with places that occur several
 SYMMETRIC = np.eye(3) * 4 + np.full((2, 3, 3), 0.5)
 
 # for each op that is no map: its inputs and attributes, in one or several samples
+BODY = koubai.trace(lambda x, y: (x * y, x + 1.5), koubai.tensor(real(3, 4)), koubai.tensor(real(4))).graph
+
 SAMPLES: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "convolution": [((real(2, 4, 4, 6), real(4, 2, 2, 3)), {"window": WINDOW, "groups": 2})],
     "convolution_input": [
@@ -54,6 +56,7 @@ SAMPLES: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
         ((POSITIONS, POSITIONS.T), {}),
     ],
     "index": [((real(2, 3, 2), POSITIONS), {"dim": 1})],
+    "call": [((real(3, 4), real(4)), {"body": BODY})],
     **{
         f"index_{how}": [
             ((real(2, 3, 2), POSITIONS, real(2, 3, 2, 2)), {"dim": 1}),

@@ -165,9 +165,15 @@ def repeat_interleave(
         raise RuntimeError(
             f"repeat_interleave: repeats must be >= 0, and one or {length} numbers, not {repeats}"
         )
-    places = np.repeat(np.arange(length), counts)
-    if output_size is not None and len(places) != output_size:
+    total = int(counts.sum()) * (length if counts.size == 1 else 1)
+    if output_size is not None and total != output_size:
         raise RuntimeError(
-            f"repeat_interleave: the result has {len(places)} elements, not output_size {output_size}"
+            f"repeat_interleave: the result has {total} elements, not output_size {output_size}"
         )
-    return index_op(flat.reshape(1) if flat.ndim == 0 else flat, beside(flat, places), dim=at)  # type: ignore[no-any-return]
+    flat = flat.reshape(1) if flat.ndim == 0 else flat
+    if counts.size == 1:  # as a view, whose gradient is a sum and no scatter
+        before, after = flat.shape[: at + 1], flat.shape[at + 1 :]
+        repeated = flat.unsqueeze(at + 1).expand(*before, int(counts[0]), *after)
+        return repeated.reshape(*before[:-1], total, *after)
+    places = beside(flat, np.repeat(np.arange(length), counts))
+    return index_op(flat, places, dim=at)  # type: ignore[no-any-return]
