@@ -279,3 +279,11 @@ def test_transposed_forms():
 def test_mistakes_are_explained(call, error, message):
     with pytest.raises(error, match=message):
         call(koubai.zeros(2, 3))
+
+
+@pytest.mark.parametrize("length", [1, 4])
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_is_repeated_is_no_view(length: int, times: int) -> None:
+    x = koubai.ones(length)
+    x.repeat_interleave(times, 0).zero_()
+    assert x.tolist() == [1.0] * length

@@ -171,9 +171,9 @@ def repeat_interleave(
             f"repeat_interleave: the result has {total} elements, not output_size {output_size}"
         )
     flat = flat.reshape(1) if flat.ndim == 0 else flat
-    if counts.size == 1:  # as a view, whose gradient is a sum and no scatter
+    if counts.size == 1:  # copied from a view, whose gradient is a sum and no scatter
         before, after = flat.shape[: at + 1], flat.shape[at + 1 :]
         repeated = flat.unsqueeze(at + 1).expand(*before, int(counts[0]), *after)
-        return repeated.reshape(*before[:-1], total, *after)
+        return repeated.reshape(*before[:-1], total, *after).clone()
     places = beside(flat, np.repeat(np.arange(length), counts))
     return index_op(flat, places, dim=at)  # type: ignore[no-any-return]
