@@ -10,9 +10,11 @@ from typing import Any
 
 import koubai
 from native.contestant import Evidence, Named, Start, gradients, optimizer_memory, training_step
+from native.flops import step_flops
 from native.workloads import Workload
 
 COMPILES = hasattr(koubai, "compile")
+CALL_FLOPS, MOST_STEPS = 1e11, 50  # a call of many steps takes no longer than a turn
 NAME = "koubai" if COMPILES else "koubai eager"
 
 
@@ -78,12 +80,11 @@ class KoubaiStep:
 class KoubaiScan(KoubaiStep):
     """Trains with many steps in one call, as `jax.lax.scan` does; the batch stays where it is."""
 
-    steps_per_call = 50
-
     def __init__(self, workload: Workload, start: Start, threads: int) -> None:
         super().__init__(workload, start, threads)
         plain = self.step.function
         self.step = compiled(lambda _: plain(self.x, self.y))
+        self.steps_per_call = min(max(int(CALL_FLOPS / step_flops(workload)), 2), MOST_STEPS)
         self.turns = koubai.zeros(self.steps_per_call, 1)
 
     def run(self, steps: int) -> float:
