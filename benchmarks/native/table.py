@@ -55,7 +55,13 @@ def _table(title: str, *headings: str) -> Table:
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     for heading in headings:
-        table.add_column(heading, justify="left" if heading == "best peer" else "right", no_wrap=True)
+        named = heading == "best peer"  # long names take two lines, so that numbers are never cut
+        table.add_column(
+            heading,
+            justify="left" if named else "right",
+            no_wrap=not named,
+            overflow="fold",
+        )
     return table
 
 
