@@ -102,8 +102,14 @@ def test_neighbouring_results_share_the_computation_of_their_places():
 
 @pytest.mark.parametrize("channels", [32, 64, 6, 48])
 def test_groups_of_channels_are_normalized_along_memory(channels):
-    """No number is fetched for a lane of its own, however many channels a group has."""
+    """No number is fetched for a lane of its own, however many channels a group has.
+
+    A narrow weight may be: it is copied transposed for the gradient of its input, a few numbers a step.
+    """
     model = nn.Sequential(
         nn.Conv2d(3, channels, 1), nn.GroupNorm(2, channels), nn.SiLU(), nn.Conv2d(channels, 16, 1)
     )
-    assert "masked.gather" not in blueprint_of(model, koubai.ones(4, 3, 8, 8)).module.text
+    bodies = bodies_in(blueprint_of(model, koubai.ones(4, 3, 8, 8)))
+    assert any("@llvm.sqrt" in body for body in bodies)
+    for body in bodies:
+        assert "_copy" in body.splitlines()[0] or "masked.gather" not in body
