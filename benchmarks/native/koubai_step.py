@@ -14,8 +14,8 @@ from native.flops import step_flops
 from native.workloads import Workload
 
 COMPILES = hasattr(koubai, "compile")
-CALL_FLOPS, MOST_STEPS = 1e11, 50  # a call of many steps takes no longer than a turn
 NAME = "koubai" if COMPILES else "koubai eager"
+CALL_FLOPS, MOST_STEPS = 1e11, 50  # about how much one call of many steps computes, some tenths of a second
 
 
 def compiled(step: Callable[..., Any], **options: Any) -> Callable[..., Any]:

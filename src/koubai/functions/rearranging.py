@@ -174,6 +174,6 @@ def repeat_interleave(
     if counts.size == 1:  # copied from a view, whose gradient is a sum and no scatter
         before, after = flat.shape[: at + 1], flat.shape[at + 1 :]
         repeated = flat.unsqueeze(at + 1).expand(*before, int(counts[0]), *after)
-        return repeated.reshape(*before[:-1], total, *after).clone()
+        return repeated.clone().reshape(*before[:-1], total, *after)
     places = beside(flat, np.repeat(np.arange(length), counts))
     return index_op(flat, places, dim=at)  # type: ignore[no-any-return]
