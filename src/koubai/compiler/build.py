@@ -126,10 +126,10 @@ def build(
     """
     graph, checks = with_checks(graph, roles.losses)
     lowered, phases, shared = _scheduled(graph, roles, checks, target, threads, watch)
-    touched = {b for phase in phases for kernel in phase.kernels for b in kernel.reads | kernel.writes}
+    touched = set().union(*(kernel.buffers for phase in phases for kernel in phase.kernels))
     constants = sorted((b for b in touched if b.home is Home.CONSTANT), key=lambda b: b.name)
     ends = [*lowered.results, *lowered.gate.flags]
-    placed = plan(phases, [*lowered.inputs.values(), *constants, *ends], shared)
+    placed = plan(phases, [*lowered.inputs.values(), *constants, *ends], shared, lowered.alike)
     arguments, numbers, states = (
         lowered.inputs_of(s) for s in (roles.arguments, roles.numbers, roles.states)
     )
@@ -199,6 +199,7 @@ class _Lowered:
         inputs: the buffers of the graph's inputs, those of layers that were left out among them.
         results, updates: those of what the caller gets, and of new values of state.
         flags: (what went wrong if it is false, buffer) pairs; `gate` has the buffers.
+        alike: buffers that take each other's place from layer to layer.
     """
 
     def __init__(self, few: Shortened, roles: Roles, checks: list[tuple[str, int]], target: Target) -> None:
@@ -222,6 +223,7 @@ class _Lowered:
             zip([*roles.results, *(at for at, _ in few.updates)], [*self.results, *self.updates])
         )
         self.states = {at: self.inputs[s] for at, s in few.updates}
+        self.alike: list[list[Buffer]] = []
 
     def inputs_of(self, symbols: list[Symbol]) -> list[Buffer]:
         """Return the buffers of some inputs."""
@@ -248,22 +250,25 @@ class _Lowered:
         kernels = in_strips(kernels, fixed, target, threads)
         watch("strips", kernels, shared, self.where)
         following = {b: b.becomes for kernel in kernels for b in kernel.writes if b.becomes is not None}
-        kernels = self._with_all_layers(divide(kernels, target, threads, shared | following))
+        draws = self._draws()
+        kernels = [*draws, *divide(kernels, target, threads, shared | following)]
         kernels, over = written_in_place(kernels, self.updates)
-        shared.update(over)
-        watch("write in place", kernels, shared, {**self.where, **self.states})
+        watch("write in place", kernels, shared | over, {**self.where, **self.states})
         gate = self.gate if self.flags and self.updates else None
-        return in_phases(kernels, gate, shared), shared
-
-    def _with_all_layers(self, kernels: list[Kernel]) -> list[Kernel]:
-        """Put back the layers that were left out."""
+        phases = in_phases(kernels, gate, shared | over)
         if not self.few.missing:
-            return kernels
-        alone = [*self.results, *self.gate.flags, *self.low.shared, *self.low.shared.values()]
-        kernels = lengthened(kernels, self.chains, self.few.missing, alone)
-        new = {b.becomes: b for b in (*self.updates, *(b for kernel in kernels for b in kernel.writes))}
-        self.updates = [new[self.inputs[state]] for _, state in self.roles.updates]
-        return [*self._draws(), *kernels]
+            return phases, shared | over
+        alone = [*self.results, *self.gate.flags, *shared, *shared.values()]
+        deeper = partial(
+            lengthened, chains=self.chains, more=self.few.missing, fixed=alone, over=over, whole=draws
+        )
+        try:
+            all_ = deeper(phases)
+        except NotAlike:  # such as a sum over all layers that needs more phases for each than they do
+            all_ = deeper([Phase(kernels)])
+            all_.phases = in_phases(all_.phases[0].kernels, gate, shared | all_.over)
+        self.alike = all_.chains
+        return all_.phases, shared | all_.over
 
     def _draws(self) -> list[Kernel]:
         """Return the kernel that says what state each random draw reads, if there are any."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from koubai.arrays import Array
@@ -53,7 +54,7 @@ class Buffer:
         if not self.order:
             self.order = tuple(range(len(self.shape)))
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of elements."""
         return math.prod(self.shape)
@@ -66,7 +67,7 @@ class Buffer:
     @property
     def bytes(self) -> int:
         """The memory that it takes."""
-        return self.extent * self.dtype.itemsize
+        return (self.extent if self.gap else self.size) * self.dtype.itemsize
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -78,6 +79,10 @@ class Buffer:
             step *= self.shape[dimension] + gap
             gap = 0
         return tuple(strides)
+
+    def another(self, name: str) -> Buffer:
+        """Return a buffer like this one, with another name, that becomes nothing yet."""
+        return Buffer(name, self.shape, self.dtype, self.home, self.order, self.array, self.border, gap=self.gap)
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.dtype}{list(self.shape)}"

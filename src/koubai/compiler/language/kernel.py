@@ -340,6 +340,11 @@ class Host(Kernel):
     outputs: list[Buffer]
 
     @cached_property
+    def buffers(self) -> list[Buffer]:
+        """The buffers that it touches."""
+        return list(dict.fromkeys([*self.inputs, *self.outputs]))
+
+    @cached_property
     def reads(self) -> set[Buffer]:
         """The buffers that it reads."""
         return set(self.inputs)

@@ -25,6 +25,10 @@ from koubai.compiler.language.kernel import (
 )
 
 _WITH_EXPRESSIONS = {"stages", "left", "right", "epilogue", "carried", "results"}
+_PLAIN = {
+    kind: [field.name for field in fields(kind) if field.name not in _WITH_EXPRESSIONS]
+    for kind in (Loops, Contraction, Running)
+}
 
 
 def renamed(kernel: Kernel, buffers: Mapping[Buffer, Buffer], name: str) -> Kernel:
@@ -34,9 +38,7 @@ def renamed(kernel: Kernel, buffers: Mapping[Buffer, Buffer], name: str) -> Kern
     assert isinstance(kernel, Loops | Contraction | Running)
     copy: Kernel = object.__new__(type(kernel))
     copy.later = partial(_expressions, kernel, buffers)
-    for field in fields(kernel):
-        if field.name not in _WITH_EXPRESSIONS:
-            setattr(copy, field.name, getattr(kernel, field.name))
+    vars(copy).update((field, getattr(kernel, field)) for field in _PLAIN[type(kernel)])
     copy.name, copy.form, copy.free_axes = name, kernel.form, kernel.free_axes
     copy.buffers = [buffers.get(b, b) for b in kernel.buffers]
     copy.reads, copy.writes = ({buffers.get(b, b) for b in some} for some in (kernel.reads, kernel.writes))

@@ -15,8 +15,23 @@ def signature(kernel: Kernel) -> Hashable:
     It is found once, so the orders and gaps of the kernel's buffers must be what they will be.
     """
     if kernel.form is None:
-        kernel.form = _Names(kernel).signature(kernel)
+        kernel.form = _Form(_Names(kernel).signature(kernel))
     return (kernel.form, kernel.split) if isinstance(kernel, Contraction) else kernel.form
+
+
+class _Form:
+    """What equal kernels have in common: long tuples, of which a hash is found only once."""
+
+    __slots__ = ("_content", "_hash")
+
+    def __init__(self, content: Hashable) -> None:
+        self._content, self._hash = content, hash(content)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Form) and (self._hash, self._content) == (other._hash, other._content)
 
 
 class _Names:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from koubai import dtypes
-from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.index import Axis
 from koubai.compiler.language.kernel import (
     Host,
@@ -24,6 +24,7 @@ from koubai.compiler.language.signature import signature
 from koubai.compiler.llvm.addresses import Addresses
 from koubai.compiler.llvm.bodies import Function, body_of
 from koubai.compiler.llvm.elements import Elements
+from koubai.compiler.llvm.meeting import let_run_on
 from koubai.compiler.llvm.module import Module
 from koubai.compiler.llvm.own_rows import Apart, Reach, reach_of, strips_of
 from koubai.compiler.llvm.whole_numbers import Int
@@ -71,6 +72,7 @@ class Driver:
     hand_over: Callable[[Module], None] | None = None
     _functions: list[Writer] = field(default_factory=list)
     _alone: set[Kernel] = field(default_factory=set)
+    _given: set[Buffer] = field(default_factory=set)
     _written: dict[Hashable, Function] = field(default_factory=dict)
     _function_of: dict[Kernel, Function] = field(default_factory=dict)
     _reaches: dict[Hashable, Reach] = field(default_factory=dict)
@@ -81,6 +83,7 @@ class Driver:
         """Return the module, with the functions `more` in it."""
         strips = [kernel for phase in phases for kernel in phase.kernels if isinstance(kernel, Strips)]
         self._alone = {inner for kernel in strips for inner in kernel.body}
+        self._given = set(self.arguments)
         for kernel in every_kernel(phases):
             self._function_of[kernel] = self._function(kernel)
             self._hand_over()
@@ -126,7 +129,8 @@ class Driver:
                 self._barrier(w)
             self._phase(w, phase, {})
 
-        self._let_run_on(phases)
+        if self.threads > 1:
+            let_run_on(phases, self._reach, self.plan.offsets)
         keys = [
             (phase.gate is None or id(phase), phase.meets, *(self._form(k, {}) for k in phase.kernels))
             for phase in phases
@@ -134,16 +138,6 @@ class Driver:
         for phase in phases[:1]:
             self._phase(w, phase, {})
         self._in_turns(w, phases[1:], keys[1:], lambda phase: every_kernel([phase]), after_others)
-
-    def _let_run_on(self, phases: Sequence[Phase]) -> None:
-        """Find out before which phases threads need not meet."""
-        run: Apart | None = None
-        for phase in phases:
-            kernels = [(kernel, self._reach(kernel)) for kernel in phase.kernels]
-            phase.meets = run is None or phase.gate is not None or not run.takes(kernels)
-            if phase.meets:
-                run = Apart(self.plan.offsets)
-                run = run if self.threads > 1 and run.takes(kernels) else None
 
     def _reach(self, kernel: Kernel) -> Reach | None:
         """Return where each thread reaches in a kernel; None if that is not known."""
@@ -316,7 +310,8 @@ class Driver:
             return (sizes, *(self._form(inner, times) for inner in kernel.body))
         if isinstance(kernel, Host):
             return kernel
-        given = tuple(b if b.home is Home.ARGUMENT else None for b in kernel.buffers)
+        apart = self._given.isdisjoint(kernel.buffers)
+        given = () if apart else tuple([b if b in self._given else None for b in kernel.buffers])
         return (self._function_of[kernel].name, given, *(times[axis] for axis in kernel.free_axes))
 
     # --- kernels ------------------------------------------------------------------------------------------------

@@ -138,13 +138,18 @@ class Apart:
             for buffer, dims, flat in zip(kernel.buffers, reach.dims, reach.flat):
                 start = self._offsets.get(buffer)
                 if start is not None:
-                    place = _Place(start, buffer, dims, flat, buffer in writes)
                     key = start, buffer.shape, buffer.order, buffer.gap, buffer.dtype
                     known = new.get(key) or self._known.get(key)
-                    new[key] = place if known is None else place.with_(known)
+                    if known is None:
+                        new[key] = _Place(start, buffer, dims, flat, buffer in writes)
+                    elif not known.covers(dims, flat, buffer in writes):
+                        place = new[key] = known.with_(buffer, dims, flat, buffer in writes)
+                        if not place.keeps_apart(
+                            (place,)
+                        ):  # as is often found here, before all are looked at
+                            return False
         all_ = {**self._known, **new}
-        changed = [place for key, place in new.items() if place is not self._known.get(key)]
-        fine = all(place.keeps_apart(all_.values()) for place in changed)
+        fine = all(place.keeps_apart(all_.values()) for place in new.values())
         if fine:
             self._known = all_
         return fine
@@ -169,20 +174,22 @@ class _Place:
         self.start, self.end, self.buffer = start, start + buffer.bytes, buffer
         self.dims, self.flat, self.writes = dims, flat, writes
 
-    def with_(self, other: _Place) -> _Place:
+    def covers(self, dims: tuple[Spans, ...], flat: Spans, writes: bool) -> bool:
+        """Whether threads reach nowhere else and do nothing else there."""
+        return writes <= self.writes and dims == self.dims and flat == self.flat
+
+    def with_(self, buffer: Buffer, dims: tuple[Spans, ...], flat: Spans, writes: bool) -> _Place:
         """Return the same place with where else threads reach in it."""
-        dims, flat = self.dims, self.flat
-        if dims != other.dims or flat != other.flat:
-            dims = tuple(tuple(map(_hull, zip(*pair))) for pair in zip(dims, other.dims))
-            flat = tuple(map(_hull, zip(flat, other.flat)))
-        elif self.writes <= other.writes:
-            return other
-        buffer = self.buffer if other.buffer.border is None else other.buffer
-        return _Place(self.start, buffer, dims, flat, self.writes or other.writes)
+        if dims != self.dims or flat != self.flat:
+            dims = tuple([tuple(map(_hull, zip(*pair))) for pair in zip(dims, self.dims)])
+            flat = tuple(map(_hull, zip(flat, self.flat)))
+        buffer = buffer if self.buffer.border is None else self.buffer
+        return _Place(self.start, buffer, dims, flat, self.writes or writes)
 
     def keeps_apart(self, others: Iterable[_Place]) -> bool:
         """Whether no thread touches here or in places that overlap what another one writes in the other."""
-        near = [other for other in others if other.start < self.end and self.start < other.end]
+        start, end = self.start, self.end
+        near = [other for other in others if other.start < end and start < other.end]
         return all(self._is_apart(other) for other in near if self.writes or other.writes)
 
     def _is_apart(self, other: _Place) -> bool:

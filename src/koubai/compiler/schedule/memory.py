@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from koubai.compiler.language.buffer import Buffer, Home
-from koubai.compiler.language.kernel import Kernel, Strips, by_buffer
+from koubai.compiler.language.kernel import Kernel, Strips
 from koubai.compiler.schedule.phases import Phase
+from koubai.compiler.schedule.places import Span, Taken, together
 
 LINE = 64
 
@@ -30,40 +32,50 @@ class Plan:
     scratch: int = 0
 
 
-def plan(phases: list[Phase], lasting: list[Buffer], shared: dict[Buffer, Buffer]) -> Plan:
+def plan(
+    phases: list[Phase],
+    lasting: list[Buffer],
+    shared: dict[Buffer, Buffer],
+    alike: Iterable[Sequence[Buffer]] = (),
+) -> Plan:
     """Give every buffer of the phases a place.
 
     Args:
         phases: the step.
         lasting: buffers with a place of their own, always.
         shared: buffers that lie where another one lies.
+        alike: equal buffers of equal layers, which get their places together.
     """
     offsets: dict[Buffer, int] = {}
     top = LINE
     for buffer in lasting:
         if buffer.home is not Home.ARGUMENT and buffer not in offsets:
-            if _room(buffer) > 8:
+            room = _room(buffer)
+            if room > 8:
                 top = -(-top // LINE) * LINE
             offsets[buffer] = top
-            top += _room(buffer)
+            top += room
     top = base = -(-top // LINE) * LINE
-    spans = _spans(phases, set(offsets), shared)
+    spans = _spans(phases, offsets, shared)
     for buffer in [b for b in spans if b.border is not None]:
         offsets[buffer] = base
         base += _room(buffer)
     own = _within_strips(phases)
     for group in (own, spans.keys() - own):
         passing = {b: span for b, span in spans.items() if b in group and b.border is None}
-        base = _place(passing, offsets, base)
+        base = _place(passing, alike, offsets, base)
     offsets.update({buffer: offsets[other] for buffer, other in shared.items()})
     return Plan(offsets, base, top)
 
 
-def _place(spans: dict[Buffer, tuple[int, int]], offsets: dict[Buffer, int], base: int) -> int:
+def _place(
+    spans: dict[Buffer, Span], alike: Iterable[Sequence[Buffer]], offsets: dict[Buffer, int], base: int
+) -> int:
     """Find places from `base` on for buffers that are needed from one phase to another; return the end of all."""
-    taken = _Taken(base, len(spans))
-    for buffer, (first, last) in sorted(spans.items(), key=lambda item: -item[0].bytes):
-        offsets[buffer] = taken.take(_room(buffer), first, last)
+    taken = Taken(base, len(spans))
+    for buffers in sorted(together(spans, alike), key=lambda some: -some[0].bytes):
+        times = np.array([spans[buffer] for buffer in buffers]).T
+        offsets.update(zip(buffers, taken.take(_room(buffers[0]), *times)))
     return taken.end
 
 
@@ -72,11 +84,11 @@ def _within_strips(phases: list[Phase]) -> set[Buffer]:
 
     It lies apart from all else: threads then need not wait for each other before they write what comes after.
     """
-    touched: dict[Buffer, list[Kernel]] = by_buffer(
-        (k, k.reads | k.writes) for p in phases for k in p.kernels
-    )
-    alone = ((buffer, kernels[0]) for buffer, kernels in touched.items() if len(kernels) == 1)
-    return {b for b, k in alone if isinstance(k, Strips) and b.shape[:1] == (k.thread.size,)}
+    kernels = [kernel for phase in phases for kernel in phase.kernels]
+    strips = [kernel for kernel in kernels if isinstance(kernel, Strips)]
+    user: dict[Buffer, Kernel] = {b: k for k in strips for b in k.buffers if b.shape[:1] == (k.thread.size,)}
+    several = {b for k in kernels if user for b in k.buffers if user.get(b, k) is not k}
+    return user.keys() - several
 
 
 def span(offsets: dict[Buffer, int], buffers: list[Buffer]) -> tuple[int, int]:
@@ -95,49 +107,19 @@ def _room(buffer: Buffer) -> int:
     return -(-buffer.bytes // LINE) * LINE + LINE
 
 
-def _spans(
-    phases: list[Phase], fixed: set[Buffer], shared: dict[Buffer, Buffer]
-) -> dict[Buffer, tuple[int, int]]:
+def _spans(phases: list[Phase], fixed: Container[Buffer], shared: dict[Buffer, Buffer]) -> dict[Buffer, Span]:
     """Return the first and the last phase that touch each buffer."""
-    spans: dict[Buffer, tuple[int, int]] = {}
+    first: dict[Buffer, int] = {}
+    last: dict[Buffer, int] = {}
     for number, phase in enumerate(phases):
         for kernel in phase.kernels:
-            for touched in kernel.reads | kernel.writes:
-                buffer = shared.get(touched, touched)
-                if buffer not in fixed and buffer.home is not Home.ARGUMENT:
-                    first, _ = spans.get(buffer, (number, number))
-                    spans[buffer] = first, number
+            for buffer in kernel.buffers:
+                first.setdefault(buffer, number)
+                last[buffer] = number
+    spans: dict[Buffer, Span] = {}
+    for touched, start in first.items():
+        buffer, end = shared.get(touched, touched), last[touched]
+        if buffer not in fixed and buffer.home is not Home.ARGUMENT:
+            known = spans.get(buffer, (start, end))
+            spans[buffer] = min(start, known[0]), max(end, known[1])
     return dict(sorted(spans.items(), key=lambda item: (item[1], item[0].name)))
-
-
-class _Taken:
-    """Places that are taken, in the order of where they begin.
-
-    Args:
-        base: where the first may begin.
-        count: how many will be taken.
-
-    Attributes:
-        end: of all of them.
-    """
-
-    def __init__(self, base: int, count: int) -> None:
-        self.base = self.end = base
-        self._places = np.zeros(
-            (4, count), np.int64
-        )  # of each the start, the end, the first and the last phase
-        self._count = 0
-
-    def take(self, room: int, first: int, last: int) -> int:
-        """Take the lowest place with enough room beside what is there in the same phases, and return its start."""
-        starts, ends, firsts, lasts = self._places[:, : self._count]
-        busy = (firsts <= last) & (lasts >= first)
-        free = np.maximum.accumulate(np.concatenate([[self.base], ends[busy]]))
-        fits = starts[busy] - free[:-1] >= room
-        place = int(free[fits.argmax()] if fits.any() else free[-1])
-        at = int(np.searchsorted(starts, place, "right"))
-        self._places[:, at + 1 : self._count + 1] = self._places[:, at : self._count].copy()
-        self._places[:, at] = place, place + room, first, last
-        self._count += 1
-        self.end = max(self.end, place + room)
-        return place

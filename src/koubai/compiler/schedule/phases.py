@@ -9,7 +9,7 @@ from koubai.compiler.language.kernel import Host, Kernel
 from koubai.compiler.schedule.late import as_late_as_possible
 
 
-@dataclass
+@dataclass(eq=False)
 class Gate:
     """The place in a step behind which state changes: it is passed only if nothing has gone wrong until then.
 
@@ -20,7 +20,7 @@ class Gate:
     flags: list[Buffer]
 
 
-@dataclass
+@dataclass(eq=False)
 class Phase:
     """Kernels that run side by side.
 
