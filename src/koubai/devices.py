@@ -104,8 +104,8 @@ def fetch(array: Array) -> np.ndarray[Any, Any]:
 
 def full(shape: tuple[int, ...], value: np.ndarray[Any, Any], where: device) -> Array:
     """Return an array filled with one number, made where it will live."""
-    if where.type == "cpu":
-        return np.full(shape, value)
+    if where.type == "cpu":  # memory comes full of zeros, which then costs nothing until it is used
+        return np.full(shape, value) if any(value.tobytes()) else np.zeros(shape, value.dtype)
     there = _KINDS[where.type]()
     with there.on(where.index):
         return there.namespace.full(shape, value.item(), dtype=value.dtype)

@@ -14,7 +14,7 @@ from koubai.engine.trace import Tracer
 from koubai.ops.call import call
 from koubai.ops.graph import Graph
 from koubai.ops.op import Symbol
-from koubai.optim.rule import Asked, Rule, Scalars, State, key_of_formula
+from koubai.optim.rule import Asked, Rule, Scalars, State
 
 
 class Retraced:
@@ -68,7 +68,7 @@ class _Passage:
 
     def again(self, tracer: Tracer, tensors: Sequence[Tensor], scalars: Scalars) -> list[Tensor]:
         """Call it for some tensors and numbers, and return the results."""
-        numbers = [scalars(formula) for formula, _ in self.asked]
+        numbers = [scalars.options.again(asked) for asked in self.asked]
         return [*map(Tensor, tracer.record(call, (*tensors, *numbers), {"body": self.body}))]
 
 
@@ -78,12 +78,12 @@ def _passage(
     """Return what was written down from the `first` op on; None if it rests on more than the rule was given."""
     nodes, constants = tracer.graph.nodes[first:], tracer.graph.constants
     before = [tracer.lift(tensor) for tensor in given]
-    inputs = [*before, *(tracer.lift(number) for _, number in asked)]
+    inputs = [*before, *(tracer.lift(one.number) for one in asked)]
     outputs = [tracer.lift(tensor) for tensor in results]
     needed = {*outputs, *(symbol for node in nodes for symbol in node.inputs)}
     fixed = {symbol: constants[symbol] for symbol in needed & constants.keys()}
     made: set[Symbol] = {symbol for node in nodes for symbol in node.outputs}
-    plain = all(key_of_formula(formula) is not None for formula, _ in asked)
+    plain = all(one.same is not None for one in asked)
     if not plain or not needed <= made.union(inputs, fixed) or len(set(before)) < len(before):
         return None
     return _Passage(Graph(inputs, fixed, nodes, outputs), [*asked], list(entries))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import koubai
@@ -18,7 +20,23 @@ from koubai.engine.trace import Counted
 __all__ = ["Options", "Rule", "Scalars", "State", "counter", "rule", "when", "zeros"]
 
 State = dict[str, Tensor]
-Asked = tuple[Callable[["Options"], float], Tensor]  # a formula, and the number that it gave
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A number that was asked for.
+
+    Attributes:
+        formula: computes it.
+        number: the number, as a tensor.
+        same: equal for formulas that give equal numbers for equal options; None if that cannot be told.
+        counts: whether it depends on the step counter of the parameter that it was asked for.
+    """
+
+    formula: Callable[[Options], float]
+    number: Tensor
+    same: Hashable | None
+    counts: bool
 
 
 class Options:
@@ -88,20 +106,28 @@ class Options:
 
     def scalar(self, formula: Callable[[Options], float]) -> Tensor:
         """Return the number that a formula gives, as `koubai.host_scalar` does."""
-        number = self._scalar(formula)
-        if modes.tracer is not None:
-            self.asked.append((formula, number))
-        return number
-
-    def _scalar(self, formula: Callable[[Options], float]) -> Tensor:
         self._counts = False
         with untraced():
             formula(self)
-        same = key_of_formula(formula)
-        key = formula if same is None else (same, id(self._group))
-        if not self._counts or self._state is None:
-            return koubai.host_scalar(lambda: float(formula(self)), key)
+        same, counts = key_of_formula(formula), self._counts and self._state is not None
+        if counts:
+            number = self._counted(formula, same)
+        else:
+            key = formula if same is None else (same, id(self._group))
+            number = koubai.host_scalar(lambda: float(formula(self)), key)
+        if modes.tracer is not None:
+            self.asked.append(Asked(formula, number, same, counts))
+        return number
+
+    def again(self, asked: Asked) -> Tensor:
+        """Return what a formula gives for another parameter of the same group."""
+        return self._counted(asked.formula, asked.same) if asked.counts else asked.number
+
+    def _counted(self, formula: Callable[[Options], float], same: Hashable | None) -> Tensor:
+        """Return a number that depends on how often the rule was applied to the parameter."""
+        assert self._state is not None
         counter, group = self._state["step"], self._group
+        key = formula if same is None else (same, id(group))
         counted = Counted(lambda count: float(formula(Options(group, count + 1))), counter, key)
         return koubai.host_scalar(counted, (key, counter))
 
@@ -111,8 +137,14 @@ def key_of_formula(formula: Callable[[Options], float]) -> Hashable | None:
 
     It can if a formula knows nothing but its options and constants.
     """
-    cells = tuple(cell.cell_contents for cell in formula.__closure__ or ())
-    return (formula.__code__, cells) if all(map(_is_constant, cells)) else None
+    cells = tuple([cell.cell_contents for cell in formula.__closure__ or ()])
+    return _key_of_code(formula.__code__, cells) if all(map(_is_constant, cells)) else None
+
+
+@lru_cache(1 << 10)
+def _key_of_code(code: CodeType, cells: tuple[Any, ...]) -> Hashable:
+    """Return a key that is hashed and compared at once, as code is not."""
+    return object()
 
 
 def _is_constant(value: object) -> bool:
