@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain as joined
-from itertools import pairwise
+from itertools import filterfalse
 from typing import Generic, TypeVar
 
 from koubai.compiler.repeats import Run, repeats
@@ -66,8 +66,7 @@ class Layers(Generic[N]):
         self._stacks: list[_Stack] = []
         self._inside: set[int] = set()
         for chain in chains:
-            for one, other in pairwise(chain):
-                self._link(one, other)
+            self._link(chain)
         self.chains: list[list[N]] = []
         self._place: dict[N, tuple[int, int]] = {}
         while self._add_runs():
@@ -81,7 +80,10 @@ class Layers(Generic[N]):
     def _add_runs(self) -> bool:
         """Find what repeats itself besides what is known already, and return whether there is any."""
         self._find_chains()
-        waiting = self._of_one_depth(repeats([self._key(n) for n in range(len(self._keys))], FEWEST))
+        keys: list[Hashable] = list(range(len(self._keys)))  # what is known already has keys of its own
+        for n in filterfalse(self._inside.__contains__, range(len(keys))):
+            keys[n] = self._key(n)
+        waiting = self._of_one_depth(repeats(keys, FEWEST))
         for run in waiting:
             self._inside.update(range(run.first, run.end))
         found = bool(waiting)
@@ -90,10 +92,9 @@ class Layers(Generic[N]):
         return found
 
     def _key(self, n: int) -> Hashable:
-        """Return the key of an item and the chains it goes through; of what is known already one of its own."""
-        if n in self._inside:
-            return n
-        return (self._keys[n], *[place[0] if (place := self._place.get(s)) else None for s in self._names[n]])
+        """Return the key of an item and the chains it goes through."""
+        place = self._place
+        return (self._keys[n], *[place[s][0] if s in place else None for s in self._names[n]])
 
     def _of_one_depth(self, runs: list[Run]) -> list[Run]:
         """Return the runs that are there about as often as the longest one."""
@@ -125,18 +126,22 @@ class Layers(Generic[N]):
         waiting.remove(run)
         forwards = self._direction(run) is not False
         moving = []
+        known: set[tuple[N, ...]] = set()  # what one item makes, another one reads
         for columns in (self._columns(run, item) for item in run.at(0)):
             moving.append([column[0] is not column[1] for column in columns])
             for column, moves in zip(columns, moving[-1]):
-                for one, other in pairwise(column if forwards else column[::-1]):
-                    if not (self._link(one, other) if moves else one is other):
+                if column not in known:
+                    known.add(column)
+                    stays = column.count(column[0]) == len(column)
+                    if not (self._link(column if forwards else column[::-1]) if moves else stays):
                         raise NotAlike
         self._stacks.append(_Stack(run, forwards, moving))
 
-    def _link(self, one: N, other: N) -> bool:
-        """Let a name follow another one in a chain, and return whether that can be."""
-        follows = self._next.setdefault(one, other) is other
-        return follows and self._before.setdefault(other, one) is one
+    def _link(self, names: Sequence[N]) -> bool:
+        """Let names follow each other in a chain, and return whether that can be."""
+        ones, others = list(names[:-1]), list(names[1:])
+        follows = list(map(self._next.setdefault, ones, others)) == others
+        return follows and list(map(self._before.setdefault, others, ones)) == ones
 
     def _chain(self, name: N) -> list[N]:
         found = [name]
@@ -193,13 +198,8 @@ class Layers(Generic[N]):
                 like = turn if turn < middle else max(turn - more, middle)
                 by = turn - like if stack.forwards else more - (turn - like)
                 for n, moving in zip(run.at(like), stack.moving):
-                    yield (
-                        n,
-                        tuple(
-                            self._moved(name, by, chains) if moves else name
-                            for name, moves in zip(self._names[n], moving)
-                        ),
-                    )
+                    names = zip(self._names[n], moving)
+                    yield n, tuple([self._moved(s, by, chains) if moves else s for s, moves in names])
             done = run.end
         yield from ((n, tuple(self._names[n])) for n in range(done, len(self._names)))
 

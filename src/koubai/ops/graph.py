@@ -5,7 +5,7 @@ The interpreter runs a graph op by op on arrays. It is the reference that every 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,9 @@ from koubai.arrays import NUMPY, Array, brought, library_of, together
 from koubai.ops.op import Op, Symbol
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Node:
-    """One op in a graph: `outputs = op(*inputs, **attributes)`."""
+    """One op in a graph: `outputs = op(*inputs, **attributes)`; none changes once it is made."""
 
     op: Op
     inputs: tuple[Symbol, ...]
@@ -72,6 +72,21 @@ def results_of(op: Op, inputs: Sequence[Symbol], attributes: dict[str, Any]) -> 
     """Return new symbols for the results of an op."""
     inferred = op.infer(*inputs, **attributes)
     return inferred if isinstance(inferred, tuple) else (inferred,)
+
+
+def comparable(attributes: Mapping[str, Any]) -> Hashable:
+    """Return what is equal for equal attributes only, True and 1 not being equal; None if that cannot be told."""
+    key = tuple([(name, type(value), _written(value)) for name, value in attributes.items()])
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _written(value: Any) -> Any:
+    """Return a number as text, in which -0.0 is not 0.0."""
+    return repr(value) if isinstance(value, float) else value
 
 
 def _brief(value: Any) -> str:

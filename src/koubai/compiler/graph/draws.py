@@ -34,6 +34,8 @@ class Draw:
 def with_draws_apart(graph: Graph) -> tuple[Graph, list[Draw]]:
     """Return a graph with the same outputs, and the draws whose states are further inputs of it."""
     counted = _counted(graph)
+    if not counted:
+        return graph, []
     draws: dict[Symbol, Draw] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -53,6 +55,8 @@ def _counted(graph: Graph) -> dict[Symbol, tuple[Symbol, Array]]:
     """Return for each state of a generator the input that it starts from, and what was added."""
     none = np.zeros(2, np.int64)
     found = {s: (s, none) for s in graph.inputs if s.shape == (2,) and s.dtype == dtypes.int64}
+    if not found:
+        return {}
     for node in graph.nodes:
         if node.op is add and node.inputs[0] in found and node.inputs[1] in graph.constants:
             state, count = found[node.inputs[0]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from koubai.compiler.graph.draws import Draw, with_draws_apart
 from koubai.compiler.layers import Layers, NotAlike
-from koubai.ops.graph import Graph, Node, prune
+from koubai.ops.graph import Graph, Node, comparable, prune
 from koubai.ops.op import Kind, Symbol
 
 KEPT = 6  # layers: the outermost are merged with what is around them, and the inner ones must still be equal
@@ -81,7 +81,7 @@ class _Item:
     @property
     def names(self) -> tuple[Symbol, ...]:
         """All symbols, in this order."""
-        return (*self.inputs, *self.outputs, *(state for _, state in self.takers))
+        return (*self.inputs, *self.outputs, *[state for _, state in self.takers])
 
     def renamed(self, names: Sequence[Symbol]) -> _Item:
         """Return the same item with other symbols."""
@@ -97,8 +97,8 @@ def _items(graph: Graph, updates: Updates) -> list[_Item]:
     for at, state in updates:
         takers.setdefault(graph.outputs[at], []).append(state)
     items = [_item(node, constants, takers) for node in graph.nodes]
-    for item in items:
-        if item.node is not None and item.node.op.kind is Kind.RANDOM and item.inputs[0] not in inputs:
+    for item, node in zip(items, graph.nodes):
+        if node.op.kind is Kind.RANDOM and node.inputs[0] not in inputs:
             item.key = object()  # it counts on from another draw, so a later layer's kernels count further
     made = {symbol for item in items for symbol in item.outputs}
     for symbol, states in takers.items():
@@ -108,22 +108,22 @@ def _items(graph: Graph, updates: Updates) -> list[_Item]:
 
 
 def _item(node: Node, constants: dict[Symbol, Symbol], takers: dict[Symbol, list[Symbol]]) -> _Item:
-    inputs = tuple([constants.get(symbol, symbol) for symbol in node.inputs])
-    taking = tuple([(n, state) for n, s in enumerate(node.outputs) if s in takers for state in takers[s]])
-    forms = [symbol if symbol in constants else (symbol.shape, symbol.dtype) for symbol in inputs]
-    key: Hashable = (node.op, _attributes(node), *forms, *[n for n, _ in taking])
-    return _Item(key, inputs, node.outputs, taking, node)
+    inputs, outputs = node.inputs, node.outputs
+    fixed: tuple[tuple[int, Symbol], ...] = ()
+    taking: tuple[tuple[int, Symbol], ...] = ()
+    if not constants.keys().isdisjoint(inputs):
+        inputs = tuple([constants.get(symbol, symbol) for symbol in inputs])
+        fixed = tuple([(n, symbol) for n, symbol in enumerate(inputs) if symbol in constants])
+    if not takers.keys().isdisjoint(outputs):
+        taking = tuple([(n, state) for n, s in enumerate(outputs) if s in takers for state in takers[s]])
+    forms = [form for symbol in inputs for form in (symbol.shape, symbol.dtype)]
+    key = (node.op, _attributes(node), fixed, *forms, *[n for n, _ in taking])
+    return _Item(key, inputs, outputs, taking, node)
 
 
 def _attributes(node: Node) -> Hashable:
-    if not node.attributes:
-        return ()
-    values = tuple(sorted(node.attributes.items()))
-    try:
-        hash(values)
-    except TypeError:
-        return object()
-    return tuple([(name, type(value), value) for name, value in values])
+    key = comparable(node.attributes) if node.attributes else ()
+    return object() if key is None else key
 
 
 def _equal_constants(graph: Graph) -> dict[Symbol, Symbol]:
@@ -185,9 +185,7 @@ def _without(
     taken = {state: item.outputs[n] for item in kept for n, state in item.takers}
     new = [(taken[state], state) for _, state in updates if state in taken]
     smaller = Graph([s for s in graph.inputs if s not in gone], dict(graph.constants), nodes)
-    idle = [
-        s for s in graph.outputs if s not in gone
-    ]  # gradients that nobody asks for, and those above once more
+    idle = [s for s in graph.outputs if s not in gone]  # gradients nobody asks for, and those above once more
     smaller.outputs = [*(graph.outputs[at] for at in results), *(symbol for symbol, _ in new), *idle]
     places = [(at, state) for at, (_, state) in enumerate(new, len(results))]
     return Shortened(prune(smaller), places, {at: n for n, at in enumerate(results)}, missing, given)

@@ -82,7 +82,9 @@ class Buffer:
 
     def another(self, name: str) -> Buffer:
         """Return a buffer like this one, with another name, that becomes nothing yet."""
-        return Buffer(name, self.shape, self.dtype, self.home, self.order, self.array, self.border, gap=self.gap)
+        return Buffer(
+            name, self.shape, self.dtype, self.home, self.order, self.array, self.border, gap=self.gap
+        )
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.dtype}{list(self.shape)}"

@@ -85,8 +85,10 @@ class Driver:
         self._alone = {inner for kernel in strips for inner in kernel.body}
         self._given = set(self.arguments)
         for kernel in every_kernel(phases):
+            written = len(self._functions)
             self._function_of[kernel] = self._function(kernel)
-            self._hand_over()
+            if len(self._functions) > written:
+                self._hand_over()
         self.plan.scratch = -(-self.scratch // LINE) * LINE
         self._addresses = Addresses(self.plan, self.arguments)
         for run in between_hosts(phases):
