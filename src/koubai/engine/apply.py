@@ -69,8 +69,8 @@ def _leave_recipe(
         return
     edges = tuple([tensor.edge if flows else None for tensor, flows in zip(inputs, saving.differentiated)])
     recipe = Recipe(op, attributes, edges)
-    recipe.inputs = tuple([Symbol(tensor._payload.shape, tensor.dtype) for tensor in inputs])
-    recipe.outputs = tuple([Symbol(tensor._payload.shape, tensor.dtype) for tensor in outputs])
+    recipe.inputs = tuple([_outline(tensor._payload) for tensor in inputs])
+    recipe.outputs = tuple([_outline(tensor._payload) for tensor in outputs])
     for index, tensor in enumerate(outputs):
         if dtypes.is_floating(tensor.dtype):
             tensor._recipe, tensor._index = recipe, index
@@ -79,6 +79,11 @@ def _leave_recipe(
             recipe.save_output(tensor)
     for position in saving.inputs:
         recipe.save_input(position, inputs[position])
+
+
+def _outline(payload: Any) -> Symbol:
+    """Return the shape and dtype of a payload; a symbol has nothing else."""
+    return payload if payload.__class__ is Symbol else Symbol(payload.shape, payload.dtype)
 
 
 def make_view(view: Tensor, base: Tensor, op: Op, attributes: dict[str, Any], tracked: bool) -> None:

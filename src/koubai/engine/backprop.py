@@ -286,11 +286,17 @@ def pull_back(
     positions = [at for at, edge in enumerate(recipe.edges) if edge is not None and edge.source in needed]
     if not positions:
         return ()
-    pulled = _pull_watched(recipe, gradients, positions, create_graph)
-    return [
-        gradient if gradient is None or edge is None else _fit_to(gradient, symbol)
-        for gradient, edge, symbol in zip(pulled, recipe.edges, recipe.inputs)
-    ]
+
+    def pulled() -> list[Tensor | None]:
+        found = _pull_watched(recipe, gradients, positions, create_graph)
+        return [
+            gradient if gradient is None or edge is None else _fit_to(gradient, symbol)
+            for gradient, edge, symbol in zip(found, recipe.edges, recipe.inputs)
+        ]
+
+    if modes.tracer is None or create_graph:
+        return pulled()
+    return modes.tracer.replay.pull_back(recipe, gradients, positions, pulled)
 
 
 def _pull_watched(
@@ -310,12 +316,13 @@ def _pull_watched(
 
 def _fit_to(gradient: Tensor, symbol: Symbol) -> Tensor:
     """Undo broadcasting: sum the gradient over the dimensions in which the input was stretched."""
-    from koubai.ops.movement import cast
-    from koubai.ops.reduce import sum_to
+    if gradient._payload.shape != symbol.shape:
+        from koubai.ops.reduce import sum_to
 
-    if gradient.shape != symbol.shape:
         gradient = sum_to(gradient, symbol.shape)
     if gradient.dtype != symbol.dtype:
+        from koubai.ops.movement import cast
+
         gradient = cast(gradient, dtype=symbol.dtype)
     return gradient
 

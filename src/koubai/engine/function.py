@@ -52,6 +52,8 @@ def composite(gradient: Callable[..., Sequence[Tensor | None]]) -> Callable[[Cal
 class Composite:
     """A function of tensors with a declared gradient; see `composite`."""
 
+    is_formula = True
+
     def __init__(self, function: Callable[..., Any], gradient: Callable[..., Any]) -> None:
         self.name = function.__name__
         self.function = function
@@ -265,6 +267,8 @@ def _keep_saved(recipe: Recipe, context: Context, results: Sequence[Any], output
 class _UserRule:
     """The gradient of one call of a user's `Function`."""
 
+    is_formula = False
+
     def __init__(self, function: type[Function], context: Context) -> None:
         self.name = function.__name__
         self.function = function
@@ -330,6 +334,7 @@ class _Recomputed:
     """The gradient of a checkpointed call: run it again, recorded this time, and sweep through that."""
 
     name = "checkpoint"
+    is_formula = False
 
     def __init__(self, function: Callable[..., Any], program: Program, arguments: Any) -> None:
         self.function = function

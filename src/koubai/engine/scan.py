@@ -182,6 +182,7 @@ class _LoopGradient:
     """The gradient of a loop: the forward loop that keeps residuals, and the backward loop that uses them."""
 
     name = "scan"
+    is_formula = False
 
     def __init__(self, loop: Loop, wanted: Sequence[bool]) -> None:
         self.loop = loop

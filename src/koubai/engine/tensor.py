@@ -464,15 +464,16 @@ class Tensor:
 
 def _fit(value: Tensor, cell: Tensor, by: str) -> Tensor:
     """Return `value` in the shape and dtype of `cell`, which it is about to replace, and on its device."""
-    if dtypes.category(value.dtype) > dtypes.category(cell.dtype):
+    as_it_is = value.dtype == cell.dtype
+    if not as_it_is and dtypes.category(value.dtype) > dtypes.category(cell.dtype):
         raise RuntimeError(
             f"{by}: a result of type {value.dtype} cannot be stored in a tensor of type {cell.dtype}"
         )
     if type(value._payload) is not type(cell._payload) and value.device != cell.device:
         value = value.to(cell.device)
-    if value.dtype != cell.dtype:
+    if not as_it_is:
         value = cast(value, dtype=cell.dtype)
-    if value.shape != cell.shape:
+    if value._payload.shape != cell._payload.shape:
         try:
             value = expand(value, shape=cell.shape)
         except ShapeError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any, overload
 
 import numpy as np
@@ -16,8 +17,9 @@ import numpy as np
 from koubai.arrays import Array
 from koubai.engine.modes import modes, no_grad
 from koubai.engine.recipe import Version
+from koubai.engine.replay import Replay
 from koubai.engine.tensor import Tensor
-from koubai.ops.graph import Graph, interpret, prune
+from koubai.ops.graph import Graph, Node, interpret, prune
 from koubai.ops.op import Op, Symbol
 
 __all__ = [
@@ -66,22 +68,27 @@ class Assumption:
         return bool(now is self.value or now == self.value)
 
 
+_OF_TENSORS = ("_payload", "_recipe", "_index", "_requires_grad", "_seen", "_view", "_version")
+_OF_CELLS = ("count", "last", "newest")
+_of_tensor, _of_cell = attrgetter(*_OF_TENSORS), attrgetter(*_OF_CELLS)
+
+
 class _State:
     """The attributes of a tensor or a cell as they were before the traced function changed them."""
 
-    def __init__(self, target: Tensor | Version, *names: str) -> None:
+    def __init__(self, target: Tensor | Version, names: Sequence[str], values: Iterable[Any]) -> None:
         self.target = target
-        self.values = {name: getattr(target, name) for name in names}
+        self.values = dict(zip(names, values))
 
     @classmethod
     def of(cls, tensor: Tensor) -> _State:
         """Note a tensor."""
-        return cls(tensor, "_payload", "_recipe", "_index", "_requires_grad", "_seen", "_view", "_version")
+        return cls(tensor, _OF_TENSORS, _of_tensor(tensor))
 
     @classmethod
     def of_cell(cls, cell: Version) -> _State:
         """Note a cell."""
-        return cls(cell, "count", "last", "newest")
+        return cls(cell, _OF_CELLS, _of_cell(cell))
 
     def restore(self) -> None:
         """Put the attributes back."""
@@ -109,6 +116,7 @@ class Tracer:
         self._cells: dict[Version, _State] = {}
         self._owners: dict[Version, Tensor] = {}  # from outside, a tensor that holds the whole cell
         self._grads: dict[Tensor, Tensor | None] = {}
+        self.replay = Replay(self)
 
     def record(self, op: Op, inputs: tuple[Tensor, ...], attributes: dict[str, Any]) -> tuple[Symbol, ...]:
         """Append an op to the graph and return the symbols of its results."""
@@ -120,12 +128,22 @@ class Tracer:
         self._own.update(outputs)
         return outputs
 
+    def append(self, node: Node) -> None:
+        """Append an op to the graph that is like one that was recorded."""
+        self.graph.nodes.append(node)
+        self._own.update(node.outputs)
+
+    def owns(self, symbol: Symbol) -> bool:
+        """Whether a symbol is one of this graph."""
+        return symbol in self._own
+
     def lift(self, tensor: Tensor) -> Symbol:
         """Return the symbol that stands for `tensor` in this graph."""
         payload = tensor.payload
-        if isinstance(payload, Symbol) and payload in self._own:
+        if payload.__class__ is Symbol and payload in self._own:
             return payload
-        if tensor not in self.captured:
+        symbol = self.captured.get(tensor)
+        if symbol is None:
             symbol = self.symbol(payload)
             if tensor._version.home is self:
                 self.graph.constants[symbol] = payload
@@ -134,7 +152,7 @@ class Tracer:
                 if tensor._view is None:
                     self._owners.setdefault(tensor._version, tensor)
             self.captured[tensor] = symbol
-        return self.captured[tensor]
+        return symbol
 
     def symbol(self, like: Any) -> Symbol:
         """Return a new symbol of this graph with the shape and dtype of `like`."""

@@ -104,7 +104,12 @@ class Op:
             Raises ShapeError when the inputs do not fit.
         assign: for a view: `assign(x, value, **attributes)` is `x` with the viewed part replaced by `value`.
         gradients: per differentiable input, the formula of its gradient.
+
+    Attributes:
+        is_formula: whether gradients rest on nothing but what a recipe holds, and so are alike where that is.
     """
+
+    is_formula = True
 
     def __init__(
         self,
@@ -226,7 +231,8 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     Raises:
         ShapeError: naming the first dimension that does not fit.
     """
-    different = {tuple(shape) for shape in shapes} - {()}
+    different = {*map(tuple, shapes)}
+    different.discard(())
     if len(different) <= 1:  # the usual case: tensors of one shape, and numbers
         return different.pop() if different else ()
     ndim = max(map(len, different))
@@ -246,7 +252,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
 def map_rule(*inputs: Symbol, **_: Any) -> Symbol:
     """Shape rule of element-by-element ops: shapes broadcast, the dtype is the inputs' common one."""
-    return Symbol(broadcast_shapes(*(x.shape for x in inputs)), inputs[0].dtype)
+    return Symbol(broadcast_shapes(*[x.shape for x in inputs]), inputs[0].dtype)
 
 
 def same_rule(x: Symbol, **_: Any) -> Symbol:
