@@ -278,10 +278,21 @@ def form(kernel):
     return f"{type(kernel).__name__} {[(b.shape, b.order, b.home.value) for b in kernel.buffers]}"
 
 
+@pytest.mark.parametrize("clipped", [False, True])
 @pytest.mark.parametrize("name", MODELS)
-def test_kernels_that_are_put_back_do_not_race(name):
-    step = traced_of(MODELS[name], KEPT + 5)
+def test_kernels_that_are_put_back_do_not_race(name, clipped):
+    step = traced_of(MODELS[name], KEPT + 5, clipped)
     blueprint = build(step.program.graph, step.roles, current(), 2)
     names = [kernel.name for kernel in every_kernel(blueprint.phases) if not isinstance(kernel, Strips)]
     assert len(set(names)) == len(names) > 0
     check_races(blueprint.phases, blueprint.plan, current(), 2)
+
+
+@pytest.mark.parametrize("clipped", [False, True])
+@pytest.mark.parametrize("name", ["transformer", "dropping", "perceptron", "residual"])
+def test_equal_layers_share_memory_about_as_well_as_others(name, clipped):
+    step = traced_of(MODELS[name], KEPT + 9, clipped)
+    together, apart = (
+        build(step.program.graph, step.roles, current(), 2, watch).plan for watch in (None, lambda *_: None)
+    )
+    assert together.size - together.lasting <= 1.1 * (apart.size - apart.lasting)

@@ -14,7 +14,7 @@ from koubai.compiler.language.buffer import Buffer
 
 Span = tuple[int, int]  # the first and the last phase in which something is needed
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
-APART = 3  # layers after which a buffer of one must have become idle for another's to lie in its place
+APART = 2  # layers after which a buffer of one must have become idle at the latest for another's to lie in its place
 PIECES = 4  # that buffers side by side are placed in, as smaller ones find room where a large one does not
 
 
@@ -32,7 +32,7 @@ def together(spans: Mapping[Buffer, Span], alike: Iterable[Sequence[Buffer]]) ->
 
 def _divided(buffers: list[Buffer], times: Numbers) -> list[list[Buffer]]:
     """Divide buffers, which are in the order of time, into groups."""
-    for step in range(1, APART):
+    for step in range(1, APART + 1):
         if _are_apart(times, step):
             return [buffers[n::step] for n in range(step)]
     size = -(-len(buffers) // PIECES)
