@@ -111,9 +111,10 @@ def test_scaling_prints_tables_and_draws_a_picture(script, tmp_path):
 def test_a_round_in_which_the_machine_was_slow_does_not_count(native):
     rounds = native("rounds")
     race = rounds.Race(wanted=1, best_peak=100.0)
-    race.rounds += [rounds.Round({"a": 9.0}, peak=50.0), rounds.Round({"a": 1.0}, peak=95.0)]
+    race.rounds += [rounds.Round({"a": 9.0}, {"a": 50.0}), rounds.Round({"a": 1.0}, {"a": 95.0})]
     assert race.finished
     assert (race.discarded, race.seconds("a")) == (1, 1.0)
+    assert race.share("a", 76.0) == 0.8  # of the peak of that moment, not of the best one
 
 
 def test_a_contestant_that_computes_something_else_is_refused(native):

@@ -7,7 +7,7 @@ again beside everything that is timed.
 from __future__ import annotations
 
 import ctypes
-import math
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -24,33 +24,26 @@ from koubai.dtypes import float32
 
 CHAINS = 12  # independent sums: more than an FMA takes cycles times how many start in each
 BURST = 4e-3  # seconds of one measurement
-IN_A_ROW, MOST_BURSTS = 3, 15
+IN_A_ROW, BURSTS = 3, 15
 
 
-def fma_peak(threads: int, enough: float = math.inf) -> float:
+def fma_peak(threads: int) -> float:
     """Return the floating-point operations per second of `threads` threads together.
 
-    It is what some bursts in a row all reach: one alone may slip in between two moments of another program.
-
-    Args:
-        threads: how many run at once.
-        enough: no more bursts once so much is reached. Threads that others left spinning, which OpenMP's do for some
-            20 ms after their last work, have gone to sleep by then.
+    It is what some bursts in a row all reach: one alone may slip in between two moments of another program. Threads
+    that others left spinning, which OpenMP's do for some 20 ms after their last work, go to sleep in the meantime.
     """
-    bursts: list[float] = []
-    best = 0.0
-    while len(bursts) < MOST_BURSTS and best < enough:
-        bursts.append(_burst(threads))
-        if len(bursts) >= IN_A_ROW:
-            best = max(best, min(bursts[-IN_A_ROW:]))
-    return best
+    bursts = [_burst(threads) for _ in range(BURSTS)]
+    return max(map(min, zip(*(bursts[n:] for n in range(IN_A_ROW)))))
 
 
 def _burst(threads: int) -> float:
     loop, turns, lanes = _loop(), _turns(), current().lanes(float32)
     barrier, seconds = threading.Barrier(threads), [0.0] * threads
+    cores = _cores()
 
     def work(thread: int) -> None:
+        _stay_on(cores[thread % len(cores)])
         out = (ctypes.c_float * lanes)()
         barrier.wait()
         start = time.perf_counter()
@@ -63,6 +56,20 @@ def _burst(threads: int) -> float:
     for worker in workers:
         worker.join()
     return sum(2 * lanes * CHAINS * turns / own for own in seconds)
+
+
+def _cores() -> list[int]:
+    """Return the numbers of the processor's cores that this process may use, where the system says so."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+
+
+def _stay_on(core: int) -> None:
+    """Keep the thread that calls on a core.
+
+    New threads often begin on the core of who starts them, and within a burst the system has not yet spread them.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(threading.get_native_id(), {core})
 
 
 @cache

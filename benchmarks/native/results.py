@@ -38,9 +38,16 @@ class Result:
         return self.seconds.get(self.koubai.scan.label) if self.koubai.scan is not None else None
 
     @property
+    def fastest(self) -> str | None:
+        """The label of the better of both: the peers' best variant counts as well."""
+        own = [self.koubai.entry, *([self.koubai.scan] if self.koubai.scan is not None else [])]
+        timed = [entry.label for entry in own if entry.label in self.seconds]
+        return min(timed, key=lambda label: self.seconds[label], default=None)
+
+    @property
     def best(self) -> float | None:
-        """The better of both: the peers' best variant counts as well."""
-        return min((seconds for seconds in (self.step, self.scan) if seconds is not None), default=None)
+        """Its seconds per step."""
+        return None if self.fastest is None else self.seconds[self.fastest]
 
     @property
     def best_peer(self) -> Entry | None:
@@ -63,9 +70,9 @@ class Result:
     @property
     def share(self) -> float | None:
         """The share of the FMA peak that the operations which are run take."""
-        if self.best is None or self.koubai.flops is None:
+        if self.fastest is None or self.koubai.flops is None:
             return None
-        return self.koubai.flops / self.best / self.race.best_peak
+        return self.race.share(self.fastest, self.koubai.flops)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain data."""
@@ -82,7 +89,7 @@ class Result:
             "arena_bytes": self.koubai.arena_bytes,
             "torch_peak_bytes": self.torch_bytes,
             "fma_peak": self.race.best_peak,
-            "rounds": [{"peak": r.peak, "seconds": r.seconds} for r in self.race.rounds],
+            "rounds": [{"peaks": r.peaks, "seconds": r.seconds} for r in self.race.rounds],
             "rounds_good": len(self.race.good),
             "contestants": [self._entry_as_json(entry) for entry in entries],
         }

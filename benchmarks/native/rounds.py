@@ -1,12 +1,12 @@
 """Taking turns: in every round each contestant trains for a moment, and medians over the rounds count.
 
 A machine that other programs share, or whose clock moves, is not the same from one second to the next. So before and
-after every turn the FMA peak is measured, and rounds in which it was low are thrown away and run again.
+after every turn the FMA peak is measured, and rounds in which it was low are thrown away and run again. What share of
+the peak a contestant reached is said of the peak beside its own turn.
 """
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -20,10 +20,20 @@ MOST_ROUNDS = 3  # times as many as are wanted, at most
 
 @dataclass(frozen=True)
 class Round:
-    """The seconds per step of each contestant, and the lowest peak measured between their turns."""
+    """One turn of each contestant.
+
+    Attributes:
+        seconds: per step of each.
+        peaks: the FMA peak before or after the turn of each, the higher one.
+    """
 
     seconds: dict[str, float]
-    peak: float
+    peaks: dict[str, float]
+
+    @property
+    def peak(self) -> float:
+        """The lowest."""
+        return min(self.peaks.values())
 
 
 @dataclass
@@ -59,11 +69,16 @@ class Race:
         """Return the median time of a step over the good rounds, or where there are none over all."""
         return statistics.median(round_.seconds[name] for round_ in self.good or self.rounds)
 
+    def share(self, name: str, flops: float) -> float:
+        """Return the median share of the peak beside its turns that a contestant with so many operations reached."""
+        rounds = self.good or self.rounds
+        return statistics.median(flops / r.seconds[name] / r.peaks[name] for r in rounds)
+
 
 def race(
     contestants: Mapping[str, Runner],
     estimates: Mapping[str, float],
-    peak: Callable[[float], float],
+    peak: Callable[[], float],
     rounds: int,
     turn: float,
     best_peak: float = 0.0,
@@ -74,7 +89,7 @@ def race(
     Args:
         contestants: by name, each after its first steps.
         estimates: about how many seconds a step of each takes.
-        peak: measures the FMA peak, given what is enough; it lets others' threads go to sleep as well.
+        peak: measures the FMA peak; it lets others' threads go to sleep as well.
         rounds: how many good rounds are wanted.
         turn: about how many seconds one turn lasts, and at least one call.
         best_peak: the highest peak that was seen before.
@@ -82,16 +97,18 @@ def race(
     """
     result = Race(rounds, best_peak)
     steps = {name: _steps(c, estimates[name], turn) for name, c in contestants.items()}
-    result.best_peak = max(best_peak, peak(math.inf))
+    before = peak()
+    result.best_peak = max(best_peak, before)
     while not result.finished:
-        seconds, peaks = {}, [peak(GOOD * result.best_peak)]
+        seconds, peaks = {}, {}
         for name, contestant in contestants.items():
             if warm:
                 contestant.run(contestant.steps_per_call)
             seconds[name] = timed(contestant, steps[name]) / steps[name]
-            peaks.append(peak(GOOD * result.best_peak))
-        result.best_peak = max(result.best_peak, *peaks)
-        result.rounds.append(Round(seconds, min(peaks)))
+            after = peak()
+            peaks[name], before = max(before, after), after
+        result.best_peak = max(result.best_peak, *peaks.values())
+        result.rounds.append(Round(seconds, peaks))
     return result
 
 

@@ -30,7 +30,7 @@ def summary(results: Sequence[Result], threads: int) -> Table:
     table.caption = (
         "Medians. scan: many steps in one call. ratio: the best peer's time by the better of ours.\n"
         "GF/s: nominal, of matrix products only; peak: what of them is run (convolutions may need less),\n"
-        "as a share of the FMAs of all threads."
+        "as a share of the FMAs of all threads just before or after."
     )
     return table
 
