@@ -2,13 +2,11 @@
 
 The taps of a block of output channels are transformed once. Then, strip by strip, 4x4 tiles of the image (which overlap
 by two) are transformed, multiplied with the taps as sixteen products of matrices, and turned into 2x2 elements of the
-result. That is done for one row of all tiles of a strip, then for the next: so little stays in the first cache.
+result. One row of all tiles of a strip is transformed and multiplied, then the next: so little has to stay in the first
+cache.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from functools import partial
 
 from koubai.compiler.language.kernel import Contraction
 from koubai.compiler.llvm import contraction as tiles
@@ -18,7 +16,14 @@ from koubai.compiler.llvm.whole_numbers import Int
 from koubai.compiler.llvm.winograd_pieces import F32, Pieces
 from koubai.compiler.llvm.winograd_plan import SIDE, cut_of, pays
 from koubai.compiler.llvm.winograd_shape import convolution_of
-from koubai.compiler.llvm.winograd_transforms import INPUT_ROWS, flat, of_input_row, of_taps, to_output_row
+from koubai.compiler.llvm.winograd_transforms import (
+    INPUT_ROWS,
+    flat,
+    of_input_row,
+    of_taps,
+    square,
+    to_output,
+)
 from koubai.compiler.runtime.target import Target
 
 
@@ -79,23 +84,17 @@ class WinogradFunction:
             p.each(w.div(first, strips), w.add(w.div(w.sub(end, 1), strips), 1), block)
 
     def _strip(self, block: Int, strip: Int) -> None:
-        """Write one strip of a block, row by row of all its tiles."""
+        """Write one strip of a block: the products, row by row of all its tiles, and then the elements."""
         p, w, size = self.p, self.p.w, self.cut.strip
         start = w.mul(strip, size)
         count = w.minimum(size, w.sub(self.convolution.grid.tiles, start))
 
-        def row(number: Int) -> None:
-            self._each_tile(number, count, lambda row, t: self._transform_row(row, t, w.add(start, t)))
-            self._multiply(number)
-            self._each_tile(number, count, lambda row, t: self._add_row(row, block, t, w.add(start, t)))
+        def each_row(y: Int) -> None:
+            p.each_tile(y, count, lambda y, t: self._transform_row(y, t, w.add(start, t)))
+            self._multiply(y)
 
-        p.each(0, SIDE, row)
-
-    def _each_tile(self, number: Int, count: Int, body: Callable[[int, Int], None]) -> None:
-        """Run over the tiles of a strip, with a body of its own for each row of them."""
-        for row in range(SIDE):
-            with self.p.w.when(self.p.w.let(f"icmp eq i64 {number}, {row}")):
-                self.p.each(0, count, partial(body, row))
+        p.each(0, SIDE, each_row)
+        p.each(0, count, lambda t: self._finish_tile(block, t, w.add(start, t)))
 
     def _transform_taps(self, block: Int) -> None:
         """Transform the taps of a block of output channels."""
@@ -111,18 +110,18 @@ class WinogradFunction:
 
         p.each(0, self.convolution.c.size, row)
 
-    def _transform_row(self, row: int, number: Int, tile: Int) -> None:
+    def _transform_row(self, y: int, number: Int, tile: Int) -> None:
         """Make a row of the transform of a tile of the image, for all channels."""
         p, size = self.p, self.convolution.c.size
         places = p.places(self._image, p.indices(tile), self.convolution.grid.strides, 4)
-        needed = [places[y] for y in INPUT_ROWS[row][:2]]
+        needed = [places[v] for v in INPUT_ROWS[y][:2]]
 
         def vector(at: Int, channel: Int, mask: Value | None) -> None:
-            p.keep(of_input_row(p.w, row, *p.square(needed, channel, mask)), self.cut.inputs, number, at)
+            p.keep(of_input_row(p.w, y, *p.square(needed, channel, mask)), self.cut.inputs, number, at)
 
         p.each_vector(0, size, size, vector)
 
-    def _multiply(self, row: Int) -> None:
+    def _multiply(self, y: Int) -> None:
         """Multiply a row of the tiles of a strip with the taps, position by position."""
         cut, p = self.cut, self.p
         product = tiles.Product(
@@ -133,25 +132,22 @@ class WinogradFunction:
             F32,
         )
         tiling = tiles.tiling(product, cut.lanes, self.target.registers)
+        first = p.w.mul(y, SIDE)
 
         def store(outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
-            p.w.store(value, p.at(cut.products, row, column, outer[0]), 0, mask)
+            p.w.store(value, p.at(cut.products, row, column, p.w.add(first, outer[0])), 0, mask)
 
-        taps = p.at(cut.taps, 0, 0, p.w.mul(row, SIDE))
+        taps = p.at(cut.taps, 0, 0, first)
         tiles.write_contraction(p.w, product, tiling, p.at(cut.inputs), taps, "", 0, 0, store)
 
-    def _add_row(self, row: int, block: Int, number: Int, tile: Int) -> None:
-        """Turn the products of a row of a tile into summands of the result, which is there with the last row."""
+    def _finish_tile(self, block: Int, number: Int, tile: Int) -> None:
+        """Turn the products of a tile into elements of the result."""
         p, cut = self.p, self.cut
         at = p.indices(tile)
 
         def vector(offset: Int, column: Int, mask: Value | None) -> None:
-            a, b, c, d = p.kept(cut.sums, number, offset)
-            result = to_output_row(p.w, row, p.kept(cut.products, number, offset), [[a, b], [c, d]])
-            elements = flat(result)
-            if row < SIDE - 1:
-                p.keep(elements, cut.sums, number, offset)
-            elif self.convolution.tiles:
+            elements = flat(to_output(p.w, square(p.kept(cut.products, number, offset))))
+            if self.convolution.tiles:
                 self._finish_window(at, column, elements, mask)
             else:
                 for place, value in enumerate(elements):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from koubai import dtypes
 from koubai.compiler.language.expression import Expression
@@ -12,10 +13,11 @@ from koubai.compiler.language.places import flat_index
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
-from koubai.compiler.llvm.winograd_plan import Matrices
+from koubai.compiler.llvm.winograd_plan import SIDE, Matrices
 from koubai.compiler.llvm.winograd_shape import Grid
 
 F32 = dtypes.float32
+_FEW = 4  # vectors that are written one after the other, without a loop
 
 
 class Pieces:
@@ -146,6 +148,12 @@ class Pieces:
 
         self.w.loop(first, end, step, turn, opaque=True)
 
+    def each_tile(self, number: Int, count: Int, body: Callable[[int, Int], None]) -> None:
+        """Run over the tiles of a strip, with a body of its own for each row of them."""
+        for row in range(SIDE):
+            with self.w.when(self.w.let(f"icmp eq i64 {number}, {row}")):
+                self.each(0, count, partial(body, row))
+
     def each_vector(
         self, block: Int, width: int, size: int, body: Callable[[Int, Int, Value | None], None]
     ) -> None:
@@ -167,7 +175,11 @@ class Pieces:
             channel = w.add(first, at)
             body(at, channel, self._mask(channel, size))
 
-        self.each(0, end, vector, self.lanes)
+        if isinstance(end, int) and end <= _FEW * self.lanes:
+            for at in range(0, end, self.lanes):
+                vector(at)
+        else:
+            self.each(0, end, vector, self.lanes)
 
     def _mask(self, first: Int, size: int) -> Value | None:
         """Return which of the lanes from `first` on are below `size`; None where vectors fit evenly."""

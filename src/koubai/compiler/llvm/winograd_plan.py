@@ -1,7 +1,7 @@
 """How a Winograd convolution is cut: into blocks of output channels, and strips of tiles that stay in a cache.
 
-The transformed taps of a block are sixteen matrices, one for each element of a 4x4 tile. The transformed tiles of a
-strip and their products are four, because one row of them is worked on at a time.
+The transformed taps of a block are sixteen matrices, one for each element of a 4x4 tile, and so are the products of a
+strip. The transformed tiles are four, because one row of them is worked on at a time.
 """
 
 from __future__ import annotations
@@ -125,17 +125,12 @@ class Cut:
     @cached_property
     def products(self) -> Matrices:
         """Products of a row of the tiles of a strip: rows are tiles, columns output channels."""
-        return Matrices(self.inputs.end, self.strip, self.width, SIDE)
-
-    @cached_property
-    def sums(self) -> Matrices:
-        """Elements of the result, as far as they are there: rows are tiles, columns output channels."""
-        return Matrices(self.products.end, self.strip, self.width, SIDE)
+        return Matrices(self.inputs.end, self.strip, self.width)
 
     @property
     def scratch(self) -> int:
         """Bytes that a thread needs of its own."""
-        return self.sums.end * dtypes.float32.itemsize
+        return self.products.end * dtypes.float32.itemsize
 
 
 @cache
@@ -164,7 +159,7 @@ def _cycles(cut: Cut, target: Target, threads: int) -> float:
     """Estimate the time of the busiest thread."""
     c, turns = cut.sizes.c, ceil(cut.units, threads)
     image = 2 * SIDE * cut.strip * c * dtypes.float32.itemsize
-    strip = image + cut.inputs.bytes + cut.products.bytes + cut.sums.bytes + cut.taps.bytes // POSITIONS
+    strip = image + cut.inputs.bytes + cut.products.bytes + cut.taps.bytes // POSITIONS
     far = min(1.0, max(0.0, strip / target.level1 - _NEAR))
     inside = cut.scratch <= target.level2 * 3 // 4
     small = cut.taps.bytes * cut.blocks <= target.level2 // 2

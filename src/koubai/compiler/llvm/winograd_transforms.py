@@ -19,11 +19,6 @@ Row = Sequence[Value]
 INPUT_ROWS = ((0, 2, False), (1, 2, True), (2, 1, False), (1, 3, False))
 
 
-def of_input(w: Writer, tile: Square) -> list[list[Value]]:
-    """Return Bᵀ d B of 4x4 elements of an image."""
-    return [of_input_row(w, n, tile[i], tile[j]) for n, (i, j, _) in enumerate(INPUT_ROWS)]
-
-
 def of_input_row(w: Writer, number: int, first: Row, second: Row) -> list[Value]:
     """Return a row of Bᵀ d B, given the two rows of the image that it is made of."""
     join = _add if INPUT_ROWS[number][2] else _sub
@@ -41,25 +36,24 @@ def of_taps(w: Writer, taps: Square) -> list[list[Value]]:
     return _both_ways(step, taps)
 
 
-def to_output_row(w: Writer, number: int, products: Row, sums: Square) -> list[list[Value]]:
-    """Add what a row of products m makes of Aᵀ m A to the sums of the rows before; of the first there are none."""
-    a, b, c, d = products
-    own = [_add(w, a, _add(w, b, c)), _sub(w, _sub(w, b, c), d)]
+def to_output(w: Writer, products: Square) -> list[list[Value]]:
+    """Return Aᵀ m A, 2x2, of 4x4 products."""
+
+    def step(a: Value, b: Value, c: Value, d: Value) -> list[Value]:
+        return [_add(w, a, _add(w, b, c)), _sub(w, _sub(w, b, c), d)]
+
+    return _both_ways(step, products)
+
+
+def of_result_row(w: Writer, number: int, above: Row, below: Row) -> list[Value]:
+    """Return a row of A y Aᵀ, 4x4, of 2x2 elements: what the products are multiplied with in a gradient."""
     if number == 0:
-        return [own]
-    if number == 1:
-        return [[_add(w, x, y) for x, y in zip(sums[0], own)], own]
-    above = [_add(w, x, y) for x, y in zip(sums[0], own)] if number == 2 else list(sums[0])
-    return [above, [_sub(w, x, y) for x, y in zip(sums[1], own)]]
-
-
-def of_result(w: Writer, elements: Square) -> list[list[Value]]:
-    """Return A y Aᵀ, 4x4, of 2x2 elements: what the products are multiplied with in a gradient."""
-
-    def step(a: Value, b: Value) -> list[Value]:
-        return [a, _add(w, a, b), _sub(w, a, b), _negative(w, b)]
-
-    return _both_ways(step, elements)
+        a, b = above
+    elif number == 3:
+        a, b = (_negative(w, y) for y in below)
+    else:
+        a, b = ((_add if number == 1 else _sub)(w, x, y) for x, y in zip(above, below))
+    return [a, _add(w, a, b), _sub(w, a, b), _negative(w, b)]
 
 
 def to_taps(w: Writer, sums: Square) -> list[list[Value]]:

@@ -12,9 +12,9 @@ from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
 from koubai.compiler.llvm.winograd_pieces import F32, Pieces
-from koubai.compiler.llvm.winograd_plan import POSITIONS
+from koubai.compiler.llvm.winograd_plan import SIDE
 from koubai.compiler.llvm.winograd_shape import weight_gradient_of
-from koubai.compiler.llvm.winograd_transforms import flat, of_input, of_result, square, to_taps
+from koubai.compiler.llvm.winograd_transforms import INPUT_ROWS, of_input_row, of_result_row, square, to_taps
 from koubai.compiler.llvm.winograd_weights_plan import cycles, weight_cut_of, weights_pay
 from koubai.compiler.runtime.target import Target
 
@@ -99,29 +99,34 @@ class WinogradWeightsFunction:
         p, size, total = self.p, self.cut.strip, self.gradient.grid.tiles
         start = p.w.mul(strip, size)
         count = p.w.minimum(size, p.w.sub(total, start)) if total % size else size
-        p.each(0, count, lambda t: self._transform_tile(row, column, t, p.w.add(start, t)))
-        p.each(count, size, self._clear_result)
-        self._multiply()
+
+        def each_row(y: Int) -> None:
+            p.each_tile(y, count, lambda y, t: self._transform_row(y, (row, column), t, p.w.add(start, t)))
+            p.each(count, size, self._clear_result)
+            self._multiply(y)
+
+        p.each(0, SIDE, each_row)
 
     # --- transforms -----------------------------------------------------------------------------------------------
 
-    def _transform_tile(self, row: Int, column: Int, number: Int, tile: Int) -> None:
-        """Transform all channels of a block of a tile, of the image and of the result."""
+    def _transform_row(self, y: int, block: tuple[Int, Int], number: Int, tile: Int) -> None:
+        """Make a row of the transforms of a tile, of all channels of a block of the image and of the result."""
         p, cut, gradient = self.p, self.cut, self.gradient
         at = p.indices(tile)
         image = p.places(self._image, at, gradient.grid.strides, 4)
+        needed = [image[v] for v in INPUT_ROWS[y][:2]]
         result = p.places(self._result, at, gradient.result, 2)
         conditions = [p.is_inside(at[-2], 1, gradient.grid.y), p.is_inside(at[-1], 1, gradient.grid.x)]
 
         def of_image(place: Int, channel: Int, mask: Value | None) -> None:
-            p.keep(flat(of_input(p.w, p.square(image, channel, mask))), cut.inputs, number, place)
+            p.keep(of_input_row(p.w, y, *p.square(needed, channel, mask)), cut.inputs, number, place)
 
         def of_gradient(place: Int, channel: Int, mask: Value | None) -> None:
             inside = self._inside(p.square(result, channel, mask), conditions)
-            p.keep(flat(of_result(p.w, inside)), cut.results, number, place)
+            p.keep(of_result_row(p.w, y, *inside), cut.results, number, place)
 
-        p.each_vector(row, cut.rows, gradient.c.size, of_image)
-        p.each_vector(column, cut.width, gradient.o.size, of_gradient)
+        p.each_vector(block[0], cut.rows, gradient.c.size, of_image)
+        p.each_vector(block[1], cut.width, gradient.o.size, of_gradient)
 
     def _inside(self, square: list[list[Value]], conditions: list[str | None]) -> list[list[Value]]:
         """Put zeros where a tile ends outside of the result."""
@@ -140,24 +145,25 @@ class WinogradWeightsFunction:
         """Put zeros in place of a tile that a strip does not have."""
         p, lanes = self.p, self.cut.lanes
         zero = p.w.constant(0.0, F32, lanes)
-        p.each(0, self.cut.width, lambda i: p.keep([zero] * POSITIONS, self.cut.results, number, i), lanes)
+        p.each(0, self.cut.width, lambda i: p.keep([zero] * SIDE, self.cut.results, number, i), lanes)
 
     # --- sums -----------------------------------------------------------------------------------------------------
 
-    def _multiply(self) -> None:
-        """Add the products of a strip to the sums, position by position; each strip has sums of its own first."""
+    def _multiply(self, y: Int) -> None:
+        """Add the products of a row of the tiles of a strip to the sums; each strip has sums of its own first."""
         cut, p = self.cut, self.p
         product = tiles.Product(
-            (tiles.Axis(POSITIONS, cut.inputs.apart, cut.results.apart),),
+            (tiles.Axis(SIDE, cut.inputs.apart, cut.results.apart),),
             tiles.Axis(cut.rows, 1, 0),
             tiles.Axis(cut.width, 0, 1),
             (tiles.Axis(cut.strip, cut.inputs.width, cut.results.width),),
             F32,
         )
         tiling = tiles.tiling(product, cut.lanes, self.target.registers)
+        first = p.w.mul(y, SIDE)
 
         def add(outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
-            place = p.at(cut.sums, row, column, outer[0])
+            place = p.at(cut.sums, row, column, p.w.add(first, outer[0]))
             total = p.w.load(place, F32, tiling.lanes, 0, mask)
             p.w.store(p.w.binary("fadd", total, value), place, 0, mask)
 

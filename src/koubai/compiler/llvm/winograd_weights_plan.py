@@ -1,6 +1,7 @@
 """How the weight gradient of a Winograd convolution is cut: into blocks of both channels, and strips of tiles.
 
-The sums of a block over all tiles are sixteen matrices that stay in the second cache.
+The sums of a block over all tiles are sixteen matrices that stay in the second cache. The transformed tiles of a strip
+are four of each factor, because one row of them is worked on at a time.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from koubai.compiler.llvm.winograd_plan import (
     OUTPUT_SUMS,
     PAYS,
     POSITIONS,
+    SIDE,
     SUMS,
     THIN,
     Matrices,
@@ -25,11 +27,13 @@ from koubai.compiler.llvm.winograd_plan import (
 from koubai.compiler.llvm.winograd_shape import Sizes
 from koubai.compiler.runtime.target import Target
 
-_STRIPS = (12, 24, 36, 48, 72, 96)  # about how many tiles a strip may have
+_STRIPS = (8, 12, 16, 24, 36, 48, 72, 96)  # about how many tiles a strip may have
 _WIDEST = 8  # vectors of a block, at most
 # Cycles to transform a vector of a tile of the image and of the result: the larger if a strip is in no first cache.
-_INPUT, _OUTPUT = (35, 75), (30, 60)
-_KEPT = 3, 8, 40  # to load a vector of sums and to store it again: in the first cache, the second, or beyond
+_INPUT, _OUTPUT = (30, 60), (24, 54)
+# To load a vector of sums and to store it again, in the first cache, the second, or beyond: mostly beside the products.
+_KEPT = 0.5, 1, 15
+_NEAR, _FAR = 0.5, 0.9  # of the first cache: up to here a strip stays in it, and from there on it does not
 _FINAL = 100  # cycles to turn a vector of sums into the gradient of taps
 _DIRECT = 1.15  # how far direct products are from the peak
 
@@ -91,12 +95,12 @@ class WeightCut:
     @cached_property
     def inputs(self) -> Matrices:
         """Transformed tiles of the image: rows are tiles, columns input channels."""
-        return Matrices(self.sums.end, self.strip, dense(self.rows, self.lanes))
+        return Matrices(self.sums.end, self.strip, dense(self.rows, self.lanes), SIDE)
 
     @cached_property
     def results(self) -> Matrices:
         """Transformed tiles of the result: rows are tiles, columns output channels."""
-        return Matrices(self.inputs.end, self.strip, dense(self.width, self.lanes))
+        return Matrices(self.inputs.end, self.strip, dense(self.width, self.lanes), SIDE)
 
     @property
     def scratch(self) -> int:
@@ -124,7 +128,8 @@ def weights_pay(sizes: Sizes, target: Target, threads: int) -> bool:
 
 def cycles(cut: WeightCut, target: Target, threads: int) -> float:
     """Estimate the time of the busiest thread."""
-    far = min(1.0, (cut.inputs.bytes + cut.results.bytes) / (3 * target.level1))
+    needed = (cut.inputs.bytes + cut.results.bytes) / target.level1
+    far = min(1.0, max(0.0, (needed - _NEAR) / (_FAR - _NEAR)))
     level = (cut.sums.bytes > target.level1) + (cut.scratch > target.level2 * 3 // 4)
     vectors = cut.rows * cut.across
     sums = (THIN if cut.across == 1 else SUMS) * POSITIONS / 2 * vectors
