@@ -145,8 +145,8 @@ class Apart:
                     elif not known.covers(dims, flat, buffer in writes):
                         place = new[key] = known.with_(buffer, dims, flat, buffer in writes)
                         if not place.keeps_apart(
-                            (place,)
-                        ):  # as is often found here, before all are looked at
+                            [place]
+                        ):  # mostly the reason: found before all are looked at
                             return False
         all_ = {**self._known, **new}
         fine = all(place.keeps_apart(all_.values()) for place in new.values())

@@ -66,7 +66,7 @@ class Taken:
         self.base = self.end = base
         self._places = np.zeros(
             (4, count), np.int64
-        )  # the start, the end, the first and the last phase of each
+        )  # of each the start, the end, the first and the last phase
         self._count = 0
 
     def take(self, room: int, first: Numbers, last: Numbers) -> list[int]:
