@@ -19,7 +19,7 @@ from koubai.ops.op import Kind
 
 from .differential import traced
 
-PASSES = ["lower", "arrange", "fuse", "spread", "straighten", "pool", "strips", "write in place"]
+PASSES = ["lower", "arrange", "fuse", "spread", "straighten", "pool", "strips", "prologue", "write in place"]
 
 
 def known(function, arguments):

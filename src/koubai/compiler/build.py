@@ -40,6 +40,7 @@ from koubai.compiler.schedule.memory import Plan, plan, span
 from koubai.compiler.schedule.partition import divide
 from koubai.compiler.schedule.phases import Gate, Phase, in_phases
 from koubai.compiler.schedule.pooled import pooled_at_once
+from koubai.compiler.schedule.prologue import with_prologues
 from koubai.compiler.schedule.spread import spread
 from koubai.compiler.schedule.straighten import straightened
 from koubai.compiler.schedule.strips import in_strips
@@ -249,6 +250,8 @@ class _Lowered:
         watch("pool", kernels, shared, self.where)
         kernels = in_strips(kernels, fixed, target, threads)
         watch("strips", kernels, shared, self.where)
+        kernels = with_prologues(kernels, fixed, target)
+        watch("prologue", kernels, shared, self.where)
         following = {b: b.becomes for kernel in kernels for b in kernel.writes if b.becomes is not None}
         draws = self._draws()
         kernels = [*draws, *divide(kernels, target, threads, shared | following)]

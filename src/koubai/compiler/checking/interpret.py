@@ -185,8 +185,8 @@ def _least(reduction: Reduction) -> Any:
 def _contract(kernel: Contraction, memory: Memory, fixed: dict[Axis, int]) -> None:
     axes, free = tuple(axes_of(kernel)), len(kernel.outer) + len(kernel.window)
     grid = Grid(axes, len(axes), memory, fixed, {}, {})
-    values = factors(np, kernel.precision, grid.value(kernel.left), grid.value(kernel.right))
-    needed = [_needed(e, axes) for e in (kernel.left, kernel.right)]
+    values = factors(np, kernel.precision, *map(grid.value, kernel.factors))
+    needed = [_needed(e, axes) for e in kernel.factors]
     letters = list(range(len(axes)))
     flat = [
         (f.reshape([n for n in f.shape if n != 1]), [d for d in letters if f.shape[d] != 1])

@@ -297,7 +297,7 @@ class _Check:
             lanes_apart(kernel, fixed)
         elif isinstance(kernel, Contraction):
             stage = Stage((), [], kernel.epilogue)
-            for store, factor in itertools.product(kernel.epilogue, (kernel.left, kernel.right)):
+            for store, factor in itertools.product(kernel.epilogue, loads(kernel.factors)):
                 if self.meet(store.buffer, factor.detail) and self._overwrites(store, factor, fixed):
                     raise RaceError(f"{kernel.name} overwrites its own factor {factor.detail}")
             self.pieces_apart(kernel.name, kernel.outer, kernel.outer, [stage], fixed)

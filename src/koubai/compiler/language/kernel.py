@@ -186,6 +186,7 @@ class Contraction(Kernel):
         column: the one of them that is vectorised: left does not depend on it, and right has stride 1.
         depth: the loops that are summed over.
         left, right: loads of the two factors.
+        made: what the elements of right are, if they are not stored but computed where right would read them.
         result: the register that holds the sum.
         epilogue: what is stored, as expressions of the result.
         split: along which loop threads divide it, see `ContractionFunction`; "" while that is not decided.
@@ -205,6 +206,12 @@ class Contraction(Kernel):
     split: str = ""
     precision: str | None = None
     window: tuple[Axis, ...] = ()
+    made: Expression | None = None
+
+    @property
+    def factors(self) -> tuple[Expression, Expression]:
+        """What is multiplied."""
+        return self.left, self.right if self.made is None else self.made
 
     @property
     def results(self) -> list[Expression]:
@@ -217,7 +224,7 @@ class Contraction(Kernel):
     @property
     def values(self) -> list[Expression]:
         """All expressions that it computes."""
-        return [self.left, self.right, *(store.value for store in self.epilogue)]
+        return [*self.factors, *(store.value for store in self.epilogue)]
 
     @property
     def stores(self) -> list[Store]:
@@ -239,8 +246,9 @@ class Contraction(Kernel):
         head = f"contraction {self.name} over {loops}, column {self.column}, depth {depth}"
         head += f", window {window}" if window else ""
         head += f", in {self.precision}" if self.precision else ""
+        left, right = self.factors
         return "\n".join(
-            [head, f"    {self.result} = Σ {self.left} · {self.right}", *(f"    {s}" for s in self.epilogue)]
+            [head, f"    {self.result} = Σ {left} · {right}", *(f"    {s}" for s in self.epilogue)]
         )
 
 

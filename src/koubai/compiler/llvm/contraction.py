@@ -22,7 +22,7 @@ from koubai.compiler.llvm.contraction_memory import (
     pack_right,
     packed_left,
 )
-from koubai.compiler.llvm.contraction_parts import Epilogue, Fetch, Job, Panel, Pass, Rows, Tile, Unit
+from koubai.compiler.llvm.contraction_parts import Epilogue, Fetch, Job, Made, Panel, Pass, Rows, Tile, Unit
 from koubai.compiler.llvm.contraction_sums import left_in_place, write_sums, zero
 from koubai.compiler.llvm.contraction_tiles import (
     Axis,
@@ -60,6 +60,7 @@ def write_contraction(
     epilogue: Epilogue,
     scratch: str | None = None,
     fetch: Fetch | None = None,
+    made: Made | None = None,
 ) -> None:
     """Write a product, or the part of it that one thread computes.
 
@@ -73,11 +74,12 @@ def write_contraction(
         first, end: the range of units along it that this thread computes.
         epilogue: writes what becomes of the sums.
         fetch: asks for the memory that the epilogue will touch.
+        made: computes what is not there to be loaded of the right side; each tile has all rows then.
         scratch: memory of the thread's own for `scratch_size` elements; without it the tiling does what needs none.
     """
     if scratch is None:
         tiling = tiling.plain()
-    job = Job(w, product, tiling, epilogue, fetch, scratch or "")
+    job = Job(w, product, tiling, epilogue, fetch, scratch or "", made)
     Loops(job, left, right, (split, first, end)).write()
 
 

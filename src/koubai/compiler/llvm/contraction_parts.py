@@ -32,9 +32,23 @@ class Fetch(Protocol):
         """Write it; the arguments are those of `Epilogue`."""
 
 
+class Made(Protocol):
+    """Computes a vector of the right side."""
+
+    def __call__(self, depth: list[Int], column: Int, lanes: int, mask: Value | None) -> Value:
+        """Write it.
+
+        Args:
+            depth: the indices that are summed over.
+            column: the index of the first lane.
+            lanes: of the vector.
+            mask: which lanes are columns, where not all are.
+        """
+
+
 @dataclass(frozen=True)
 class Job:
-    """A contraction that is being written."""
+    """A contraction that is being written; without `made` the right side is loaded."""
 
     w: Writer
     product: Product
@@ -42,6 +56,7 @@ class Job:
     epilogue: Epilogue
     fetch: Fetch | None
     scratch: str
+    made: Made | None = None
 
     @property
     def blocked(self) -> bool:

@@ -27,7 +27,7 @@ class Left:
 
 def write_sums(job: Job, tile: Tile, part: Pass, left: Left, sums: list[Value]) -> list[Value]:
     """Write one pass over the depth, and return the sums after it."""
-    return _nest(job, tile, part, left, 0, left.pointer, part.right, sums)
+    return _nest(job, tile, part, left, [], left.pointer, part.right, sums)
 
 
 def zero(job: Job) -> Value:
@@ -56,20 +56,29 @@ def right_row(job: Job, right: str, panel: Panel, mask: Value | None) -> list[Va
     return [job.w.load(right, dtype, lanes, i * lanes, m) for i, m in enumerate(masks)]
 
 
+def _made_row(job: Job, depth: list[Int], panel: Panel) -> list[Value]:
+    """Write the computation of what a panel needs of one row of the right side."""
+    assert job.made is not None
+    lanes = job.tiling.lanes
+    columns = [job.w.add(panel.column, i * lanes) for i in range(panel.vectors)]
+    return [job.made(depth, column, lanes, panel.mask_of(i)) for i, column in enumerate(columns)]
+
+
 def _nest(
     job: Job,
     tile: Tile,
     part: Pass,
     left: Left,
-    level: int,
+    outside: list[Int],
     at_left: str,
     at_right: str,
     sums: list[Value],
 ) -> list[Value]:
-    """Write the loop over one of the depth indices, with those over the following ones inside it.
+    """Write the loop over one of the depth indices, with those over the following ones inside and others outside it.
 
     A long one is written in pieces with sums of their own: what they add up to can wait on the stack.
     """
+    level = len(outside)
     axis, innermost = part.depth[level], level == len(part.depth) - 1
     unroll = job.tiling.unroll if innermost else 1
 
@@ -77,9 +86,9 @@ def _nest(
         for k in (job.w.add(first, i) for i in range(unroll)):
             there = job.moved(at_left, [left.strides[level]], [k]), job.moved(at_right, [axis.right], [k])
             if innermost:
-                sums = _step(job, tile, part, left, *there, sums)
+                sums = _step(job, tile, part, left, [*outside, k], *there, sums)
             else:
-                sums = _nest(job, tile, part, left, level + 1, *there, sums)
+                sums = _nest(job, tile, part, left, [*outside, k], *there, sums)
         return sums
 
     end, most = (axis.size, axis.size) if level else (part.steps, min(axis.size, job.tiling.block))
@@ -96,11 +105,21 @@ def _nest(
 
 
 def _step(
-    job: Job, tile: Tile, part: Pass, left: Left, at_left: str, at_right: str, sums: list[Value]
+    job: Job,
+    tile: Tile,
+    part: Pass,
+    left: Left,
+    depth: list[Int],
+    at_left: str,
+    at_right: str,
+    sums: list[Value],
 ) -> list[Value]:
     """Write one step: all products of a column of the left side with a row of the right side."""
     w, result = job.w, list(sums)
-    vectors = right_row(job, at_right, tile.panel, part.mask)
+    if job.made is None:
+        vectors = right_row(job, at_right, tile.panel, part.mask)
+    else:
+        vectors = _made_row(job, [w.add(part.at, depth[0]), *depth[1:]], tile.panel)
     if job.tiling.ahead:
         ahead = left.strides[-1] * job.tiling.ahead  # beyond the end at last, which does no harm
         w.prefetch(w.at(at_left, ahead, job.product.dtype))

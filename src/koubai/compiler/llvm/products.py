@@ -152,7 +152,10 @@ class ContractionFunction:
         """Write the units from `first` to `end`."""
         self.e = elements
         self._far = self._far_places() if self.product.terms >= LONG else {}
-        left, right = (self._base(e) for e in (self.kernel.left, self.kernel.right))
+        left = self._base(self.kernel.left)
+        right = (
+            self._base(self.kernel.right) if self.kernel.made is None else left
+        )  # where nothing is read then
         part = self.split, first, end
         if self.kernel.precision:
             write_pairs(elements.w, self.product, self.tiling, left, right, part, self._epilogue, self._asker)
@@ -167,7 +170,28 @@ class ContractionFunction:
             self._epilogue,
             scratch="%scratch" if self.scratch else None,
             fetch=self._asker,
+            made=None if self.kernel.made is None else self._made,
         )
+
+    @property
+    def reads_right_once(self) -> bool:
+        """Whether one tile has all rows, so that each element of the right factor is needed once."""
+        whole = all(tiles.units(self.product, self.tiling, split) == 1 for split in ("outer", "row"))
+        return whole and self.product.shared and not self.tiling.packed
+
+    def _made(self, depth: list[Int], column: Int, lanes: int, mask: Value | None) -> Value:
+        """Compute a vector of the right factor."""
+        e = self.e
+        before = e.remembered()
+        e.axes.update((axis, 0) for axis in self.kernel.depth)
+        e.axes.update(zip((axis for axis in self.kernel.depth if axis.size > 1), depth))
+        e.axes[self.kernel.column] = column
+        e.along, e.lanes, e.mask = (self.kernel.column if lanes > 1 else None), lanes, mask
+        assert self.kernel.made is not None
+        value = e.vector(self.kernel.made)
+        e.along, e.lanes, e.mask = None, 1, None
+        e.forget(before)
+        return value
 
     def _base(self, operand) -> str:  # type: ignore[no-untyped-def]
         """Return the address of a factor where all its own loops are at 0."""
@@ -224,12 +248,13 @@ class ContractionFunction:
 def joined(kernel: Contraction) -> Contraction:
     """Make one loop of those that both factors and all that the epilogue touches run on along; none of one turn."""
     factors = [flat_index(kernel.left), flat_index(kernel.right)]
-    values = [s.value for s in kernel.epilogue]
+    values = [*([] if kernel.made is None else [kernel.made]), *(s.value for s in kernel.epilogue)]
     touched = [stored_at(s) for s in kernel.epilogue]
     touched += [flat_index(e) for e in loads(values)]
     touched += [i for e in walk(values) if e.kind in ("whole", "inside", "draw") for i in e.indices]
     free = [a for a in kernel.outer if a is not kernel.column]
-    found = Joined([*chains(free, factors + touched), *chains(kernel.depth, factors)])
+    summed = factors if kernel.made is None else factors + touched
+    found = Joined([*chains(free, factors + touched), *chains(kernel.depth, summed)])
     new = found.values
     return replace(
         kernel,
@@ -237,6 +262,7 @@ def joined(kernel: Contraction) -> Contraction:
         depth=found.loops(kernel.depth),
         left=kernel.left.replace(new),
         right=kernel.right.replace(new),
+        made=kernel.made and kernel.made.replace(new),
         epilogue=[
             Store(s.buffer, tuple(i.replace(new) for i in s.indices), s.value.replace(new))
             for s in kernel.epilogue

@@ -77,7 +77,7 @@ class _Order:
 
 
 def _reads_each_first(kernel: Kernel, new: Buffer, state: Buffer) -> bool:
-    if isinstance(kernel, Contraction) and state in (kernel.left.detail, kernel.right.detail):
+    if isinstance(kernel, Contraction) and any(e.detail is state for e in loads(kernel.factors)):
         return False
     places = {s.indices for s in kernel.stores if s.buffer is new}
     if len(places) != 1 or any(e.indices not in places for e in loads(kernel.values) if e.detail is state):

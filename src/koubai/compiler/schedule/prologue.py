@@ -1,0 +1,95 @@
+"""Right factors of products that are computed where they are read, and never stored.
+
+What a loop nest makes of each element, such as the gradient of a pooling, is made in registers if the product reads
+each element once. It is done within strips, where the nest would write what the product then reads at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.expression import Expression
+from koubai.compiler.language.index import Axis, Index
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Store, Strips, by_buffer
+from koubai.compiler.llvm.bodies import body_of
+from koubai.compiler.llvm.products import ContractionFunction
+from koubai.compiler.runtime.target import Target
+
+
+def with_prologues(kernels: Sequence[Kernel], kept: set[Buffer], target: Target) -> list[Kernel]:
+    """Let products in strips compute their right factors, where nobody else needs these.
+
+    Args:
+        kernels: in an order in which they can run.
+        kept: buffers that are needed after the last kernel.
+        target: the processor.
+    """
+    readers = by_buffer((kernel, kernel.reads) for kernel in kernels)
+
+    def changed(strips: Strips) -> Strips:
+        alone = {b for b in strips.writes - kept if readers.get(b, [strips]) == [strips]}
+        return replace(strips, body=_body(strips.body, alone, target))
+
+    return [changed(kernel) if isinstance(kernel, Strips) else kernel for kernel in kernels]
+
+
+def _body(body: list[Kernel], alone: set[Buffer], target: Target) -> list[Kernel]:
+    """Return what is done for one strip, with as many prologues as there can be.
+
+    Args:
+        body: what was done.
+        alone: buffers that are read nowhere else.
+        target: the processor.
+    """
+    found = list(body)
+    for product in body:
+        if isinstance(product, Contraction) and product.right.detail in alone:
+            makers = [k for k in found if product.right.detail in k.writes]
+            readers = [k for k in found if product.right.detail in k.reads]
+            if len(makers) == 1 and readers == [product]:
+                between = found[found.index(makers[0]) + 1 : found.index(product)]
+                made = _made(makers[0], product, between)
+                if made is not None and _reads_once(product, target):
+                    found[found.index(product)] = replace(product, made=made)
+                    found.remove(makers[0])
+    return found
+
+
+def _made(maker: Kernel, product: Contraction, between: Sequence[Kernel]) -> Expression | None:
+    """Return what a product's right factor is made of; None if that is more than a value for each element."""
+    if (
+        not isinstance(maker, Loops)
+        or len(maker.stages) != 1
+        or maker.stages[0].inner
+        or len(maker.stores) != 1
+    ):
+        return None
+    store, buffer = maker.stores[0], product.right.detail
+    plain = buffer.home is Home.SCRATCH and buffer.border is None and buffer.becomes is None
+    if not plain or any(kernel.writes & maker.reads for kernel in between):
+        return None
+    places = _places(store, product.right)
+    return None if places is None else store.value.replace(places)
+
+
+def _places(store: Store, read: Expression) -> dict[Axis, Index] | None:
+    """Return the turn of each loop in which the element is stored that is read; None if that cannot be told."""
+    found: dict[Axis, Index] = {}
+    for written, wanted in zip(store.indices, read.indices):
+        loop = next(iter(written.axes), None)
+        if written == wanted:
+            continue
+        if loop is None or written != Index.of(loop) or loop in found:
+            return None
+        found[loop] = wanted
+    return found
+
+
+def _reads_once(product: Contraction, target: Target) -> bool:
+    """Whether all rows of a product are one tile, so that each element of its right factor is read once."""
+    function = body_of(product, target, 1)
+    return (
+        isinstance(function, ContractionFunction) and product.precision is None and function.reads_right_once
+    )
