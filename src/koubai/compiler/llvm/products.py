@@ -153,9 +153,8 @@ class ContractionFunction:
         self.e = elements
         self._far = self._far_places() if self.product.terms >= LONG else {}
         left = self._base(self.kernel.left)
-        right = (
-            self._base(self.kernel.right) if self.kernel.made is None else left
-        )  # where nothing is read then
+        stored = self.kernel.made is None
+        right = self._base(self.kernel.right) if stored else left  # any address, which is not read
         part = self.split, first, end
         if self.kernel.precision:
             write_pairs(elements.w, self.product, self.tiling, left, right, part, self._epilogue, self._asker)
@@ -170,7 +169,7 @@ class ContractionFunction:
             self._epilogue,
             scratch="%scratch" if self.scratch else None,
             fetch=self._asker,
-            made=None if self.kernel.made is None else self._made,
+            made=None if stored else self._made,
         )
 
     @property
