@@ -39,14 +39,14 @@ class Result:
 
     @property
     def fastest(self) -> str | None:
-        """The label of the better of both: the peers' best variant counts as well."""
+        """The label of the better of step and scan: the peers' best variant counts as well."""
         own = [self.koubai.entry, *([self.koubai.scan] if self.koubai.scan is not None else [])]
         timed = [entry.label for entry in own if entry.label in self.seconds]
         return min(timed, key=lambda label: self.seconds[label], default=None)
 
     @property
     def best(self) -> float | None:
-        """Its seconds per step."""
+        """The seconds per step of the better of both."""
         return None if self.fastest is None else self.seconds[self.fastest]
 
     @property

@@ -26,10 +26,10 @@ def with_prologues(kernels: Sequence[Kernel], kept: set[Buffer], target: Target)
         kept: buffers that are needed after the last kernel.
         target: the processor.
     """
-    readers = by_buffer((kernel, kernel.reads) for kernel in kernels)
+    touching = by_buffer((kernel, kernel.reads | kernel.writes) for kernel in kernels)
 
     def changed(strips: Strips) -> Strips:
-        alone = {b for b in strips.writes - kept if readers.get(b, [strips]) == [strips]}
+        alone = {buffer for buffer in strips.writes - kept if touching[buffer] == [strips]}
         return replace(strips, body=_body(strips.body, alone, target))
 
     return [changed(kernel) if isinstance(kernel, Strips) else kernel for kernel in kernels]
@@ -40,7 +40,7 @@ def _body(body: list[Kernel], alone: set[Buffer], target: Target) -> list[Kernel
 
     Args:
         body: what was done.
-        alone: buffers that are read nowhere else.
+        alone: buffers that are neither read nor written elsewhere.
         target: the processor.
     """
     found = list(body)
