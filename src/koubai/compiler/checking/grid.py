@@ -75,6 +75,8 @@ class Grid:
             return self.registers[e.detail]
         if e.kind == "load":
             return self._load(e, parts[0] if parts else None)
+        if e.kind == "made":
+            return parts[0]
         if e.kind == "whole":
             return np.asarray(self.number(e.indices[0]), np.int64)
         if e.kind == "inside":

@@ -28,7 +28,8 @@ class Expression:
     """A value that is computed from others.
 
     Attributes:
-        kind: "load" an element of the buffer `detail` at `indices`; "constant" `detail`; "apply" the map named
+        kind: "load" an element of the buffer `detail` at `indices`; "made", the element that would be there if it
+            were stored; "constant" `detail`; "apply" the map named
             `detail[0]` with the attributes `detail[1:]`; "whole", the value of an index; "inside", whether the
             index lies in the range `detail`; "draw" a random number; "register", what an earlier stage computed.
         dtype: of the value.
@@ -142,6 +143,8 @@ class Expression:
     def __repr__(self) -> str:
         if self.kind == "constant":
             return str(self.detail)
+        if self.kind == "made":
+            return str(self.parts[0])
         if self.kind == "load":
             return f"{self.detail.name}[{', '.join(map(str, self.indices))}]"
         if self.kind == "apply":
@@ -229,6 +232,11 @@ def _changed(index: Index, change: Callable[[Any], Expression], axes: Mapping[Ax
 def load(buffer: Buffer, indices: Iterable[Index], guard: Expression | None = None) -> Expression:
     """The element of `buffer` at `indices`, one for each dimension; nothing is read where the guard does not hold."""
     return Expression("load", buffer.dtype, (guard,) if guard else (), tuple(indices), buffer)
+
+
+def made(place: Expression, value: Expression) -> Expression:
+    """The value that a load would find in a buffer that is not stored."""
+    return Expression("made", place.dtype, (value,), place.indices, place.detail)
 
 
 def constant(number: Any, dtype: DType) -> Expression:

@@ -185,8 +185,7 @@ class Contraction(Kernel):
         outer: the loops over the result; none of them is reduced.
         column: the one of them that is vectorised: left does not depend on it, and right has stride 1.
         depth: the loops that are summed over.
-        left, right: loads of the two factors.
-        made: what the elements of right are, if they are not stored but computed where right would read them.
+        left, right: the two factors: loads, or "made" where they are not stored but computed.
         result: the register that holds the sum.
         epilogue: what is stored, as expressions of the result.
         split: along which loop threads divide it, see `ContractionFunction`; "" while that is not decided.
@@ -206,12 +205,11 @@ class Contraction(Kernel):
     split: str = ""
     precision: str | None = None
     window: tuple[Axis, ...] = ()
-    made: Expression | None = None
 
     @property
     def factors(self) -> tuple[Expression, Expression]:
         """What is multiplied."""
-        return self.left, self.right if self.made is None else self.made
+        return self.left, self.right
 
     @property
     def results(self) -> list[Expression]:
@@ -246,9 +244,8 @@ class Contraction(Kernel):
         head = f"contraction {self.name} over {loops}, column {self.column}, depth {depth}"
         head += f", window {window}" if window else ""
         head += f", in {self.precision}" if self.precision else ""
-        left, right = self.factors
         return "\n".join(
-            [head, f"    {self.result} = Σ {left} · {right}", *(f"    {s}" for s in self.epilogue)]
+            [head, f"    {self.result} = Σ {self.left} · {self.right}", *(f"    {s}" for s in self.epilogue)]
         )
 
 

@@ -24,7 +24,7 @@ from koubai.compiler.language.kernel import (
     Strips,
 )
 
-_WITH_EXPRESSIONS = {"stages", "left", "right", "made", "epilogue", "carried", "results"}
+_WITH_EXPRESSIONS = {"stages", "left", "right", "epilogue", "carried", "results"}
 _PLAIN = {
     kind: [field.name for field in fields(kind) if field.name not in _WITH_EXPRESSIONS]
     for kind in (Loops, Contraction, Running)
@@ -39,8 +39,6 @@ def renamed(kernel: Kernel, buffers: Mapping[Buffer, Buffer], name: str) -> Kern
     copy: Kernel = object.__new__(type(kernel))
     copy.later = partial(_expressions, kernel, buffers)
     vars(copy).update((field, getattr(kernel, field)) for field in _PLAIN[type(kernel)])
-    if isinstance(copy, Contraction) and isinstance(kernel, Contraction):
-        copy.made = kernel.made and _Renaming(kernel, buffers).value(kernel.made)
     copy.name, copy.form, copy.free_axes = name, kernel.form, kernel.free_axes
     copy.buffers = [buffers.get(b, b) for b in kernel.buffers]
     copy.reads, copy.writes = ({buffers.get(b, b) for b in some} for some in (kernel.reads, kernel.writes))

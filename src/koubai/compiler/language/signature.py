@@ -7,7 +7,6 @@ from collections.abc import Hashable, Iterable
 from koubai.compiler.language.expression import Expression, walk
 from koubai.compiler.language.index import Atom, Axis, Index, Position
 from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Running, Scatter, axes_of
-from koubai.compiler.language.places import flat_index
 
 
 def signature(kernel: Kernel) -> Hashable:
@@ -72,7 +71,6 @@ class _Names:
                 self.axes[kernel.column],
                 tuple(self._register(result.detail) for result in kernel.results),
                 kernel.precision,
-                kernel.made is not None and _steps(kernel),
             )
         if isinstance(kernel, Running):
             return tuple(self._register(carried.name) for carried in kernel.carried)
@@ -89,6 +87,8 @@ class _Names:
         detail: Hashable = e.detail
         if e.kind == "load":
             detail = self.buffers[e.detail]
+        elif e.kind == "made":
+            detail = e.detail.strides
         elif e.kind == "register":
             detail = self._register(e.detail)
         return (e.kind, e.dtype, parts, indices, detail)
@@ -104,9 +104,3 @@ class _Names:
                 yield factor, "at", self.expressions[atom.value], atom.size
             else:
                 yield factor, type(atom), atom.by, self._index(atom.of)
-
-
-def _steps(kernel: Contraction) -> Hashable:
-    """Return how far each loop would go in a right factor that is not stored."""
-    flat = flat_index(kernel.right)
-    return tuple([flat.factor(axis) for axis in axes_of(kernel)])

@@ -108,6 +108,8 @@ class Elements:
             return self.registers[e.detail]
         if e.kind == "load":
             return self._load(e)
+        if e.kind == "made":
+            return self.value(e.parts[0])
         if e.kind == "whole":
             return self._whole(e.indices[0])
         if e.kind == "inside":

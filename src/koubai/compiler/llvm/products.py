@@ -153,7 +153,7 @@ class ContractionFunction:
         self.e = elements
         self._far = self._far_places() if self.product.terms >= LONG else {}
         left = self._base(self.kernel.left)
-        stored = self.kernel.made is None
+        stored = self.kernel.right.kind == "load"
         right = self._base(self.kernel.right) if stored else left  # any address, which is not read
         part = self.split, first, end
         if self.kernel.precision:
@@ -186,8 +186,7 @@ class ContractionFunction:
         e.axes.update(zip((axis for axis in self.kernel.depth if axis.size > 1), depth))
         e.axes[self.kernel.column] = column
         e.along, e.lanes, e.mask = (self.kernel.column if lanes > 1 else None), lanes, mask
-        assert self.kernel.made is not None
-        value = e.vector(self.kernel.made)
+        value = e.vector(self.kernel.right)
         e.along, e.lanes, e.mask = None, 1, None
         e.forget(before)
         return value
@@ -247,12 +246,12 @@ class ContractionFunction:
 def joined(kernel: Contraction) -> Contraction:
     """Make one loop of those that both factors and all that the epilogue touches run on along; none of one turn."""
     factors = [flat_index(kernel.left), flat_index(kernel.right)]
-    values = [*([] if kernel.made is None else [kernel.made]), *(s.value for s in kernel.epilogue)]
+    values = [kernel.right, *(s.value for s in kernel.epilogue)]
     touched = [stored_at(s) for s in kernel.epilogue]
     touched += [flat_index(e) for e in loads(values)]
     touched += [i for e in walk(values) if e.kind in ("whole", "inside", "draw") for i in e.indices]
     free = [a for a in kernel.outer if a is not kernel.column]
-    summed = factors if kernel.made is None else factors + touched
+    summed = factors if kernel.right.kind == "load" else factors + touched
     found = Joined([*chains(free, factors + touched), *chains(kernel.depth, summed)])
     new = found.values
     return replace(
@@ -261,7 +260,6 @@ def joined(kernel: Contraction) -> Contraction:
         depth=found.loops(kernel.depth),
         left=kernel.left.replace(new),
         right=kernel.right.replace(new),
-        made=kernel.made and kernel.made.replace(new),
         epilogue=[
             Store(s.buffer, tuple(i.replace(new) for i in s.indices), s.value.replace(new))
             for s in kernel.epilogue

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from koubai.compiler.language.buffer import Buffer, Home
-from koubai.compiler.language.expression import Expression
+from koubai.compiler.language.expression import Expression, made
 from koubai.compiler.language.index import Axis, Index
 from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Store, Strips, by_buffer
 from koubai.compiler.llvm.bodies import body_of
@@ -50,9 +50,9 @@ def _body(body: list[Kernel], alone: set[Buffer], target: Target) -> list[Kernel
             readers = [k for k in found if product.right.detail in k.reads]
             if len(makers) == 1 and readers == [product]:
                 between = found[found.index(makers[0]) + 1 : found.index(product)]
-                made = _made(makers[0], product, between)
-                if made is not None and _reads_once(product, target):
-                    found[found.index(product)] = replace(product, made=made)
+                value = _made(makers[0], product, between)
+                if value is not None and _reads_once(product, target):
+                    found[found.index(product)] = replace(product, right=made(product.right, value))
                     found.remove(makers[0])
     return found
 
