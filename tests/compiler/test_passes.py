@@ -19,7 +19,18 @@ from koubai.ops.op import Kind
 
 from .differential import traced
 
-PASSES = ["lower", "arrange", "fuse", "spread", "straighten", "pool", "strips", "prologue", "write in place"]
+PASSES = [
+    "lower",
+    "arrange",
+    "fuse",
+    "spread",
+    "straighten",
+    "pool",
+    "prologue in tiles",
+    "strips",
+    "prologue in strips",
+    "write in place",
+]
 
 
 def known(function, arguments):

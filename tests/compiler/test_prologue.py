@@ -1,4 +1,4 @@
-"""Right factors that are computed where a product reads them: they give the same, and are stored only if asked for."""
+"""Factors that are computed where a product reads them: they give the same, and are stored only if asked for."""
 
 from __future__ import annotations
 
@@ -78,3 +78,67 @@ def test_a_strip_s_own_gradient_is_not_kept():
     native(*arguments)
     one_image = 16 * 64 * 64 * 4
     assert native.report.arena_bytes < 2.5 * one_image  # pooled ones of all, and an image with its padding
+
+
+def two_convolutions(channels, size, padding, pool, batch=12):
+    """Gradients of two convolutions of which the second is computed by Winograd's method, and whose results shrink."""
+    koubai.manual_seed(1)
+    first, second = channels
+    model = nn.Sequential(
+        nn.Conv2d(3, first, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(first, second, 3, padding=padding),
+        nn.ReLU(),
+        pool,
+    )
+    x = koubai.randn(batch, 3, *size)
+    weights = koubai.randn(*model(x).shape)
+
+    def gradients(x, weights):
+        return koubai.autograd.grad((model(x) * weights).sum(), list(model.parameters()))
+
+    return gradients, (x, weights)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.AvgPool2d(2), nn.MaxPool2d(2, ceil_mode=True)])
+@pytest.mark.parametrize(
+    ("channels", "size", "padding"),
+    [
+        ((32, 64), (14, 14), 1),
+        ((32, 64), (14, 14), 0),
+        ((48, 32), (15, 14), 1),
+        ((33, 40), (16, 13), 1),
+        ((32, 64), (13, 15), 2),
+    ],
+)
+def test_the_gradient_of_a_pooling_is_made_when_tiles_are_transformed(channels, size, padding, pool, threads):
+    koubai.set_num_threads(threads)
+    gradients, arguments = two_convolutions(channels, size, padding, pool)
+    native = koubai.compile(gradients)
+    for found, wanted in zip(native(*arguments), gradients(*arguments), strict=True):
+        scale = np.abs(wanted.numpy()).max()
+        np.testing.assert_allclose(found.numpy() / scale, wanted.numpy() / scale, atol=1e-5)
+
+
+def test_a_convolution_s_input_gradient_and_its_weight_s_are_made_of_the_pooled_gradient():
+    koubai.set_num_threads(2)
+    gradients, arguments = two_convolutions((32, 64), (14, 14), 1, nn.MaxPool2d(2), batch=64)
+    made = with_prologue(koubai.compile(gradients), *arguments)
+    assert len(made) == 2
+
+
+def test_nothing_is_made_twice_that_is_as_large_as_what_it_is_made_of():
+    koubai.set_num_threads(2)
+    gradients, arguments = two_convolutions((32, 64), (14, 14), 1, nn.MaxPool2d(2, 1), batch=64)
+    assert not with_prologue(koubai.compile(gradients), *arguments)
+
+
+def test_an_image_that_is_enlarged_is_enlarged_when_tiles_are_transformed():
+    koubai.set_num_threads(2)
+    koubai.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(8, 32, 1), nn.Upsample(scale_factor=2), nn.Conv2d(32, 64, 3, padding=1))
+    x = koubai.randn(16, 8, 8, 8)
+    native = koubai.compile(model)
+    np.testing.assert_allclose(native(x).detach().numpy(), model(x).detach().numpy(), atol=1e-4)
+    assert [line for line in explain(native, x).after("phases").splitlines() if "Σ" in line and "//2" in line]

@@ -40,7 +40,8 @@ from koubai.compiler.schedule.memory import Plan, plan, span
 from koubai.compiler.schedule.partition import divide
 from koubai.compiler.schedule.phases import Gate, Phase, in_phases
 from koubai.compiler.schedule.pooled import pooled_at_once
-from koubai.compiler.schedule.prologue import with_prologues
+from koubai.compiler.schedule.prologue import with_prologues_in_strips
+from koubai.compiler.schedule.prologue_in_tiles import with_prologues_in_tiles
 from koubai.compiler.schedule.spread import spread
 from koubai.compiler.schedule.straighten import straightened
 from koubai.compiler.schedule.strips import in_strips
@@ -248,10 +249,12 @@ class _Lowered:
         watch("straighten", kernels, shared, self.where)
         kernels = pooled_at_once(kernels, fixed, target, threads)
         watch("pool", kernels, shared, self.where)
+        kernels = with_prologues_in_tiles(kernels, fixed, target, threads)
+        watch("prologue in tiles", kernels, shared, self.where)
         kernels = in_strips(kernels, fixed, target, threads)
         watch("strips", kernels, shared, self.where)
-        kernels = with_prologues(kernels, fixed, target)
-        watch("prologue", kernels, shared, self.where)
+        kernels = with_prologues_in_strips(kernels, fixed, target)
+        watch("prologue in strips", kernels, shared, self.where)
         following = {b: b.becomes for kernel in kernels for b in kernel.writes if b.becomes is not None}
         draws = self._draws()
         kernels = [*draws, *divide(kernels, target, threads, shared | following)]

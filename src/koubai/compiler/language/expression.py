@@ -230,7 +230,7 @@ def _changed(index: Index, change: Callable[[Any], Expression], axes: Mapping[Ax
 
 
 def load(buffer: Buffer, indices: Iterable[Index], guard: Expression | None = None) -> Expression:
-    """The element of `buffer` at `indices`, one for each dimension; nothing is read where the guard does not hold."""
+    """The element of `buffer` at `indices`, one for each dimension; anything where the guard does not hold."""
     return Expression("load", buffer.dtype, (guard,) if guard else (), tuple(indices), buffer)
 
 

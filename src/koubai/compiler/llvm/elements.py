@@ -264,13 +264,13 @@ class Elements:
         pointer = self.pointers[e.detail]
         guard = self.value(e.parts[0]) if e.parts else None
         if not self.varies(flat) and (guard is None or guard.lanes == 1):
-            return self.w.load(pointer, e.dtype, 1, self._safe(self.number(flat), guard))
+            return self.w.load(pointer, e.dtype, 1, self._safe(flat, guard))
         if self._is_dense(flat):
             whole = guard is not None and guard.lanes == 1
-            offset = self._safe(self.number(flat), guard if whole else None)
+            offset = self._safe(flat, guard) if whole else self.number(flat)
             mask = self._both(None if whole or guard is None else guard)
-            if whole and guard is not None and self.mask is None:
-                mask = self.w.splat(guard, self.lanes)
+            if whole and mask is None and e.detail.size < self.lanes:
+                mask = self.vector(e.parts[0])
             return self.w.load(pointer, e.dtype, self.lanes, offset, mask)
         offsets = (
             self.numbers(flat)
@@ -279,11 +279,13 @@ class Elements:
         )
         return self._gather(pointer, e.dtype, offsets, guard)
 
-    def _safe(self, offset: Int, guard: Value | None) -> Int:
+    def _safe(self, flat: Index, guard: Value | None) -> Int:
         """An offset that may be read even where the guard does not hold."""
         if guard is None:
-            return offset
-        return self.w.let(f"select {guard}, i64 {offset}, i64 0")
+            return self.number(flat)
+        own = Index(tuple(term for term in flat.terms if term[0] is self.along))
+        first = self.w.let(f"select {guard}, i64 {self.number(flat - own)}, i64 0")
+        return self.w.add(first, self.number(own))
 
     def _both(self, guard: Value | None) -> Value | None:
         if guard is None or self.mask is None:

@@ -13,6 +13,7 @@ from koubai.compiler.llvm import contraction as tiles
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.winograd_factors import factor_of
 from koubai.compiler.llvm.winograd_pieces import F32, Pieces
 from koubai.compiler.llvm.winograd_plan import SIDE, cut_of, pays
 from koubai.compiler.llvm.winograd_shape import convolution_of
@@ -72,7 +73,9 @@ class WinogradFunction:
         """Write the units from `first` to `end`: block by block, and in each its strips."""
         w, strips = elements.w, self.cut.strips
         self.p = p = Pieces(elements, self.kernel, self.convolution.grid, self.cut.lanes)
-        self._image, self._taps = p.base(self.kernel.left), p.base(self.kernel.right)
+        convolution, image = self.convolution, self.kernel.left
+        self._image = factor_of(p, image, convolution, convolution.grid.strides, convolution.c, SIDE)
+        self._taps = p.base(self.kernel.right)
 
         def block(b: Int) -> None:
             before = w.mul(b, strips)
@@ -113,11 +116,10 @@ class WinogradFunction:
     def _transform_row(self, y: int, number: Int, tile: Int) -> None:
         """Make a row of the transform of a tile of the image, for all channels."""
         p, size = self.p, self.convolution.c.size
-        places = p.places(self._image, p.indices(tile), self.convolution.grid.strides, 4)
-        needed = [places[v] for v in INPUT_ROWS[y][:2]]
+        rows = self._image.rows(p.indices(tile), INPUT_ROWS[y][:2])
 
         def vector(at: Int, channel: Int, mask: Value | None) -> None:
-            p.keep(of_input_row(p.w, y, *p.square(needed, channel, mask)), self.cut.inputs, number, at)
+            p.keep(of_input_row(p.w, y, *rows(channel, mask)), self.cut.inputs, number, at)
 
         p.each_vector(0, size, size, vector)
 
@@ -157,16 +159,14 @@ class WinogradFunction:
 
     def _finish_window(self, at: list[Int], column: Int, values: list[Value], mask: Value | None) -> None:
         """Hand all elements of a tile over."""
-        *images, y, x = at
-        place = [*images, self.p.w.div(y, 2), self.p.w.div(x, 2)]
-        self.p.epilogue((*self.convolution.grid.images, *self.convolution.tiles), place, column, values, mask)
+        self.p.epilogue((*self.convolution.grid.images, *self.convolution.tiles), at, column, values, mask)
 
     def _finish(self, at: list[Int], i: int, j: int, column: Int, value: Value, mask: Value | None) -> None:
         """Hand an element over, unless a tile has no such element because the result ends before."""
         p, grid = self.p, self.convolution.grid
         *images, y, x = at
         conditions = [c for c in (p.is_inside(y, i, grid.y), p.is_inside(x, j, grid.x)) if c]
-        place = [*images, p.w.add(y, i), p.w.add(x, j)]
+        place = [*images, p.w.add(p.w.mul(y, 2), i), p.w.add(p.w.mul(x, 2), j)]
         if not conditions:
             p.epilogue(grid.axes, place, column, [value], mask)
             return

@@ -51,26 +51,28 @@ class Pieces:
         return w.at(base, there, F32)
 
     def indices(self, tile: Int) -> list[Int]:
-        """Return the values of the grid's loops at the first element of a tile."""
+        """Return which image a tile is of, and how many tiles are above and left of it."""
         w, grid = self.w, self.grid
         x, tile = w.mod(tile, grid.across), w.div(tile, grid.across)
         y, tile = w.mod(tile, grid.down), w.div(tile, grid.down)
-        found = [w.mul(y, 2), w.mul(x, 2)]
+        found = [y, x]
         for axis in reversed(grid.images):
             found.insert(0, w.mod(tile, axis.size))
             tile = w.div(tile, axis.size)
         return found
 
-    def places(self, base: str, at: list[Int], strides: Sequence[int], count: int) -> list[list[str]]:
+    def places(self, base: str, tile: list[Int], strides: Sequence[int], count: int) -> list[list[str]]:
         """Return where the elements of a square are, those outside of the array where the last inside is.
 
         Args:
             base: where the array begins.
-            at: the values of the grid's loops at the first element.
+            tile: its indices.
             strides: of the array, for each of them.
             count: of rows and columns: 4 in the image, 2 in the result.
         """
         w, start = self.w, 0
+        *images, y, x = tile
+        at = [*images, w.mul(y, 2), w.mul(x, 2)]
         for index, stride in zip(at, strides):
             start = w.add(start, w.mul(index, stride))  # type: ignore[assignment]
         first = w.at(base, start, F32)
@@ -85,11 +87,11 @@ class Pieces:
             last = self.w.minimum(last, self.w.sub(axis.size - 3 + count, first))
         return [*(step * stride for step in range(count - 1)), self.w.mul(last, stride)]
 
-    def is_inside(self, first: Int, step: int, axis: Axis) -> str | None:
-        """Return the i1 of whether the result has a row or column some steps from the first; None if it has."""
+    def is_inside(self, tiles: Int, step: int, axis: Axis) -> str | None:
+        """Return the i1 of whether the result has a row or column some steps behind some tiles; None if it has."""
         if step == 0 or axis.size % 2 == 0:
             return None
-        return self.w.let(f"icmp slt i64 {self.w.add(first, step)}, {axis.size}")
+        return self.w.let(f"icmp slt i64 {self.w.add(self.w.mul(tiles, 2), step)}, {axis.size}")
 
     def square(self, places: list[list[str]], offset: Int, mask: Value | None) -> list[list[Value]]:
         """Load a vector of channels of each element of a square."""

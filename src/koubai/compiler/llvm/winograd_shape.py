@@ -52,6 +52,10 @@ class Grid:
         """All elements."""
         return prod(a.size for a in self.axes)
 
+    def element(self, tile: tuple[Axis, Axis], row: int, column: int) -> dict[Axis, Index]:
+        """Return the values of y and x at an element of a tile, in terms of the loops over tiles."""
+        return {self.y: Index.of(tile[0]) * 2 + row, self.x: Index.of(tile[1]) * 2 + column}
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -76,21 +80,34 @@ class Convolution:
 
     Attributes:
         grid: the loops over images, y and x.
+        u, v: the loops over taps.
         c, o: the channels of the image and of the result.
         taps: elements from one step to the next of u, v and c in the taps.
         tiles: the loops over the tiles below and beside each other, if the epilogue needs all results of a tile.
+        window: the loops over these results.
     """
 
     grid: Grid
+    u: Axis
+    v: Axis
     c: Axis
     o: Axis
     taps: tuple[int, int, int]
-    tiles: tuple[Axis, ...] = ()
+    tiles: tuple[Axis, ...]
+    window: tuple[Axis, ...]
 
     @property
     def sizes(self) -> Sizes:
         """How much there is to compute."""
         return Sizes(self.grid.tiles, self.grid.size, self.c.size, self.o.size)
+
+    def element(self, tile: tuple[Axis, Axis], row: int, column: int) -> dict[Axis, Index]:
+        """Return the values of the loops at an element of a tile of the image, in terms of the loops over tiles."""
+        found = {self.u: Index(), self.v: Index()}
+        if not self.tiles:
+            return found | self.grid.element(tile, row, column)
+        steps = zip(self.window, map(Index.of, (row, column)))
+        return {**found, **dict(zip(self.tiles, map(Index.of, tile))), **dict(steps)}
 
 
 @dataclass(frozen=True)
@@ -119,6 +136,10 @@ class WeightGradient:
         parts = prod(axis.size for axis in self.parts)
         return Sizes(self.grid.tiles, self.grid.size, self.c.size, self.o.size, parts)
 
+    def element(self, tile: tuple[Axis, Axis], row: int, column: int) -> dict[Axis, Index]:
+        """Return the values of the loops at an element of a tile, in terms of the loops over tiles."""
+        return {self.u: Index(), self.v: Index()} | self.grid.element(tile, row, column)
+
 
 def convolution_of(kernel: Contraction) -> Convolution | None:
     """Return a contraction as a convolution of 3x3 taps in float32; None if it is not one."""
@@ -139,7 +160,8 @@ def convolution_of(kernel: Contraction) -> Convolution | None:
     grid = _grid(steps, left.factor(u), left.factor(v))
     if grid is None:
         return None
-    return Convolution(grid, c, kernel.column, (right.factor(u), right.factor(v), right.factor(c)), tiles)
+    taps = right.factor(u), right.factor(v), right.factor(c)
+    return Convolution(grid, u, v, c, kernel.column, taps, tiles, kernel.window)
 
 
 def weight_gradient_of(kernel: Contraction) -> WeightGradient | None:

@@ -11,6 +11,7 @@ from koubai.compiler.llvm import contraction as tiles
 from koubai.compiler.llvm.elements import Elements
 from koubai.compiler.llvm.value import Value
 from koubai.compiler.llvm.whole_numbers import Int
+from koubai.compiler.llvm.winograd_factors import factor_of
 from koubai.compiler.llvm.winograd_pieces import F32, Pieces
 from koubai.compiler.llvm.winograd_plan import SIDE
 from koubai.compiler.llvm.winograd_shape import weight_gradient_of
@@ -65,7 +66,9 @@ class WinogradWeightsFunction:
     def write(self, elements: Elements, first: Int, end: Int) -> None:
         """Write the units from `first` to `end`, each a block of input channels and a block of output channels."""
         self.p = p = Pieces(elements, self.kernel, self.gradient.grid, self.cut.lanes)
-        self._factors = p.base(self.kernel.left), p.base(self.kernel.right)
+        gradient, grid = self.gradient, self.gradient.grid
+        self._image = factor_of(p, self.kernel.left, gradient, grid.strides, gradient.c, SIDE)
+        self._result = factor_of(p, self.kernel.right, gradient, gradient.result, gradient.o, 2)
         p.each(first, end, self._unit)
 
     def _unit(self, number: Int) -> None:
@@ -85,10 +88,8 @@ class WinogradWeightsFunction:
         for axis in reversed(self.gradient.parts):
             self._part.insert(0, w.mod(part, axis.size))
             part = w.div(part, axis.size)
-        self._image, self._result = (
-            self.p.moved(base, operand, self.gradient.parts, self._part)
-            for base, operand in zip(self._factors, (self.kernel.left, self.kernel.right))
-        )
+        for factor in (self._image, self._result):
+            factor.enter(self.gradient.parts, self._part)
 
     def _clear(self, place: Int) -> None:
         zero = self.p.w.constant(0.0, F32, self.cut.lanes)
@@ -113,16 +114,14 @@ class WinogradWeightsFunction:
         """Make a row of the transforms of a tile, of all channels of a block of the image and of the result."""
         p, cut, gradient = self.p, self.cut, self.gradient
         at = p.indices(tile)
-        image = p.places(self._image, at, gradient.grid.strides, 4)
-        needed = [image[v] for v in INPUT_ROWS[y][:2]]
-        result = p.places(self._result, at, gradient.result, 2)
+        image, result = self._image.rows(at, INPUT_ROWS[y][:2]), self._result.rows(at, range(2))
         conditions = [p.is_inside(at[-2], 1, gradient.grid.y), p.is_inside(at[-1], 1, gradient.grid.x)]
 
         def of_image(place: Int, channel: Int, mask: Value | None) -> None:
-            p.keep(of_input_row(p.w, y, *p.square(needed, channel, mask)), cut.inputs, number, place)
+            p.keep(of_input_row(p.w, y, *image(channel, mask)), cut.inputs, number, place)
 
         def of_gradient(place: Int, channel: Int, mask: Value | None) -> None:
-            inside = self._inside(p.square(result, channel, mask), conditions)
+            inside = self._inside(result(channel, mask), conditions)
             p.keep(of_result_row(p.w, y, *inside), cut.results, number, place)
 
         p.each_vector(block[0], cut.rows, gradient.c.size, of_image)

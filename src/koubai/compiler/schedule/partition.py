@@ -25,7 +25,7 @@ from koubai.compiler.llvm.bodies import Body, body_of, work_of
 from koubai.compiler.llvm.driver import SMALL
 from koubai.compiler.llvm.loops import LoopsFunction
 from koubai.compiler.llvm.products import ContractionFunction
-from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction
+from koubai.compiler.llvm.winograd_weights import WinogradWeightsFunction, is_winograd_weights
 from koubai.compiler.runtime.target import Target
 from koubai.compiler.schedule.abreast import divided
 from koubai.compiler.schedule.parts import in_parts
@@ -159,8 +159,12 @@ class _Division:
         return [*ways, *([self._way_in_parts(kernel)] if can_sum and self._can_sum(kernel) else [])]
 
     def _can_sum(self, kernel: Contraction) -> bool:
-        """Whether the depth can be divided evenly."""
-        return bool(kernel.depth) and kernel.depth[0].size % self.threads == 0
+        """Whether the depth can be divided evenly, and what computes its factors still can."""
+        if not kernel.depth or kernel.depth[0].size % self.threads:
+            return False
+        product, _ = in_parts(kernel, kernel.depth[0], self.threads)
+        stored = all(factor.kind == "load" for factor in kernel.factors)
+        return stored or is_winograd_weights(product, self.target, self.threads)
 
     def _way(self, body: ContractionFunction, split: str) -> _Way:
         """Return a way of dividing a product, with roughly how many seconds it takes but for what has to be fetched."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from koubai.compiler.language.buffer import Buffer, Home
 from koubai.compiler.language.expression import Expression, made
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Store, Strips, by_buffer
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, Strips, by_buffer
 from koubai.compiler.llvm.bodies import body_of
 from koubai.compiler.llvm.products import ContractionFunction
 from koubai.compiler.runtime.target import Target
 
 
-def with_prologues(kernels: Sequence[Kernel], kept: set[Buffer], target: Target) -> list[Kernel]:
+def with_prologues_in_strips(kernels: Sequence[Kernel], kept: set[Buffer], target: Target) -> list[Kernel]:
     """Let products in strips compute their right factors, where nobody else needs these.
 
     Args:
@@ -49,42 +50,49 @@ def _body(body: list[Kernel], alone: set[Buffer], target: Target) -> list[Kernel
             makers = [k for k in found if product.right.detail in k.writes]
             readers = [k for k in found if product.right.detail in k.reads]
             if len(makers) == 1 and readers == [product]:
-                between = found[found.index(makers[0]) + 1 : found.index(product)]
-                value = _made(makers[0], product, between)
+                value = _value(makers[0], product, found)
                 if value is not None and _reads_once(product, target):
                     found[found.index(product)] = replace(product, right=made(product.right, value))
                     found.remove(makers[0])
     return found
 
 
-def _made(maker: Kernel, product: Contraction, between: Sequence[Kernel]) -> Expression | None:
+def _value(maker: Kernel, product: Contraction, body: list[Kernel]) -> Expression | None:
     """Return what a product's right factor is made of; None if that is more than a value for each element."""
-    if (
-        not isinstance(maker, Loops)
-        or len(maker.stages) != 1
-        or maker.stages[0].inner
-        or len(maker.stores) != 1
-    ):
+    if not is_plain(maker) or product.right.detail.border is not None or is_overwritten(maker, product, body):
         return None
-    store, buffer = maker.stores[0], product.right.detail
-    plain = buffer.home is Home.SCRATCH and buffer.border is None and buffer.becomes is None
-    if not plain or any(kernel.writes & maker.reads for kernel in between):
-        return None
-    places = _places(store, product.right)
-    return None if places is None else store.value.replace(places)
+    turn = turn_of(maker, product.right)
+    return None if turn is None else maker.stores[0].value.replace(turn)
 
 
-def _places(store: Store, read: Expression) -> dict[Axis, Index] | None:
-    """Return the turn of each loop in which the element is stored that is read; None if that cannot be told."""
+def is_plain(maker: Kernel) -> TypeGuard[Loops]:
+    """Whether a kernel does no more than to store a value for each element of a buffer that holds nothing else."""
+    if not isinstance(maker, Loops) or len(maker.stages) != 1 or maker.stages[0].inner:
+        return False
+    buffers = [store.buffer for store in maker.stores]
+    return len(buffers) == 1 and buffers[0].home is Home.SCRATCH and buffers[0].becomes is None
+
+
+def turn_of(maker: Loops, read: Expression) -> dict[Axis, Index] | None:
+    """Return the turn of a kernel's loops in which it stores what is read; None if that cannot be told.
+
+    The turn is beyond the ends of the loops where the border is read.
+    """
     found: dict[Axis, Index] = {}
-    for written, wanted in zip(store.indices, read.indices):
-        loop = next(iter(written.axes), None)
-        if written == wanted:
+    for written, wanted in zip(maker.stores[0].indices, read.indices):
+        loop = next((axis for axis in written.axes if axis in maker.outer), None)
+        if loop is None and written == wanted:
             continue
-        if loop is None or written != Index.of(loop) or loop in found:
+        if loop is None or written - written.constant != Index.of(loop) or loop in found:
             return None
-        found[loop] = wanted
-    return found
+        found[loop] = wanted - written.constant
+    return found if {axis for axis in maker.outer if axis.size > 1} <= set(found) else None
+
+
+def is_overwritten(maker: Loops, user: Kernel, kernels: list[Kernel]) -> bool:
+    """Whether what a kernel reads is written before a later kernel could read it."""
+    between = kernels[kernels.index(maker) + 1 : kernels.index(user)]
+    return any(kernel.writes & maker.reads for kernel in between)
 
 
 def _reads_once(product: Contraction, target: Target) -> bool:
