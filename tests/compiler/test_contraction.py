@@ -61,8 +61,8 @@ def kernel(p: Product, cut: Tiling, split: str, scratch: bool = True) -> str:
             place = w.add(w.mul(place, axis.size), index)
         return w.add(w.mul(place, p.column.size), column)
 
-    def store(outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
-        w.store(value, "%out", offset(outer, row, column), mask)
+    def store(outer: list[Int], row: Int, column: Int, values: list[Value], mask: Value | None) -> None:
+        w.store(values[0], "%out", offset(outer, row, column), mask)
 
     first, end = ("%a", "%b") if split else (0, 1)
     memory = "%scratch" if scratch else None
@@ -268,7 +268,7 @@ def test_lanes_beyond_the_last_column_read_nothing(packed: bool) -> None:
     cut = replace(tiling(p, 16, 32), packed=packed)
     w = Writer("kernel", PARAMETERS)
     write_contraction(
-        w, p, cut, "%left", "%right", "", 0, 1, lambda o, r, c, v, m: w.store(v, "%out", c), "%scratch"
+        w, p, cut, "%left", "%right", "", 0, 1, lambda o, r, c, v, m: w.store(v[0], "%out", c), "%scratch"
     )
     alive, run = compiled(Module([w]).text)
     left, right, out, scratch = (np.ones(100, np.float32) for _ in range(4))

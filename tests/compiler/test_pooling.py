@@ -119,3 +119,52 @@ def test_a_network_trains_as_it_does_eagerly():
         run = koubai.compile(step) if compiled else step
         losses.append([run(x, y).item() for _ in range(10)])
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+
+
+PRODUCTS = {
+    "convolution": (nn.Conv2d(3, 16, 5, padding=2), (4, 3, 12, 16), lambda x: F.max_pool2d(F.relu(x), 2)),
+    "mean": (nn.Conv2d(3, 32, 3), (4, 3, 10, 12), lambda x: F.avg_pool2d(x, 2)),
+    "few channels": (nn.Conv2d(1, 6, 3, padding=1), (5, 1, 14, 14), lambda x: F.max_pool2d(x, 2)),
+    "many channels": (nn.Conv2d(2, 150, 3, padding=1), (2, 2, 6, 6), lambda x: F.max_pool2d(x, 2)),
+    "strided": (nn.Conv2d(3, 16, 3, stride=2, padding=1), (6, 3, 16, 20), lambda x: F.max_pool2d(x, 2)),
+    "line": (nn.Conv1d(3, 16, 3, padding=1), (4, 3, 20), lambda x: F.max_pool1d(x, 2)),
+    "space": (nn.Conv3d(2, 16, 3, padding=1), (2, 2, 4, 6, 8), lambda x: F.max_pool3d(x, 2)),
+}
+
+
+def tiles_that_pool(step, *arguments):
+    """Return how many products of a compiled step are given the results of a window at once."""
+    return sum(", window a" in line for line in explain(step, *arguments).after("phases").splitlines())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("odd", ["", "ties", "nan"])
+@pytest.mark.parametrize("kind", PRODUCTS)
+def test_a_tile_of_a_product_is_pooled_in_registers(kind, odd, threads, monkeypatch):
+    monkeypatch.setenv("KOUBAI_CACHE", "off")
+    monkeypatch.setenv("KOUBAI_CHECK", "1")
+    layer, shape, pool = PRODUCTS[kind]
+    koubai.manual_seed(0)
+    x = koubai.randn(*shape)
+    if odd == "ties":
+        x = x.round()
+    if odd == "nan":
+        x.view(-1)[7] = float("nan")
+    weight = koubai.randn(8, layer.out_channels)
+
+    def gradients(x):
+        after = pool(layer(x)).movedim(1, -1) @ weight.T
+        return after.detach(), *koubai.autograd.grad(after.square().sum(), list(layer.parameters()))
+
+    before = koubai.get_num_threads()
+    koubai.set_num_threads(threads)
+    try:
+        native = koubai.compile(gradients)
+        for found, wanted in zip(native(x), gradients(x), strict=True):
+            scale = np.nanmax(np.abs(wanted.numpy()), initial=1.0)
+            np.testing.assert_allclose(found.numpy() / scale, wanted.numpy() / scale, atol=2e-6)
+        forward = koubai.compile(lambda x: gradients(x)[0])
+        np.testing.assert_allclose(forward(x).numpy(), gradients(x)[0].numpy(), rtol=1e-4, atol=1e-4)
+        assert tiles_that_pool(forward, x) == 1
+    finally:
+        koubai.set_num_threads(before)

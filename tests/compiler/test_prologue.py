@@ -52,7 +52,8 @@ def test_the_gradient_of_a_pooling_is_made_where_the_weight_s_gradient_reads_it(
     native = koubai.compile(gradients)
     for found, wanted in zip(native(*arguments), gradients(*arguments), strict=True):
         np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-4, atol=1e-4)
-    assert len(with_prologue(native, *arguments)) == 1
+    if channels % 16 == 0:  # whole vectors of every processor; of others one tile may not have all rows
+        assert len(with_prologue(native, *arguments)) == 1
 
 
 def test_what_somebody_else_reads_is_stored():

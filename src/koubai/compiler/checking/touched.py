@@ -20,6 +20,7 @@ from koubai.compiler.language.kernel import (
     Scatter,
     Stage,
     Strips,
+    axes_of,
     loads,
 )
 
@@ -54,7 +55,7 @@ def stages_of(kernel: Kernel) -> list[Stage]:
     """Return what a kernel of a strip does, with all its loops inside."""
     if isinstance(kernel, Contraction):
         factors = [Reduction("", "sum", factor) for factor in kernel.factors]
-        return [Stage((*kernel.outer, *kernel.depth), factors), Stage(kernel.outer, [], kernel.epilogue)]
+        return [Stage(tuple(axes_of(kernel)), factors), Stage(kernel.outer, [], kernel.epilogue)]
     assert isinstance(kernel, Loops)
     return [Stage((*kernel.outer, *s.inner), s.reductions, s.stores) for s in kernel.stages]
 

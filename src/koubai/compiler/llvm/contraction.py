@@ -15,7 +15,7 @@ from koubai.compiler.llvm.contraction_memory import (
     ask_ahead,
     clear,
     finish,
-    hand_over,
+    hand_all_over,
     keep,
     kept,
     pack_left,
@@ -199,7 +199,7 @@ class Loops:
 
     def _tiles(self, panel: Panel, each_unit: EachUnit, body: Callable[[Tile], None]) -> None:
         """Run over the tiles of a panel, of which some have one row more than the others."""
-        w, span = self.job.w, self.job.tiling.span
+        w, span, turns = self.job.w, self.job.tiling.span, len(self.job.product.together)
         low, more = divmod(self.job.product.row.size, self._count("row"))
 
         def of_unit(unit: Unit) -> None:
@@ -207,11 +207,11 @@ class Loops:
                 first = self._row_of(number)
                 rows = w.sub(self._row_of(w.add(number, 1)), first) if more else low
                 if isinstance(rows, int):
-                    body(Tile(Rows(unit, first, rows, span), panel))
+                    body(Tile(Rows(unit, first, rows, span, turns), panel))
                     return
                 for height in (low + 1, low):
                     with w.when(w.let(f"icmp eq i64 {rows}, {height}")):
-                        body(Tile(Rows(unit, first, height, span), panel))
+                        body(Tile(Rows(unit, first, height, span, turns), panel))
 
             self.job.each(*self._range("row"), tile)
 
@@ -235,8 +235,7 @@ class Loops:
         if job.tiling.rolled and not job.blocked:
             finish(job, tile)
         elif not job.blocked:
-            for place, value in zip(tile.places, sums):
-                hand_over(job, tile, *place, value)
+            hand_all_over(job, tile, sums)
 
     def _pack_left(self, tile: Tile) -> None:
         pack_left(self.job, self._pass(self.right, tile.panel), tile)

@@ -61,11 +61,19 @@ def best_tiles(
 # --- tiles --------------------------------------------------------------------------------------------------
 
 
+def cycles(product: Product, tiling: Tiling) -> float:
+    """Estimate the cycles of a whole product, if one thread computes it."""
+    return _cost(product, tiling) * prod(axis.size for axis in product.outer)
+
+
 def _candidates(product: Product, lanes: int, registers: int) -> Iterator[Tiling]:
     """Yield all tiles whose sums, vectors of the right side and number of the left side fit the registers."""
     usable = registers - registers // 10  # a few stay free, for what is loaded early
-    for vectors in range(1, min(ceil(product.column.size, lanes), (usable - 1) // 2) + 1):
-        for rows, span in _heights(product, (usable - vectors - 1) // vectors):
+    turns = len(product.together)
+    numbers = turns + 1 if product.window else 1  # turns read the same ones, which stay loaded
+    for vectors in range(1, min(ceil(product.column.size, lanes), usable) + 1):
+        most = (usable - vectors - numbers) // (vectors * turns)
+        for rows, span in _heights(product, max(most, vectors == 1)):
             yield Tiling(lanes, rows, vectors, span, _unroll(product))
 
 
@@ -75,7 +83,8 @@ def _heights(product: Product, most: int) -> Iterator[tuple[int, int]]:
     for rows in range(1, min(most, size) + 1):
         if ceil(size, ceil(size, rows)) == rows:
             yield rows, 1
-    last = product.outer[-1] if product.outer and product.outer[-1].right == 0 else Axis(1, 0, 0)
+    shares = product.outer and product.outer[-1].right == 0 and not product.window
+    last = product.outer[-1] if shares else Axis(1, 0, 0)
     for span in range(2, min(last.size, most // size) + 1):
         if last.size % span == 0:
             yield size, span
@@ -95,9 +104,10 @@ def _cost(product: Product, tiling: Tiling) -> float:
     for rows, high in ((low, tiles - more), (low + 1, more)):
         for vectors, wide in ((tiling.vectors, panels), (last, last > 0)):
             if high and wide:
-                step = _step(rows, vectors, _is_far(product))
-                cycles += high * wide * (product.terms * step + 2 * rows * vectors + 20)
-                code += rows * vectors
+                height = rows * len(product.together)
+                step = _step(height, vectors, _is_far(product))
+                cycles += high * wide * (product.terms * step + 2 * height * vectors + 20)
+                code += height * vectors
     return cycles / tiling.span * (1 + code / 4000)
 
 
@@ -133,10 +143,11 @@ def _with_memory(product: Product, tiling: Tiling, parts: int) -> Tiling:
     tiles = units(product, tiling, "row") * (units(product, tiling, "outer") if product.shared else 1) / parts
     scattered = _is_scattered(product)
     alone = not product.shared or prod(axis.size for axis in product.outer) == 1
-    left = scattered and alone and _is_read_often(product, tiling)
+    left = scattered and alone and not product.window and _is_read_often(product, tiling)
+    waits = tiles > 1 and not product.window
     return replace(
         tiling,
-        block=_block(product, tiling, scattered and not left) if tiles > 1 else product.sums[0].size,
+        block=_block(product, tiling, scattered and not left) if waits else product.sums[0].size,
         packed=tiles >= _PACK_TILES and _is_awkward(product, tiling),
         packed_left=left,
         ahead=_AHEAD if scattered and not left else 0,

@@ -107,7 +107,7 @@ def finish(job: Job, tile: Tile) -> None:
 
     def one(step: Int, row: Int, place: Int) -> None:
         def give(vector: Int) -> None:
-            hand_over(job, tile, step, row, vector, _load(job, tile, place, vector))
+            hand_over(job, tile, step, row, vector, [_load(job, tile, place, vector)])
 
         vectors = tile.panel.vectors
         alike = vectors - (tile.panel.mask is not None) if job.tiling.rolled else 0
@@ -150,13 +150,23 @@ def each_row(job: Job, rows: Rows, body: Callable[[Int, Int, Int], None]) -> Non
 def ask_ahead(job: Job, tile: Tile) -> None:
     """Ask for what the epilogue of a tile will touch, so that it comes while the sums are made."""
     if job.fetch is not None:
-        for place in tile.places:
-            job.fetch(*_indices(job, tile, *place))
+        for step, row, vector in tile.places:
+            if step % tile.rows.turns == 0:
+                job.fetch(*_indices(job, tile, step // tile.rows.turns, row, vector))
 
 
-def hand_over(job: Job, tile: Tile, step: Int, row: Int, vector: Int, value: Value) -> None:
-    """Write what becomes of a sum."""
-    job.epilogue(*_indices(job, tile, step, row, vector), value, tile.panel.mask_of(vector))
+def hand_all_over(job: Job, tile: Tile, sums: list[Value]) -> None:
+    """Write what becomes of the sums of a tile, window by window."""
+    found, turns = dict(zip(tile.places, sums)), tile.rows.turns
+    for step, row, vector in tile.places:
+        if step % turns == 0:
+            values = [found[step + turn, row, vector] for turn in range(turns)]
+            hand_over(job, tile, step // turns, row, vector, values)
+
+
+def hand_over(job: Job, tile: Tile, step: Int, row: Int, vector: Int, values: list[Value]) -> None:
+    """Write what becomes of a sum, or of those of a window."""
+    job.epilogue(*_indices(job, tile, step, row, vector), values, tile.panel.mask_of(vector))
 
 
 def _indices(job: Job, tile: Tile, step: Int, row: Int, vector: Int) -> tuple[list[Int], Int, Int]:

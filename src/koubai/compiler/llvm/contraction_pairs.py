@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from koubai import dtypes
 from koubai.compiler.llvm.contraction import EachUnit, Loops
-from koubai.compiler.llvm.contraction_memory import ask_ahead, each_row, hand_over
+from koubai.compiler.llvm.contraction_memory import ask_ahead, each_row, hand_all_over, hand_over
 from koubai.compiler.llvm.contraction_pair_packing import (
     LANES,
     pack_right,
@@ -182,9 +181,11 @@ class _PairLoops(Loops):
         left = packed_left(job, tile, self.blocks, self._slot_of(tile))
         sums = [self._waiting_sum(tile, *place) if self._waits else zero(job) for place in tile.places]
         sums = _sums(job, tile, left, pairs, sums)
-        end = self._keep if self._waits else partial(hand_over, job)
+        if not self._waits:
+            hand_all_over(job, tile, sums)
+            return
         for place, value in zip(tile.places, sums):
-            end(tile, *place, value)
+            self._keep(tile, *place, value)
 
     def _waiting(self, right: str, body: Callable[[Tile, Int, Int, int], None]) -> None:
         """Write something for each of the sums of the block, if they wait in memory."""
@@ -208,7 +209,7 @@ class _PairLoops(Loops):
         self._keep(tile, step, row, vector, nothing)
 
     def _finish(self, tile: Tile, step: Int, row: Int, vector: int) -> None:
-        hand_over(self.job, tile, step, row, vector, self._waiting_sum(tile, step, row, vector))
+        hand_over(self.job, tile, step, row, vector, [self._waiting_sum(tile, step, row, vector)])
 
     def _keep(self, tile: Tile, step: Int, row: Int, vector: int, value: Value) -> None:
         self.job.w.store(value, self._home(tile, step, row), vector * LANES)

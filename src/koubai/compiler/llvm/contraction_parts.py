@@ -13,14 +13,16 @@ from koubai.compiler.llvm.writer import Writer
 
 
 class Epilogue(Protocol):
-    """Writes what becomes of one vector of sums."""
+    """Writes what becomes of one vector of sums, or of those of a window."""
 
-    def __call__(self, outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
+    def __call__(
+        self, outer: list[Int], row: Int, column: Int, values: list[Value], mask: Value | None
+    ) -> None:
         """Write it.
 
         Args:
             outer, row, column: the indices of the first lane.
-            value: the sums, of neighbouring columns.
+            values: the sums of neighbouring columns, for each turn of the window.
             mask: which lanes are columns of the output, where not all are; the others sum products with 0.
         """
 
@@ -105,12 +107,13 @@ class Panel:
 
 @dataclass(frozen=True)
 class Rows:
-    """Neighbouring rows, in each of `span` outer steps."""
+    """Neighbouring rows, in each of `span` outer steps and each of `turns` turns of the window."""
 
     unit: Unit
     first: Int
     count: int
     span: int
+    turns: int = 1
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,8 @@ class Tile:
 
     @property
     def places(self) -> list[tuple[int, int, int]]:
-        """The (outer step, row, vector) of each sum, in order."""
-        steps, rows, vectors = self.rows.span, self.rows.count, self.panel.vectors
+        """The (step, row, vector) of each sum, in order; the turns of the window are steps of each outer step."""
+        steps, rows, vectors = self.rows.span * self.rows.turns, self.rows.count, self.panel.vectors
         return [(s, r, v) for s in range(steps) for r in range(rows) for v in range(vectors)]
 
 

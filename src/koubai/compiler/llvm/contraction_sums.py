@@ -41,10 +41,10 @@ def left_in_place(job: Job, tile: Tile, part: Pass) -> Left:
     w, product, rows = job.w, job.product, tile.rows
     offset = w.add(w.mul(part.at, product.sums[0].left), w.mul(rows.first, product.row.left))
     across = product.outer[-1].left if rows.span > 1 else 0
-    places = every(range(rows.span), range(rows.count))
+    steps = [step * across + away for step in range(rows.span) for away in product.together]
     return Left(
         w.at(rows.unit.left, offset, product.dtype),
-        [step * across + row * product.row.left for step, row in places],
+        [step + row * product.row.left for step, row in every(steps, range(rows.count))],
         [axis.left for axis in product.sums],
     )
 

@@ -6,6 +6,7 @@ A tile is some rows by some vectors of columns. A panel is all rows of neighbour
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product as every
 from math import prod
 
 from koubai.dtypes import DType
@@ -35,6 +36,7 @@ class Product:
         column: the index that is laid across the lanes of a vector: its `left` is 0 and its `right` is 1.
         depth: the indices that are summed over, outermost first.
         dtype: float32 or float64, of both factors and of the sum.
+        window: indices of sums that the epilogue needs together, outermost first: their `right` is 0.
     """
 
     outer: tuple[Axis, ...]
@@ -42,6 +44,7 @@ class Product:
     column: Axis
     depth: tuple[Axis, ...]
     dtype: DType
+    window: tuple[Axis, ...] = ()
 
     def __post_init__(self) -> None:
         rows_move = self.row.size > 1 and self.row.right != 0
@@ -58,6 +61,11 @@ class Product:
     def sums(self) -> tuple[Axis, ...]:
         """The depth without axes of one step, but never empty."""
         return tuple(axis for axis in self.depth if axis.size > 1) or (Axis(1, 0, 0),)
+
+    @property
+    def together(self) -> list[int]:
+        """How far in the left side each of the sums is that the epilogue needs together."""
+        return [sum(steps) for steps in every(*([i * a.left for i in range(a.size)] for a in self.window))]
 
     @property
     def terms(self) -> int:

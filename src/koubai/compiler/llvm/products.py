@@ -13,7 +13,7 @@ from koubai.compiler.graph.precision import FLOAT32, check_precision
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import walk
 from koubai.compiler.language.index import Axis, Index
-from koubai.compiler.language.kernel import Contraction, Store, loads
+from koubai.compiler.language.kernel import Contraction, Store, axes_of, loads
 from koubai.compiler.language.places import flat_index, stored_at
 from koubai.compiler.llvm import contraction as tiles
 from koubai.compiler.llvm import contraction_pair_tiles as pairs
@@ -90,7 +90,10 @@ class ContractionFunction:
         row = axis(self.row) if self.row is not None else tiles.Axis(1, 0, 0)
         column = tiles.Axis(self.kernel.column.size, 0, 1)
         depth = tuple(axis(a) for a in self.kernel.depth if a.size > 1)
-        return tiles.Product(tuple(map(axis, self.outer)), row, column, depth, self.kernel.result.dtype)
+        window = tuple(map(axis, self.kernel.window))
+        return tiles.Product(
+            tuple(map(axis, self.outer)), row, column, depth, self.kernel.result.dtype, window
+        )
 
     @property
     def splits(self) -> list[str]:
@@ -131,7 +134,7 @@ class ContractionFunction:
         if self.kernel.precision:
             return pairs.tiling(self.product, lanes, registers, split, threads)
         tiling = tiles.tiling(self.product, lanes, registers, split, threads)
-        return replace(tiling, rolled=self._is_long)
+        return replace(tiling, rolled=self._is_long and not self.kernel.window)
 
     @cached_property
     def _is_long(self) -> bool:
@@ -193,7 +196,7 @@ class ContractionFunction:
 
     def _base(self, operand) -> str:  # type: ignore[no-untyped-def]
         """Return the address of a factor where all its own loops are at 0."""
-        own = {*self.kernel.outer, *self.kernel.depth}
+        own = set(axes_of(self.kernel))
         flat = flat_index(operand)
         rest = Index(tuple((a, f) for a, f in flat.terms if a not in own), flat.constant)
         return self.e.w.at(self.e.pointers[operand.detail], self.e.number(rest), operand.dtype)
@@ -229,14 +232,15 @@ class ContractionFunction:
             self.e.axes[self.row] = row
         self.e.axes[self.kernel.column] = column
 
-    def _epilogue(self, outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
+    def _epilogue(
+        self, outer: list[Int], row: Int, column: Int, values: list[Value], mask: Value | None
+    ) -> None:
         e = self.e
         before = e.remembered()
         self._turn(outer, row, column)
-        e.along, e.lanes, e.mask = self.kernel.column, value.lanes, mask
-        if value.lanes == 1:
-            e.along = None
-        e.registers[self.kernel.result.detail] = value
+        lanes = values[0].lanes
+        e.along, e.lanes, e.mask = self.kernel.column if lanes > 1 else None, lanes, mask
+        e.registers.update(zip((result.detail for result in self.kernel.results), values))
         with e.w.constants_from_memory() if self._is_long else nullcontext():
             e.store_all(self.kernel.epilogue)
         e.along, e.lanes, e.mask = None, 1, None

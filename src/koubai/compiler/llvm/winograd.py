@@ -136,8 +136,8 @@ class WinogradFunction:
         tiling = tiles.tiling(product, cut.lanes, self.target.registers)
         first = p.w.mul(y, SIDE)
 
-        def store(outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
-            p.w.store(value, p.at(cut.products, row, column, p.w.add(first, outer[0])), 0, mask)
+        def store(outer: list[Int], row: Int, column: Int, values: list[Value], mask: Value | None) -> None:
+            p.w.store(values[0], p.at(cut.products, row, column, p.w.add(first, outer[0])), 0, mask)
 
         taps = p.at(cut.taps, 0, 0, first)
         tiles.write_contraction(p.w, product, tiling, p.at(cut.inputs), taps, "", 0, 0, store)

@@ -161,10 +161,10 @@ class WinogradWeightsFunction:
         tiling = tiles.tiling(product, cut.lanes, self.target.registers)
         first = p.w.mul(y, SIDE)
 
-        def add(outer: list[Int], row: Int, column: Int, value: Value, mask: Value | None) -> None:
+        def add(outer: list[Int], row: Int, column: Int, values: list[Value], mask: Value | None) -> None:
             place = p.at(cut.sums, row, column, p.w.add(first, outer[0]))
             total = p.w.load(place, F32, tiling.lanes, 0, mask)
-            p.w.store(p.w.binary("fadd", total, value), place, 0, mask)
+            p.w.store(p.w.binary("fadd", total, values[0]), place, 0, mask)
 
         tiles.write_contraction(p.w, product, tiling, p.at(cut.inputs), p.at(cut.results), "", 0, 0, add)
 

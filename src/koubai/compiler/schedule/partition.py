@@ -159,8 +159,8 @@ class _Division:
         return [*ways, *([self._way_in_parts(kernel)] if can_sum and self._can_sum(kernel) else [])]
 
     def _can_sum(self, kernel: Contraction) -> bool:
-        """Whether the depth can be divided evenly, and what computes its factors still can."""
-        if not kernel.depth or kernel.depth[0].size % self.threads:
+        """Whether the depth can be divided evenly, and what computes its factors or pools its results still can."""
+        if not kernel.depth or kernel.depth[0].size % self.threads or kernel.window:
             return False
         product, _ = in_parts(kernel, kernel.depth[0], self.threads)
         stored = all(factor.kind == "load" for factor in kernel.factors)

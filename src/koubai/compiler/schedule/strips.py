@@ -148,7 +148,8 @@ def _summed(kernel: Kernel) -> list[Axis]:
     result = math.prod(a.size for a in kernel.outer) * kernel.result.dtype.itemsize
     factors = kernel.left.detail.bytes + kernel.right.detail.bytes
     terms = math.prod(a.size for a in kernel.depth)
-    return [a for a in kernel.depth if a.size * result * PARTS <= factors and terms >= TERMS * a.size]
+    depth = () if kernel.window else kernel.depth  # what is pooled is no sum of parts
+    return [a for a in depth if a.size * result * PARTS <= factors and terms >= TERMS * a.size]
 
 
 # --- putting groups together
