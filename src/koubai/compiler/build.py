@@ -40,7 +40,7 @@ from koubai.compiler.schedule.memory import Plan, plan, span
 from koubai.compiler.schedule.partition import divide
 from koubai.compiler.schedule.phases import Gate, Phase, in_phases
 from koubai.compiler.schedule.pooled import pooled_at_once
-from koubai.compiler.schedule.prologue import with_prologues_in_strips
+from koubai.compiler.schedule.prologue_in_strips import with_prologues_in_strips
 from koubai.compiler.schedule.prologue_in_tiles import with_prologues_in_tiles
 from koubai.compiler.schedule.spread import spread
 from koubai.compiler.schedule.straighten import straightened

@@ -68,13 +68,14 @@ def _transforming(
     buffer = maker.stores[0].buffer
     if not isinstance(user, Contraction) or is_overwritten(maker, user, kernels):
         return None
-    if buffer in user.writes or any(e.detail is buffer for e in loads(s.value for s in user.epilogue)):
-        return None
     left, right = (
         (side and _computed(maker, factor, *side)) if factor.detail is buffer else factor
         for factor, side in zip(user.factors, _sides(user, target, threads))
     )
-    return None if left is None or right is None else replace(user, left=left, right=right)
+    if left is None or right is None:
+        return None
+    changed = replace(user, left=left, right=right)
+    return None if buffer in changed.reads | changed.writes else changed
 
 
 def _sides(kernel: Contraction, target: Target, threads: int) -> tuple[_Side | None, _Side | None]:
