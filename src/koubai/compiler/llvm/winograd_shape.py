@@ -150,7 +150,7 @@ def convolution_of(kernel: Contraction) -> Convolution | None:
         return None
     u, v, c = found
     tiles = _tiles(free, kernel.window, left)
-    if len(tiles) != len(kernel.window):
+    if len(tiles) != len(kernel.window) or len(tiles) not in (0, 2):
         return None
     across = (Axis(2 * tile.size) for tile in tiles)
     steps = {
