@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeGuard
 
 from koubai.compiler.language.buffer import Home
@@ -34,7 +35,7 @@ def turn_of(maker: Loops, read: Expression) -> dict[Axis, Index] | None:
     return found if {axis for axis in maker.outer if axis.size > 1} <= set(found) else None
 
 
-def is_overwritten(maker: Loops, user: Kernel, kernels: list[Kernel]) -> bool:
+def is_overwritten(maker: Loops, user: Kernel, kernels: Sequence[Kernel]) -> bool:
     """Whether what a kernel reads is written before a later kernel could read it."""
     between = kernels[kernels.index(maker) + 1 : kernels.index(user)]
     return any(kernel.writes & maker.reads for kernel in between)

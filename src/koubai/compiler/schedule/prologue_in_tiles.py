@@ -14,7 +14,7 @@ from koubai import dtypes
 from koubai.compiler.language.buffer import Buffer
 from koubai.compiler.language.expression import Expression, apply, constant, load, made, walk
 from koubai.compiler.language.index import Axis
-from koubai.compiler.language.kernel import Contraction, Kernel, Loops, loads
+from koubai.compiler.language.kernel import Contraction, Kernel, Loops, by_buffer, loads
 from koubai.compiler.language.places import flat_index
 from koubai.compiler.llvm.maps import cost
 from koubai.compiler.llvm.winograd import is_winograd
@@ -40,16 +40,20 @@ def with_prologues_in_tiles(
         target: the processor.
         threads: how many run the step.
     """
-    found = list(kernels)
+    touching = by_buffer((kernel, kernel.reads | kernel.writes) for kernel in kernels)
+    current: dict[Kernel, Kernel] = {}  # what has taken the place of a kernel
+    gone: set[Kernel] = set()
     for maker in kernels:
         if is_plain(maker) and _is_little(maker) and not maker.writes & kept:
-            buffer = maker.stores[0].buffer
-            users = [k for k in found if buffer in k.reads | k.writes and k is not maker]
-            changed = [_transforming(maker, user, found, target, threads) for user in users]
+            users = [kernel for kernel in touching[maker.stores[0].buffer] if kernel is not maker]
+            if not users or any(is_overwritten(maker, user, kernels) for user in users):
+                continue
+            changed = [_transforming(maker, current.get(user, user), target, threads) for user in users]
             instead = {user: new for user, new in zip(users, changed) if new is not None}
-            if users and len(instead) == len(users):
-                found = [instead.get(k, k) for k in found if k is not maker]
-    return found
+            if len(instead) == len(users):
+                current.update(instead)
+                gone.add(maker)
+    return [current.get(kernel, kernel) for kernel in kernels if kernel not in gone]
 
 
 def _is_little(maker: Loops) -> bool:
@@ -61,12 +65,10 @@ def _is_little(maker: Loops) -> bool:
     return cheap and small and all(e.kind != "draw" for e in parts)
 
 
-def _transforming(
-    maker: Loops, user: Kernel, kernels: list[Kernel], target: Target, threads: int
-) -> Contraction | None:
+def _transforming(maker: Loops, user: Kernel, target: Target, threads: int) -> Contraction | None:
     """Return a convolution or weight gradient that computes a factor; None if it cannot, or needs that elsewhere."""
     buffer = maker.stores[0].buffer
-    if not isinstance(user, Contraction) or is_overwritten(maker, user, kernels):
+    if not isinstance(user, Contraction):
         return None
     left, right = (
         (side and _computed(maker, factor, *side)) if factor.detail is buffer else factor
