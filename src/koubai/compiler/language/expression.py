@@ -29,9 +29,9 @@ class Expression:
 
     Attributes:
         kind: "load" an element of the buffer `detail` at `indices`; "made", the element that would be there if it
-            were stored; "constant" `detail`; "apply" the map named
-            `detail[0]` with the attributes `detail[1:]`; "whole", the value of an index; "inside", whether the
-            index lies in the range `detail`; "draw" a random number; "register", what an earlier stage computed.
+            were stored; "constant" `detail`; "apply" the map named `detail[0]` with the attributes `detail[1:]`;
+            "whole", the value of an index; "inside", whether the index lies in the range `detail`; "draw" a random
+            number; "register", what an earlier stage computed.
         dtype: of the value.
         parts: the expressions it is computed from, without those inside of indices.
         indices: where it reads, or the index that it is about.

@@ -269,7 +269,7 @@ class Elements:
             whole = guard is not None and guard.lanes == 1
             offset = self._safe(flat, guard) if whole else self.number(flat)
             mask = self._both(None if whole or guard is None else guard)
-            if whole and mask is None and e.detail.size < self.lanes:
+            if whole and mask is None and e.detail.size < self._turns:  # or it might read behind the end
                 mask = self.vector(e.parts[0])
             return self.w.load(pointer, e.dtype, self.lanes, offset, mask)
         offsets = (
@@ -278,6 +278,11 @@ class Elements:
             else self.w.splat(self.w.index(self.number(flat)), self.lanes)
         )
         return self._gather(pointer, e.dtype, offsets, guard)
+
+    @property
+    def _turns(self) -> int:
+        """How many elements are read along the lanes."""
+        return self.lanes if self.along is None else max(self.lanes, self.along.size)
 
     def _safe(self, flat: Index, guard: Value | None) -> Int:
         """An offset that may be read even where the guard does not hold."""

@@ -11,9 +11,8 @@ from koubai.compiler.llvm.whole_numbers import Int
 from koubai.compiler.llvm.winograd_pieces import Pieces
 from koubai.compiler.llvm.winograd_shape import Convolution, WeightGradient
 
-Rows = Callable[
-    [Int, Value | None], list[list[Value]]
-]  # given the first channel and the mask, elements row by row
+# Given the first channel and the mask, the elements row by row.
+Rows = Callable[[Int, Value | None], list[list[Value]]]
 
 
 def factor_of(
