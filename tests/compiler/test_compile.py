@@ -134,6 +134,25 @@ def test_any_number_of_threads_gives_the_same_training(threads):
     check_close(compiled.state(), eager.state())
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("shape", [(8, 9, 12), (7, 6, 8, 7), (3, 10, 14), (5, 2, 3, 4)])
+def test_threads_divide_a_flattened_image_where_no_row_ends(shape, threads):
+    koubai.manual_seed(0)
+    layer, before = nn.Linear(int(np.prod(shape)), 5), koubai.get_num_threads()
+    x = koubai.randn(4, *shape)
+
+    def gradients(x):
+        loss = (layer(F.relu(x).flatten(1)) ** 2).sum()
+        return loss, *koubai.autograd.grad(loss, list(layer.parameters()))
+
+    koubai.set_num_threads(threads)
+    try:
+        for found, wanted in zip(koubai.compile(gradients)(x), gradients(x), strict=True):
+            np.testing.assert_allclose(found.detach().numpy(), wanted.detach().numpy(), rtol=1e-4, atol=1e-5)
+    finally:
+        koubai.set_num_threads(before)
+
+
 def test_dropout_draws_what_eager_draws():
     layer = nn.Dropout(0.4)
     x = koubai.ones(7, 13)

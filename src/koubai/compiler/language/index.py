@@ -277,11 +277,19 @@ def _collected(sums: dict[Atom, int], constant: int) -> Index:
 
 def _partners(atom: Remainder, sums: dict[Atom, int]) -> Iterable[tuple[Atom, Index]]:
     """Yield what completes a remainder, and what both are together."""
-    quotient = Quotient(atom.of, atom.by)
-    yield quotient, atom.of
-    for other in list(sums):
-        if isinstance(other, Remainder) and other.of == atom.of // atom.by:
-            yield other, atom.of % (atom.by * other.by)
+    for of, by in _rounded_down(atom):
+        yield Quotient(of, by), atom.of
+        for other in list(sums):
+            if isinstance(other, Remainder) and other.of == of // by:
+                yield other, atom.of % (atom.by * other.by)
+
+
+def _rounded_down(atom: Remainder) -> Iterable[tuple[Index, int]]:
+    """Yield what is divided and by what, in all forms of the quotient that belongs to a remainder."""
+    yield atom.of, atom.by
+    for inner, factor in atom.of.terms:
+        if isinstance(inner, Quotient) and factor == 1:  # x + y // c = (c x + y) // c
+            yield (atom.of - inner) * inner.by + inner.of, atom.by * inner.by
 
 
 def _sorted(sums: dict[Atom, int]) -> list[tuple[Atom, int]]:

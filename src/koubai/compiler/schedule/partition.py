@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from koubai.compiler.language.buffer import Buffer, Home
+from koubai.compiler.language.index import affine_in
 from koubai.compiler.language.kernel import (
     Contraction,
     Host,
@@ -19,7 +20,9 @@ from koubai.compiler.language.kernel import (
     Loops,
     Repeat,
     Strips,
+    axes_of,
 )
+from koubai.compiler.language.places import flat_index
 from koubai.compiler.language.signature import signature
 from koubai.compiler.llvm.bodies import Body, body_of, work_of
 from koubai.compiler.llvm.driver import SMALL
@@ -156,15 +159,19 @@ class _Division:
         else:
             return []
         assert isinstance(kernel, Contraction)
-        return [*ways, *([self._way_in_parts(kernel)] if can_sum and self._can_sum(kernel) else [])]
+        parts = self._parts_of(kernel) if can_sum else None
+        return ways if parts is None else [*ways, self._way_in_parts(kernel, parts)]
 
-    def _can_sum(self, kernel: Contraction) -> bool:
-        """Whether the depth can be divided evenly, and what computes its factors or pools its results still can."""
+    def _parts_of(self, kernel: Contraction) -> Contraction | None:
+        """Return a product whose depth is divided evenly; None if it cannot be, or not be computed as the whole is."""
         if not kernel.depth or kernel.depth[0].size % self.threads or kernel.window:
-            return False
+            return None
         product, _ = in_parts(kernel, kernel.depth[0], self.threads)
         stored = all(factor.kind == "load" for factor in kernel.factors)
-        return stored or is_winograd_weights(product, self.target, self.threads)
+        sums = all(affine_in(flat_index(factor), axes_of(product)) for factor in product.factors)
+        return (
+            product if sums and (stored or is_winograd_weights(product, self.target, self.threads)) else None
+        )
 
     def _way(self, body: ContractionFunction, split: str) -> _Way:
         """Return a way of dividing a product, with roughly how many seconds it takes but for what has to be fetched."""
@@ -174,9 +181,8 @@ class _Division:
         touched = list(divided(body.kernel, body.loop_of(split)))
         return _Way(split, self._seconds(body, share, rows), touched)
 
-    def _way_in_parts(self, kernel: Contraction) -> _Way:
+    def _way_in_parts(self, kernel: Contraction, product: Contraction) -> _Way:
         """Return the way of dividing the depth of a product, the parts of which have to be added up."""
-        product, _ = in_parts(kernel, kernel.depth[0], self.threads)
         parts = product.epilogue[0].buffer.bytes / self.threads
         seconds = self._seconds(body_of(product, self.target, self.threads), 1 / self.threads)
         touched = list(divided(kernel, kernel.depth[0]))
