@@ -125,6 +125,21 @@ def test_several_blocks_and_passes(monkeypatch, m, k, n, turned, threads):
 
 
 @needs_bf16
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("length", [1, 2, 7, 16])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_factor_that_is_the_same_in_all_steps_of_the_innermost_loop(turned, length, threads):
+    x, w = array(3, length, 23), array(3, 20, seed=1)
+
+    def product(x, w):  # such as a weight's gradient behind a mean over a sequence
+        same = w.unsqueeze(1).expand(3, length, 20).reshape(3 * length, 20)
+        rows = x.reshape(3 * length, 23)
+        return rows.T @ same if turned else same.T @ rows
+
+    check(product, x, w, threads=threads)
+
+
+@needs_bf16
 def test_a_long_depth():
     check(lambda a, b: a @ b, array(20, 20001), array(20001, 40, seed=1), tolerance=1e-5)
 

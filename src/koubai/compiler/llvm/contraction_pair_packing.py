@@ -133,15 +133,15 @@ def pack_turned(
             rows = tile.rows
             target = _place(job, cut, slot(tile))
             target = w.at(target, w.mul(place, rows.count * rows.span), dtypes.int32)
-            _pair_of_rows(job, rows, stride if whole else 0, target)
+            _pair_of_rows(job, rows, stride if whole else None, target)
 
         each_tile(there, of_tile)
 
     _each_pair(job, part, job.moved(left, [strides[0]], [part.at]), strides, pair)
 
 
-def _pair_of_rows(job: Job, rows: Rows, behind: int, target: str) -> None:
-    """Copy the rows of a tile at one pair of steps, the second of which is 0 if it is not `behind` the first."""
+def _pair_of_rows(job: Job, rows: Rows, behind: int | None, target: str) -> None:
+    """Copy the rows of a tile at one pair of steps; the second is so far `behind` the first, or 0 without one."""
     w, dtype = job.w, job.product.dtype
     across = job.product.outer[-1].left if rows.span > 1 else 0
     for step in range(rows.span):
@@ -150,7 +150,7 @@ def _pair_of_rows(job: Job, rows: Rows, behind: int, target: str) -> None:
             there = w.at(rows.unit.left, w.add(w.add(rows.first, row), step * across), dtype)
             first = w.load(there, dtype, LANES, 0, mask)
             zero = w.constant(0.0, dtype, LANES)
-            second = w.load(there, dtype, LANES, behind, mask) if behind else zero
+            second = zero if behind is None else w.load(there, dtype, LANES, behind, mask)
             w.store(_pairs(w, first, second), target, step * rows.count + row, mask)
 
 
