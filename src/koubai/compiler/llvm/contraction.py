@@ -199,7 +199,7 @@ class Loops:
 
     def _tiles(self, panel: Panel, each_unit: EachUnit, body: Callable[[Tile], None]) -> None:
         """Run over the tiles of a panel, of which some have one row more than the others."""
-        w, span, turns = self.job.w, self.job.tiling.span, len(self.job.product.together)
+        w, span, turns = self.job.w, self.job.tiling.span, self.job.product.turns
         low, more = divmod(self.job.product.row.size, self._count("row"))
 
         def of_unit(unit: Unit) -> None:

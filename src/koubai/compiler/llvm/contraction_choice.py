@@ -69,7 +69,7 @@ def cycles(product: Product, tiling: Tiling) -> float:
 def _candidates(product: Product, lanes: int, registers: int) -> Iterator[Tiling]:
     """Yield all tiles whose sums, vectors of the right side and number of the left side fit the registers."""
     usable = registers - registers // 10  # a few stay free, for what is loaded early
-    turns = len(product.together)
+    turns = product.turns
     numbers = turns + 1 if product.window else 1  # turns read the same ones, which stay loaded
     for vectors in range(1, min(ceil(product.column.size, lanes), usable) + 1):
         most = (usable - vectors - numbers) // (vectors * turns)
@@ -100,11 +100,11 @@ def _cost(product: Product, tiling: Tiling) -> float:
     tiles = units(product, tiling, "row")
     low, more = divmod(product.row.size * tiling.span, tiles)
     panels, last = divmod(ceil(product.column.size, tiling.lanes), tiling.vectors)
-    cycles, code = 0.0, 0
+    cycles, code, turns = 0.0, 0, product.turns
     for rows, high in ((low, tiles - more), (low + 1, more)):
         for vectors, wide in ((tiling.vectors, panels), (last, last > 0)):
             if high and wide:
-                height = rows * len(product.together)
+                height = rows * turns
                 step = _step(height, vectors, _is_far(product))
                 cycles += high * wide * (product.terms * step + 2 * height * vectors + 20)
                 code += height * vectors

@@ -63,6 +63,11 @@ class Product:
         return tuple(axis for axis in self.depth if axis.size > 1) or (Axis(1, 0, 0),)
 
     @property
+    def turns(self) -> int:
+        """How many sums the epilogue needs together."""
+        return prod(axis.size for axis in self.window)
+
+    @property
     def together(self) -> list[int]:
         """How far in the left side each of the sums is that the epilogue needs together."""
         return [sum(steps) for steps in every(*([i * a.left for i in range(a.size)] for a in self.window))]

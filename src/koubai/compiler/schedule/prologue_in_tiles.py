@@ -59,10 +59,11 @@ def with_prologues_in_tiles(
 def _is_little(maker: Loops) -> bool:
     """Whether what a kernel reads is much smaller than what it writes, and not much is done to it."""
     (store,) = maker.stores
+    if SMALLER * sum(buffer.bytes for buffer in maker.reads) > store.buffer.bytes:
+        return False
     parts = list(walk([store.value]))
-    cheap = sum(cost(e.detail[0]) for e in parts if e.kind == "apply") <= CHEAP
-    small = SMALLER * sum(buffer.bytes for buffer in maker.reads) <= store.buffer.bytes
-    return cheap and small and all(e.kind != "draw" for e in parts)
+    work = sum(cost(e.detail[0]) for e in parts if e.kind == "apply")
+    return work <= CHEAP and all(e.kind != "draw" for e in parts)
 
 
 def _transforming(maker: Loops, user: Kernel, target: Target, threads: int) -> Contraction | None:
